@@ -1,0 +1,34 @@
+package schemas
+
+// Limits of one event. The edge holds every input against them, so that no later stage has to; lengths are in bytes.
+const (
+	MaxURLBytes     = 8 << 10
+	MaxBodyBytes    = 16 << 10
+	MaxClickIDBytes = 64
+	MaxNameBytes    = 64 // a campaign's, source's, offer's or network's name, an event type, a status word
+	MaxSubs         = 20
+	MaxSubBytes     = 256
+	MaxExternalID   = 256
+	MaxKeywordBytes = 256
+	MaxTxIDBytes    = 128
+	MaxUserAgent    = 512
+	MaxReferrer     = 512
+	MaxLanguage     = 16
+	MaxCurrency     = 3
+	// MaxRawBytes is how much of a refused or accepted request is kept for a person to read and to replay.
+	MaxRawBytes = 4 << 10
+	// MaxDetailBytes is the length of an error text in a dead letter.
+	MaxDetailBytes = 512
+	// MaxReasons is how many findings one event carries.
+	MaxReasons = 16
+
+	// MaxMoneyMicros bounds one amount, 1,000,000,000 units, so that sums of a billion rows fit an int64.
+	MaxMoneyMicros = 1_000_000_000 * Micros
+	// Micros is how many micros a unit of money has.
+	Micros = 1_000_000
+
+	// MaxClockSkewMS is how far ahead of the edge's clock an event time may lie.
+	MaxClockSkewMS = 24 * 60 * 60 * 1000
+	// MaxRecordBytes bounds one Kafka record.
+	MaxRecordBytes = 64 << 10
+)

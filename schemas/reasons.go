@@ -1,0 +1,79 @@
+package schemas
+
+// RejectReason says why an input became neither a click nor a ledger entry. The list is closed: every drop has one of
+// these codes, a counter, and a row in the ClickHouse table dead_letters.
+type RejectReason string
+
+// At the edge.
+const (
+	RejectMissingClickID   RejectReason = "missing_click_id"
+	RejectMalformedClickID RejectReason = "malformed_click_id"
+	RejectForgedClickID    RejectReason = "forged_click_id"
+	RejectForeignClickID   RejectReason = "foreign_click_id"
+	RejectUnknownNetwork   RejectReason = "unknown_network"
+	RejectUnknownCampaign  RejectReason = "unknown_campaign"
+	RejectUnknownStatus    RejectReason = "unknown_status"
+	RejectBadEvent         RejectReason = "bad_event"
+	RejectBadPayout        RejectReason = "bad_payout"
+	RejectBadCost          RejectReason = "bad_cost"
+	RejectBadCurrency      RejectReason = "bad_currency"
+	RejectNoExchangeRate   RejectReason = "no_exchange_rate"
+	RejectBadTimestamp     RejectReason = "bad_timestamp"
+	RejectUnexpandedMacro  RejectReason = "unexpanded_macro"
+	RejectTooLong          RejectReason = "too_long"
+	RejectBadText          RejectReason = "bad_text"
+	RejectBadBody          RejectReason = "bad_body"
+)
+
+// In the processor.
+const (
+	RejectDuplicateClick RejectReason = "duplicate_click"
+	RejectDuplicate      RejectReason = "duplicate_postback"
+	RejectStaleStatus    RejectReason = "stale_status"
+	RejectOutsideWindow  RejectReason = "outside_window"
+	RejectOrphan         RejectReason = "orphan"
+	RejectParkingFull    RejectReason = "parking_full"
+	RejectUndecodable    RejectReason = "undecodable_record"
+)
+
+// In the sink.
+const (
+	RejectRowRefused RejectReason = "row_refused"
+)
+
+// A RejectInfo explains a reject reason to the person who finds it.
+type RejectInfo struct {
+	Reason RejectReason
+	Place  string // ingest, processor or sink
+	Means  string
+	Mend   string
+}
+
+// RejectReasons is the closed list.
+var RejectReasons = []RejectInfo{
+	{RejectMissingClickID, "ingest", "the postback names no click ID", "put the click ID macro of the network into click_id"},
+	{RejectMalformedClickID, "ingest", "the click ID is not one of ours and the network may not send foreign ones", "send back the click_id of the link unchanged, or set allow_foreign_click_ids for the network"},
+	{RejectForgedClickID, "ingest", "the click ID's signature does not fit: altered, invented, or its key was retired", "look for a network that invents conversions; keep keys for the whole lookback window"},
+	{RejectForeignClickID, "ingest", "a click ID of another tracker where it is not allowed", "set allow_foreign_click_ids where it is meant"},
+	{RejectUnknownNetwork, "ingest", "the postback names a network that the catalog lacks", "declare the network, or correct the URL"},
+	{RejectUnknownCampaign, "ingest", "the click names a campaign that the catalog lacks", "declare the campaign, or correct the link"},
+	{RejectUnknownStatus, "ingest", "the status word maps to no status", "add the word to the network's statuses"},
+	{RejectBadEvent, "ingest", "the event type has characters other than a-z, 0-9, _ - .", "correct the event in the postback URL"},
+	{RejectBadPayout, "ingest", "the payout is not a decimal number from 0 to 1,000,000,000", "send digits with a point, such as 12.50"},
+	{RejectBadCost, "ingest", "the cost is not a decimal number from 0 to 1,000,000,000", "send digits with a point, such as 0.0125"},
+	{RejectBadCurrency, "ingest", "the currency is not three letters of ISO 4217", "send a code such as USD"},
+	{RejectNoExchangeRate, "ingest", "no exchange rate is declared for the currency at that date", "declare the rate, then replay the dead letter"},
+	{RejectBadTimestamp, "ingest", "the time is neither Unix seconds, Unix milliseconds nor RFC 3339, or lies in the future", "send Unix seconds"},
+	{RejectUnexpandedMacro, "ingest", "a parameter is still the macro, such as {payout}: the network did not fill it in", "correct the macro in the network's postback settings"},
+	{RejectTooLong, "ingest", "a parameter is longer than its limit", "shorten it; the data dictionary lists the limits"},
+	{RejectBadText, "ingest", "a parameter is not valid UTF-8 or has control characters", "percent-encode the text as UTF-8"},
+	{RejectBadBody, "ingest", "the body cannot be read as the content type says", "send application/json or a form"},
+	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
+	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
+	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},
+	{RejectOutsideWindow, "processor", "the conversion happened later after its click than the lookback window allows", "widen processor.window if such conversions are to be paid"},
+	{RejectOrphan, "processor", "no click with this foreign ID came within the grace time", "import the other tracker's clicks, or look for the click at the network"},
+	{RejectParkingFull, "processor", "too many postbacks wait for their click", "look for a network sending unknown click IDs; raise processor.max_parked"},
+	{RejectUndecodable, "processor", "a record in a topic is not the event it should be", "look for a foreign producer on the topic"},
+	{RejectRowRefused, "sink", "ClickHouse refused this row for good", "read detail; correct the schema, then replay"},
+}

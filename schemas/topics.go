@@ -1,0 +1,48 @@
+package schemas
+
+// Topic names. A deployment may put a prefix before all of them (kafka.topic_prefix).
+const (
+	// TopicClicks has Click events as the edge accepted them: each at least once.
+	TopicClicks = "clicks"
+	// TopicPostbacks has Postback events as the edge accepted them: each at least once.
+	TopicPostbacks = "postbacks"
+	// TopicClaims is internal to the processor: Claim events, exactly once.
+	TopicClaims = "claims"
+	// TopicScoredClicks has Click events, each click ID exactly once.
+	TopicScoredClicks = "scored.clicks"
+	// TopicConversions has the conversion ledger: Conversion events, exactly once.
+	TopicConversions = "scored.conversions"
+	// TopicAnomalies has Anomaly events: exactly once from the processor, at least once from the edge.
+	TopicAnomalies = "scored.anomalies"
+	// TopicDeadLetters has DeadLetter events: exactly once from the processor, at least once from the edge and the sink.
+	TopicDeadLetters = "dead-letters"
+)
+
+// A Topic says how one topic is made and what it carries.
+type Topic struct {
+	Name string
+	// Message is the full protobuf name of its events.
+	Message string
+	// Key says what a record's key is; the partition is the Murmur2 hash of the key, as in Kafka's Java client.
+	Key string
+	// RetentionMS is how long a record is kept unless the deployment says otherwise.
+	RetentionMS int64
+	// CoPartitioned topics have the same key and must have the same partition count: the processor reads partition i of
+	// all of them in one place.
+	CoPartitioned bool
+	// Transactional topics are read with isolation level read_committed.
+	Transactional bool
+}
+
+const dayMS = 24 * 60 * 60 * 1000
+
+// Topics lists every topic.
+var Topics = []Topic{
+	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 7 * dayMS, true, false},
+	{TopicPostbacks, "tributary.v1.Postback", "click ID, canonical text", 30 * dayMS, true, false},
+	{TopicClaims, "tributary.v1.Claim", "network, a zero byte, transaction ID", 7 * dayMS, true, true},
+	{TopicScoredClicks, "tributary.v1.Click", "click ID, canonical text", 7 * dayMS, false, true},
+	{TopicConversions, "tributary.v1.Conversion", "click ID, canonical text", 90 * dayMS, false, true},
+	{TopicAnomalies, "tributary.v1.Anomaly", "click ID, canonical text, or none", 30 * dayMS, false, true},
+	{TopicDeadLetters, "tributary.v1.DeadLetter", "click ID as received, or none", 90 * dayMS, false, true},
+}
