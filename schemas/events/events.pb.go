@@ -664,8 +664,13 @@ type Postback struct {
 	Foreign bool `protobuf:"varint,16,opt,name=foreign,proto3" json:"foreign,omitempty"`
 	// A blank transaction ID is a new conversion each time instead of once per (click ID, event type).
 	BlankTxidIsNew bool `protobuf:"varint,17,opt,name=blank_txid_is_new,json=blankTxidIsNew,proto3" json:"blank_txid_is_new,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Read from the signed click ID and named by the catalog; empty for a foreign one.
+	CampaignId    uint32 `protobuf:"varint,18,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
+	Campaign      string `protobuf:"bytes,19,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	SourceId      uint32 `protobuf:"varint,20,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	Source        string `protobuf:"bytes,21,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Postback) Reset() {
@@ -815,6 +820,34 @@ func (x *Postback) GetBlankTxidIsNew() bool {
 		return x.BlankTxidIsNew
 	}
 	return false
+}
+
+func (x *Postback) GetCampaignId() uint32 {
+	if x != nil {
+		return x.CampaignId
+	}
+	return 0
+}
+
+func (x *Postback) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *Postback) GetSourceId() uint32 {
+	if x != nil {
+		return x.SourceId
+	}
+	return 0
+}
+
+func (x *Postback) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
 }
 
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
@@ -1743,7 +1776,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x14ip_clicks_per_minute\x18\x1f \x01(\rR\x11ipClicksPerMinute\x12\x18\n" +
 	"\aforeign\x18  \x01(\bR\aforeign\x12\x14\n" +
 	"\x05score\x18d \x01(\rR\x05score\x12.\n" +
-	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\x90\x04\n" +
+	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\x82\x05\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
@@ -1765,7 +1798,12 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x02ip\x18\x0e \x01(\fR\x02ip\x12\x10\n" +
 	"\x03raw\x18\x0f \x01(\fR\x03raw\x12\x18\n" +
 	"\aforeign\x18\x10 \x01(\bR\aforeign\x12)\n" +
-	"\x11blank_txid_is_new\x18\x11 \x01(\bR\x0eblankTxidIsNew\"\xa7\x0e\n" +
+	"\x11blank_txid_is_new\x18\x11 \x01(\bR\x0eblankTxidIsNew\x12\x1f\n" +
+	"\vcampaign_id\x18\x12 \x01(\rR\n" +
+	"campaignId\x12\x1a\n" +
+	"\bcampaign\x18\x13 \x01(\tR\bcampaign\x12\x1b\n" +
+	"\tsource_id\x18\x14 \x01(\rR\bsourceId\x12\x16\n" +
+	"\x06source\x18\x15 \x01(\tR\x06source\"\xa7\x0e\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
