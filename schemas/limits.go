@@ -22,6 +22,9 @@ const (
 	// MaxReasons is how many findings one event carries.
 	MaxReasons = 16
 
+	// MaxConversionsPerClick bounds what is remembered of one click (redeposits included).
+	MaxConversionsPerClick = 1000
+
 	// MaxMoneyMicros bounds one amount, 1,000,000,000 units, so that sums of a billion rows fit an int64.
 	MaxMoneyMicros = 1_000_000_000 * Micros
 	// Micros is how many micros a unit of money has.

@@ -34,6 +34,7 @@ const (
 	RejectOrphan         RejectReason = "orphan"
 	RejectParkingFull    RejectReason = "parking_full"
 	RejectUndecodable    RejectReason = "undecodable_record"
+	RejectTooMany        RejectReason = "too_many_conversions"
 )
 
 // In the sink.
@@ -75,5 +76,6 @@ var RejectReasons = []RejectInfo{
 	{RejectOrphan, "processor", "no click with this foreign ID came within the grace time", "import the other tracker's clicks, or look for the click at the network"},
 	{RejectParkingFull, "processor", "too many postbacks wait for their click", "look for a network sending unknown click IDs; raise processor.max_parked"},
 	{RejectUndecodable, "processor", "a record in a topic is not the event it should be", "look for a foreign producer on the topic"},
+	{RejectTooMany, "processor", "the click has as many conversions as one click may have", "look for a network that invents transaction IDs"},
 	{RejectRowRefused, "sink", "ClickHouse refused this row for good", "read detail; correct the schema, then replay"},
 }

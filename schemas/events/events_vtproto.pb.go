@@ -11,7 +11,6 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	io "io"
 	math "math"
-	sync "sync"
 	unsafe "unsafe"
 )
 
@@ -1260,35 +1259,6 @@ func (m *Claim) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-var vtprotoPool_Click = sync.Pool{
-	New: func() interface{} {
-		return &Click{}
-	},
-}
-
-func (m *Click) ResetVT() {
-	if m != nil {
-		f0 := m.Subs[:0]
-		f1 := m.Ip[:0]
-		for _, mm := range m.Reasons {
-			mm.Reset()
-		}
-		f2 := m.Reasons[:0]
-		m.Reset()
-		m.Subs = f0
-		m.Ip = f1
-		m.Reasons = f2
-	}
-}
-func (m *Click) ReturnToVTPool() {
-	if m != nil {
-		m.ResetVT()
-		vtprotoPool_Click.Put(m)
-	}
-}
-func ClickFromVTPool() *Click {
-	return vtprotoPool_Click.Get().(*Click)
-}
 func (m *Click) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -2820,14 +2790,7 @@ func (m *Click) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			if len(m.Reasons) == cap(m.Reasons) {
-				m.Reasons = append(m.Reasons, &Reason{})
-			} else {
-				m.Reasons = m.Reasons[:len(m.Reasons)+1]
-				if m.Reasons[len(m.Reasons)-1] == nil {
-					m.Reasons[len(m.Reasons)-1] = &Reason{}
-				}
-			}
+			m.Reasons = append(m.Reasons, &Reason{})
 			if err := m.Reasons[len(m.Reasons)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
@@ -6898,14 +6861,7 @@ func (m *Click) UnmarshalVTUnsafe(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			if len(m.Reasons) == cap(m.Reasons) {
-				m.Reasons = append(m.Reasons, &Reason{})
-			} else {
-				m.Reasons = m.Reasons[:len(m.Reasons)+1]
-				if m.Reasons[len(m.Reasons)-1] == nil {
-					m.Reasons[len(m.Reasons)-1] = &Reason{}
-				}
-			}
+			m.Reasons = append(m.Reasons, &Reason{})
 			if err := m.Reasons[len(m.Reasons)-1].UnmarshalVTUnsafe(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
