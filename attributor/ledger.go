@@ -1,0 +1,194 @@
+package attributor
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"tributary/schemas"
+	"tributary/schemas/events"
+	"tributary/schemas/id"
+	"tributary/schemas/state"
+)
+
+// Rules are the parameters of attribution and scoring.
+type Rules struct {
+	// WindowMS is the lookback window: a conversion is accepted up to this long after its click.
+	WindowMS int64
+	Scoring  Scoring
+}
+
+// Input is one postback with all that is known about it.
+type Input struct {
+	Postback *events.Postback
+	// Click is nil when no click with this ID came within the grace time.
+	Click *events.Click
+	// Book holds the conversions of this click ID; Attribute changes it when the postback is accepted.
+	Book *state.Book
+	// Source holds the statistics of the click's source; Attribute changes it when a conversion is created.
+	Source *state.SourceStats
+}
+
+// Outcome is what became of one postback: exactly one of Entry and Reject is set.
+type Outcome struct {
+	Entry  *events.Conversion
+	Reject schemas.RejectReason
+	// Detail says in words why it was rejected.
+	Detail string
+}
+
+// Attribute turns one postback into a ledger entry or a reject reason. The entry refers to strings and slices of its
+// input. It allocates the entry, its ID and reasons, and a book item for a new conversion.
+func Attribute(in Input, rules *Rules) Outcome {
+	pb := in.Postback
+	item := find(in.Book, pb)
+	if item == nil {
+		return create(in, rules)
+	}
+	before := contributionOf(item)
+	next := events.Status(item.Status)
+	if pb.Status != events.Status_STATUS_UNSPECIFIED {
+		next = pb.Status
+	}
+	repriced := pb.HasPayout && (pb.PayoutMicros != item.PayoutMicros || pb.Currency != item.Currency)
+	previous := events.Status(item.Status)
+	switch {
+	case next == previous && !repriced:
+		return Outcome{Reject: schemas.RejectDuplicate, Detail: fmt.Sprintf(
+			"conversion (event %q, txid %q) of this click is %s with this payout already", pb.Event, pb.Txid, statusWord(previous))}
+	case next != previous && isOpen(next) && (!isOpen(previous) || next == events.Status_STATUS_REGISTERED):
+		return Outcome{Reject: schemas.RejectStaleStatus, Detail: fmt.Sprintf(
+			"conversion (event %q, txid %q) of this click is %s; it cannot go back to %s", pb.Event, pb.Txid, statusWord(previous), statusWord(next))}
+	}
+	kind := events.Conversion_KIND_STATUS
+	if next == previous {
+		kind = events.Conversion_KIND_PAYOUT
+	}
+	item.Seq++
+	item.Status = int32(next)
+	if pb.HasPayout {
+		item.PayoutMicros, item.Currency, item.PayoutBaseMicros = pb.PayoutMicros, pb.Currency, pb.PayoutBaseMicros
+		item.PayoutSource = int32(events.Conversion_PAYOUT_SOURCE_POSTBACK)
+	}
+	e := entry(in, item, kind)
+	e.PreviousStatus = previous
+	e.Score = item.Score
+	setDeltas(e, before, contributionOf(item))
+	return Outcome{Entry: e}
+}
+
+func create(in Input, rules *Rules) Outcome {
+	pb := in.Postback
+	match := events.Conversion_MATCH_CLICK
+	if in.Click == nil {
+		if pb.Foreign {
+			return Outcome{Reject: schemas.RejectOrphan, Detail: "no click with this foreign ID came within the grace time"}
+		}
+		match = events.Conversion_MATCH_CLICK_ID
+	}
+	if len(in.Book.Items) >= schemas.MaxConversionsPerClick {
+		return Outcome{Reject: schemas.RejectTooMany, Detail: fmt.Sprintf("this click has %d conversions already", len(in.Book.Items))}
+	}
+	clickMS, err := clickTimeMS(in)
+	if err != nil {
+		return Outcome{Reject: schemas.RejectMalformedClickID, Detail: err.Error()}
+	}
+	if age := pb.EventMs - clickMS; age > rules.WindowMS {
+		return Outcome{Reject: schemas.RejectOutsideWindow, Detail: fmt.Sprintf("the conversion happened %s after its click; the window is %s",
+			time.Duration(age)*time.Millisecond, time.Duration(rules.WindowMS)*time.Millisecond)}
+	}
+	item := &state.Item{Event: pb.Event, Txid: pb.Txid, Status: int32(pb.Status), Seq: 1, EventMs: pb.EventMs, Match: int32(match)}
+	if pb.Txid == "" && pb.BlankTxidIsNew {
+		item.ReceiptId = pb.ReceiptId
+	}
+	if pb.Status == events.Status_STATUS_UNSPECIFIED {
+		item.Status = int32(events.Status_STATUS_APPROVED)
+	}
+	switch {
+	case pb.HasPayout:
+		item.PayoutMicros, item.Currency, item.PayoutBaseMicros = pb.PayoutMicros, pb.Currency, pb.PayoutBaseMicros
+		item.PayoutSource = int32(events.Conversion_PAYOUT_SOURCE_POSTBACK)
+	case in.Click != nil:
+		item.PayoutMicros, item.Currency, item.PayoutBaseMicros = in.Click.OfferPayoutMicros, in.Click.OfferCurrency, in.Click.OfferPayoutBaseMicros
+		item.PayoutSource = int32(events.Conversion_PAYOUT_SOURCE_OFFER)
+	default:
+		item.PayoutSource = int32(events.Conversion_PAYOUT_SOURCE_NONE)
+	}
+	e := entry(in, item, events.Conversion_KIND_CREATED)
+	setDeltas(e, contribution{}, contributionOf(item))
+	e.Score, e.Reasons = scoreConversion(e, in.Click, in.Source, &rules.Scoring)
+	if e.Score >= schemas.FlagScore {
+		e.FlaggedDelta = 1
+	}
+	item.Score = e.Score
+	in.Book.Items = append(in.Book.Items, item)
+	return Outcome{Entry: e}
+}
+
+// find answers the item of the postback's identity: (click ID, event type, transaction ID), where a blank transaction ID
+// is an identity of its own, or none at all where the network's policy says so.
+func find(book *state.Book, pb *events.Postback) *state.Item {
+	receipt := ""
+	if pb.Txid == "" && pb.BlankTxidIsNew {
+		receipt = pb.ReceiptId
+	}
+	for _, item := range book.Items {
+		if item.Event == pb.Event && item.Txid == pb.Txid && item.ReceiptId == receipt {
+			return item
+		}
+	}
+	return nil
+}
+
+func clickTimeMS(in Input) (int64, error) {
+	if in.Click != nil {
+		return in.Click.EventMs, nil
+	}
+	if in.Postback.Foreign {
+		return in.Postback.EventMs, nil
+	}
+	c, err := id.ParseClick(in.Postback.ClickId)
+	if err != nil {
+		return 0, err
+	}
+	return c.TimeMS(), nil
+}
+
+// entry fills in everything but deltas and score.
+func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conversion {
+	pb := in.Postback
+	e := &events.Conversion{
+		ConversionId: conversionID(pb.ClickId, item), Seq: item.Seq, Kind: kind,
+		ReceiptId: pb.ReceiptId, ClickId: pb.ClickId, Network: pb.Network, Event: pb.Event, Txid: pb.Txid,
+		Status: events.Status(item.Status), OriginalStatus: pb.OriginalStatus,
+		PayoutMicros: item.PayoutMicros, Currency: item.Currency, PayoutBaseMicros: item.PayoutBaseMicros,
+		PayoutSource: events.Conversion_PayoutSource(item.PayoutSource),
+		EventMs:      pb.EventMs, ReceivedMs: pb.ReceivedMs,
+		Match: events.Conversion_Match(item.Match), Foreign: pb.Foreign,
+	}
+	e.ClickMs, _ = clickTimeMS(in)
+	if c := in.Click; c != nil && item.Match == int32(events.Conversion_MATCH_CLICK) {
+		e.CampaignId, e.Campaign = c.CampaignId, c.Campaign
+		e.SourceId, e.Source = c.SourceId, c.Source
+		e.OfferId, e.Offer = c.OfferId, c.Offer
+		e.Country, e.Device, e.Os, e.Browser = c.Country, c.Device, c.Os, c.Browser
+		e.Subs, e.ExternalId = c.Subs, c.ExternalId
+		return e
+	}
+	e.CampaignId, e.Campaign = pb.CampaignId, pb.Campaign
+	e.SourceId, e.Source = pb.SourceId, pb.Source
+	return e
+}
+
+// conversionID is the first 16 bytes of SHA-256 over the length-prefixed parts of the identity, in hex.
+func conversionID(clickID string, item *state.Item) string {
+	buf := make([]byte, 0, 256)
+	for _, part := range [...]string{clickID, item.Event, item.Txid, item.ReceiptId} {
+		buf = binary.AppendUvarint(buf, uint64(len(part)))
+		buf = append(buf, part...)
+	}
+	sum := sha256.Sum256(buf)
+	return hex.EncodeToString(sum[:16])
+}
