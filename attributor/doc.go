@@ -12,7 +12,8 @@
 // Invariants:
 //   - the sum of a conversion's deltas equals the contribution of its last status and payout (see contribution);
 //   - a rejected postback changes neither book nor statistics;
-//   - the entries of one click depend on the order of that click's postbacks only, never on when the click itself came.
+//   - count and money of a click's entries depend on the order of that click's postbacks only, never on when the click itself
+//     came within the grace time. Scores also depend on what else the source did before.
 //
 // Not its job: waiting for a click that has not come (the processor parks postbacks), storing anything, converting
 // currencies (the edge has done so).

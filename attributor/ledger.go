@@ -39,8 +39,8 @@ type Outcome struct {
 	Detail string
 }
 
-// Attribute turns one postback into a ledger entry or a reject reason. The entry refers to strings and slices of its
-// input. It allocates the entry, its ID and reasons, and a book item for a new conversion.
+// Attribute turns one postback into a ledger entry or a reject reason. The entry and the book's items refer to strings and
+// slices of the input: marshal them before that memory is reused. It allocates the entry, its ID and reasons, and a book item for a new conversion.
 func Attribute(in Input, rules *Rules) Outcome {
 	pb := in.Postback
 	item := find(in.Book, pb)
