@@ -1,0 +1,30 @@
+// Package chdb runs the ClickHouse engine as a library (libchdb) in a child process and serves ClickHouse's HTTP
+// interface in front of it, so that clickhouse-go, curl, Grafana and DBeaver speak to it as to a server.
+//
+// Place in the flow: it stands where a ClickHouse server stands in a distributed deployment. `tributary up`, the demo
+// and the tests start it with [Start]; the child runs [ServeChild]. Nothing but an address tells the two apart.
+//
+// Invariants:
+//   - A request owns an engine connection of its own, opened for it and closed after it (0.3 ms, measured), unless it
+//     names a session_id. So no setting, USE or temporary table of one request is seen by the next.
+//   - A body inserted in one Native block becomes one insert block, hence one part a ClickHouse partition and one use of
+//     an insert_deduplication_token. The body reaches the engine as an anonymous file, never as query text: the engine
+//     cuts binary query text short.
+//   - An insert answered 200 is in the table's files; a killed child loses none of those. The files are not fsynced: a
+//     lost machine may lose the last seconds (ClickHouse's own default).
+//   - Everything is bounded: body bytes, query text, result bytes of formats that cannot be streamed, running and
+//     waiting queries, sessions, the engine's memory and caches. See [ServerConfig].
+//   - One process owns a data directory; a second one is refused with an error that names the directory.
+//
+// Concurrency: the engine runs one query at a time on a connection and any number of connections side by side. A
+// request's goroutine stays on one OS thread while the engine works for it, because the engine keeps state by thread.
+// When a client goes away its query is killed in the engine.
+//
+// The binding needs no cgo (ebitengine/purego). Who frees what: result handles are destroyed by the code that obtained
+// them, in the same function; bytes are copied out or written to the client before that; strings passed in are only
+// borrowed by the engine for the call.
+//
+// Not responsible for: users and passwords (any is accepted: listen on loopback only), TLS, the native TCP protocol,
+// clusters and replication, restarting a crashed child (the caller of [Start] decides), fetching the library
+// (scripts/libchdb/fetch), schemas.
+package chdb

@@ -1,0 +1,257 @@
+package chdb
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// ProcessConfig describes the child as its parent sees it. Zero values mean the defaults named at each field.
+type ProcessConfig struct {
+	// DataDir and Listen are passed to the child as --data and --listen. DataDir is required; Listen defaults to
+	// DefaultListen, port 0 takes a free one.
+	DataDir string
+	Listen  string
+	// Command starts the child; it must end up in ServeChild. Default: this executable with "clickhouse-embedded".
+	Command []string
+	// Env is added to this process's environment.
+	Env []string
+	// ReadyTimeout is how long the child may take to answer queries; loading many parts takes time. Default 60 s.
+	ReadyTimeout time.Duration
+	// StopTimeout is how long the child may take to end before it is killed. Default 20 s.
+	StopTimeout time.Duration
+	// Logger takes the child's log, a line an entry, and its life-cycle. Default: none.
+	Logger *zap.Logger
+}
+
+// Process is a running child.
+type Process struct {
+	cfg     ProcessConfig
+	address string
+	command *exec.Cmd
+	stdin   io.Closer
+	done    chan struct{}
+	err     error // valid once done is closed
+	stopped atomic.Bool // asked to end, by Stop or Kill
+	killed  atomic.Bool // by Kill: its exit status says nothing
+}
+
+// readyPrefix begins the line by which the child says on its standard output where it listens.
+const readyPrefix = "clickhouse-embedded ready on "
+
+// Start runs the engine in a child process and returns once it answers queries. The child ends when Stop is called,
+// when ctx is done, and when this process ends, however it ends. Restarting a child that crashed (see Done) is left to
+// the caller: the same DataDir may be started again at once.
+func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
+	if cfg.DataDir == "" {
+		return nil, errors.New("starting the embedded ClickHouse: DataDir is empty; name the directory that holds its tables")
+	}
+	if _, err := FindLibrary(); err != nil { // here it is one clear line instead of a child's last words
+		return nil, err
+	}
+	or(&cfg.Listen, DefaultListen)
+	or(&cfg.ReadyTimeout, 60*time.Second)
+	or(&cfg.StopTimeout, 20*time.Second)
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	if len(cfg.Command) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("starting the embedded ClickHouse: finding this executable: %w", err)
+		}
+		cfg.Command = []string{self, "clickhouse-embedded"}
+	}
+	command := exec.Command(cfg.Command[0], append(cfg.Command[1:len(cfg.Command):len(cfg.Command)], "--data", cfg.DataDir, "--listen", cfg.Listen)...)
+	command.Env = append(os.Environ(), cfg.Env...)
+	command.SysProcAttr = childAttributes()
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
+	}
+	stdout, stdoutEnd, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
+	}
+	stderr, stderrEnd, err := os.Pipe()
+	if err != nil {
+		_, _ = stdout.Close(), stdoutEnd.Close()
+		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
+	}
+	command.Stdout, command.Stderr = stdoutEnd, stderrEnd
+
+	p := &Process{cfg: cfg, command: command, stdin: stdin, done: make(chan struct{})}
+	ready := make(chan string, 1)
+	logged := make(chan string, 1) // the log's last line
+	go readReady(stdout, ready)
+	go p.forwardLog(stderr, logged)
+
+	started := make(chan error, 1)
+	go func() {
+		// The kernel tells the child of its parent's death when the thread that started it ends, so that thread is kept
+		// until the child has ended.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := command.Start()
+		_, _ = stdoutEnd.Close(), stderrEnd.Close()
+		started <- err
+		if err != nil {
+			return
+		}
+		p.err = command.Wait()
+		close(p.done)
+	}()
+	if err := <-started; err != nil {
+		_ = stdin.Close()
+		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
+	}
+
+	timeout := time.NewTimer(cfg.ReadyTimeout)
+	defer timeout.Stop()
+	var failure error
+	select {
+	case address, ok := <-ready:
+		if ok {
+			p.address = address
+			context.AfterFunc(ctx, func() { _ = p.Stop() })
+			return p, nil
+		}
+		<-p.done
+		failure = fmt.Errorf("its process ended (%v): %s", p.command.ProcessState, <-logged)
+	case <-timeout.C:
+		failure = fmt.Errorf("it was not ready within %s", cfg.ReadyTimeout)
+	case <-ctx.Done():
+		failure = context.Cause(ctx)
+	}
+	_ = p.command.Process.Kill() // it holds nothing yet
+	_ = stdin.Close()
+	<-p.done
+	return nil, fmt.Errorf("starting the embedded ClickHouse: %w", failure)
+}
+
+// Address is the host:port of ClickHouse's HTTP interface.
+func (p *Process) Address() string { return p.address }
+
+// PID is the child's process number.
+func (p *Process) PID() int { return p.command.Process.Pid }
+
+// Done is closed when the child has ended, after Stop or by itself.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err says why the child ended by itself; nil while it runs and after Stop.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	if p.stopped.Load() {
+		return nil
+	}
+	return fmt.Errorf("the embedded ClickHouse ended by itself: %v", p.command.ProcessState)
+}
+
+// Kill ends the child at once, as a crash would. Acknowledged inserts stay.
+func (p *Process) Kill() error {
+	p.stopped.Store(true)
+	p.killed.Store(true)
+	err := p.command.Process.Kill()
+	<-p.done
+	_ = p.stdin.Close()
+	return err
+}
+
+// Stop lets running queries end, ends the child, and returns when it has ended. It may be called again.
+func (p *Process) Stop() error {
+	p.stopped.Store(true)
+	_ = p.stdin.Close()
+	timeout := time.NewTimer(p.cfg.StopTimeout)
+	defer timeout.Stop()
+	select {
+	case <-p.done:
+		if p.err != nil && !p.killed.Load() {
+			return fmt.Errorf("stopping the embedded ClickHouse: %w", p.err)
+		}
+		return nil
+	case <-timeout.C:
+	}
+	_ = p.command.Process.Kill()
+	<-p.done
+	return fmt.Errorf("stopping the embedded ClickHouse: it took longer than %s and was killed", p.cfg.StopTimeout)
+}
+
+// readReady reports the address from the child's standard output and drains the rest. The channel is closed when the
+// output ends.
+func readReady(stdout io.ReadCloser, ready chan<- string) {
+	defer stdout.Close()
+	defer close(ready)
+	lines := bufio.NewReader(stdout)
+	for {
+		line, err := lines.ReadString('\n')
+		if address, ok := strings.CutPrefix(line, readyPrefix); ok {
+			ready <- strings.TrimSpace(address)
+			break
+		}
+		if err != nil {
+			return
+		}
+	}
+	_, _ = io.Copy(io.Discard, lines)
+}
+
+// maxLogLineBytes cuts what one log entry takes of the child's words.
+const maxLogLineBytes = 8 << 10
+
+func (p *Process) forwardLog(stderr io.ReadCloser, last chan<- string) {
+	defer stderr.Close()
+	final := "it said nothing"
+	lines := bufio.NewReaderSize(stderr, maxLogLineBytes)
+	for {
+		line, more, err := lines.ReadLine()
+		if err != nil {
+			break
+		}
+		final = string(line)
+		p.cfg.Logger.Info("clickhouse: " + final)
+		for more && err == nil {
+			_, more, err = lines.ReadLine()
+		}
+	}
+	last <- final
+}
+
+// ServeChild is the child's main function: it serves until its standard input ends (its parent stopped it or died) or
+// a SIGTERM comes, and tells the parent on standard output when it is ready. The caller parses --data and --listen into
+// cfg and prints a returned error to standard error.
+func ServeChild(ctx context.Context, cfg ServerConfig) error {
+	// Ctrl-C in a terminal is the parent's to handle: it may still have rows to insert.
+	signal.Ignore(syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	told := cfg.OnReady
+	cfg.OnReady = func(address string) {
+		fmt.Println(readyPrefix + address)
+		if told != nil {
+			told(address)
+		}
+	}
+	return Serve(ctx, cfg)
+}

@@ -1,0 +1,192 @@
+package chdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Serve runs the engine on cfg.DataDir and answers ClickHouse's HTTP interface until ctx is done, then lets running
+// queries end and shuts the engine down. It must be called at most once in a process, in one that has nothing else to
+// lose: a fault in the engine ends it. Errors: ErrNoLibrary, ErrLocked, an address that cannot be listened on.
+func Serve(ctx context.Context, cfg ServerConfig) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
+		return fmt.Errorf("creating the data directory: %w", err)
+	}
+	unlock, err := lockDirectory(cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listening for ClickHouse's HTTP interface: %w", err)
+	}
+	defer listener.Close()
+
+	s, err := newServer(cfg)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+
+	web := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       5 * time.Minute,
+		MaxHeaderBytes:    int(cfg.MaxQueryBytes) + 64<<10, // a query may be in the URL
+		ErrorLog:          zap.NewStdLog(cfg.Logger),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	cfg.Logger.Info("embedded ClickHouse is ready", zap.String("version", s.version), zap.Stringer("listen", listener.Addr()), zap.String("data", cfg.DataDir))
+	cfg.OnReady(listener.Addr().String())
+
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving ClickHouse's HTTP interface: %w", err)
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.StopTimeout)
+	defer cancel()
+	if err := web.Shutdown(stopping); err != nil {
+		cfg.Logger.Warn("queries still running were cut off", zap.Duration("after", cfg.StopTimeout))
+		_ = web.Close() // cancels the requests' contexts, which kills their queries
+		s.drain(2 * time.Second)
+	}
+	return nil
+}
+
+// lockDirectory makes this process the directory's owner until it ends, however it ends.
+func lockDirectory(dir string) (unlock func(), err error) {
+	path := filepath.Join(dir, lockFile)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("locking the data directory: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		owner, _ := os.ReadFile(path)
+		_ = file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("opening %s: %w (number %s): stop that one, or choose another directory", dir, ErrLocked, strings.TrimSpace(string(owner)))
+		}
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+	if err := errors.Join(file.Truncate(0), writeAt(file, fmt.Sprintf("%d\n", os.Getpid()))); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("locking the data directory: %w", err)
+	}
+	return func() { _ = file.Close() }, nil
+}
+
+func writeAt(file *os.File, text string) error {
+	_, err := file.WriteAt([]byte(text), 0)
+	return err
+}
+
+// server answers requests on one engine.
+type server struct {
+	cfg       ServerConfig
+	lib       *library
+	arguments []string
+	// anchor keeps the engine alive between requests, which open and close connections of their own.
+	anchor *connection
+	// killing serialises KILL QUERY on its own connection.
+	killing  sync.Mutex
+	killer   *connection
+	running  chan struct{} // a slot a running query
+	waiting  atomic.Int64
+	sessions *sessions
+	version  string
+	timezone string
+	host     string
+	queries  atomic.Uint64
+}
+
+func newServer(cfg ServerConfig) (s *server, err error) {
+	arguments, err := cfg.engineArguments()
+	if err != nil {
+		return nil, err
+	}
+	lib, err := loadLibrary(cfg.LibPath)
+	if err != nil {
+		return nil, err
+	}
+	s = &server{cfg: cfg, lib: lib, arguments: arguments, running: make(chan struct{}, cfg.MaxRunning)}
+	s.sessions = newSessions(cfg.MaxSessions, s.connect)
+	if s.anchor, err = lib.open(arguments); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+	}
+	if s.killer, err = lib.open(arguments); err != nil {
+		return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+	}
+	// The first query also warms up what the engine builds lazily (20 ms, measured).
+	err = s.anchor.run("SELECT version(), timezone(), hostName()", "TSV", nil, func(output []byte, _ readCounts) error {
+		fields := strings.Split(strings.TrimSpace(string(output)), "\t")
+		if len(fields) != 3 {
+			return fmt.Errorf("the engine answered %q", output)
+		}
+		s.version, s.timezone, s.host = fields[0], fields[1], fields[2]
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("asking the engine its version: %w", err)
+	}
+	return s, nil
+}
+
+func (s *server) connect() (*connection, error) { return s.lib.open(s.arguments) }
+
+// drain waits for the slots of running queries.
+func (s *server) drain(patience time.Duration) {
+	timeout := time.After(patience)
+	for range cap(s.running) {
+		select {
+		case s.running <- struct{}{}:
+		case <-timeout:
+			return
+		}
+	}
+}
+
+func (s *server) close() {
+	s.sessions.close()
+	if len(s.running) > 0 && len(s.running) < cap(s.running) {
+		// A query that could not be stopped still uses the engine; closing it underneath would crash. The process ends
+		// anyway, and committed data is on disk.
+		return
+	}
+	s.killing.Lock()
+	defer s.killing.Unlock()
+	s.killer.close()
+	s.killer = nil
+	s.anchor.close()
+}
+
+// kill stops the query marked with id, if it still runs. The mark is the log_comment setting: the engine's interface
+// gives no say in query identifiers.
+func (s *server) kill(id string) {
+	s.killing.Lock()
+	defer s.killing.Unlock()
+	if s.killer == nil {
+		return
+	}
+	if err := s.killer.exec("KILL QUERY WHERE Settings['log_comment'] = " + quote(id) + " ASYNC"); err != nil {
+		s.cfg.Logger.Warn("killing a query whose client went away", zap.Error(err))
+	}
+}
