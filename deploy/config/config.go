@@ -1,0 +1,231 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"tributary/schemas"
+)
+
+// Where an engine runs.
+const (
+	ModeEmbedded = "embedded"
+	ModeExternal = "external"
+)
+
+// ClickHouse's two protocols.
+const (
+	ProtocolHTTP   = "http"
+	ProtocolNative = "native"
+)
+
+// Log is the section "log".
+type Log struct {
+	Level  string `yaml:"level" doc:"Least level that is written: debug, info, warn or error."`
+	Format string `yaml:"format" doc:"console (for people), json (for collectors), or auto: console on a terminal, else json."`
+}
+
+// Ops is the section "ops".
+type Ops struct {
+	Listen       string        `yaml:"listen" doc:"Address of /metrics, /healthz and /readyz of every role but the edge, which serves its own."`
+	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"How long a role may take to finish its work after a stop signal; then the process exits with code 1."`
+}
+
+// TLS is how a client encrypts and whom it trusts.
+type TLS struct {
+	Enabled            bool   `yaml:"enabled" doc:"Encrypt the connection."`
+	CAFile             string `yaml:"ca_file" doc:"PEM file of the authorities to trust; empty: the system's."`
+	CertFile           string `yaml:"cert_file" doc:"PEM file of the client's own certificate; empty: none."`
+	KeyFile            string `yaml:"key_file" doc:"PEM file of the key of cert_file."`
+	ServerName         string `yaml:"server_name" doc:"Name to expect in the server's certificate; empty: the host of the address."`
+	InsecureSkipVerify bool   `yaml:"insecure_skip_verify" doc:"Accept any certificate: encrypted, but anyone may be the other end."`
+}
+
+// SASL is how a client says who it is.
+type SASL struct {
+	Mechanism string `yaml:"mechanism" doc:"plain, scram-sha-256 or scram-sha-512; empty: no authentication."`
+	Username  string `yaml:"username" doc:"User name."`
+	Password  string `yaml:"password" secret:"true" doc:"Password."`
+}
+
+// Kafka is the section "kafka".
+type Kafka struct {
+	Mode              string                   `yaml:"mode" doc:"embedded: a broker inside tributary up, its log in data_dir; external: the brokers named below."`
+	Brokers           []string                 `yaml:"brokers" doc:"Addresses host:port to start from; in embedded mode the one loopback address to listen on."`
+	TopicPrefix       string                   `yaml:"topic_prefix" doc:"Put before every topic's name and every group's, so that several installations share a cluster."`
+	Partitions        int                      `yaml:"partitions" doc:"Partition count of the topics when they are made; it cannot be changed afterwards."`
+	ReplicationFactor int                      `yaml:"replication_factor" doc:"Copies of each partition when topics are made; 0: the broker's default. Embedded: always 1."`
+	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (see the event contract)."`
+	RetentionBytes    int64                    `yaml:"retention_bytes" doc:"Bytes a partition keeps at most, read or not; 0: no limit. Embedded: its log's index is in memory, about a sixth of the log when traffic is slow."`
+	TLS               TLS                      `yaml:"tls"`
+	SASL              SASL                     `yaml:"sasl"`
+}
+
+// ClickHouse is the section "clickhouse".
+type ClickHouse struct {
+	Mode     string `yaml:"mode" doc:"embedded: the engine in a child process of tributary up, its tables in data_dir; external: the server named below."`
+	Addr     string `yaml:"addr" doc:"Address host:port of the server; in embedded mode the loopback address to serve ClickHouse's HTTP interface on."`
+	Protocol string `yaml:"protocol" doc:"http (usually port 8123) or native (usually port 9000)."`
+	Database string `yaml:"database" doc:"Database that holds the tables and views."`
+	User     string `yaml:"user" doc:"User name."`
+	Password string `yaml:"password" secret:"true" doc:"Password."`
+	TLS      TLS    `yaml:"tls"`
+}
+
+func (c *Config) defaults() {
+	c.DataDir = "data"
+	c.Log = Log{Level: "info", Format: "auto"}
+	c.Ops = Ops{Listen: "127.0.0.1:8081", DrainTimeout: 30 * time.Second}
+	c.Kafka = Kafka{Mode: ModeEmbedded, Brokers: []string{"127.0.0.1:9092"}, Partitions: 4}
+	c.ClickHouse = ClickHouse{Mode: ModeEmbedded, Addr: "127.0.0.1:8123", Protocol: ProtocolHTTP, Database: "tributary", User: "default"}
+}
+
+// Validate checks what belongs to no role. Its errors are *schemas.FieldError with full paths, as a role's Validate has
+// paths inside the role.
+func (c *Config) validateShared() error {
+	var errs []error
+	wrong := func(path, format string, arguments ...any) {
+		errs = append(errs, &schemas.FieldError{Field: path, Problem: fmt.Sprintf(format, arguments...)})
+	}
+	oneOf := func(path, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			wrong(path, "%q is none of %s; did you mean %q?", value, strings.Join(allowed, ", "), nearest(value, allowed))
+		}
+	}
+	if c.DataDir == "" {
+		wrong("data_dir", "is empty; name a folder, such as data or /var/lib/tributary")
+	}
+	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf("log.format", c.Log.Format, "auto", "console", "json")
+	c.checkAddress(wrong, "ops.listen", c.Ops.Listen)
+	if c.Ops.DrainTimeout <= 0 {
+		wrong("ops.drain_timeout", "must be more than 0, such as 30s")
+	}
+	c.validateKafka(wrong, oneOf)
+	c.validateClickHouse(wrong, oneOf)
+	return errors.Join(errs...)
+}
+
+type (
+	wrongFunc func(path, format string, arguments ...any)
+	oneOfFunc func(path, value string, allowed ...string)
+)
+
+func (c *Config) validateKafka(wrong wrongFunc, oneOf oneOfFunc) {
+	k := &c.Kafka
+	oneOf("kafka.mode", k.Mode, ModeEmbedded, ModeExternal)
+	if len(k.Brokers) == 0 {
+		wrong("kafka.brokers", "is empty; name at least one address, such as [127.0.0.1:9092]")
+	}
+	for i, broker := range k.Brokers {
+		c.checkAddress(wrong, fmt.Sprintf("kafka.brokers[%d]", i), broker)
+	}
+	if k.Mode == ModeEmbedded && len(k.Brokers) > 0 {
+		if len(k.Brokers) > 1 {
+			wrong("kafka.brokers", "embedded Kafka listens on one address, got %d; keep one, or set kafka.mode to external", len(k.Brokers))
+		} else if !isLoopback(k.Brokers[0]) {
+			wrong("kafka.brokers", "embedded Kafka has no passwords and listens on loopback only, got %q; use 127.0.0.1:9092, or set kafka.mode to external", k.Brokers[0])
+		}
+		if k.TLS.Enabled {
+			wrong("kafka.tls.enabled", "embedded Kafka has no TLS; leave it out, or set kafka.mode to external")
+		}
+		if k.SASL.Mechanism != "" {
+			wrong("kafka.sasl.mechanism", "embedded Kafka has no passwords; leave it out, or set kafka.mode to external")
+		}
+	}
+	if len(k.TopicPrefix) > maxTopicPrefixBytes || strings.Trim(k.TopicPrefix, topicCharacters) != "" {
+		wrong("kafka.topic_prefix", "want at most %d letters, digits, dots, dashes and underscores, got %q", maxTopicPrefixBytes, k.TopicPrefix)
+	}
+	if k.Partitions < 1 || k.Partitions > maxPartitions {
+		wrong("kafka.partitions", "want 1 to %d, got %d", maxPartitions, k.Partitions)
+	}
+	if k.ReplicationFactor < 0 || k.ReplicationFactor > 16 {
+		wrong("kafka.replication_factor", "want 1 to 16, or 0 for the broker's default, got %d", k.ReplicationFactor)
+	}
+	if k.RetentionBytes < 0 {
+		wrong("kafka.retention_bytes", "want a size such as 512MiB, or 0 for no limit, got %d", k.RetentionBytes)
+	}
+	names := make([]string, len(schemas.Topics))
+	for i, topic := range schemas.Topics {
+		names[i] = topic.Name
+	}
+	for _, topic := range slices.Sorted(maps.Keys(k.Retention)) {
+		if !slices.Contains(names, topic) {
+			wrong("kafka.retention."+topic, "there is no topic %q; did you mean %q? Topics: %s", topic, nearest(topic, names), strings.Join(names, ", "))
+		}
+		if k.Retention[topic] < time.Minute {
+			wrong("kafka.retention."+topic, "want at least 1m, got %s: a record must outlive the time it waits to be read", durationText(k.Retention[topic]))
+		}
+	}
+	validateTLS(wrong, "kafka.tls", k.TLS)
+	oneOf("kafka.sasl.mechanism", k.SASL.Mechanism, "", "plain", "scram-sha-256", "scram-sha-512")
+	if k.SASL.Mechanism != "" && (k.SASL.Username == "" || k.SASL.Password == "") {
+		wrong("kafka.sasl", "mechanism %s needs username and password", k.SASL.Mechanism)
+	}
+}
+
+func (c *Config) validateClickHouse(wrong wrongFunc, oneOf oneOfFunc) {
+	h := &c.ClickHouse
+	oneOf("clickhouse.mode", h.Mode, ModeEmbedded, ModeExternal)
+	oneOf("clickhouse.protocol", h.Protocol, ProtocolHTTP, ProtocolNative)
+	c.checkAddress(wrong, "clickhouse.addr", h.Addr)
+	if h.Mode == ModeEmbedded {
+		if !isLoopback(h.Addr) {
+			wrong("clickhouse.addr", "the embedded engine checks no passwords and listens on loopback only, got %q; use 127.0.0.1:8123, or set clickhouse.mode to external", h.Addr)
+		}
+		if h.Protocol != ProtocolHTTP {
+			wrong("clickhouse.protocol", "the embedded engine speaks http only")
+		}
+		if h.TLS.Enabled {
+			wrong("clickhouse.tls.enabled", "the embedded engine has no TLS; leave it out, or set clickhouse.mode to external")
+		}
+	}
+	if h.Database == "" || strings.Trim(h.Database, identifierCharacters) != "" || h.Database[0] >= '0' && h.Database[0] <= '9' {
+		wrong("clickhouse.database", "want a name of letters, digits and underscores that starts with a letter, got %q", h.Database)
+	}
+	validateTLS(wrong, "clickhouse.tls", h.TLS)
+}
+
+const (
+	lettersAndDigits     = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	topicCharacters      = lettersAndDigits + "._-" // Kafka's legal characters of a topic name
+	identifierCharacters = lettersAndDigits + "_"
+
+	// maxTopicPrefixBytes leaves the topics' own names room in Kafka's 249.
+	maxTopicPrefixBytes = 128
+	// maxPartitions bounds what a typing error can make a broker create.
+	maxPartitions = 1024
+)
+
+func validateTLS(wrong wrongFunc, path string, t TLS) {
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		wrong(path, "cert_file and key_file come together: set both or none")
+	}
+	if !t.Enabled && t != (TLS{}) {
+		wrong(path+".enabled", "is false, but other keys of the section are set; set it to true, or leave the section out")
+	}
+}
+
+func (c *Config) checkAddress(wrong wrongFunc, path, address string) {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
+		wrong(path, "want host:port, such as 127.0.0.1:8080, got %q", address)
+	}
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return true // the address check has said so already
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

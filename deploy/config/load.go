@@ -1,0 +1,235 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// FileVariable names the configuration file when no --config does.
+const FileVariable = VariablePrefix + "CONFIG"
+
+// otherVariables begin with TRIBUTARY_ and are no setting: what reads them is in parentheses.
+var otherVariables = []string{
+	FileVariable,
+	VariablePrefix + "LIBCHDB", // the embedded engine's library (deploy/embedded/chdb)
+	VariablePrefix + "CACHE",   // where fetched engines are kept (scripts)
+}
+
+// otherVariablePrefixes are left to tests and to child processes of our own.
+var otherVariablePrefixes = []string{VariablePrefix + "TEST_", VariablePrefix + "CHDB_"}
+
+// maxFileBytes bounds the file: a catalog of 65,536 campaigns takes about 10 MB.
+const maxFileBytes = 32 << 20
+
+// Sources says where to read from.
+type Sources struct {
+	// File is the path of the YAML file; empty: no file.
+	File string
+	// Environ is os.Environ(): NAME=value.
+	Environ []string
+	// Set are the values of --set: path=value, the last of a path wins.
+	Set []string
+	// Sections names the role sections whose rules must hold; nil: all. Every section is decoded strictly in any case.
+	Sections []string
+	// Complete, if set, fills in what the caller knows to generate (such as a key kept in data_dir) after decoding and
+	// before validation. It must not touch what isSet says was configured.
+	Complete func(c *Config, isSet func(path string) bool) error
+}
+
+// Loaded is one reading of the configuration. It must not be changed.
+type Loaded struct {
+	Config Config
+	// File is the absolute path of the file that was read; empty if none.
+	File string
+
+	places map[string]Place
+}
+
+// IsSet tells whether a key, or anything below it, was configured.
+func (l *Loaded) IsSet(path string) bool { return isSet(l.places, path) }
+
+// Place says where a key was configured.
+func (l *Loaded) Place(path string) (Place, bool) {
+	place, ok := l.places[path]
+	return place, ok
+}
+
+func isSet(places map[string]Place, path string) bool {
+	if _, ok := places[path]; ok {
+		return true
+	}
+	for p := range places {
+		if strings.HasPrefix(p, path+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// Load reads the configuration. The error is Problems when the configuration is wrong; anything else is a file that
+// cannot be read or a Complete that failed.
+func Load(from Sources) (*Loaded, error) {
+	r := &reading{file: from.File, places: map[string]Place{}}
+	loaded := &Loaded{Config: Defaults(), places: r.places}
+	if from.File != "" {
+		absolute, err := filepath.Abs(from.File)
+		if err != nil {
+			return nil, fmt.Errorf("naming the configuration file: %w", err)
+		}
+		loaded.File = absolute
+		if err := r.readFile(from.File, &loaded.Config); err != nil {
+			return nil, err
+		}
+	}
+	root, keys := reflect.ValueOf(&loaded.Config).Elem(), Keys()
+	r.environment(from.Environ, keys, root)
+	r.flags(from.Set, keys, root)
+	if len(r.problems) == 0 && from.Complete != nil {
+		if err := from.Complete(&loaded.Config, loaded.IsSet); err != nil {
+			return nil, err
+		}
+	}
+	r.validate(&loaded.Config, from.Sections)
+	if len(r.problems) > 0 {
+		r.problems.inFileOrder()
+		return nil, r.problems
+	}
+	return loaded, nil
+}
+
+func (r *reading) readFile(path string, into *Config) error {
+	f, err := os.Open(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("there is no configuration file %s", path)
+		}
+		return fmt.Errorf("reading the configuration: %w", err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return fmt.Errorf("reading the configuration: %w", err)
+	}
+	if len(content) > maxFileBytes {
+		return fmt.Errorf("the configuration file %s is larger than %d MiB; is it the right file?", path, maxFileBytes>>20)
+	}
+	r.document(content, into)
+	return nil
+}
+
+// document decodes the file's one YAML document.
+func (r *reading) document(content []byte, into *Config) {
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	var document, second yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		if !errors.Is(err, io.EOF) { // an empty file is a configuration: the defaults
+			r.loadError(err, Place{Source: r.file, Line: 1, Column: 1}, "")
+		}
+		return
+	}
+	if err := decoder.Decode(&second); err == nil {
+		r.problem(r.placeOf(&second), "", "a second YAML document starts here: keep everything in one")
+	}
+	if document.Kind == yaml.DocumentNode && len(document.Content) == 1 {
+		r.section(document.Content[0], reflect.ValueOf(into).Elem(), "")
+	}
+}
+
+func (r *reading) environment(environ []string, keys []Key, root reflect.Value) {
+	known := make(map[string]Key, len(keys))
+	names := slices.Clone(otherVariables)
+	for _, k := range keys {
+		if k.Variable != "" {
+			known[k.Variable] = k
+			names = append(names, k.Variable)
+		}
+	}
+	environ = slices.Sorted(slices.Values(environ))
+	for _, entry := range environ {
+		name, written, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, VariablePrefix) || slices.Contains(otherVariables, name) ||
+			slices.ContainsFunc(otherVariablePrefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			continue
+		}
+		at := Place{Source: name}
+		if k, ok := known[name]; ok {
+			r.override(root, k, at, written)
+		} else {
+			r.problem(at, "", "unknown variable; did you mean %s?", nearest(name, names))
+		}
+	}
+}
+
+func (r *reading) flags(set []string, keys []Key, root reflect.Value) {
+	var paths []string
+	for _, k := range keys {
+		if k.Variable != "" {
+			paths = append(paths, k.Path)
+		}
+	}
+	for _, entry := range set {
+		path, written, ok := strings.Cut(entry, "=")
+		at := Place{Source: "--set " + path}
+		i := slices.IndexFunc(keys, func(k Key) bool { return k.Path == path })
+		switch {
+		case !ok:
+			r.problem(at, "", "want KEY=VALUE, such as --set kafka.brokers=10.0.0.1:9092,10.0.0.2:9092")
+		case i < 0:
+			r.problem(at, "", "unknown key; did you mean %q?", nearest(path, paths))
+		case keys[i].Variable == "":
+			r.problem(at, "", "a %s can only be written in the file", keys[i].Type)
+		default:
+			r.override(root, keys[i], at, written)
+		}
+	}
+}
+
+// validate runs the rules of the shared sections and of the wanted roles, and finds each problem's line.
+func (r *reading) validate(c *Config, sections []string) {
+	for _, f := range fieldErrors(c.validateShared()) {
+		r.ruleBroken(f.Field, f.Problem)
+	}
+	for _, s := range c.roleSections() {
+		if sections != nil && !slices.Contains(sections, s.name) {
+			continue
+		}
+		for _, f := range fieldErrors(s.validate()) {
+			f = prefixed(s.name, f)
+			r.ruleBroken(strings.TrimSuffix(f.Field, "."), f.Problem)
+		}
+	}
+}
+
+var dottedIndex = regexp.MustCompile(`\.(\d+)(\.|\[|$)`)
+
+func (r *reading) ruleBroken(path, text string) {
+	// A value that could not be decoded has been reported; its rule would only speak of the default.
+	if slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Path == path }) {
+		return
+	}
+	place, ok := r.places[path]
+	for p := dottedIndex.ReplaceAllString(path, "[$1]$2"); !ok && p != ""; {
+		if place, ok = r.places[p]; ok {
+			break
+		}
+		cut := strings.LastIndexAny(p, ".[")
+		if cut < 0 {
+			break
+		}
+		p = p[:cut]
+	}
+	if !ok {
+		place = Place{Source: r.file} // a default that the rest of the configuration does not allow
+	}
+	r.problems = append(r.problems, Problem{Place: place, Path: path, Text: text})
+}

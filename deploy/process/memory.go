@@ -1,0 +1,38 @@
+package process
+
+import (
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// MemoryLimitPercent is the part of a container's memory that Go's heap may take; the rest is for Pebble's block cache,
+// goroutine stacks and the kernel's socket buffers, which Go does not count.
+const MemoryLimitPercent = 75
+
+// LimitMemory sets Go's soft memory limit from the container's (cgroup v2) unless GOMEMLIMIT was set, and returns the
+// limit in bytes; 0 when there is none. Without it Go's collector would let the heap double past what the container has.
+func LimitMemory() int64 {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return debug.SetMemoryLimit(-1)
+	}
+	content, err := os.ReadFile("/sys/fs/cgroup/memory.max")
+	if err != nil {
+		return 0
+	}
+	limit := memoryLimit(string(content))
+	if limit > 0 {
+		debug.SetMemoryLimit(limit)
+	}
+	return limit
+}
+
+// memoryLimit reads cgroup v2's memory.max: a number of bytes, or "max".
+func memoryLimit(content string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSpace(content), 10, 64)
+	if err != nil || n <= 0 {
+		return 0
+	}
+	return n / 100 * MemoryLimitPercent
+}
