@@ -1,0 +1,191 @@
+package clickhouse
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// DefaultDatabase is used when Options names none.
+const DefaultDatabase = "tributary"
+
+var (
+	// ErrEdited is wrapped when a migration that was applied has other contents now.
+	ErrEdited = errors.New("an applied migration was edited")
+	// ErrNewer is wrapped when the database has a migration that this program does not know.
+	ErrNewer = errors.New("the database is newer than this program")
+)
+
+// Options say where and how to migrate.
+type Options struct {
+	// Database is created when missing. Default [DefaultDatabase]. Letters, digits and underscores.
+	Database string
+	// RetentionDays sets how long rows of a table are kept, by table name; 0 keeps them for ever. A table that is not
+	// named keeps the setting it has.
+	RetentionDays map[string]int
+}
+
+// Applied is one migration this call applied.
+type Applied struct {
+	Version uint32
+	Name    string
+	Took    time.Duration
+}
+
+var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+
+// Migrate brings the database to the newest schema and returns what it had to apply: nothing when it was there already.
+// The connection's own default database must exist ("default" always does). Errors wrap [ErrEdited] or [ErrNewer] when
+// the history does not fit; what was applied before an error stays applied and is returned.
+func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied, error) {
+	migrations, err := Migrations()
+	if err != nil {
+		return nil, err
+	}
+	options.Database = cmp.Or(options.Database, DefaultDatabase)
+	applied, err := migrate(ctx, conn, options.Database, migrations)
+	if err != nil {
+		return applied, err
+	}
+	return applied, retain(ctx, conn, options)
+}
+
+func migrate(ctx context.Context, conn driver.Conn, database string, migrations []Migration) ([]Applied, error) {
+	if !databaseName.MatchString(database) {
+		return nil, fmt.Errorf("naming the database %q: want letters, digits and underscores, at most 64", database)
+	}
+	for _, statement := range []string{
+		"CREATE DATABASE IF NOT EXISTS " + database,
+		"CREATE TABLE IF NOT EXISTS " + database + `.schema_migrations
+(
+    version UInt32 COMMENT 'Number of the migration.',
+    name String COMMENT 'Name of its file, without number and ending.',
+    checksum String COMMENT 'SHA-256 of its file, hex.',
+    applied_at DateTime64(3, 'UTC') COMMENT 'When it was applied, UTC.'
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY version
+COMMENT 'Which migrations this database has had. Written by the migration runner only.'`,
+	} {
+		if err := conn.Exec(ctx, statement); err != nil {
+			return nil, fmt.Errorf("preparing database %s: %w", database, err)
+		}
+	}
+	had, err := history(ctx, conn, database)
+	if err != nil {
+		return nil, err
+	}
+	if err := compare(had, migrations); err != nil {
+		return nil, fmt.Errorf("migrating database %s: %w", database, err)
+	}
+	var applied []Applied
+	for _, m := range migrations {
+		if _, done := had[m.Version]; done {
+			continue
+		}
+		start := time.Now()
+		if err := apply(ctx, conn, database, m); err != nil {
+			return applied, err
+		}
+		applied = append(applied, Applied{m.Version, m.Name, time.Since(start)})
+	}
+	return applied, nil
+}
+
+func history(ctx context.Context, conn driver.Conn, database string) (map[uint32]Migration, error) {
+	rows, err := conn.Query(ctx, "SELECT version, name, checksum FROM "+database+".schema_migrations FINAL ORDER BY version")
+	if err != nil {
+		return nil, fmt.Errorf("reading %s.schema_migrations: %w", database, err)
+	}
+	defer rows.Close()
+	had := make(map[uint32]Migration)
+	for rows.Next() {
+		var m Migration
+		if err := rows.Scan(&m.Version, &m.Name, &m.Checksum); err != nil {
+			return nil, fmt.Errorf("reading %s.schema_migrations: %w", database, err)
+		}
+		had[m.Version] = m
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading %s.schema_migrations: %w", database, err)
+	}
+	return had, nil
+}
+
+// compare holds what the database had against what this program knows.
+func compare(had map[uint32]Migration, known []Migration) error {
+	for _, m := range known {
+		if before, ok := had[m.Version]; ok && before.Checksum != m.Checksum {
+			return fmt.Errorf("%w: %04d_%s has checksum %.12s…, the database had %.12s… as %04d_%s; restore the file and put the change into a new migration",
+				ErrEdited, m.Version, m.Name, m.Checksum, before.Checksum, before.Version, before.Name)
+		}
+	}
+	for version, m := range had {
+		if int(version) > len(known) {
+			return fmt.Errorf("%w: it has %04d_%s, the newest known here is %04d; use the newer program", ErrNewer, version, m.Name, len(known))
+		}
+	}
+	return nil
+}
+
+func apply(ctx context.Context, conn driver.Conn, database string, m Migration) error {
+	for i, statement := range m.statements {
+		if err := conn.Exec(ctx, strings.ReplaceAll(statement, "{database}", database)); err != nil {
+			return fmt.Errorf("applying migration %04d_%s, statement %d of %d: %w", m.Version, m.Name, i+1, len(m.statements), err)
+		}
+	}
+	record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, checksum, applied_at) SETTINGS async_insert = 0 SELECT %d, '%s', '%s', now64(3, 'UTC')",
+		database, m.Version, m.Name, m.Checksum)
+	if err := conn.Exec(ctx, record); err != nil {
+		return fmt.Errorf("recording migration %04d_%s: %w", m.Version, m.Name, err)
+	}
+	return nil
+}
+
+// retained are the tables that may have a retention and the column it counts from.
+var retained = map[string]string{
+	"clicks": "toDateTime(received_at)", "conversions": "toDateTime(received_at)", "anomalies": "toDateTime(received_at)", "dead_letters": "toDateTime(received_at)",
+	"rollup_minute": "ledger_day", "rollup_hour": "ledger_day",
+}
+
+// retain applies RetentionDays where the table has another TTL. Whole months are dropped at once as parts expire, so
+// nothing is rewritten when the setting changes.
+func retain(ctx context.Context, conn driver.Conn, options Options) error {
+	tables := make([]string, 0, len(options.RetentionDays))
+	for table := range options.RetentionDays {
+		tables = append(tables, table)
+	}
+	slices.Sort(tables)
+	for _, table := range tables {
+		column, ok := retained[table]
+		days := options.RetentionDays[table]
+		if !ok || days < 0 {
+			return fmt.Errorf("setting the retention of %s to %d days: want clicks, conversions, anomalies, dead_letters, rollup_minute or rollup_hour, and 0 or more", table, days)
+		}
+		var create string
+		if err := conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = '"+options.Database+"' AND name = '"+table+"'").Scan(&create); err != nil {
+			return fmt.Errorf("reading the retention of %s: %w", table, err)
+		}
+		want := fmt.Sprintf("TTL %s + toIntervalDay(%d)", column, days)
+		has := strings.Contains(create, " TTL ")
+		switch {
+		case days == 0 && !has, days > 0 && strings.Contains(create, want):
+			continue
+		case days == 0:
+			want = "REMOVE TTL"
+		default:
+			want = "MODIFY " + want
+		}
+		if err := conn.Exec(ctx, "ALTER TABLE "+options.Database+"."+table+" "+want+" SETTINGS materialize_ttl_after_modify = 0"); err != nil {
+			return fmt.Errorf("setting the retention of %s: %w", table, err)
+		}
+	}
+	return nil
+}
