@@ -6,8 +6,8 @@ import (
 )
 
 // automaton is an Aho–Corasick automaton (Aho and Corasick 1975) as a table: one look-up a byte,
-// whatever the number of needles. Bytes that occur in no needle share a column, so the list's 13,000
-// states take 2 MiB; the Go libraries at hand keep 256 columns of eight bytes, or allocate a search.
+// whatever the number of needles. Bytes that occur in no needle share a column, so the list takes
+// 2.1 MiB; three Go libraries measured on it took 10 to 75 MiB and were no faster.
 type automaton struct {
 	columns [256]uint8
 	width   int
