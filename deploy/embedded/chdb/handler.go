@@ -266,6 +266,7 @@ func (s *server) settings(r *http.Request, params url.Values, id string, streame
 		"implicit_select":               "0",
 		"allow_introspection_functions": "0",
 		"max_threads":                   strconv.Itoa(s.cfg.MaxThreads),
+		"max_query_size":                strconv.FormatInt(s.cfg.MaxQueryBytes+1, 10),
 		"log_comment":                   id,
 		"max_result_bytes":              "0",
 	}
