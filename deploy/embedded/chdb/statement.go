@@ -16,6 +16,8 @@ type statement struct {
 	blank bool
 	// several is true when a second statement follows a semicolon.
 	several bool
+	// outfile is true when the output goes to a file of the engine's machine.
+	outfile bool
 }
 
 // insertion says where the parts of `INSERT INTO t (a, b) SETTINGS … FORMAT X data` are, as offsets into the text.
@@ -39,7 +41,7 @@ func (s *statement) streamable(format string) bool {
 	default:
 		return false
 	}
-	if s.several {
+	if s.several || s.outfile {
 		return false
 	}
 	switch strings.ToLower(format) {
@@ -94,6 +96,7 @@ func analyse(text string) statement {
 				s.format = ""
 			}
 		}
+		s.outfile = s.outfile || last.isWord("INTO") && t.isWord("OUTFILE")
 		if t.is(";") && before.isWord("FORMAT") && last.word {
 			s.format = last.text
 		}
