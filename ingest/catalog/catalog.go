@@ -1,0 +1,139 @@
+package catalog
+
+import (
+	"sort"
+
+	"tributary/ingest/money"
+	"tributary/schemas/events"
+	"tributary/schemas/id"
+)
+
+// Catalog is a checked and compiled Config.
+type Catalog struct {
+	base       *Currency
+	keyring    *id.Keyring
+	campaigns  map[string]*Campaign
+	sources    map[string]*Source
+	networks   map[string]*Network
+	currencies map[string]*Currency
+
+	campaignByID map[uint32]*Campaign
+	sourceByID   map[uint32]*Source
+
+	networkNames   string
+	defaultNetwork *Network
+}
+
+// Campaign is a declared campaign.
+type Campaign struct {
+	ID         uint32
+	Name       string
+	Offers     []*Offer
+	CostMicros int64
+	Currency   *Currency
+	// Source of clicks that name none; nil for none.
+	Source               *Source
+	AllowForeignClickIDs bool
+}
+
+// Source is a declared traffic source.
+type Source struct {
+	ID   uint32
+	Name string
+	// Currency of the costs its links name; nil for the campaign's.
+	Currency *Currency
+}
+
+// Offer is a declared offer.
+type Offer struct {
+	ID           uint32
+	Name         string
+	URL          *Template
+	PayoutMicros int64
+	Currency     *Currency
+}
+
+// Network is a declared sender of postbacks.
+type Network struct {
+	Name                 string
+	Currency             *Currency
+	DefaultEvent         string
+	DefaultStatus        events.Status
+	AllowForeignClickIDs bool
+	BlankTxIDIsNew       bool
+
+	statuses map[string]events.Status
+}
+
+// Status answers what a status word, in lower case, means to the network; ok is false for an undeclared one. The five
+// statuses' own names are declared for every network unless it gives them another meaning.
+func (n *Network) Status(word []byte) (status events.Status, ok bool) {
+	status, ok = n.statuses[string(word)]
+	return status, ok
+}
+
+// Currency is a currency that the catalog can convert.
+type Currency struct {
+	// Code is ISO 4217, upper case.
+	Code string
+	// rates is sorted by fromMS; the base currency has one rate, from the beginning of time.
+	rates []datedRate
+}
+
+type datedRate struct {
+	fromMS int64
+	rate   money.Rate
+}
+
+// Rate answers the rate into the base currency in force at atMS (Unix ms). Before the first declared date there is none:
+// then dated is false and rate is the earliest one, for those who would rather be close than refuse.
+func (c *Currency) Rate(atMS int64) (rate money.Rate, dated bool) {
+	i := sort.Search(len(c.rates), func(i int) bool { return c.rates[i].fromMS > atMS })
+	if i == 0 {
+		return c.rates[0].rate, false
+	}
+	return c.rates[i-1].rate, true
+}
+
+// Campaign answers the campaign of that name, nil when there is none.
+func (c *Catalog) Campaign(name []byte) *Campaign { return c.campaigns[string(name)] }
+
+// CampaignByID answers the campaign with that number, nil when there is none.
+func (c *Catalog) CampaignByID(n uint32) *Campaign { return c.campaignByID[n] }
+
+// Source answers the source of that name, nil when there is none.
+func (c *Catalog) Source(name []byte) *Source { return c.sources[string(name)] }
+
+// SourceByID answers the source with that number, nil when there is none.
+func (c *Catalog) SourceByID(n uint32) *Source { return c.sourceByID[n] }
+
+// Network answers the network of that name, nil when there is none.
+func (c *Catalog) Network(name []byte) *Network { return c.networks[string(name)] }
+
+// DefaultNetwork is the one of postbacks that name none: the network named "default", else the only one, else nil.
+func (c *Catalog) DefaultNetwork() *Network { return c.defaultNetwork }
+
+// NetworkNames lists the declared networks for an error text.
+func (c *Catalog) NetworkNames() string { return c.networkNames }
+
+// Currency answers the currency with that code (upper case), nil when it has no rate.
+func (c *Catalog) Currency(code []byte) *Currency { return c.currencies[string(code)] }
+
+// Base is the base currency.
+func (c *Catalog) Base() *Currency { return c.base }
+
+// Keyring signs and verifies click IDs.
+func (c *Catalog) Keyring() *id.Keyring { return c.keyring }
+
+// IsCurrencyCode tells whether code has the form of an ISO 4217 code: three upper-case letters.
+func IsCurrencyCode[T string | []byte](code T) bool {
+	if len(code) != 3 {
+		return false
+	}
+	for i := range len(code) {
+		if code[i] < 'A' || code[i] > 'Z' {
+			return false
+		}
+	}
+	return true
+}

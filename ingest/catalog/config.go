@@ -1,0 +1,85 @@
+package catalog
+
+import "log/slog"
+
+// Config is the section `catalog` of the configuration file.
+type Config struct {
+	BaseCurrency  string           `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge"`
+	ClickIDKeys   KeysConfig       `yaml:"click_id_keys" doc:"secrets that sign click IDs"`
+	Campaigns     []CampaignConfig `yaml:"campaigns" doc:"campaigns: each has a click link /c/{name}"`
+	Sources       []SourceConfig   `yaml:"sources" doc:"traffic sources that clicks are bought from"`
+	Offers        []OfferConfig    `yaml:"offers" doc:"offers that clicks are sent to"`
+	Networks      []NetworkConfig  `yaml:"networks" doc:"affiliate networks or advertisers that send postbacks"`
+	ExchangeRates []RateConfig     `yaml:"exchange_rates" doc:"dated exchange rates into the base currency"`
+}
+
+// KeysConfig is the secrets of click IDs by key ID. Keep a retired key for as long as postbacks of its clicks may come.
+type KeysConfig struct {
+	Active int            `yaml:"active" doc:"ID of the key that signs new click IDs, 0 to 255"`
+	Keys   map[int]Secret `yaml:"keys" doc:"secrets by key ID: at least 32 hexadecimal digits, or plain text of at least 16 bytes"`
+}
+
+// CampaignConfig is one campaign.
+type CampaignConfig struct {
+	ID                   int      `yaml:"id" doc:"number that click IDs carry, 1 to 1048575; never reuse it for another campaign"`
+	Name                 string   `yaml:"name" doc:"name in the click link, at most 64 of a-z A-Z 0-9 . _ -"`
+	Offers               []string `yaml:"offers" doc:"names of the offers; of several, each gets an equal share of the clicks"`
+	Cost                 string   `yaml:"cost" doc:"what a click costs when the link names no cost, in units of currency, such as 0.02"`
+	Currency             string   `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
+	Source               string   `yaml:"source" doc:"name of the source of clicks whose link names none"`
+	AllowForeignClickIDs bool     `yaml:"allow_foreign_click_ids" doc:"POST /v1/clicks may bring click IDs of another tracker"`
+}
+
+// SourceConfig is one traffic source.
+type SourceConfig struct {
+	ID       int    `yaml:"id" doc:"number that click IDs carry, 1 to 1048575; never reuse it for another source"`
+	Name     string `yaml:"name" doc:"value of the link's parameter source, at most 64 bytes"`
+	Currency string `yaml:"currency" doc:"ISO 4217 code of the costs that its links name; the campaign's currency when left out"`
+}
+
+// OfferConfig is one offer.
+type OfferConfig struct {
+	ID       int    `yaml:"id" doc:"number of the offer, 1 to 4294967295; never reuse it for another offer"`
+	Name     string `yaml:"name" doc:"name, at most 64 bytes"`
+	URL      string `yaml:"url" doc:"where clicks are sent, with macros such as {click_id}"`
+	Payout   string `yaml:"payout" doc:"what a conversion pays when its postback names no payout, in units of currency"`
+	Currency string `yaml:"currency" doc:"ISO 4217 code of payout; the base currency when left out"`
+}
+
+// NetworkConfig is one sender of postbacks.
+type NetworkConfig struct {
+	Name                 string            `yaml:"name" doc:"value of the postback's parameter network, at most 64 bytes"`
+	Currency             string            `yaml:"currency" doc:"ISO 4217 code of payouts whose postback names none; the base currency when left out"`
+	DefaultEvent         string            `yaml:"default_event" doc:"event type of postbacks that name none; conversion when left out"`
+	DefaultStatus        string            `yaml:"default_status" doc:"status of postbacks that name none: registered, pending, approved, rejected or chargeback; approved when left out"`
+	Statuses             map[string]string `yaml:"statuses" doc:"the network's status words, each with the status it means"`
+	AllowForeignClickIDs bool              `yaml:"allow_foreign_click_ids" doc:"its postbacks may name click IDs of another tracker"`
+	BlankTxIDIsNew       bool              `yaml:"blank_txid_is_new" doc:"each postback without a transaction ID is a conversion of its own instead of one for its click and event type"`
+}
+
+// RateConfig is one dated exchange rate.
+type RateConfig struct {
+	Currency string `yaml:"currency" doc:"ISO 4217 code"`
+	Date     string `yaml:"date" doc:"first day, UTC, on which the rate is in force, such as 2026-01-31; it stays until the currency's next one"`
+	Rate     string `yaml:"rate" doc:"units of the base currency for one unit, such as 1.0845"`
+}
+
+// Defaults declares nothing.
+func Defaults() Config { return Config{} }
+
+const redacted = "(redacted)"
+
+// Secret is a text that is never printed: every way of formatting, logging or marshalling it answers "(redacted)".
+type Secret string
+
+// String implements fmt.Stringer.
+func (s Secret) String() string { return redacted }
+
+// GoString implements fmt.GoStringer, for %#v.
+func (s Secret) GoString() string { return redacted }
+
+// MarshalText implements encoding.TextMarshaler, for YAML and JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

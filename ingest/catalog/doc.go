@@ -1,0 +1,10 @@
+// Package catalog is what the owner declares: campaigns, traffic sources, offers, networks, exchange rates and the keys of
+// click IDs. The edge resolves every request against it and stamps the result on the event, so that no later stage needs it.
+//
+// Config is the section `catalog` of the configuration file as written. Build checks all of it and compiles it into a Catalog:
+// names to entries, link templates to segments, rates to dates. A Catalog is immutable and safe for concurrent use; a
+// reload builds a new one and swaps it in whole, so that a request sees one state of it from beginning to end. Look-ups
+// take the request's bytes and do not allocate.
+//
+// The package does not read files, watch for changes, or answer requests.
+package catalog

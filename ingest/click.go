@@ -1,0 +1,392 @@
+package ingest
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"github.com/phuslu/iploc"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/money"
+	"tributary/ingest/query"
+	"tributary/schemas"
+	"tributary/schemas/events"
+	"tributary/schemas/id"
+)
+
+// visit is what one click is made of, reused from request to request. The strings of event point into the request and into
+// text: both stay until the event is marshalled, which happens before the request is answered.
+type visit struct {
+	event  events.Click
+	values catalog.Values
+	subs   [schemas.MaxSubs][]byte
+
+	source, externalID, keyword, creative []byte
+	cost, currency                        []byte
+	userAgent, referrer, language         []byte
+
+	// offer is where the click goes.
+	offer *catalog.Offer
+	// clickID is the ID that the caller brought, nil to mint one.
+	clickID []byte
+	addr    netip.Addr
+	// eventMS is 0 for now.
+	eventMS int64
+
+	text []byte // decoded parameters
+	out  []byte // the answer
+	id   [id.ClickTextBytes]byte
+}
+
+func (v *visit) reset() {
+	v.subs = [schemas.MaxSubs][]byte{}
+	v.source, v.externalID, v.keyword, v.creative = nil, nil, nil, nil
+	v.cost, v.currency, v.userAgent, v.referrer, v.language, v.clickID = nil, nil, nil, nil, nil, nil
+	v.addr, v.eventMS, v.offer = netip.Addr{}, 0, nil
+	v.text, v.out = v.text[:0], v.out[:0]
+	if cap(v.text) > keptBytes {
+		v.text = nil
+	}
+	if cap(v.out) > keptBytes {
+		v.out = nil
+	}
+}
+
+// view is b as a string without a copy: it changes when b does.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// readLink reads the parameters of a click link. A paid click is never lost for a bad one: what cannot be kept is cut,
+// cleaned or blanked, and counted. The first of several parameters of one name counts.
+func (e *Edge) readLink(v *visit, raw []byte) {
+	scan := query.Scan(raw)
+	for {
+		key, value, ok := scan.Next()
+		if !ok {
+			return
+		}
+		if len(value) == 0 {
+			continue
+		}
+		if query.Encoded(key) {
+			start := len(v.text)
+			v.text = query.Decode(v.text, key)
+			key = v.text[start:]
+		}
+		switch string(key) {
+		case "source":
+			e.keep(v, &v.source, value, schemas.MaxNameBytes, fieldSource)
+		case "external_id":
+			e.keep(v, &v.externalID, value, schemas.MaxExternalID, fieldExternalID)
+		case "keyword":
+			e.keep(v, &v.keyword, value, schemas.MaxKeywordBytes, fieldKeyword)
+		case "creative":
+			e.keep(v, &v.creative, value, schemas.MaxKeywordBytes, fieldCreative)
+		case "cost":
+			e.keep(v, &v.cost, value, schemas.MaxNameBytes, fieldCost)
+		case "currency":
+			e.keep(v, &v.currency, value, schemas.MaxNameBytes, fieldCurrency)
+		default:
+			if n := subNumber(key); n > 0 {
+				e.keep(v, &v.subs[n-1], value, schemas.MaxSubBytes, fieldSub)
+			}
+		}
+	}
+}
+
+// subNumber reads "sub1" to "sub20"; 0 for anything else.
+func subNumber(key []byte) int {
+	if len(key) < 4 || len(key) > 5 || key[0] != 's' || key[1] != 'u' || key[2] != 'b' || key[3] < '1' || key[3] > '9' {
+		return 0
+	}
+	n := int(key[3] - '0')
+	if len(key) == 5 {
+		if key[4] < '0' || key[4] > '9' {
+			return 0
+		}
+		n = n*10 + int(key[4]-'0')
+	}
+	if n > schemas.MaxSubs {
+		return 0
+	}
+	return n
+}
+
+// keep decodes raw into *dst unless an earlier parameter did. Plain text stays where it is.
+func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
+	if *dst != nil {
+		return
+	}
+	value := raw
+	if query.Encoded(raw) {
+		start := len(v.text)
+		v.text = query.Decode(v.text, raw)
+		value = v.text[start:len(v.text):len(v.text)]
+	}
+	if query.IsMacro(raw, value) {
+		*dst = []byte{}
+		e.metrics.sanitized[f].Inc()
+		return
+	}
+	*dst = e.clean(v, value, limit, f)
+}
+
+// clean makes value text of at most limit bytes, on a copy when it is not already.
+func (e *Edge) clean(v *visit, value []byte, limit int, f field) []byte {
+	if len(value) <= limit && query.IsText(value) {
+		return value
+	}
+	e.metrics.sanitized[f].Inc()
+	start := len(v.text)
+	v.text = append(v.text, value...)
+	text, _ := query.Clean(v.text[start:len(v.text):len(v.text)], limit)
+	return text
+}
+
+// fill resolves the visit against the catalog and makes the event. strict refuses what a link is forgiven.
+func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, now time.Time, strict bool) *refusal {
+	nowMS := now.UnixMilli()
+	atMS := nowMS
+	if v.eventMS != 0 {
+		atMS = v.eventMS
+	}
+	c := &v.event
+	c.EventMs, c.ReceivedMs = atMS, nowMS
+	c.CampaignId, c.Campaign = campaign.ID, campaign.Name
+
+	var source *catalog.Source
+	c.SourceId, c.Source = 0, ""
+	if len(v.source) == 0 {
+		source = campaign.Source
+	} else if source = cat.Source(v.source); source == nil {
+		c.Source = view(v.source)
+	}
+	if source != nil {
+		c.SourceId, c.Source = source.ID, source.Name
+	}
+
+	if refused := e.identify(v, cat, campaign, nowMS); refused != nil {
+		return refused
+	}
+	atMS = c.EventMs
+	if refused := e.price(v, cat, campaign, source, atMS, strict); refused != nil {
+		return refused
+	}
+
+	offer := campaign.Offers[0]
+	if n := uint32(len(campaign.Offers)); n > 1 {
+		offer = campaign.Offers[hashText(c.ClickId)%n]
+	}
+	v.offer = offer
+	c.OfferId, c.Offer = offer.ID, offer.Name
+	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
+	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
+
+	c.Subs = c.Subs[:0]
+	last := len(v.subs)
+	for last > 0 && len(v.subs[last-1]) == 0 {
+		last--
+	}
+	for _, sub := range v.subs[:last] {
+		c.Subs = append(c.Subs, view(sub))
+	}
+	c.ExternalId, c.Keyword, c.Creative = view(v.externalID), view(v.keyword), view(v.creative)
+
+	start := len(v.text)
+	ip := v.addr.As16()
+	v.text = append(v.text, ip[:]...)
+	c.Ip = v.text[start:len(v.text):len(v.text)]
+	c.Country = country(v.addr)
+	c.IpClicksPerMinute = e.rates.Observe(ip, nowMS)
+
+	agent := e.agents.Parse(v.userAgent)
+	c.Device, c.Os, c.OsVersion = agent.Device, agent.OS, agent.OSVersion
+	c.Browser, c.BrowserVersion, c.Bot = agent.Browser, agent.BrowserVersion, agent.Bot
+	c.UserAgent, c.Referrer, c.Language = view(v.userAgent), view(v.referrer), view(v.language)
+	return nil
+}
+
+// identify gives the click its ID: the caller's own when it proves to be one, else a new one. A new ID has the time of its
+// making, not the event's: a minter never goes back, so one event time in the future would shift every later ID.
+func (e *Edge) identify(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, nowMS int64) *refusal {
+	c := &v.event
+	c.Foreign = false
+	if len(v.clickID) == 0 {
+		minted := e.minter.Click(cat.Keyring(), nowMS, c.CampaignId, c.SourceId)
+		c.ClickId = view(minted.AppendText(v.id[:0]))
+		return nil
+	}
+	given, err := id.ParseClick(v.clickID)
+	if err == nil {
+		if err = cat.Keyring().Verify(&given); err == nil {
+			if given.Campaign() != c.CampaignId || given.Source() != c.SourceId {
+				return refuse(schemas.RejectForgedClickID, "click_id", "the click ID belongs to another campaign or source",
+					"the click_id that this campaign and source were given, or none")
+			}
+			// The ID says when the click happened; a state look-up goes by it.
+			c.EventMs = given.TimeMS()
+			c.ClickId = view(given.AppendText(v.id[:0]))
+			return nil
+		}
+	}
+	switch {
+	case campaign.AllowForeignClickIDs:
+		c.Foreign, c.ClickId = true, view(v.clickID)
+		return nil
+	case id.LooksLikeClick(v.clickID):
+		return refuse(schemas.RejectForgedClickID, "click_id", err.Error(), "a click_id that this tracker made, or none")
+	}
+	return refuse(schemas.RejectForeignClickID, "click_id", "the click ID is not one of ours: "+err.Error(),
+		"a click_id that this tracker made, or none; allow_foreign_click_ids for the campaign admits others")
+}
+
+// price sets what the click cost. A link's cost that cannot be read or converted gives way to the campaign's own.
+func (e *Edge) price(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64, strict bool) *refusal {
+	c := &v.event
+	if len(v.cost) > 0 {
+		refused := namedPrice(v, cat, campaign, source, atMS)
+		if refused == nil {
+			return nil
+		}
+		if strict {
+			return refused
+		}
+		if refused.Field == "currency" {
+			e.metrics.sanitized[fieldCurrency].Inc()
+		} else {
+			e.metrics.sanitized[fieldCost].Inc()
+		}
+	}
+	c.CostMicros, c.Currency = campaign.CostMicros, campaign.Currency.Code
+	c.CostBaseMicros = nearestBase(campaign.Currency, campaign.CostMicros, atMS)
+	return nil
+}
+
+// namedPrice reads the cost that the click itself names.
+func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64) *refusal {
+	micros, err := money.Parse(v.cost)
+	if err != nil {
+		return refuse(schemas.RejectBadCost, "cost", quoted(v.cost)+" is "+err.Error(), "digits with a point, such as 0.0125")
+	}
+	currency := campaign.Currency
+	if source != nil && source.Currency != nil {
+		currency = source.Currency
+	}
+	if len(v.currency) > 0 {
+		var refused *refusal
+		if currency, refused = findCurrency(cat, v.currency); refused != nil {
+			return refused
+		}
+	}
+	base, refused := datedBase(currency, micros, atMS, schemas.RejectBadCost, "cost")
+	if refused != nil {
+		return refused
+	}
+	c := &v.event
+	c.CostMicros, c.Currency, c.CostBaseMicros = micros, currency.Code, base
+	return nil
+}
+
+// findCurrency resolves the code of an amount, in any case.
+func findCurrency(cat *catalog.Catalog, code []byte) (*catalog.Currency, *refusal) {
+	if len(code) == schemas.MaxCurrency {
+		upper := [schemas.MaxCurrency]byte{}
+		for i, c := range code {
+			if c >= 'a' && c <= 'z' {
+				c -= 'a' - 'A'
+			}
+			upper[i] = c
+		}
+		if found := cat.Currency(upper[:]); found != nil {
+			return found, nil
+		}
+		if catalog.IsCurrencyCode(upper[:]) {
+			return nil, refuse(schemas.RejectNoExchangeRate, "currency", "no exchange rate is declared for "+string(upper[:]),
+				"a currency with a rate in catalog.exchange_rates")
+		}
+	}
+	return nil, refuse(schemas.RejectBadCurrency, "currency", quoted(code)+" is no ISO 4217 code", "three letters, such as USD")
+}
+
+// datedBase converts at the rate in force; field is the amount's.
+func datedBase(c *catalog.Currency, micros, atMS int64, tooLarge schemas.RejectReason, name string) (int64, *refusal) {
+	rate, dated := c.Rate(atMS)
+	if !dated {
+		return 0, refuse(schemas.RejectNoExchangeRate, "currency",
+			"no exchange rate of "+c.Code+" is in force on "+time.UnixMilli(atMS).UTC().Format(time.DateOnly),
+			"a rate in catalog.exchange_rates with that date or an earlier one")
+	}
+	base, ok := rate.Convert(micros)
+	if !ok {
+		return 0, refuse(tooLarge, name, "the amount in the base currency is above 1000000000", "an amount from 0 to 1000000000")
+	}
+	return base, nil
+}
+
+// nearestBase converts a declared amount, whose click is kept in any case: before the first dated rate at that one.
+func nearestBase(c *catalog.Currency, micros, atMS int64) int64 {
+	rate, _ := c.Rate(atMS)
+	if base, ok := rate.Convert(micros); ok {
+		return base
+	}
+	return schemas.MaxMoneyMicros
+}
+
+// link replaces the macros of the offer's link and appends it to v.out.
+func (v *visit) link() []byte {
+	c := &v.event
+	start := len(v.text)
+	v.text = money.Append(v.text, c.CostMicros)
+	v.values = catalog.Values{
+		ClickID: c.ClickId, Campaign: c.Campaign, Source: c.Source, Offer: c.Offer,
+		ExternalID: c.ExternalId, Keyword: c.Keyword, Creative: c.Creative, Cost: view(v.text[start:]),
+		Country: c.Country, Device: c.Device, OS: c.Os, Browser: c.Browser, Language: c.Language, Subs: c.Subs,
+	}
+	v.out = v.offer.URL.Append(v.out, &v.values)
+	return v.out
+}
+
+// country answers ISO 3166-1 alpha-2, empty when the address belongs to none.
+func country(addr netip.Addr) string {
+	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
+		return ""
+	}
+	code := iploc.IPCountry(addr)
+	if len(code) != 2 || code == "ZZ" || code[0] < 'A' || code[0] > 'Z' || code[1] < 'A' || code[1] > 'Z' {
+		return ""
+	}
+	return code
+}
+
+// appendLanguage appends the first language of Accept-Language, lower case, or nothing when it is no language tag.
+func appendLanguage(dst, header []byte) []byte {
+	if i := bytes.IndexAny(header, ",;"); i >= 0 {
+		header = header[:i]
+	}
+	header = bytes.TrimSpace(header)
+	if len(header) > schemas.MaxLanguage {
+		return dst
+	}
+	start := len(dst)
+	for _, c := range header {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-':
+		default:
+			return dst[:start]
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// hashText is FNV-1a, 32 bits: spreads click IDs over a campaign's offers.
+func hashText(text string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(text) {
+		h = (h ^ uint32(text[i])) * 16777619
+	}
+	return h
+}

@@ -1,0 +1,338 @@
+package ingest
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fastjson"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/query"
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// maxBatch is how many clicks one request may bring.
+const maxBatch = 500
+
+// line is the outcome of one click of POST /v1/clicks.
+type line struct {
+	ClickID string   `json:"click_id,omitempty"`
+	URL     string   `json:"url,omitempty"`
+	Error   *refusal `json:"error,omitempty"`
+	// ReceiptID names the dead letter of a refused click.
+	ReceiptID string `json:"receipt_id,omitempty"`
+
+	sent *delivery
+}
+
+type batch struct {
+	Clicks []line `json:"clicks"`
+}
+
+// serveClicks takes one click or an array of them from a server. Every line of an array has an outcome of its own.
+func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
+	cat := e.catalog.Load()
+	if cat == nil {
+		e.answerUnavailable(ctx, errNoCatalog)
+		return
+	}
+	parser := e.parsers.Get()
+	defer e.parsers.Put(parser)
+	v := e.visits.Get().(*visit)
+	defer e.visits.Put(v)
+	now := e.now()
+	body, err := parser.ParseBytes(ctx.Request.Body())
+	var clicks []*fastjson.Value
+	switch {
+	case err != nil:
+		e.refuseBody(ctx, v, "the body is not JSON: "+err.Error())
+		return
+	case body.Type() == fastjson.TypeArray:
+		if clicks = body.GetArray(); len(clicks) == 0 || len(clicks) > maxBatch {
+			e.refuseBody(ctx, v, "the batch has "+strconv.Itoa(len(clicks))+" clicks, not 1 to "+strconv.Itoa(maxBatch))
+			return
+		}
+	case body.Type() == fastjson.TypeObject:
+		clicks = []*fastjson.Value{body}
+	default:
+		e.refuseBody(ctx, v, "the body is neither an object nor an array of objects")
+		return
+	}
+	lines := make([]line, len(clicks))
+	for i, click := range clicks {
+		lines[i] = e.takeClick(ctx, v, cat, click, now)
+	}
+	// All are on their way; only now wait for them.
+	lost := 0
+	for i := range lines {
+		l := &lines[i]
+		if l.sent != nil {
+			err = e.producer.wait(l.sent)
+		} else {
+			err = errUnavailable
+		}
+		if err != nil {
+			*l = line{Error: unavailable(err)}
+			lost++
+		}
+	}
+	if lost == len(lines) {
+		e.answerUnavailable(ctx, err)
+		return
+	}
+	if body.Type() == fastjson.TypeObject {
+		if l := &lines[0]; l.Error != nil {
+			e.answerError(ctx, l.Error.status(), answer{Error: l.Error, ReceiptID: l.ReceiptID})
+			return
+		}
+		ctx.Response.Header.SetCanonical(headerCacheControl, valueNoStore)
+		writeJSON(ctx, &lines[0])
+		return
+	}
+	ctx.Response.Header.SetCanonical(headerCacheControl, valueNoStore)
+	writeJSON(ctx, batch{Clicks: lines})
+}
+
+func (e *Edge) refuseBody(ctx *fasthttp.RequestCtx, v *visit, detail string) {
+	v.addr = e.proxies.client(ctx)
+	e.refuseLink(ctx, v, refuse(schemas.RejectBadBody, "", detail, `an object such as {"campaign":"summer"}, or an array of at most `+strconv.Itoa(maxBatch)))
+}
+
+// takeClick sends a click, or the dead letter of a refused one, and does not wait for it.
+func (e *Edge) takeClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalog, click *fastjson.Value, now time.Time) line {
+	v.reset()
+	campaign, refused := e.readClick(ctx, v, cat, click, now)
+	if refused == nil {
+		refused = e.fill(v, cat, campaign, now, true)
+	}
+	if refused != nil {
+		receipt := e.receipt(now)
+		raw := click.MarshalTo(append(requestLine(ctx), "\n\n"...))
+		letter := e.letter(events.DeadLetter_KIND_CLICK, refused, receipt, now, v.addr, raw)
+		letter.ClickId = received(v.clickID, schemas.MaxClickIDBytes)
+		e.metrics.rejects[refused.Reason].Inc()
+		l := line{Error: refused, ReceiptID: receipt}
+		if d, err := e.producer.prepare(topicDeadLetters, []byte(letter.ClickId), letter); err == nil {
+			e.producer.send(d)
+			l.sent = d
+		}
+		return l
+	}
+	l := line{ClickID: string([]byte(v.event.ClickId)), URL: string(v.link())}
+	if d, err := e.producer.prepare(topicClicks, []byte(v.event.ClickId), &v.event); err == nil {
+		e.producer.send(d)
+		l.sent = d
+	}
+	return l
+}
+
+// readClick reads the members of one click. Unlike a link's, a bad one is refused: its sender reads the answer.
+func (e *Edge) readClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalog, click *fastjson.Value, now time.Time) (*catalog.Campaign, *refusal) {
+	v.addr = e.proxies.client(ctx)
+	object, err := click.Object()
+	if err != nil {
+		return nil, refuse(schemas.RejectBadBody, "", "the click is not an object", `an object such as {"campaign":"summer"}`)
+	}
+	r := jsonClick{edge: e, visit: v, now: now}
+	object.Visit(r.member)
+	if r.refused != nil {
+		return nil, r.refused
+	}
+	// What the connection tells is the visitor's own only when no other IP is named.
+	if !r.seen["ip"] {
+		if !r.seen["user_agent"] {
+			v.userAgent = e.clean(v, ctx.UserAgent(), schemas.MaxUserAgent, fieldUserAgent)
+		}
+		if !r.seen["language"] {
+			v.setLanguage(ctx.Request.Header.Peek(fasthttp.HeaderAcceptLanguage))
+		}
+	}
+	campaign := cat.Campaign(r.campaign)
+	if campaign == nil {
+		return nil, refuse(schemas.RejectUnknownCampaign, "campaign", "no campaign is named "+quoted(r.campaign), "the name of a campaign in catalog.campaigns")
+	}
+	return campaign, nil
+}
+
+// jsonClick reads one object member by member; the first problem stays.
+type jsonClick struct {
+	edge     *Edge
+	visit    *visit
+	now      time.Time
+	campaign []byte
+	seen     map[string]bool
+	refused  *refusal
+}
+
+const clickMembers = "campaign, source, sub1 to sub20, subs, cost, currency, click_id, event_ms, ip, user_agent, referrer, language, external_id, keyword, creative"
+
+func (r *jsonClick) member(key []byte, value *fastjson.Value) {
+	if r.refused != nil {
+		return
+	}
+	name := string(key)
+	if r.seen[name] {
+		r.refused = refuse(schemas.RejectBadBody, received(key, schemas.MaxNameBytes), "the member is there twice", "each member once")
+		return
+	}
+	if r.seen == nil {
+		r.seen = make(map[string]bool, 16)
+	}
+	r.seen[name] = true
+	if value.Type() == fastjson.TypeNull {
+		return
+	}
+	v := r.visit
+	switch name {
+	case "campaign":
+		r.campaign = r.text(name, value, schemas.MaxNameBytes, fields)
+	case "source":
+		v.source = r.text(name, value, schemas.MaxNameBytes, fieldSource)
+	case "external_id":
+		v.externalID = r.text(name, value, schemas.MaxExternalID, fieldExternalID)
+	case "keyword":
+		v.keyword = r.text(name, value, schemas.MaxKeywordBytes, fieldKeyword)
+	case "creative":
+		v.creative = r.text(name, value, schemas.MaxKeywordBytes, fieldCreative)
+	case "currency":
+		v.currency = r.text(name, value, schemas.MaxNameBytes, fieldCurrency)
+	case "click_id":
+		v.clickID = r.text(name, value, schemas.MaxClickIDBytes, fields)
+	case "user_agent":
+		v.userAgent = r.text(name, value, schemas.MaxUserAgent, fields)
+	case "referrer":
+		v.referrer = r.text(name, value, schemas.MaxReferrer, fields)
+	case "language":
+		v.setLanguage(r.text(name, value, schemas.MaxKeywordBytes, fields))
+	case "cost":
+		r.cost(value)
+	case "event_ms":
+		r.eventMS(value)
+	case "ip":
+		r.ip(value)
+	case "subs":
+		r.subs(value)
+	default:
+		if n := subNumber(key); n > 0 {
+			if v.subs[n-1] != nil {
+				r.refused = refuse(schemas.RejectBadBody, name, "subs has this one already", "either subs or "+name)
+				return
+			}
+			v.subs[n-1] = r.text(name, value, schemas.MaxSubBytes, fieldSub)
+			return
+		}
+		r.refused = refuse(schemas.RejectBadBody, received(key, schemas.MaxNameBytes), "there is no member "+quoted(key), "one of: "+clickMembers)
+	}
+}
+
+// text reads a string member. An unfilled macro is blanked and counted as in a link, where f is a link's field.
+func (r *jsonClick) text(name string, value *fastjson.Value, limit int, f field) []byte {
+	text, err := value.StringBytes()
+	switch {
+	case err != nil:
+		r.refused = refuse(schemas.RejectBadBody, name, "the member is a "+value.Type().String(), "a string")
+		return nil
+	case !query.IsText(text):
+		r.refused = refuse(schemas.RejectBadText, name, quoted(text)+" is not UTF-8 text without control characters", "UTF-8 text")
+		return nil
+	case len(text) > limit:
+		r.refused = refuse(schemas.RejectTooLong, name, name+" has "+strconv.Itoa(len(text))+" bytes", "at most "+strconv.Itoa(limit)+" bytes")
+		return nil
+	case f < fields && query.IsMacro(nil, text):
+		r.edge.metrics.sanitized[f].Inc()
+		return []byte{}
+	}
+	return text
+}
+
+// cost takes a string or a number, whose digits are read as written.
+func (r *jsonClick) cost(value *fastjson.Value) {
+	if value.Type() == fastjson.TypeNumber {
+		r.visit.cost = value.MarshalTo(nil)
+		return
+	}
+	r.visit.cost = r.text("cost", value, schemas.MaxNameBytes, fieldCost)
+}
+
+func (r *jsonClick) eventMS(value *fastjson.Value) {
+	atMS, err := value.Int64()
+	if err != nil || atMS < firstMS || atMS > r.now.UnixMilli()+schemas.MaxClockSkewMS {
+		r.refused = refuse(schemas.RejectBadTimestamp, "event_ms", "the time is not Unix milliseconds, or lies more than a day ahead", "Unix milliseconds")
+		return
+	}
+	r.visit.eventMS = atMS
+}
+
+func (r *jsonClick) ip(value *fastjson.Value) {
+	text := bytes.TrimSpace(r.text("ip", value, schemas.MaxNameBytes, fields))
+	if r.refused != nil {
+		return
+	}
+	addr, err := netip.ParseAddr(string(text))
+	if err != nil {
+		r.refused = refuse(schemas.RejectBadBody, "ip", quoted(text)+" is no IP address", "an address such as 203.0.113.7")
+		return
+	}
+	r.visit.addr = addr.Unmap().WithZone("")
+}
+
+func (r *jsonClick) subs(value *fastjson.Value) {
+	list, err := value.Array()
+	if err != nil || len(list) > schemas.MaxSubs {
+		r.refused = refuse(schemas.RejectBadBody, "subs", "the member is not an array of at most 20 strings", `an array such as ["a","b"]`)
+		return
+	}
+	for i, one := range list {
+		name := "subs[" + strconv.Itoa(i) + "]"
+		text := r.text(name, one, schemas.MaxSubBytes, fieldSub)
+		if r.refused != nil {
+			return
+		}
+		if r.visit.subs[i] != nil {
+			r.refused = refuse(schemas.RejectBadBody, name, "sub"+strconv.Itoa(i+1)+" has this one already", "either subs or sub"+strconv.Itoa(i+1))
+			return
+		}
+		r.visit.subs[i] = text
+	}
+}
+
+// readPostbackJSON takes a postback's parameters from a JSON object. Members that it does not know are passed over, as
+// parameters of a query are.
+func (e *Edge) readPostbackJSON(p *postback, body []byte) *refusal {
+	parser := e.parsers.Get()
+	defer e.parsers.Put(parser)
+	parsed, err := parser.ParseBytes(body)
+	if err != nil {
+		return refuse(schemas.RejectBadBody, "", "the body is not JSON: "+err.Error(), `an object such as {"click_id":"…","payout":"12.50"}`)
+	}
+	object, err := parsed.Object()
+	if err != nil {
+		return refuse(schemas.RejectBadBody, "", "the body is not a JSON object", `an object such as {"click_id":"…","payout":"12.50"}`)
+	}
+	var refused *refusal
+	object.Visit(func(key []byte, value *fastjson.Value) {
+		var text []byte
+		switch value.Type() {
+		case fastjson.TypeNull:
+			return
+		case fastjson.TypeString:
+			// The parser's memory is used again by the next request.
+			text = append(text, value.GetStringBytes()...)
+		case fastjson.TypeNumber:
+			text = value.MarshalTo(nil)
+		default:
+			for _, info := range paramInfos {
+				if refused == nil && string(key) == info.name {
+					refused = refuse(schemas.RejectBadBody, info.name, "the member is a "+value.Type().String(), "a string or a number")
+				}
+			}
+			return
+		}
+		p.set(key, nil, text)
+	})
+	return refused
+}

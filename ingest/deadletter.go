@@ -1,0 +1,90 @@
+package ingest
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/query"
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// letter starts the dead letter of a request.
+func (e *Edge) letter(kind events.DeadLetter_Kind, refused *refusal, receipt string, now time.Time, addr netip.Addr, raw []byte) *events.DeadLetter {
+	ip := addr.As16()
+	return &events.DeadLetter{
+		LetterId: receipt, Kind: kind, Reason: string(refused.Reason), Detail: refused.Detail, Place: place,
+		ReceivedMs: now.UnixMilli(), Raw: clip(raw, schemas.MaxRawBytes), Ip: ip[:],
+	}
+}
+
+// rawRequest is the request as a dead letter keeps it: method, path and query, a blank line, the body.
+func rawRequest(ctx *fasthttp.RequestCtx) []byte {
+	raw := requestLine(ctx)
+	if body := ctx.Request.Body(); len(body) > 0 {
+		raw = append(raw, "\n\n"...)
+		raw = append(raw, clip(body, schemas.MaxRawBytes)...)
+	}
+	return raw
+}
+
+// requestLine is a copy of method, path and query.
+func requestLine(ctx *fasthttp.RequestCtx) []byte {
+	uri := ctx.Request.Header.RequestURI()
+	raw := make([]byte, 0, min(len(uri)+256, schemas.MaxRawBytes))
+	raw = append(raw, ctx.Method()...)
+	raw = append(raw, ' ')
+	return append(raw, clip(uri, schemas.MaxRawBytes)...)
+}
+
+// file makes the dead letter durable, and an anomaly beside it when there is one.
+func (e *Edge) file(letter *events.DeadLetter, anomaly *events.Anomaly) error {
+	e.metrics.rejects[schemas.RejectReason(letter.Reason)].Inc()
+	first, err := e.producer.prepare(topicDeadLetters, []byte(letter.ClickId), letter)
+	if err != nil {
+		return err
+	}
+	if anomaly == nil {
+		e.producer.send(first)
+		return e.producer.wait(first)
+	}
+	second, err := e.producer.prepare(topicAnomalies, []byte(anomaly.ClickId), anomaly)
+	if err != nil {
+		return err
+	}
+	e.producer.send(first)
+	e.producer.send(second)
+	// Both must be waited for, or the second would be forgotten on its way.
+	firstErr, secondErr := e.producer.wait(first), e.producer.wait(second)
+	if firstErr != nil {
+		return firstErr
+	}
+	return secondErr
+}
+
+// received makes what a sender wrote into text that an event may carry.
+func received(value []byte, limit int) string {
+	text, _ := query.Clean(append([]byte(nil), value...), limit)
+	return string(text)
+}
+
+func (e *Edge) receipt(now time.Time) string {
+	r := e.minter.Receipt(now.UnixMilli())
+	return r.String()
+}
+
+// forged is the finding PB_FAKE of a postback whose click ID does not prove itself. Whom the forged ID claims to be is the
+// forger's choice, yet it is the only hint at who was meant to profit.
+func forged(p *postback, letter *events.DeadLetter, cat *catalog.Catalog) *events.Anomaly {
+	a := &events.Anomaly{
+		AnomalyId: letter.LetterId, Reason: &events.Reason{Code: schemas.SignalPBFake, Observed: 1, N: 1, Points: 100},
+		Subject: "postback", ClickId: letter.ClickId, ReceiptId: letter.LetterId, Network: p.event.Network,
+		CampaignId: p.claimed.Campaign(), SourceId: p.claimed.Source(),
+		EventMs: letter.ReceivedMs, ReceivedMs: letter.ReceivedMs, Score: 100,
+	}
+	a.Campaign, a.Source = namesOf(cat, &p.claimed)
+	return a
+}

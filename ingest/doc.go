@@ -1,0 +1,23 @@
+// Package ingest is the edge: HTTP in, durable Kafka record out.
+//
+// A click (GET /c/{campaign}, POST /v1/clicks) or a network's postback (/postback) is read, checked against the catalog,
+// enriched (country, device, browser, bot, clicks of its IP), signed, and handed to Kafka. What is refused goes to the dead
+// letters with the request as it came. The edge resolves everything that depends on the configuration, so that no later
+// stage needs the catalog, and a replay decides alike.
+//
+// Invariants:
+//   - Answered 200 or 302 means durable: acks=all came back for the record. Answered 4xx with a receipt means that the dead
+//     letter is durable.
+//   - Answered 503 means that nothing was acknowledged. The record may land all the same when Kafka was only slow: delivery
+//     is at least once, and the processor counts each click ID and each conversion once.
+//   - A handler waits for Kafka at most ack_timeout; what may wait is bounded in records and in bytes.
+//   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
+//     counted. A postback is money: it is taken exactly as written, or refused with a reason.
+//   - A redirect leads only to a declared offer's URL; values in it are percent-encoded.
+//
+// Concurrency: fasthttp calls the handler from one goroutine a connection. Requests share only immutable or atomic state
+// and pools. The memory of a request is fasthttp's again once the handler returns, therefore an event is marshalled before
+// it is handed over, and its buffer goes back to the pool when both the request and the Kafka client are done with it.
+//
+// Not responsible for: joining, scoring, duplicates (processor), creating topics, reading configuration files (deploy).
+package ingest

@@ -1,0 +1,196 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+	"github.com/valyala/fastjson"
+	"go.uber.org/zap"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/iprate"
+	"tributary/ingest/useragent"
+	"tributary/schemas/id"
+)
+
+// Deps is what the edge needs from the process around it.
+type Deps struct {
+	// Kafka has the options that all roles share: seed brokers, TLS, SASL, client ID.
+	Kafka []kgo.Opt
+	// TopicPrefix stands before every topic, "" or such as "acme.".
+	TopicPrefix string
+	// Registerer takes the metrics; nil for none.
+	Registerer prometheus.Registerer
+	// Gatherer is what /metrics shows; nil for Registerer itself when it can be gathered, else the process's default.
+	Gatherer prometheus.Gatherer
+	Logger   *zap.Logger
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
+	// Catalog is the first one; SetCatalog replaces it. Nil keeps the edge unready.
+	Catalog *catalog.Catalog
+}
+
+// Edge is the HTTP server that takes clicks and postbacks.
+type Edge struct {
+	cfg      Config
+	log      *zap.Logger
+	now      func() time.Time
+	server   *fasthttp.Server
+	listener net.Listener
+	producer *producer
+	metrics  *metrics
+	proxies  proxies
+	catalog  atomic.Pointer[catalog.Catalog]
+	minter   *id.Minter
+	rates    *iprate.Sketch
+	agents   *useragent.Parser
+	visits   sync.Pool
+	parsers  fastjson.ParserPool
+	scrape   fasthttp.RequestHandler
+	kafka    readiness
+	draining atomic.Bool
+}
+
+// New makes an edge and opens its listener, so that Addr is known and a taken port is an error here. It does not wait for
+// Kafka. An edge that is not run must be closed.
+func New(cfg Config, deps Deps) (*Edge, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", cfg.Listen, err)
+	}
+	e, err := newEdge(cfg, deps, listener)
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
+	e := &Edge{cfg: cfg, log: deps.Logger, now: deps.Now, listener: listener, minter: id.NewMinter(), rates: iprate.New()}
+	if e.log == nil {
+		e.log = zap.NewNop()
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	e.visits.New = func() any { return new(visit) }
+	e.catalog.Store(deps.Catalog)
+	for _, text := range cfg.TrustedProxies {
+		prefix, err := parseProxy(text)
+		if err != nil {
+			return nil, err
+		}
+		e.proxies = append(e.proxies, prefix)
+	}
+	var err error
+	if e.agents, err = useragent.New(useragent.Config{CacheBytes: cfg.UserAgentCache}); err != nil {
+		return nil, fmt.Errorf("making the user agent parser: %w", err)
+	}
+	if e.metrics, err = newMetrics(deps.Registerer); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	if e.producer, err = newProducer(&cfg, &deps, e.metrics); err != nil {
+		e.metrics.unregister()
+		return nil, err
+	}
+	gatherer := deps.Gatherer
+	if gatherer == nil {
+		gatherer, _ = deps.Registerer.(prometheus.Gatherer)
+	}
+	if gatherer == nil {
+		gatherer = prometheus.DefaultGatherer
+	}
+	e.scrape = fasthttpadaptor.NewFastHTTPHandler(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
+	e.server = &fasthttp.Server{
+		Handler:                      e.handle,
+		ErrorHandler:                 e.handleBroken,
+		Logger:                       quiet{},
+		Concurrency:                  cfg.MaxConnections,
+		ReadBufferSize:               cfg.MaxHeaderBytes,
+		WriteBufferSize:              4 << 10,
+		ReadTimeout:                  cfg.ReadTimeout,
+		WriteTimeout:                 cfg.WriteTimeout,
+		IdleTimeout:                  cfg.IdleTimeout,
+		MaxRequestBodySize:           cfg.MaxBodyBytes,
+		DisablePreParseMultipartForm: true,
+		LazyRequestTime:              true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+	}
+	return e, nil
+}
+
+// quiet drops what fasthttp would log for each broken connection; the counters have it.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// SetCatalog replaces the catalog. Requests under way keep the one they began with.
+func (e *Edge) SetCatalog(c *catalog.Catalog) { e.catalog.Store(c) }
+
+// Addr is the address that the edge listens on.
+func (e *Edge) Addr() net.Addr { return e.listener.Addr() }
+
+// Run serves until ctx is done, then lets open requests finish and answers nil. Any other return is a failure: make a new
+// edge. Either way nothing of it is left running.
+func (e *Edge) Run(ctx context.Context) error {
+	watchCtx, stopWatch := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { e.watchKafka(watchCtx) })
+	served := make(chan error, 1)
+	go func() { served <- e.server.Serve(e.listener) }()
+
+	var err error
+	select {
+	case err = <-served:
+		if err == nil {
+			err = errors.New("the listener was closed")
+		}
+		err = fmt.Errorf("serving HTTP: %w", err)
+		served <- nil
+	case <-ctx.Done():
+	}
+	e.draining.Store(true)
+	drain, cancel := context.WithTimeout(context.Background(), e.cfg.DrainTimeout)
+	defer cancel()
+	if stopErr := e.server.ShutdownWithContext(drain); err == nil && stopErr != nil {
+		e.log.Warn("ingest: requests were still open when the drain timeout ended", zap.Error(stopErr))
+	}
+	e.listener.Close()
+	<-served
+	stopWatch()
+	watching.Wait()
+	// Every answered request's record is durable already; what is left belongs to requests answered 503.
+	if closeErr := e.producer.close(drain); closeErr != nil {
+		e.log.Warn("ingest: unacknowledged records were dropped", zap.Error(closeErr))
+	}
+	e.metrics.unregister()
+	return err
+}
+
+// Close gives up an edge that was never run.
+func (e *Edge) Close() error {
+	err := e.listener.Close()
+	e.producer.client.Close()
+	e.metrics.unregister()
+	if err != nil {
+		return fmt.Errorf("closing the listener: %w", err)
+	}
+	return nil
+}

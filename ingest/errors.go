@@ -1,0 +1,12 @@
+package ingest
+
+import "errors"
+
+var (
+	// errUnavailable says that Kafka did not confirm a record within the bound. Nothing was acknowledged.
+	errUnavailable = errors.New("kafka did not confirm the record in time")
+	// errFull says that as much as the configuration allows is waiting for Kafka already.
+	errFull = errors.New("the buffer before kafka is full")
+	// errNoCatalog says that nothing is declared yet, so that no request can be resolved.
+	errNoCatalog = errors.New("no catalog is loaded yet")
+)

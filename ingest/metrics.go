@@ -1,0 +1,127 @@
+package ingest
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/schemas"
+)
+
+// route is an index into the edge's routes.
+type route uint8
+
+const (
+	routeClick route = iota
+	routeClicks
+	routePostback
+	routeHealth
+	routeReady
+	routeMetrics
+	routeOther
+	routes
+)
+
+var routeNames = [routes]string{"click", "clicks", "postback", "healthz", "readyz", "metrics", "other"}
+
+// codes are the statuses that the edge answers; any other is counted as "other".
+var codes = [...]int{200, 204, 302, 400, 403, 404, 405, 408, 413, 431, 500, 503}
+
+// field is an index into the parameters that a click link may have wrong without losing the click.
+type field uint8
+
+const (
+	fieldSource field = iota
+	fieldSub
+	fieldExternalID
+	fieldKeyword
+	fieldCreative
+	fieldCost
+	fieldCurrency
+	fieldUserAgent
+	fieldReferrer
+	fieldLanguage
+	fields
+)
+
+var fieldNames = [fields]string{"source", "sub", "external_id", "keyword", "creative", "cost", "currency", "user_agent", "referrer", "language"}
+
+// metrics has every counter bound to its labels, so that a request looks none up.
+type metrics struct {
+	requests  [routes][600]prometheus.Counter // by status
+	rejects   map[schemas.RejectReason]prometheus.Counter
+	sanitized [fields]prometheus.Counter
+	produced  [topics]outlets
+	received  prometheus.Counter
+	inFlight  prometheus.Gauge
+
+	registerer prometheus.Registerer
+	collectors []prometheus.Collector
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{rejects: map[schemas.RejectReason]prometheus.Counter{}, registerer: reg}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: name, Help: help}, labels)
+		m.collectors = append(m.collectors, c)
+		return c
+	}
+	requests := counter("requests_total", "Requests answered, by route and status.", "route", "code")
+	for r, name := range routeNames {
+		other := requests.WithLabelValues(name, "other")
+		for status := range m.requests[r] {
+			m.requests[r][status] = other
+		}
+		for _, status := range codes {
+			m.requests[r][status] = requests.WithLabelValues(name, strconv.Itoa(status))
+		}
+	}
+	rejects := counter("rejects_total", "Clicks and postbacks refused, by reason; each has a row in dead_letters.", "reason")
+	for _, info := range schemas.RejectReasons {
+		if info.Place == place {
+			m.rejects[info.Reason] = rejects.WithLabelValues(string(info.Reason))
+		}
+	}
+	sanitized := counter("sanitized_total", "Parameters of clicks that were cut, cleaned, blanked or replaced; the click was kept.", "field")
+	for f, name := range fieldNames {
+		m.sanitized[f] = sanitized.WithLabelValues(name)
+	}
+	produced := counter("produced_bytes_total", "Bytes of record values handed to the Kafka client, by topic.", "topic")
+	failures := counter("produce_errors_total", "Records that Kafka did not confirm, by topic and cause: buffer_full, ack_timeout or refused.", "topic", "cause")
+	ack := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "tributary", Subsystem: "ingest", Name: "ack_latency_seconds",
+		Help:    "Time from handing a record to the Kafka client until it was durable, by topic.",
+		Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+	}, []string{"topic"})
+	m.collectors = append(m.collectors, ack)
+	for t, name := range topicNames {
+		m.produced[t] = outlets{
+			bytes: produced.WithLabelValues(name), ack: ack.WithLabelValues(name),
+			full: failures.WithLabelValues(name, "buffer_full"), late: failures.WithLabelValues(name, "ack_timeout"), failed: failures.WithLabelValues(name, "refused"),
+		}
+	}
+	m.received = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "received_bytes_total", Help: "Bytes of request URIs and bodies."})
+	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "ingest", Name: "in_flight_requests", Help: "Requests being answered now."})
+	m.collectors = append(m.collectors, m.received, m.inFlight)
+	if reg == nil {
+		return m, nil
+	}
+	for i, c := range m.collectors {
+		if err := reg.Register(c); err != nil {
+			m.collectors = m.collectors[:i]
+			m.unregister()
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// unregister lets a restarted role register its own.
+func (m *metrics) unregister() {
+	if m.registerer == nil {
+		return
+	}
+	for _, c := range m.collectors {
+		m.registerer.Unregister(c)
+	}
+}

@@ -1,0 +1,120 @@
+package query
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty pairs
+// are passed over; a pair without "=" has an empty value. Key and value are still encoded and point into the query.
+type Scanner struct{ rest []byte }
+
+// Scan starts at the first pair of raw, which must not change meanwhile.
+func Scan(raw []byte) Scanner { return Scanner{rest: raw} }
+
+// Next answers the next pair, or ok == false at the end.
+func (s *Scanner) Next() (key, value []byte, ok bool) {
+	for len(s.rest) > 0 {
+		pair := s.rest
+		if i := bytes.IndexByte(pair, '&'); i >= 0 {
+			pair, s.rest = pair[:i], pair[i+1:]
+		} else {
+			s.rest = nil
+		}
+		if len(pair) == 0 {
+			continue
+		}
+		if i := bytes.IndexByte(pair, '='); i >= 0 {
+			return pair[:i], pair[i+1:], true
+		}
+		return pair, nil, true
+	}
+	return nil, nil, false
+}
+
+// Encoded tells whether Decode would change raw.
+func Encoded(raw []byte) bool {
+	for _, c := range raw {
+		if c == '%' || c == '+' {
+			return true
+		}
+	}
+	return false
+}
+
+// Decode appends the decoded raw to dst: %XX is a byte, + a space. A percent sign without two hexadecimal digits behind it
+// stands for itself, as browsers do it (WHATWG URL, percent-decode).
+func Decode(dst, raw []byte) []byte { return decode(dst, raw, ' ') }
+
+// DecodePath is Decode for a path, where + is a plus.
+func DecodePath(dst, raw []byte) []byte { return decode(dst, raw, '+') }
+
+func decode(dst, raw []byte, plus byte) []byte {
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		switch {
+		case c == '+':
+			c = plus
+		case c == '%' && i+2 < len(raw) && unhex[raw[i+1]]|unhex[raw[i+2]] < 16:
+			c = unhex[raw[i+1]]<<4 | unhex[raw[i+2]]
+			i += 2
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// unhex has the value of a hexadecimal digit, 255 for any other byte.
+var unhex = func() (t [256]byte) {
+	for i := range t {
+		t[i] = 255
+	}
+	for i := range 10 {
+		t['0'+i] = byte(i)
+	}
+	for i := range 6 {
+		t['a'+i], t['A'+i] = byte(10+i), byte(10+i)
+	}
+	return t
+}()
+
+// IsText tells whether value is UTF-8 without control characters (Unicode's category Cc).
+func IsText(value []byte) bool {
+	for i := 0; i < len(value); {
+		c := value[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' || c == 0x7f {
+				return false
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(value[i:])
+		if r == utf8.RuneError && size == 1 || r < 0xa0 {
+			return false
+		}
+		i += size
+	}
+	return true
+}
+
+// Clean makes value text of at most limit bytes, in place: it drops what IsText refuses and cuts at a character's border.
+// changed tells whether anything was lost.
+func Clean(value []byte, limit int) (text []byte, changed bool) {
+	if len(value) <= limit && IsText(value) {
+		return value, false
+	}
+	text = value[:0]
+	for i := 0; i < len(value); {
+		r, size := utf8.DecodeRune(value[i:])
+		if bad := r == utf8.RuneError && size == 1 || r < ' ' || r >= 0x7f && r < 0xa0; !bad {
+			if len(text)+size > limit {
+				break
+			}
+			// Never overtakes i: what is written is at most what was read.
+			text = append(text, value[i:i+size]...)
+		}
+		i += size
+	}
+	return text, true
+}

@@ -1,0 +1,105 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+)
+
+const (
+	// kafkaCheckEvery is how often the topics are looked up while all is well, kafkaRetryEvery while it is not.
+	kafkaCheckEvery = 5 * time.Second
+	kafkaRetryEvery = 250 * time.Millisecond
+	kafkaCheckLimit = 3 * time.Second
+)
+
+var errNotChecked = errors.New("kafka has not been reached yet")
+
+// readiness is the last answer of the watch.
+type readiness struct{ err atomic.Pointer[error] }
+
+// Ready answers nil when the edge can take clicks and postbacks, else what is missing.
+func (e *Edge) Ready() error {
+	var missing []error
+	if e.draining.Load() {
+		missing = append(missing, errors.New("stopping"))
+	}
+	if e.catalog.Load() == nil {
+		missing = append(missing, errNoCatalog)
+	}
+	if err := e.kafka.err.Load(); err == nil {
+		missing = append(missing, errNotChecked)
+	} else if *err != nil {
+		missing = append(missing, *err)
+	}
+	return errors.Join(missing...)
+}
+
+// watchKafka looks again and again whether the topics are there and fit together.
+func (e *Edge) watchKafka(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		err := e.checkKafka(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		before := e.kafka.err.Swap(&err)
+		if err != nil && (before == nil || *before == nil) {
+			e.log.Warn("ingest: kafka is not ready", zap.Error(err))
+		} else if err == nil && (before == nil || *before != nil) {
+			e.log.Info("ingest: kafka is ready")
+		}
+		if err != nil {
+			timer.Reset(kafkaRetryEvery)
+		} else {
+			timer.Reset(kafkaCheckEvery)
+		}
+	}
+}
+
+func (e *Edge) checkKafka(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, kafkaCheckLimit)
+	defer cancel()
+	req := kmsg.NewPtrMetadataRequest()
+	for i := range e.producer.names {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = &e.producer.names[i]
+		req.Topics = append(req.Topics, topic)
+	}
+	resp, err := req.RequestWith(ctx, e.producer.client)
+	if err != nil {
+		return fmt.Errorf("asking kafka for the topics: %w", err)
+	}
+	partitions := map[string]int{}
+	for _, topic := range resp.Topics {
+		if topic.Topic == nil {
+			continue
+		}
+		if err := kerr.ErrorForCode(topic.ErrorCode); err != nil {
+			return fmt.Errorf("topic %s: %w", *topic.Topic, err)
+		}
+		for _, p := range topic.Partitions {
+			if p.Leader < 0 {
+				return fmt.Errorf("topic %s: partition %d has no leader", *topic.Topic, p.Partition)
+			}
+		}
+		partitions[*topic.Topic] = len(topic.Partitions)
+	}
+	clicks, postbacks := e.producer.names[topicClicks], e.producer.names[topicPostbacks]
+	if a, b := partitions[clicks], partitions[postbacks]; a != b {
+		return fmt.Errorf("topic %s has %d partitions and %s has %d; they must have the same number", clicks, a, postbacks, b)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package ingest
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"tributary/schemas"
+)
+
+// place is this role's name in dead letters.
+const place = "ingest"
+
+// A refusal says why a request became no event, in the words of the answer.
+type refusal struct {
+	Reason       schemas.RejectReason `json:"reason"`
+	Detail       string               `json:"detail"`
+	Field        string               `json:"field,omitempty"`
+	WouldBeRight string               `json:"would_be_right,omitempty"`
+}
+
+func refuse(reason schemas.RejectReason, field, detail, wouldBeRight string) *refusal {
+	return &refusal{Reason: reason, Detail: strings.ToValidUTF8(clip(detail, schemas.MaxDetailBytes), ""), Field: field, WouldBeRight: wouldBeRight}
+}
+
+// status is the HTTP status of a refusal.
+func (r *refusal) status() int {
+	switch r.Reason {
+	case schemas.RejectUnknownCampaign:
+		return fasthttp.StatusNotFound
+	case schemas.RejectForgedClickID:
+		return fasthttp.StatusForbidden
+	}
+	return fasthttp.StatusBadRequest
+}
+
+// Not in the closed list, because nothing is dropped: the sender keeps the request and sends it again, or sent no event at all.
+const (
+	reasonUnavailable = "unavailable"
+	reasonNotFound    = "not_found"
+	reasonMethod      = "method_not_allowed"
+	reasonRequest     = "bad_request"
+)
+
+// answer is the body of every answer that is not 200.
+type answer struct {
+	Error     *refusal `json:"error"`
+	ReceiptID string   `json:"receipt_id,omitempty"`
+}
+
+func (e *Edge) answerError(ctx *fasthttp.RequestCtx, status int, a answer) {
+	ctx.SetStatusCode(status)
+	ctx.Response.Header.SetCanonical(headerCacheControl, valueNoStore)
+	writeJSON(ctx, a)
+}
+
+// writeJSON makes v, which is made of strings, the body. URLs keep their ampersands.
+func writeJSON(ctx *fasthttp.RequestCtx, v any) {
+	ctx.Response.Header.SetContentType("application/json")
+	encoder := json.NewEncoder(ctx)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic("marshalling an answer of strings: " + err.Error())
+	}
+}
+
+// answerUnavailable says that nothing was accepted and when to come again.
+func (e *Edge) answerUnavailable(ctx *fasthttp.RequestCtx, err error) {
+	ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(retryAfterSeconds))
+	e.answerError(ctx, fasthttp.StatusServiceUnavailable, answer{Error: unavailable(err)})
+}
+
+// unavailable hides what the client said: addresses of brokers are nobody's business outside.
+func unavailable(err error) *refusal {
+	detail := errUnavailable.Error()
+	for _, known := range []error{errFull, errNoCatalog} {
+		if errors.Is(err, known) {
+			detail = known.Error()
+		}
+	}
+	return &refusal{Reason: reasonUnavailable, Detail: detail + "; nothing was accepted", WouldBeRight: "the same request again, later"}
+}
+
+// retryAfterSeconds is long enough for a broker's leader to move.
+const retryAfterSeconds = 2
+
+// quoted is a value as an error text shows it.
+func quoted(value []byte) string {
+	const shown = 80
+	if len(value) > shown {
+		return strconv.Quote(string(value[:shown])) + "…"
+	}
+	return strconv.Quote(string(value))
+}
+
+// clip cuts text to limit bytes.
+func clip[T string | []byte](text T, limit int) T {
+	if len(text) > limit {
+		return text[:limit]
+	}
+	return text
+}

@@ -1,0 +1,235 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/valyala/fasthttp"
+
+	"tributary/ingest/query"
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// Header names in the form that fasthttp writes them.
+var (
+	headerLocation     = []byte("Location")
+	headerCacheControl = []byte("Cache-Control")
+	headerClickID      = []byte("X-Click-Id")
+	valueNoStore       = []byte("no-store")
+
+	pathClick    = []byte("/c/")
+	pathClicks   = []byte("/v1/clicks")
+	pathPostback = []byte("/postback")
+	pathHealth   = []byte("/healthz")
+	pathReady    = []byte("/readyz")
+	pathMetrics  = []byte("/metrics")
+)
+
+const knownRoutes = "GET /c/{campaign}, POST /v1/clicks, GET or POST /postback, GET /healthz, GET /readyz, GET /metrics"
+
+// handle answers one request. It reads the request line itself: the router of four paths that it needs is a few
+// comparisons, and fasthttp's URI would decode and copy what is decoded here anyway.
+func (e *Edge) handle(ctx *fasthttp.RequestCtx) {
+	e.metrics.inFlight.Inc()
+	path, rawQuery := target(ctx)
+	e.metrics.received.Add(float64(len(path) + len(rawQuery) + len(ctx.Request.Body())))
+	r := e.dispatch(ctx, path, rawQuery)
+	if status := ctx.Response.StatusCode(); status >= 0 && status < len(e.metrics.requests[r]) {
+		e.metrics.requests[r][status].Inc()
+	}
+	e.metrics.inFlight.Dec()
+}
+
+// target splits the request line's target, which is a path or, from a proxy, a whole URL.
+func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
+	uri := ctx.Request.Header.RequestURI()
+	if len(uri) == 0 || uri[0] != '/' {
+		return ctx.URI().PathOriginal(), ctx.URI().QueryString()
+	}
+	if i := bytes.IndexByte(uri, '#'); i >= 0 {
+		uri = uri[:i]
+	}
+	path, rawQuery, _ = bytes.Cut(uri, []byte{'?'})
+	return path, rawQuery
+}
+
+func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
+	switch {
+	case bytes.HasPrefix(path, pathClick):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			e.serveLink(ctx, path[len(pathClick):], rawQuery)
+		}
+		return routeClick
+	case bytes.Equal(path, pathClicks):
+		if e.allow(ctx, "POST, OPTIONS") {
+			e.serveClicks(ctx)
+		}
+		return routeClicks
+	case bytes.Equal(path, pathPostback):
+		if e.allow(ctx, "GET, POST, OPTIONS") {
+			e.servePostback(ctx, rawQuery)
+		}
+		return routePostback
+	case bytes.Equal(path, pathHealth):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			writeJSON(ctx, health{Status: "ok"})
+		}
+		return routeHealth
+	case bytes.Equal(path, pathReady):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			e.serveReady(ctx)
+		}
+		return routeReady
+	case bytes.Equal(path, pathMetrics):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			e.scrape(ctx)
+		}
+		return routeMetrics
+	}
+	e.answerError(ctx, fasthttp.StatusNotFound, answer{Error: &refusal{
+		Reason: reasonNotFound, Detail: "nothing is at " + quoted(path), WouldBeRight: knownRoutes,
+	}})
+	return routeOther
+}
+
+// allow answers OPTIONS and methods that are not in the list itself, and then false.
+func (e *Edge) allow(ctx *fasthttp.RequestCtx, methods string) bool {
+	if ctx.IsOptions() {
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, methods)
+		ctx.SetStatusCode(fasthttp.StatusNoContent)
+		return false
+	}
+	method := view(ctx.Method())
+	for rest := methods; rest != ""; {
+		var one string
+		one, rest, _ = strings.Cut(rest, ", ")
+		if one == method {
+			return true
+		}
+	}
+	ctx.Response.Header.Set(fasthttp.HeaderAllow, methods)
+	e.answerError(ctx, fasthttp.StatusMethodNotAllowed, answer{Error: &refusal{
+		Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path", WouldBeRight: methods,
+	}})
+	return false
+}
+
+type health struct {
+	Status  string   `json:"status"`
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+func (e *Edge) serveReady(ctx *fasthttp.RequestCtx) {
+	err := e.Ready()
+	if err == nil {
+		writeJSON(ctx, health{Status: "ready"})
+		return
+	}
+	ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
+	writeJSON(ctx, health{Status: "not ready", Reasons: strings.Split(err.Error(), "\n")})
+}
+
+// serveLink sends a click on to its offer once it is durable. HEAD, which checkers of links use, is sent on without being
+// a click: nothing is recorded and the link has no click ID.
+func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
+	cat := e.catalog.Load()
+	if cat == nil {
+		e.answerUnavailable(ctx, errNoCatalog)
+		return
+	}
+	v := e.visits.Get().(*visit)
+	defer e.visits.Put(v)
+	v.reset()
+	if query.Encoded(name) {
+		v.text = query.DecodePath(v.text, name)
+		name = v.text
+	}
+	now := e.now()
+	v.addr = e.proxies.client(ctx)
+	campaign := cat.Campaign(name)
+	if campaign == nil {
+		e.refuseLink(ctx, v, refuse(schemas.RejectUnknownCampaign, "campaign", "no campaign is named "+quoted(name),
+			"the name of a campaign in catalog.campaigns"))
+		return
+	}
+	e.readLink(v, rawQuery)
+	e.readHeaders(ctx, v)
+	if refused := e.fill(v, cat, campaign, now, false); refused != nil {
+		e.refuseLink(ctx, v, refused)
+		return
+	}
+	if ctx.IsHead() {
+		v.event.ClickId = ""
+	} else {
+		d, err := e.producer.prepare(topicClicks, v.id[:], &v.event)
+		if err == nil {
+			e.producer.send(d)
+			err = e.producer.wait(d)
+		}
+		if err != nil {
+			e.answerUnavailable(ctx, err)
+			return
+		}
+		ctx.Response.Header.SetCanonical(headerClickID, v.id[:])
+	}
+	ctx.SetStatusCode(fasthttp.StatusFound)
+	ctx.Response.Header.SetCanonical(headerCacheControl, valueNoStore)
+	ctx.Response.Header.SetCanonical(headerLocation, v.link())
+}
+
+// readHeaders takes what the connection tells about the visitor.
+func (e *Edge) readHeaders(ctx *fasthttp.RequestCtx, v *visit) {
+	h := &ctx.Request.Header
+	v.userAgent = e.clean(v, h.UserAgent(), schemas.MaxUserAgent, fieldUserAgent)
+	v.referrer = e.clean(v, h.Referer(), schemas.MaxReferrer, fieldReferrer)
+	v.setLanguage(h.Peek(fasthttp.HeaderAcceptLanguage))
+}
+
+func (v *visit) setLanguage(header []byte) {
+	start := len(v.text)
+	v.text = appendLanguage(v.text, header)
+	v.language = v.text[start:len(v.text):len(v.text)]
+}
+
+func (e *Edge) refuseLink(ctx *fasthttp.RequestCtx, v *visit, refused *refusal) {
+	now := e.now()
+	receipt := e.receipt(now)
+	if err := e.file(e.letter(events.DeadLetter_KIND_CLICK, refused, receipt, now, v.addr, rawRequest(ctx)), nil); err != nil {
+		e.answerUnavailable(ctx, err)
+		return
+	}
+	e.answerError(ctx, refused.status(), answer{Error: refused, ReceiptID: receipt})
+}
+
+// handleBroken answers what fasthttp could not read as a request it may serve. A postback whose body is too large still
+// leaves a dead letter: its request line was read.
+func (e *Edge) handleBroken(ctx *fasthttp.RequestCtx, err error) {
+	status, refused := fasthttp.StatusBadRequest, &refusal{Reason: reasonRequest, Detail: "the request is not HTTP that this server can read"}
+	var small *fasthttp.ErrSmallBuffer
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		status = fasthttp.StatusRequestHeaderFieldsTooLarge
+		refused = refuse(schemas.RejectTooLong, "", "the request line and headers are too long", "a shorter URL")
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		status = fasthttp.StatusRequestEntityTooLarge
+		refused = refuse(schemas.RejectTooLong, "", "the body is too large", "a smaller body, or a smaller batch")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		status, refused.Detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
+	}
+	var receipt string
+	if path, _ := target(ctx); status == fasthttp.StatusRequestEntityTooLarge && bytes.Equal(path, pathPostback) {
+		now := e.now()
+		receipt = e.receipt(now)
+		if err := e.file(e.letter(events.DeadLetter_KIND_POSTBACK, refused, receipt, now, e.proxies.client(ctx), rawRequest(ctx)), nil); err != nil {
+			e.answerUnavailable(ctx, err)
+			e.metrics.requests[routeOther][fasthttp.StatusServiceUnavailable].Inc()
+			return
+		}
+	}
+	e.answerError(ctx, status, answer{Error: refused, ReceiptID: receipt})
+	e.metrics.requests[routeOther][status].Inc()
+}
