@@ -75,6 +75,8 @@ type ClickHouse struct {
 	User     string `yaml:"user" doc:"User name."`
 	Password string `yaml:"password" secret:"true" doc:"Password."`
 	TLS      TLS    `yaml:"tls"`
+
+	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Applied by migrate and up."`
 }
 
 func (c *Config) defaults() {
@@ -187,6 +189,11 @@ func (c *Config) validateClickHouse(wrong wrongFunc, oneOf oneOfFunc) {
 	}
 	if h.Database == "" || strings.Trim(h.Database, identifierCharacters) != "" || h.Database[0] >= '0' && h.Database[0] <= '9' {
 		wrong("clickhouse.database", "want a name of letters, digits and underscores that starts with a letter, got %q", h.Database)
+	}
+	for _, table := range slices.Sorted(maps.Keys(h.RetentionDays)) {
+		if h.RetentionDays[table] < 0 {
+			wrong("clickhouse.retention_days."+table, "want a number of days, or 0 for ever, got %d", h.RetentionDays[table])
+		}
 	}
 	validateTLS(wrong, "clickhouse.tls", h.TLS)
 }

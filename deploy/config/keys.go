@@ -34,10 +34,21 @@ func fieldsOf(t reflect.Type) []field {
 			continue
 		}
 		fields = append(fields, field{
-			name: name, doc: f.Tag.Get("doc"), secret: f.Tag.Get("secret") == "true", index: []int{i}, typ: f.Type,
+			name: name, doc: f.Tag.Get("doc"), secret: f.Tag.Get("secret") == "true" || holdsSecret(f.Type), index: []int{i}, typ: f.Type,
 		})
 	}
 	return fields
+}
+
+// holdsSecret recognizes the roles' own types for texts that are never printed: they are called Secret.
+func holdsSecret(t reflect.Type) bool {
+	switch t = deref(t); t.Kind() {
+	case reflect.Slice, reflect.Map:
+		return holdsSecret(t.Elem())
+	case reflect.String:
+		return t.Name() == "Secret"
+	}
+	return false
 }
 
 func deref(t reflect.Type) reflect.Type {

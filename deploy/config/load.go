@@ -41,6 +41,9 @@ type Sources struct {
 	Set []string
 	// Sections names the role sections whose rules must hold; nil: all. Every section is decoded strictly in any case.
 	Sections []string
+	// Catalog is a YAML text whose section "catalog" stands in when nothing declares a campaign, source, offer, network
+	// or rate; nil: none. Configured click ID keys are kept.
+	Catalog []byte
 	// Complete, if set, fills in what the caller knows to generate (such as a key kept in data_dir) after decoding and
 	// before validation. It must not touch what isSet says was configured.
 	Complete func(c *Config, isSet func(path string) bool) error
@@ -51,6 +54,8 @@ type Loaded struct {
 	Config Config
 	// File is the absolute path of the file that was read; empty if none.
 	File string
+	// StoodIn tells that Sources.Catalog is in force, because nothing declared one.
+	StoodIn bool
 
 	places map[string]Place
 }
@@ -76,6 +81,32 @@ func isSet(places map[string]Place, path string) bool {
 	return false
 }
 
+const keysPath = SectionCatalog + ".click_id_keys"
+
+// declaresCatalog tells whether anything of the catalog but its keys was configured.
+func declaresCatalog(places map[string]Place) bool {
+	for path := range places {
+		if strings.HasPrefix(path, SectionCatalog+".") && path != keysPath && !strings.HasPrefix(path, keysPath+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func standIn(catalogYAML []byte, into *Config, keepKeys bool) error {
+	r := &reading{file: "the built-in catalog", places: map[string]Place{}}
+	fresh := Defaults()
+	r.document(catalogYAML, &fresh)
+	if len(r.problems) > 0 {
+		return r.problems
+	}
+	if keepKeys {
+		fresh.Catalog.ClickIDKeys = into.Catalog.ClickIDKeys
+	}
+	into.Catalog = fresh.Catalog
+	return nil
+}
+
 // Load reads the configuration. The error is Problems when the configuration is wrong; anything else is a file that
 // cannot be read or a Complete that failed.
 func Load(from Sources) (*Loaded, error) {
@@ -94,6 +125,12 @@ func Load(from Sources) (*Loaded, error) {
 	root, keys := reflect.ValueOf(&loaded.Config).Elem(), Keys()
 	r.environment(from.Environ, keys, root)
 	r.flags(from.Set, keys, root)
+	if len(r.problems) == 0 && from.Catalog != nil && !declaresCatalog(r.places) {
+		if err := standIn(from.Catalog, &loaded.Config, loaded.IsSet(keysPath)); err != nil {
+			return nil, err
+		}
+		loaded.StoodIn = true
+	}
 	if len(r.problems) == 0 && from.Complete != nil {
 		if err := from.Complete(&loaded.Config, loaded.IsSet); err != nil {
 			return nil, err

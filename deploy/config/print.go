@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 )
 
 // Redacted stands in a printout where a secret is.
-const Redacted = "(secret)"
+const Redacted = "(redacted)"
 
 // Print is the configuration as it is in force, in the file's own form, with a comment at every key that says where its
 // value came from. Secrets that are set read Redacted.
@@ -32,6 +33,10 @@ func (l *Loaded) Print() ([]byte, error) {
 func (l *Loaded) origin(path string) string {
 	place, ok := l.places[path]
 	switch {
+	case !ok && strings.HasPrefix(path, keysPath) && len(l.Config.Catalog.ClickIDKeys.Keys) > 0:
+		return "made by tributary up"
+	case !ok && l.StoodIn && strings.HasPrefix(path, SectionCatalog+"."):
+		return "built-in example"
 	case !ok:
 		return "default"
 	case place.Line > 0:
@@ -108,7 +113,7 @@ func scalarNode(v reflect.Value, name string, secret bool) *yaml.Node {
 	case v.Kind() == reflect.Float32, v.Kind() == reflect.Float64:
 		node.Tag = "!!float"
 	case v.CanInt(), v.CanUint():
-		if !isSize(name) {
+		if _, err := strconv.ParseInt(node.Value, 10, 64); err == nil { // not a size with its unit
 			node.Tag = "!!int"
 		}
 	}

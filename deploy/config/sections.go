@@ -1,19 +1,25 @@
 package config
 
-import "tributary/schemas"
+import (
+	"tributary/ingest"
+	"tributary/ingest/catalog"
+	"tributary/schemas"
+)
 
 // Config is the whole file. A role's section is the role's own struct.
 type Config struct {
-	DataDir    string     `yaml:"data_dir" doc:"Folder of everything that is kept: embedded engines, the processor's state, generated keys."`
-	Log        Log        `yaml:"log"`
-	Ops        Ops        `yaml:"ops"`
-	Kafka      Kafka      `yaml:"kafka"`
-	ClickHouse ClickHouse `yaml:"clickhouse"`
+	DataDir    string         `yaml:"data_dir" doc:"Folder of everything that is kept: embedded engines, the processor's state, generated keys."`
+	Log        Log            `yaml:"log"`
+	Ops        Ops            `yaml:"ops"`
+	Kafka      Kafka          `yaml:"kafka"`
+	ClickHouse ClickHouse     `yaml:"clickhouse"`
+	Ingest     ingest.Config  `yaml:"ingest"`
+	Catalog    catalog.Config `yaml:"catalog"`
 }
 
 // Defaults is the configuration of a file without a line.
 func Defaults() Config {
-	var c Config
+	c := Config{Ingest: ingest.Defaults(), Catalog: catalog.Defaults()}
 	c.defaults()
 	return c
 }
@@ -28,7 +34,10 @@ const (
 
 // roleSections are validated by their roles, with paths inside the section.
 func (c *Config) roleSections() []roleSection {
-	return []roleSection{}
+	return []roleSection{
+		{SectionIngest, c.Ingest.Validate},
+		{SectionCatalog, func() error { _, err := catalog.Build(c.Catalog); return err }},
+	}
 }
 
 type roleSection struct {
@@ -38,4 +47,21 @@ type roleSection struct {
 
 func prefixed(section string, f *schemas.FieldError) *schemas.FieldError {
 	return &schemas.FieldError{Field: join(section, f.Field), Problem: f.Problem}
+}
+
+// EdgeListen is the edge's address.
+func (c *Config) EdgeListen() string { return c.Ingest.Listen }
+
+// Examples names a campaign, a source and a network of the catalog, for instructions; empty where there is none.
+func (c *Config) Examples() (campaign, source, network string) {
+	if len(c.Catalog.Campaigns) > 0 {
+		campaign, source = c.Catalog.Campaigns[0].Name, c.Catalog.Campaigns[0].Source
+	}
+	if source == "" && len(c.Catalog.Sources) > 0 {
+		source = c.Catalog.Sources[0].Name
+	}
+	if len(c.Catalog.Networks) > 0 {
+		network = c.Catalog.Networks[0].Name
+	}
+	return campaign, source, network
 }

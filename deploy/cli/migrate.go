@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"tributary/deploy/config"
+	"tributary/deploy/process"
+	"tributary/deploy/wiring"
+)
+
+const migrateLong = `Makes the Kafka topics and brings the ClickHouse tables to this program's version. Run it
+once before the roles of a new version start; it changes nothing that is right already, and
+several at once do no harm. ` + "`tributary up`" + ` does the same by itself.
+
+Topics that exist with another partition count are an error: nothing is re-partitioned.`
+
+func newMigrate(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate",
+		Short: "Make the Kafka topics and the ClickHouse tables, once for a deployment",
+		Long:  migrateLong,
+		Example: `  tributary migrate --config tributary.yaml
+  TRIBUTARY_KAFKA_MODE=external TRIBUTARY_KAFKA_BROKERS=kafka:9092 \
+  TRIBUTARY_CLICKHOUSE_MODE=external TRIBUTARY_CLICKHOUSE_ADDR=clickhouse:8123 tributary migrate`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			from := env.sources()
+			from.Sections = []string{}
+			loaded, logger, err := env.load(from)
+			if err != nil {
+				return err
+			}
+			if err := needExternal(&loaded.Config, "migrate", "`tributary up` makes its own topics and tables"); err != nil {
+				return err
+			}
+			ctx, _, giveBack := process.WithSignals(cmd.Context())
+			defer giveBack()
+			if err := wiring.Setup(ctx, &loaded.Config, logger); err != nil {
+				return err
+			}
+			fmt.Fprintln(env.stdout, "Topics and tables are up to date.")
+			return nil
+		},
+	}
+}
+
+// needExternal refuses embedded engines where they cannot run.
+func needExternal(c *config.Config, command, instead string) error {
+	for _, engine := range []struct{ name, mode string }{{"kafka", c.Kafka.Mode}, {"clickhouse", c.ClickHouse.Mode}} {
+		if engine.mode == config.ModeEmbedded {
+			return usageError{fmt.Errorf("%s.mode is embedded, and embedded engines live only inside `tributary up`; %s. For `%s` set %s.mode to external and name its address", engine.name, instead, command, engine.name)}
+		}
+	}
+	return nil
+}

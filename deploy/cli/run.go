@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"go.uber.org/zap"
+
+	"tributary/deploy/config"
+	"tributary/deploy/process"
+	"tributary/deploy/wiring"
+)
+
+// load reads the configuration for a command that runs something, and makes its logger.
+func (e *environment) load(from config.Sources) (*config.Loaded, *zap.Logger, error) {
+	loaded, err := config.Load(from)
+	if err != nil {
+		return nil, nil, asUsage(err)
+	}
+	logger, err := process.NewLogger(e.stderrFile(), loaded.Config.Log.Level, loaded.Config.Log.Format)
+	if err != nil {
+		return nil, nil, usageError{err}
+	}
+	return loaded, logger, nil
+}
+
+// asUsage marks errors of reading the configuration, but those of the file system other than "there is none".
+func asUsage(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return err
+	}
+	return usageError{err}
+}
+
+// run runs the units that add puts into a System until a signal. started is called once everything has started.
+func (e *environment) run(ctx context.Context, from config.Sources, loaded *config.Loaded, logger *zap.Logger, add func(*wiring.System), started func(*wiring.System)) error {
+	ctx, hangups, giveBack := process.WithSignals(ctx)
+	defer giveBack()
+	defer func() { _ = logger.Sync() }() // a terminal cannot be synced
+	if limit := process.LimitMemory(); limit > 0 {
+		logger.Debug("limited Go's memory", zap.Int64("bytes", limit))
+	}
+	system := wiring.New(loaded, logger)
+	add(system)
+	stopping := context.AfterFunc(ctx, func() {
+		logger.Info("stopping: finishing the work at hand; a second signal ends at once", zap.NamedError("cause", context.Cause(ctx)))
+	})
+	defer stopping()
+	err := system.Run(ctx, from, hangups, func() {
+		if started != nil {
+			started(system)
+		}
+	})
+	if err == nil {
+		logger.Info("stopped; everything accepted is kept")
+	}
+	return err
+}

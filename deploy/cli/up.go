@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"tributary/deploy"
+	"tributary/deploy/config"
+	"tributary/deploy/embedded"
+	"tributary/deploy/wiring"
+)
+
+const upLong = `Runs every role in this process. Kafka and ClickHouse are embedded unless kafka.mode and
+clickhouse.mode say external; what they keep is in data_dir, and the next start goes on with it.
+
+Without a configuration it uses built-in defaults, a small example catalog, and a random
+click ID key that it keeps in data_dir.
+
+The first Ctrl-C (SIGINT, SIGTERM) stops taking requests, finishes what has entered, and exits
+with 0. The second ends at once; the next start repairs and repeats what was not finished.
+SIGHUP reads the catalog again.`
+
+func newUp(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "up",
+		Short: "Run everything in one process on embedded engines",
+		Long:  upLong,
+		Example: `  tributary up
+  tributary up --config tributary.yaml
+  tributary up --set ingest.listen=127.0.0.1:9000 --set data_dir=/tmp/trial`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			from := env.upSources()
+			loaded, logger, err := env.load(from)
+			if err != nil {
+				return err
+			}
+			release, err := embedded.Lock(loaded.Config.DataDir)
+			if err != nil {
+				return err
+			}
+			defer release()
+			if loaded.StoodIn {
+				logger.Info("no catalog is configured: using the small built-in one, whose campaigns are examples")
+			}
+			return env.run(cmd.Context(), from, loaded, logger, addEverything, func(s *wiring.System) {
+				greet(env.stdout, &loaded.Config)
+				logger.Debug("all roles have started", zap.NamedError("not_ready_yet", s.Ready()))
+			})
+		},
+	}
+}
+
+// upSources complete the configuration with what `up` can make itself.
+func (e *environment) upSources() config.Sources {
+	from := e.sources()
+	from.Catalog = deploy.ExampleConfig
+	from.Complete = func(c *config.Config, _ func(string) bool) error {
+		if c.Kafka.Mode != config.ModeEmbedded {
+			return nil // other machines may share this Kafka: the key must be configured
+		}
+		return wiring.CompleteKey(c)
+	}
+	return from
+}
+
+// addEverything adds every unit of `up`.
+func addEverything(s *wiring.System) {
+	s.AddOps()
+	s.AddEngines()
+	s.AddSetup()
+	s.AddRoles()
+}
+
+// greet prints what can be tried, with the addresses in force.
+func greet(out io.Writer, c *config.Config) {
+	edge := "http://" + reachable(c.EdgeListen())
+	campaign, source, network := c.Examples()
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nTributary is up. What it keeps is in %s; Ctrl-C stops it.\n\n", c.DataDir)
+	try := func(what, command string) { fmt.Fprintf(&b, "  %-9s %s\n", what, command) }
+	if campaign != "" {
+		try("click", fmt.Sprintf("curl -i '%s/c/%s?source=%s&sub1=hello'", edge, campaign, source))
+	}
+	try("postback", fmt.Sprintf("curl '%s/postback?network=%s&click_id=CLICK_ID&payout=12.50&txid=1'   (CLICK_ID: the header X-Click-Id above)", edge, network))
+	if c.ClickHouse.Protocol == config.ProtocolHTTP {
+		try("figures", fmt.Sprintf("curl 'http://%s/' -d 'SELECT * FROM %s.epc_roi_by_campaign FORMAT PrettyCompact'", reachable(c.ClickHouse.Addr), c.ClickHouse.Database))
+	} else {
+		try("figures", fmt.Sprintf("SELECT * FROM %s.epc_roi_by_campaign   (ClickHouse at %s)", c.ClickHouse.Database, c.ClickHouse.Addr))
+	}
+	try("state", fmt.Sprintf("curl 'http://%s/readyz'   (metrics: /metrics)", reachable(c.Ops.Listen)))
+	try("events", fmt.Sprintf("Kafka at %s", strings.Join(c.Kafka.Brokers, ", ")))
+	fmt.Fprintln(out, b.String())
+}
+
+// reachable turns a listening address into one to type.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

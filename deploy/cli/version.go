@@ -1,0 +1,25 @@
+package cli
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"tributary/deploy/embedded/chdb"
+	"tributary/deploy/wiring"
+)
+
+func newVersion(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the versions of this program and of its embedded engine",
+		Long:    "Prints this program's version, Go's, and the release of the embedded ClickHouse engine it is made for.",
+		Example: "  tributary version",
+		Args:    noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Fprintf(env.stdout, "tributary %s (%s, %s/%s), libchdb %s\n", wiring.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, chdb.LibraryVersion)
+			return nil
+		},
+	}
+}

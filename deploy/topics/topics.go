@@ -1,0 +1,158 @@
+package topics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"tributary/schemas"
+)
+
+// Settings say how the topics shall be.
+type Settings struct {
+	// Prefix stands before every name.
+	Prefix string
+	// Partitions of each topic.
+	Partitions int
+	// ReplicationFactor of new topics; 0: the broker's default.
+	ReplicationFactor int
+	// Retention by topic name without prefix, in place of schemas.Topic.RetentionMS.
+	Retention map[string]time.Duration
+	// RetentionBytes a partition; 0: no limit.
+	RetentionBytes int64
+}
+
+// ErrMismatch is wrapped when a topic exists with a partition count that the pipeline cannot work with.
+var ErrMismatch = errors.New("the topic has another partition count")
+
+// Ensure makes the topics that are missing, sets retention on all, and answers the names it made. All differences are
+// reported at once (ErrMismatch).
+func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string, err error) {
+	existing, err := list(ctx, admin, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := compare(existing, s); err != nil {
+		return nil, err
+	}
+	replication := int16(-1) // Kafka's "the broker's default"
+	if s.ReplicationFactor > 0 {
+		replication = int16(s.ReplicationFactor)
+	}
+	var errs []error
+	for _, topic := range schemas.Topics {
+		name, configs := s.Prefix+topic.Name, s.configs(topic)
+		if existing.Has(name) {
+			errs = append(errs, alter(ctx, admin, name, configs))
+			continue
+		}
+		answer, err := admin.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
+		if err == nil {
+			err = answer.Err
+		}
+		switch {
+		case errors.Is(err, kerr.TopicAlreadyExists): // another process was faster; Check at its start compares
+		case err != nil:
+			errs = append(errs, fmt.Errorf("making the topic %s: %w", name, err))
+		default:
+			made = append(made, name)
+		}
+	}
+	return made, errors.Join(errs...)
+}
+
+// Check answers nil when every topic exists with the right partition count.
+func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
+	existing, err := list(ctx, admin, s)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, topic := range schemas.Topics {
+		if name := s.Prefix + topic.Name; !existing.Has(name) {
+			errs = append(errs, fmt.Errorf("there is no topic %s; run `tributary migrate` once to make the topics", name))
+		}
+	}
+	return errors.Join(append(errs, compare(existing, s))...)
+}
+
+func list(ctx context.Context, admin *kadm.Client, s Settings) (kadm.TopicDetails, error) {
+	names := make([]string, len(schemas.Topics))
+	for i, topic := range schemas.Topics {
+		names[i] = s.Prefix + topic.Name
+	}
+	details, err := admin.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("asking Kafka for its topics: %w", err)
+	}
+	for name, detail := range details {
+		switch {
+		case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
+			delete(details, name)
+		case detail.Err != nil:
+			return nil, fmt.Errorf("asking Kafka for the topic %s: %w", name, detail.Err)
+		}
+	}
+	return details, nil
+}
+
+func compare(existing kadm.TopicDetails, s Settings) error {
+	var errs []error
+	for _, topic := range schemas.Topics {
+		name := s.Prefix + topic.Name
+		detail, ok := existing[name]
+		if !ok || len(detail.Partitions) == s.Partitions {
+			continue
+		}
+		advice := fmt.Sprintf("set kafka.partitions to %d", len(detail.Partitions))
+		if topic.CoPartitioned {
+			advice += ", the same for clicks, postbacks and claims, or use another kafka.topic_prefix: Kafka can add partitions, but keys would then change theirs"
+		} else {
+			advice += ", or use another kafka.topic_prefix"
+		}
+		errs = append(errs, fmt.Errorf("%w: %s has %d, the configuration says %d; %s", ErrMismatch, name, len(detail.Partitions), s.Partitions, advice))
+	}
+	return errors.Join(errs...)
+}
+
+func (s Settings) configs(topic schemas.Topic) map[string]*string {
+	retention := topic.RetentionMS
+	if d, ok := s.Retention[topic.Name]; ok {
+		retention = d.Milliseconds()
+	}
+	configs := map[string]*string{
+		"cleanup.policy":    kadm.StringPtr("delete"),
+		"retention.ms":      kadm.StringPtr(strconv.FormatInt(retention, 10)),
+		"max.message.bytes": kadm.StringPtr(strconv.Itoa(maxBatchBytes)),
+	}
+	if s.RetentionBytes > 0 {
+		configs["retention.bytes"] = kadm.StringPtr(strconv.FormatInt(s.RetentionBytes, 10))
+	}
+	return configs
+}
+
+// maxBatchBytes is Kafka's own default for a batch of records, said so that a broker with a smaller one takes our batches;
+// a record is at most schemas.MaxRecordBytes.
+const maxBatchBytes = 1 << 20
+
+func alter(ctx context.Context, admin *kadm.Client, name string, configs map[string]*string) error {
+	changes := make([]kadm.AlterConfig, 0, len(configs))
+	for key, value := range configs {
+		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: value})
+	}
+	answers, err := admin.AlterTopicConfigs(ctx, changes, name)
+	if err != nil {
+		return fmt.Errorf("setting the retention of the topic %s: %w", name, err)
+	}
+	for _, answer := range answers {
+		if answer.Err != nil {
+			return fmt.Errorf("setting the retention of the topic %s: %w", name, answer.Err)
+		}
+	}
+	return nil
+}

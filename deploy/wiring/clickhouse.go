@@ -1,0 +1,71 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/deploy/config"
+	schema "tributary/schemas/clickhouse"
+)
+
+// ClickHouseOptions are what every client of the pipeline's ClickHouse shares. The session's database is the
+// configuration's, which must exist: for migrating use Migrate.
+func ClickHouseOptions(c config.ClickHouse) (*clickhouse.Options, error) {
+	opts := &clickhouse.Options{
+		Addr:        []string{c.Addr},
+		Protocol:    clickhouse.Native,
+		Auth:        clickhouse.Auth{Database: c.Database, Username: c.User, Password: c.Password},
+		Compression: &clickhouse.Compression{Method: clickhouse.CompressionLZ4},
+		DialTimeout: 10 * time.Second,
+		ReadTimeout: 5 * time.Minute,
+		ClientInfo:  clickhouse.ClientInfo{Products: []struct{ Name, Version string }{{Name: "tributary", Version: Version()}}},
+	}
+	if c.Protocol == config.ProtocolHTTP {
+		opts.Protocol = clickhouse.HTTP
+	}
+	if c.Mode == config.ModeEmbedded {
+		// On loopback compression only costs processor time.
+		opts.Compression = nil
+	}
+	if c.TLS.Enabled {
+		encryption, err := TLSConfig(c.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("clickhouse.tls: %w", err)
+		}
+		opts.TLS = encryption
+	}
+	return opts, nil
+}
+
+// Migrate brings the database to this program's schema and answers what it applied.
+func Migrate(ctx context.Context, c config.ClickHouse) ([]schema.Applied, error) {
+	opts, err := ClickHouseOptions(c)
+	if err != nil {
+		return nil, err
+	}
+	opts.Auth.Database = "default" // ours may not exist yet
+	conn, err := clickhouse.Open(opts)
+	if err != nil {
+		return nil, fmt.Errorf("opening ClickHouse: %w", err)
+	}
+	defer conn.Close()
+	if err := reach(ctx, conn, c); err != nil {
+		return nil, err
+	}
+	applied, err := schema.Migrate(ctx, conn, schema.Options{Database: c.Database, RetentionDays: c.RetentionDays})
+	if err != nil {
+		return applied, fmt.Errorf("migrating the database %s: %w", c.Database, err)
+	}
+	return applied, nil
+}
+
+func reach(ctx context.Context, conn driver.Conn, c config.ClickHouse) error {
+	if err := conn.Ping(ctx); err != nil {
+		return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr) over %s: %w", c.Addr, c.Protocol, err)
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package wiring
+
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/deploy/process"
+	"tributary/ingest"
+	"tributary/ingest/catalog"
+)
+
+// AddIngest adds the HTTP edge.
+func (s *System) AddIngest() {
+	slot := new(edgeSlot)
+	s.edge.Store(slot)
+	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true,
+		New: func(_ context.Context, registerer prometheus.Registerer) (process.Runner, error) {
+			c := &s.loaded.Config
+			opts, err := KafkaOptions(c.Kafka, UnitIngest, s.logger)
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
+			slot.mu.Lock()
+			defer slot.mu.Unlock()
+			if slot.catalog == nil {
+				if slot.catalog, err = catalog.Build(c.Catalog); err != nil {
+					return nil, process.Permanent(err)
+				}
+			}
+			edge, err := ingest.New(c.Ingest, ingest.Deps{
+				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix,
+				Registerer: registerer,
+				// The edge's own /metrics shows the whole process: a container with one role needs one port.
+				Gatherer: s.supervisor,
+				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog,
+			})
+			if err != nil {
+				return nil, err
+			}
+			slot.set = edge.SetCatalog
+			return edge, nil
+		}})
+}

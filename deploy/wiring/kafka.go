@@ -1,0 +1,85 @@
+package wiring
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+	"go.uber.org/zap"
+
+	"tributary/deploy/config"
+	"tributary/deploy/topics"
+	"tributary/schemas"
+)
+
+// KafkaOptions are what every client of the pipeline's Kafka shares. role becomes the client ID, tributary-ROLE.
+func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(c.Brokers...),
+		kgo.ClientID("tributary-" + role),
+		kgo.DialTimeout(10 * time.Second),
+		kgo.WithLogger(kafkaLog{logger.Named("kafka").Sugar()}),
+	}
+	if c.TLS.Enabled {
+		encryption, err := TLSConfig(c.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.tls: %w", err)
+		}
+		opts = append(opts, kgo.DialTLSConfig(encryption))
+	}
+	switch c.SASL.Mechanism {
+	case "plain":
+		opts = append(opts, kgo.SASL(plain.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsMechanism()))
+	case "scram-sha-256":
+		opts = append(opts, kgo.SASL(scram.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsSha256Mechanism()))
+	case "scram-sha-512":
+		opts = append(opts, kgo.SASL(scram.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsSha512Mechanism()))
+	}
+	return opts, nil
+}
+
+// clickSizedTopics have a record a click.
+var clickSizedTopics = []string{schemas.TopicClicks, schemas.TopicScoredClicks}
+
+// embeddedClickRetention shortens what an embedded broker keeps of the two topics with a record a click: its index is in
+// memory and its disk is the user's own. Postbacks and the ledger keep their built-in times.
+const embeddedClickRetention = 24 * time.Hour
+
+// TopicSettings are the configuration's, with an embedded broker's bounds where nothing is said.
+func TopicSettings(c config.Kafka) topics.Settings {
+	s := topics.Settings{
+		Prefix: c.TopicPrefix, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor,
+		Retention: map[string]time.Duration{}, RetentionBytes: c.RetentionBytes,
+	}
+	if c.Mode == config.ModeEmbedded {
+		s.ReplicationFactor = 1
+		for _, name := range clickSizedTopics {
+			s.Retention[name] = embeddedClickRetention
+		}
+	}
+	for name, kept := range c.Retention {
+		s.Retention[name] = kept
+	}
+	return s
+}
+
+// kafkaLog passes on the client's warnings and errors; it explains each retry at lower levels.
+type kafkaLog struct{ to *zap.SugaredLogger }
+
+func (kafkaLog) Level() kgo.LogLevel { return kgo.LogLevelWarn }
+
+func (l kafkaLog) Log(level kgo.LogLevel, text string, pairs ...any) {
+	// A broker that is away says so at every dial; the role's own state says it once.
+	if level == kgo.LogLevelError {
+		l.to.Errorw(text, pairs...)
+		return
+	}
+	if strings.HasPrefix(text, "unable to open connection") || strings.HasPrefix(text, "unable to initialize") {
+		l.to.Debugw(text, pairs...)
+		return
+	}
+	l.to.Warnw(text, pairs...)
+}

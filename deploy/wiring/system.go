@@ -1,0 +1,172 @@
+package wiring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tributary/deploy/config"
+	"tributary/deploy/embedded"
+	"tributary/deploy/process"
+	"tributary/deploy/topics"
+)
+
+// Names of units, as they appear in logs, /readyz and metrics.
+const (
+	UnitOps        = "ops"
+	UnitKafka      = "kafka"
+	UnitClickHouse = "clickhouse"
+	UnitSetup      = "setup"
+	UnitSink       = "sink"
+	UnitProcessor  = "processor"
+	UnitIngest     = "ingest"
+)
+
+// setupLimit is how long topics and tables may take to be made; a cluster far away needs seconds.
+const setupLimit = 2 * time.Minute
+
+// A System is the units of one process, made of one configuration. Add units, then Run.
+type System struct {
+	loaded     *config.Loaded
+	logger     *zap.Logger
+	supervisor *process.Supervisor
+	reload     *reloads
+	edge       atomic.Pointer[edgeSlot]
+	notes      []process.Note
+
+	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
+	EngineCommand []string
+}
+
+// New returns a System without units.
+func New(loaded *config.Loaded, logger *zap.Logger) *System {
+	s := &System{loaded: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout)}
+	s.reload = newReloads(s.supervisor.Registry())
+	process.RegisterRuntime(s.supervisor.Registry())
+	return s
+}
+
+// Ready answers nil when every unit can do its work.
+func (s *System) Ready() error { return s.supervisor.Ready() }
+
+// Run runs the units until ctx is done, then stops them in the opposite order of adding. hangups ask for a reload. from
+// is what the configuration was read from. started is called once everything has started.
+func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan struct{}, started func()) error {
+	watching, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		if err := config.Watch(watching, from, s.loaded, hangups, s.changed); err != nil {
+			s.logger.Warn("the configuration is not watched; SIGHUP does nothing either", zap.Error(err))
+		}
+	}()
+	err := s.supervisor.Run(ctx, started)
+	stop()
+	<-watched
+	return err
+}
+
+// AddOps adds the operations server; add it first.
+func (s *System) AddOps() {
+	s.supervisor.Add(process.Unit{Name: UnitOps, MustStart: true, Wait: true,
+		New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
+			return process.NewOps(s.loaded.Config.Ops.Listen, s.supervisor, s.supervisor.States(), append(s.notes, s.reload.note)...)
+		}})
+}
+
+// AddEngines adds the engines whose mode is embedded.
+func (s *System) AddEngines() {
+	c := &s.loaded.Config
+	if c.Kafka.Mode == config.ModeEmbedded {
+		s.supervisor.Add(process.Unit{Name: UnitKafka, MustStart: true, Wait: true,
+			New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
+				return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, "kafka"), s.logger.Named(UnitKafka))
+			}})
+	}
+	if c.ClickHouse.Mode == config.ModeEmbedded {
+		s.supervisor.Add(process.Unit{Name: UnitClickHouse, MustStart: true, Wait: true,
+			New: func(ctx context.Context, _ prometheus.Registerer) (process.Runner, error) {
+				return embedded.NewClickHouse(ctx, c.ClickHouse.Addr, filepath.Join(c.DataDir, "clickhouse"), s.EngineCommand, s.logger.Named(UnitClickHouse))
+			}})
+	}
+}
+
+// AddSetup adds the making of topics and tables, which the roles wait for.
+func (s *System) AddSetup() {
+	s.supervisor.Add(process.Unit{Name: UnitSetup, MustStart: true, Wait: true,
+		New: func(ctx context.Context, _ prometheus.Registerer) (process.Runner, error) {
+			if err := Setup(ctx, &s.loaded.Config, s.logger.Named(UnitSetup)); err != nil {
+				return nil, err
+			}
+			return done{}, nil
+		}})
+}
+
+// done is a unit whose work was done when it was made.
+type done struct{}
+
+func (done) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+func (done) Ready() error                  { return nil }
+
+// Setup makes the topics and tables that are missing. It can be repeated.
+func Setup(ctx context.Context, c *config.Config, logger *zap.Logger) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("took longer than %s", setupLimit))
+	defer cancel()
+	return errors.Join(setupTopics(ctx, c, logger), setupTables(ctx, c, logger))
+}
+
+func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) error {
+	return withAdmin(ctx, c, "setup", logger, func(admin *kadm.Client) error {
+		made, err := topics.Ensure(ctx, admin, TopicSettings(c.Kafka))
+		if len(made) > 0 {
+			logger.Info("made topics", zap.Strings("topics", made), zap.Int("partitions", c.Kafka.Partitions))
+		}
+		return err
+	})
+}
+
+func setupTables(ctx context.Context, c *config.Config, logger *zap.Logger) error {
+	applied, err := Migrate(ctx, c.ClickHouse)
+	for _, migration := range applied {
+		logger.Info("applied a migration", zap.Uint32("version", migration.Version), zap.String("name", migration.Name), zap.Duration("took", migration.Took.Round(time.Millisecond)))
+	}
+	return err
+}
+
+// withAdmin opens an administrator's client, makes sure that a broker answers, and closes it after use.
+func withAdmin(ctx context.Context, c *config.Config, role string, logger *zap.Logger, use func(*kadm.Client) error) error {
+	opts, err := KafkaOptions(c.Kafka, role, logger)
+	if err != nil {
+		return process.Permanent(err)
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return process.Permanent(fmt.Errorf("making a Kafka client: %w", err))
+	}
+	defer client.Close()
+	limited, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	if err := client.Ping(limited); err != nil {
+		return fmt.Errorf("reaching Kafka at %v (kafka.brokers): %w", c.Kafka.Brokers, err)
+	}
+	return use(kadm.NewClient(client))
+}
+
+// checkTopics is what a role of a distributed deployment asks before it starts.
+func (s *System) checkTopics(ctx context.Context, role string) error {
+	err := withAdmin(ctx, &s.loaded.Config, role, s.logger, func(admin *kadm.Client) error {
+		return topics.Check(ctx, admin, TopicSettings(s.loaded.Config.Kafka))
+	})
+	if errors.Is(err, topics.ErrMismatch) {
+		return process.Permanent(err)
+	}
+	return err
+}
