@@ -1,0 +1,48 @@
+package loadgen
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// CatalogYAML writes the scenario as the section `catalog:` of the configuration file, for a system that is to be fed with
+// it.
+func (s *Scenario) CatalogYAML() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("catalog:")
+	line("  base_currency: %s", s.BaseCurrency)
+	line("  click_id_keys: {active: %d, keys: {%d: %q}}", s.KeyID, s.KeyID, s.Secret)
+	line("  campaigns:")
+	for _, c := range s.Campaigns {
+		line("    - {id: %d, name: %s, offers: [%s], cost: %q, currency: %s, allow_foreign_click_ids: %t}", c.ID, c.Name, c.Offer, c.Cost, c.Currency, c.AllowForeign)
+	}
+	line("  sources:")
+	for _, src := range s.Sources {
+		line("    - {id: %d, name: %s, currency: %s}", src.ID, src.Name, src.Currency)
+	}
+	line("  offers:")
+	for _, o := range s.Offers {
+		line("    - {id: %d, name: %s, url: %q, payout: %q, currency: %s}", o.ID, o.Name, o.URL, o.Payout, o.Currency)
+	}
+	line("  networks:")
+	for _, n := range s.Networks {
+		line("    - name: %s", n.Name)
+		line("      currency: %s", n.Currency)
+		line("      default_event: %s", n.DefaultEvent)
+		line("      default_status: %s", n.DefaultStatus)
+		line("      allow_foreign_click_ids: %t", n.AllowForeign)
+		line("      blank_txid_is_new: %t", n.BlankTxIDIsNew)
+		line("      statuses:")
+		for _, status := range slices.Sorted(maps.Keys(n.Words)) {
+			line("        %q: %s", n.Words[status], status)
+		}
+	}
+	line("  exchange_rates:")
+	for _, r := range s.Rates {
+		line("    - {currency: %s, date: %s, rate: %q}", r.Currency, r.Date, r.Rate)
+	}
+	return b.String()
+}
