@@ -270,10 +270,10 @@ func (g *Generator) bornStep(atMS float64) Step {
 		g.remember(c)
 		return g.emit(step)
 	}
-	first := g.journey(c)
+	first, holdMS := g.journey(c)
 	if first != nil {
 		// The click waits; its postback goes first.
-		g.schedule(step, g.nowMS+min(int64(g.stepMS*earlySteps), maxEarlyMS)+1)
+		g.schedule(step, g.nowMS+min(int64(g.stepMS*earlySteps)+1, maxEarlyMS, holdMS))
 		return g.emit(*first)
 	}
 	return g.emit(step)

@@ -2,13 +2,15 @@ package loadgen
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
 // journey schedules the postbacks of one converting click. When it is this journey's turn to be early it answers the first
-// postback instead, for the caller to send before the click.
-func (g *Generator) journey(c *Click) *Step {
-	j := journey{g: g, c: c, n: g.scenario.network(c.Offer.Network), atMS: g.nowMS}
+// postback instead, for the caller to send before the click, and for how long the click may be held back at most: until
+// its second postback.
+func (g *Generator) journey(c *Click) (first *Step, holdMS int64) {
+	j := journey{g: g, c: c, n: g.scenario.network(c.Offer.Network), atMS: g.nowMS, secondMS: math.MaxInt64}
 	bound := maxDelay / 4
 	if c.Link {
 		bound = maxLinkDelay / 4
@@ -35,7 +37,7 @@ func (g *Generator) journey(c *Click) *Step {
 	default:
 		j.sale()
 	}
-	return j.first
+	return j.first, max(1, j.secondMS-1)
 }
 
 type journey struct {
@@ -46,6 +48,8 @@ type journey struct {
 	atMS, delayMS int64
 	early         bool
 	first         *Step
+	// secondMS is the delay of the first postback that is not early.
+	secondMS int64
 }
 
 func (j *journey) sale() {
@@ -187,6 +191,7 @@ func (j *journey) send(event, status, payout, txid string) {
 		return
 	}
 	at := j.atMS + j.delayMS
+	j.secondMS = min(j.secondMS, j.delayMS)
 	if j.c.late {
 		at = j.atMS + int64(g.random.IntN(60_000))
 	}
