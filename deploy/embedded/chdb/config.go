@@ -131,13 +131,16 @@ func (c ServerConfig) engineConfig() string {
 	set("max_outdated_parts_loading_thread_pool_size", 2)
 	set("max_parts_cleaning_thread_pool_size", 2)
 	set("background_pool_size", 2)
-	set("background_merges_mutations_concurrency_ratio", 2)
+	set("background_merges_mutations_concurrency_ratio", 1)
 	set("background_schedule_pool_size", 4)
 	set("background_common_pool_size", 2)
 	set("background_move_pool_size", 1)
 	set("background_fetches_pool_size", 1)
 	b.WriteString("  <merge_tree>\n")
 	indent = "    "
+	// A merge reads every part through buffers of its own, by the column: 100 parts at once took 1.3 GiB (measured).
+	set("max_parts_to_merge_at_once", 16)
+	set("merge_max_block_size_bytes", 4<<20)
 	// With few background threads the defaults would hold back merges of small parts until 8 slots are free.
 	set("number_of_free_entries_in_pool_to_execute_mutation", 1)
 	set("number_of_free_entries_in_pool_to_lower_max_size_of_merge", 1)

@@ -67,6 +67,9 @@ func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.
 		return
 	}
 	defer free()
+	s.queries.Add(1)
+	// A deadline left on a kept-alive connection would strike its next request.
+	defer a.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // a broken connection has no next request
 	if err := s.execute(r, params, id, a); err != nil {
 		a.fail(err)
 		return
@@ -161,8 +164,20 @@ func (s *server) execute(r *http.Request, params url.Values, id string, a *answe
 		}
 	}
 	if stmt.insert != nil {
-		return s.insert(r.Context(), conn, &stmt, head, body, bound, id)
+		data, err := s.spools.take()
+		if err != nil {
+			return s.bodyError(spoolError{err})
+		}
+		defer s.spools.give(data)
+		if err := data.fill(head, body); err != nil {
+			return s.bodyError(err)
+		}
+		// The body is here; a deadline while the engine works would look like a client that left.
+		_ = a.control.SetReadDeadline(time.Time{})
+		defer s.killWhenGone(r.Context(), id)()
+		return s.insert(conn, &stmt, data, bound)
 	}
+	_ = a.control.SetReadDeadline(time.Time{})
 	defer s.killWhenGone(r.Context(), id)()
 	return s.run(conn, &stmt, bound, a)
 }
@@ -306,21 +321,11 @@ func (s *server) settings(r *http.Request, params url.Values, id string, streame
 	return b.String(), nil
 }
 
-func (s *server) insert(ctx context.Context, conn *connection, stmt *statement, head []byte, body io.Reader, bound *parameters, id string) error {
-	data, err := newSpool(s.cfg.DataDir)
-	if err != nil {
-		return s.bodyError(spoolError{err})
-	}
-	defer data.close()
-	size, err := data.fill(head, body)
-	if err != nil {
-		return s.bodyError(err)
-	}
-	if size == 0 {
+func (s *server) insert(conn *connection, stmt *statement, data *spool, bound *parameters) error {
+	if data.size == 0 {
 		return nil // no rows: nothing to insert, as on a server
 	}
-	defer s.killWhenGone(ctx, id)()
-	err = conn.run(stmt.fromFile(data.path), "", bound, nil)
+	err := conn.run(stmt.fromFile(data.path), "", bound, nil)
 	var failure *engineError
 	if errors.As(err, &failure) {
 		failure.text = strings.ReplaceAll(failure.text, "file/uri "+data.path, "the request's body")

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -227,5 +228,46 @@ func TestLimits(t *testing.T) {
 	}
 	if served < 2 || refused == 0 {
 		t.Errorf("%d served and %d refused with room for two", served, refused)
+	}
+}
+
+func TestSlowClientsAndSlowQueries(t *testing.T) {
+	address := chdbtest.StartIn(t, t.TempDir(), "--io-timeout=300ms", "--max-running=1").Address()
+	for range 2 { // the second on the same connection
+		if got := mustPost(t, address, nil, "SELECT sleep(0.8) + 1"); got != "1" {
+			t.Fatalf("a query slower than the time-out for clients gave %q", got)
+		}
+	}
+	mustPost(t, address, nil, "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+	body, end := io.Pipe()
+	go func() { _, _ = io.WriteString(end, "1\n") }() // and nothing more
+	defer end.Close()
+	request, _ := http.NewRequest(http.MethodPost, "http://"+address+"/?query="+url.QueryEscape("INSERT INTO t FORMAT TSV"), body)
+	if answer := send(t, request); answer.header.Get("X-ClickHouse-Exception-Code") != "209" {
+		t.Errorf("a body that stops: %d %s", answer.status, answer.body)
+	}
+	if got := mustPost(t, address, nil, "SELECT count() FROM t"); got != "0" {
+		t.Errorf("half a body inserted %s rows", got)
+	}
+}
+
+// Each insert must see its own body, also when its file is that of an earlier insert with as many bytes, or more.
+func TestBodiesAreNotMixedUp(t *testing.T) {
+	address, db := database(t)
+	mustPost(t, address, nil, "CREATE TABLE "+db+".t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	insert := url.Values{"query": {"INSERT INTO " + db + ".t FORMAT TSV"}}
+	sum := 0
+	for i := range 200 {
+		n := 1000 + i
+		body := strconv.Itoa(n) + "\n"
+		if i%3 == 0 {
+			body += body + body
+			sum += 2 * n
+		}
+		sum += n
+		mustPost(t, address, insert, body)
+	}
+	if got := mustPost(t, address, nil, "SELECT sum(a) FROM "+db+".t"); got != strconv.Itoa(sum) {
+		t.Errorf("the table sums to %s, want %d", got, sum)
 	}
 }

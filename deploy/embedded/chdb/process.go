@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -43,7 +44,7 @@ type Process struct {
 	command *exec.Cmd
 	stdin   io.Closer
 	done    chan struct{}
-	err     error // valid once done is closed
+	err     error       // valid once done is closed
 	stopped atomic.Bool // asked to end, by Stop or Kill
 	killed  atomic.Bool // by Kill: its exit status says nothing
 }
@@ -246,6 +247,7 @@ func ServeChild(ctx context.Context, cfg ServerConfig) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
+	debug.SetGCPercent(50) // this process's Go part holds bodies in transit, short-lived and large
 	told := cfg.OnReady
 	cfg.OnReady = func(address string) {
 		fmt.Println(readyPrefix + address)

@@ -155,6 +155,22 @@ func TestCrashIsReported(t *testing.T) {
 	}
 }
 
+// The engine takes gigabytes of caches by default; this holds that it read its configuration, and what it costs idle.
+func TestIdleMemoryIsSmall(t *testing.T) {
+	process := chdbtest.StartIn(t, t.TempDir())
+	settings := mustPost(t, process.Address(), nil, "SELECT name, value FROM system.server_settings WHERE changed UNION ALL SELECT name, value FROM system.merge_tree_settings WHERE changed")
+	for _, want := range []string{"mark_cache_size\t33554432", "max_server_memory_usage\t2147483648", "background_pool_size\t2", "max_parts_to_merge_at_once\t16"} {
+		if !strings.Contains("\n"+settings+"\n", "\n"+want+"\n") {
+			t.Errorf("the engine's settings lack %q:\n%s", want, settings)
+		}
+	}
+	all, anonymous := statusBytes(t, process.PID(), "VmRSS"), statusBytes(t, process.PID(), "RssAnon")
+	t.Logf("idle: %d MiB, of which %d MiB anonymous", all>>20, anonymous>>20)
+	if anonymous > 150<<20 {
+		t.Errorf("an idle engine holds %d MiB of anonymous memory", anonymous>>20)
+	}
+}
+
 func TestContextEndsTheChild(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	process, err := chdb.Start(ctx, chdbtest.Config(t, t.TempDir()))

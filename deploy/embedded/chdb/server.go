@@ -52,6 +52,9 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 		MaxHeaderBytes:    int(cfg.MaxQueryBytes) + 64<<10, // a query may be in the URL
 		ErrorLog:          zap.NewStdLog(cfg.Logger),
 	}
+	tidying, tidied := context.WithCancel(ctx)
+	defer tidied()
+	go s.tidy(tidying)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	cfg.Logger.Info("embedded ClickHouse is ready", zap.String("version", s.version), zap.Stringer("listen", listener.Addr()), zap.String("data", cfg.DataDir))
@@ -106,16 +109,17 @@ type server struct {
 	arguments []string
 	// anchor keeps the engine alive between requests, which open and close connections of their own.
 	anchor *connection
-	// killing serialises KILL QUERY on its own connection.
+	// killer is a connection for this server's own statements, which must get through while every slot is taken.
 	killing  sync.Mutex
 	killer   *connection
 	running  chan struct{} // a slot a running query
 	waiting  atomic.Int64
 	sessions *sessions
+	spools   *spools
 	version  string
 	timezone string
 	host     string
-	queries  atomic.Uint64
+	queries  atomic.Uint64 // admitted so far
 }
 
 func newServer(cfg ServerConfig) (s *server, err error) {
@@ -128,6 +132,7 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 		return nil, err
 	}
 	s = &server{cfg: cfg, lib: lib, arguments: arguments, running: make(chan struct{}, cfg.MaxRunning)}
+	s.spools = newSpools(cfg.DataDir)
 	s.sessions = newSessions(cfg.MaxSessions, s.connect)
 	if s.anchor, err = lib.open(arguments); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
@@ -165,6 +170,7 @@ func (s *server) drain(patience time.Duration) {
 }
 
 func (s *server) close() {
+	s.spools.drop()
 	s.sessions.close()
 	if len(s.running) > 0 && len(s.running) < cap(s.running) {
 		// A query that could not be stopped still uses the engine; closing it underneath would crash. The process ends

@@ -32,6 +32,7 @@ func init() {
 	flags.Int64Var(&cfg.MaxBodyBytes, "max-body-bytes", 0, "")
 	flags.IntVar(&cfg.MaxRunning, "max-running", 0, "")
 	flags.IntVar(&cfg.MaxWaiting, "max-waiting", 0, "")
+	flags.DurationVar(&cfg.IOTimeout, "io-timeout", 0, "")
 	_ = flags.Parse(os.Args[1:]) // ExitOnError
 	if err := chdb.ServeChild(context.Background(), cfg); err != nil {
 		fmt.Fprintln(os.Stderr, err)
