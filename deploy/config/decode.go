@@ -16,6 +16,11 @@ type reading struct {
 	file     string
 	places   map[string]Place // by path, of keys that were set anywhere
 	problems Problems
+	unread   map[string]bool // paths whose value could not be decoded: their rules would speak of the default
+}
+
+func newReading(file string) *reading {
+	return &reading{file: file, places: map[string]Place{}, unread: map[string]bool{}}
 }
 
 func (r *reading) problem(at Place, path, format string, arguments ...any) {
@@ -81,16 +86,16 @@ func (r *reading) once(seen map[string]Place, key *yaml.Node, path string) bool 
 func (r *reading) unknownKey(at Place, path, name string, known []string) {
 	full := join(path, name)
 	// A key that exists elsewhere was most likely indented wrongly.
-	var elsewhere []string
+	var elsewhere, sections []string
 	for _, k := range Keys() {
 		if dot := strings.LastIndexByte(k.Path, '.'); dot > 0 && k.Path[dot+1:] == name && !strings.Contains(k.Path, "[]") {
-			elsewhere = append(elsewhere, k.Path)
+			elsewhere, sections = append(elsewhere, k.Path), append(sections, k.Path[:dot])
 		}
 	}
-	if near := nearest(name, known); len(elsewhere) == 1 && !strings.EqualFold(near, name) {
-		r.problem(at, full, "unknown key; %q belongs in the section %q (%s)", name, strings.TrimSuffix(elsewhere[0], "."+name), elsewhere[0])
+	if len(elsewhere) > 0 && len(elsewhere) <= 3 {
+		r.problem(at, full, "unknown key; %q belongs in the section %s (%s)", name, strings.Join(sections, " or "), strings.Join(elsewhere, ", "))
 	} else {
-		r.problem(at, full, "unknown key; did you mean %q? Known here: %s", near, strings.Join(known, ", "))
+		r.problem(at, full, "unknown key; did you mean %q? Known here: %s", nearest(name, known), strings.Join(known, ", "))
 	}
 }
 
@@ -136,6 +141,7 @@ func (r *reading) scalar(n *yaml.Node, v reflect.Value, path, name string, secre
 		return
 	}
 	if err := setText(v, name, n.Value); err != nil {
+		r.unread[path] = true
 		r.problem(at, path, "%s", refusal(err, n.Value, secret))
 	}
 }
@@ -160,6 +166,10 @@ func (r *reading) list(n *yaml.Node, v reflect.Value, path, name string, secret 
 		r.problem(r.placeOf(n), path, "want a %s, such as [a, b], got %s", describe(v.Type()), got(n))
 		return
 	}
+	if len(n.Content) == 0 {
+		v.SetZero() // one form of empty, so that readings can be compared
+		return
+	}
 	items := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
 		full := fmt.Sprintf("%s[%d]", path, i)
@@ -175,6 +185,10 @@ func (r *reading) table(n *yaml.Node, v reflect.Value, path, name string, secret
 	}
 	if n.Kind != yaml.MappingNode {
 		r.problem(r.placeOf(n), path, "want a %s, such as {a: b}, got %s", describe(v.Type()), got(n))
+		return
+	}
+	if len(n.Content) == 0 {
+		v.SetZero()
 		return
 	}
 	items := reflect.MakeMapWithSize(v.Type(), len(n.Content)/2)
@@ -217,6 +231,7 @@ func (r *reading) override(root reflect.Value, k Key, at Place, written string) 
 	r.places[k.Path] = at
 	name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
 	if err := setJoined(v, name, written); err != nil {
+		r.unread[k.Path] = true
 		r.problem(at, k.Path, "%s", refusal(err, written, k.Secret))
 	}
 }
@@ -228,6 +243,10 @@ func setJoined(v reflect.Value, name, written string) error {
 	var parts []string
 	if strings.TrimSpace(written) != "" {
 		parts = strings.Split(written, ",")
+	}
+	if len(parts) == 0 {
+		v.SetZero()
+		return nil
 	}
 	if v.Kind() == reflect.Slice {
 		items := reflect.MakeSlice(v.Type(), len(parts), len(parts))

@@ -212,3 +212,7 @@ func nearest(name string, known []string) string {
 	}
 	return best
 }
+
+var configType = reflect.TypeFor[Config]()
+
+func rootOf(c *Config) reflect.Value { return reflect.ValueOf(c).Elem() }

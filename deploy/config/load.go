@@ -94,7 +94,7 @@ func declaresCatalog(places map[string]Place) bool {
 }
 
 func standIn(catalogYAML []byte, into *Config, keepKeys bool) error {
-	r := &reading{file: "the built-in catalog", places: map[string]Place{}}
+	r := newReading("the built-in catalog")
 	fresh := Defaults()
 	r.document(catalogYAML, &fresh)
 	if len(r.problems) > 0 {
@@ -110,7 +110,7 @@ func standIn(catalogYAML []byte, into *Config, keepKeys bool) error {
 // Load reads the configuration. The error is Problems when the configuration is wrong; anything else is a file that
 // cannot be read or a Complete that failed.
 func Load(from Sources) (*Loaded, error) {
-	r := &reading{file: from.File, places: map[string]Place{}}
+	r := newReading(from.File)
 	loaded := &Loaded{Config: Defaults(), places: r.places}
 	if from.File != "" {
 		absolute, err := filepath.Abs(from.File)
@@ -122,7 +122,7 @@ func Load(from Sources) (*Loaded, error) {
 			return nil, err
 		}
 	}
-	root, keys := reflect.ValueOf(&loaded.Config).Elem(), Keys()
+	root, keys := rootOf(&loaded.Config), Keys()
 	r.environment(from.Environ, keys, root)
 	r.flags(from.Set, keys, root)
 	if len(r.problems) == 0 && from.Catalog != nil && !declaresCatalog(r.places) {
@@ -178,7 +178,7 @@ func (r *reading) document(content []byte, into *Config) {
 		r.problem(r.placeOf(&second), "", "a second YAML document starts here: keep everything in one")
 	}
 	if document.Kind == yaml.DocumentNode && len(document.Content) == 1 {
-		r.section(document.Content[0], reflect.ValueOf(into).Elem(), "")
+		r.section(document.Content[0], rootOf(into), "")
 	}
 }
 
@@ -251,7 +251,7 @@ var dottedIndex = regexp.MustCompile(`\.(\d+)(\.|\[|$)`)
 
 func (r *reading) ruleBroken(path, text string) {
 	// A value that could not be decoded has been reported; its rule would only speak of the default.
-	if slices.ContainsFunc(r.problems, func(p Problem) bool { return p.Path == path }) {
+	if r.unread[path] {
 		return
 	}
 	place, ok := r.places[path]

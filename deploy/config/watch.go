@@ -109,7 +109,7 @@ func sectionOf(l *Loaded, name string) any {
 // changedSections lists the top-level keys, but the catalog, that differ.
 func changedSections(a, b *Loaded) []string {
 	var names []string
-	for _, f := range fieldsOf(reflect.TypeFor[Config]()) {
+	for _, f := range fieldsOf(configType) {
 		if f.name != SectionCatalog && !sameSection(a, b, f.name) {
 			names = append(names, f.name)
 		}

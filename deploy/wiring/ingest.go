@@ -14,7 +14,7 @@ import (
 func (s *System) AddIngest() {
 	slot := new(edgeSlot)
 	s.edge.Store(slot)
-	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true,
+	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true, Wait: true,
 		New: func(_ context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
 			opts, err := KafkaOptions(c.Kafka, UnitIngest, s.logger)
