@@ -6,7 +6,7 @@ CREATE TABLE IF NOT EXISTS {database}.dead_letters
     detail String COMMENT 'What was wrong, in words.' CODEC(ZSTD(1)),
     place LowCardinality(String) COMMENT 'Role that refused it: ingest, processor or sink.',
     received_at DateTime64(3, 'UTC') COMMENT 'When it arrived, UTC; decides the ClickHouse partition.' CODEC(Delta, ZSTD(1)),
-    raw String COMMENT 'The input as it came: for a request method, path and query, a blank line, the body; for a record its value. Cut at 4096 bytes.' CODEC(ZSTD(1)),
+    raw String COMMENT 'The input as it came: for a request method, path and query, a blank line, the body, cut at 4096 bytes; for a record its value.' CODEC(ZSTD(1)),
     network LowCardinality(String) COMMENT 'Network of the postback; empty when unknown.',
     click_id String COMMENT 'Click ID as received.' CODEC(ZSTD(1)),
     event LowCardinality(String) COMMENT 'Event type as received.',

@@ -1,0 +1,174 @@
+package sink
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+)
+
+// A batch is the rows of one partition that wait for one plan. Rows are numbered in offset order.
+type batch struct {
+	table table
+	// values are the records the rows were decoded from, row by row: what a dead letter quotes and what the token is
+	// derived from. They belong to the Kafka client's fetch and are released with the batch.
+	values [][]byte
+	// letters are the undecodable records of the batch.
+	letters []undecodable
+	// first and last are the offsets of its first and last record, decodable or not; first is -1 while it is empty.
+	first, last int64
+	// bytes is what the records take; since is when the first came.
+	bytes int
+	since time.Time
+	// oldestMS is the received time of the oldest row.
+	oldestMS int64
+
+	sorted []sortRow
+}
+
+type undecodable struct {
+	offset    int64
+	timestamp time.Time
+	value     []byte
+	detail    string
+}
+
+// sortRow orders one row. Comparing numbers first keeps the text of the key out of nearly all comparisons.
+type sortRow struct {
+	first  uint64
+	second int64
+	month  int32
+	row    uint32
+}
+
+func (b *batch) records() int { return len(b.values) + len(b.letters) }
+
+func (b *batch) reset() {
+	reset(b.table)
+	clear(b.values)
+	clear(b.letters)
+	b.values, b.letters = b.values[:0], b.letters[:0]
+	b.first, b.last, b.bytes, b.since, b.oldestMS = -1, -1, 0, time.Time{}, 0
+}
+
+// add takes a record's value, which must stay unchanged until reset.
+func (b *batch) add(value []byte, timestamp time.Time, partition int32, offset int64, now time.Time) {
+	if b.records() == 0 {
+		b.first, b.since = offset, now
+	}
+	b.last = offset
+	b.bytes += len(value)
+	if err := b.table.add(value, partition, offset); err != nil {
+		b.letters = append(b.letters, undecodable{offset, timestamp, value, err.Error()})
+		return
+	}
+	b.values = append(b.values, value)
+	if ms := b.table.receivedMS(uint32(len(b.values) - 1)); len(b.values) == 1 || ms < b.oldestMS {
+		b.oldestMS = ms
+	}
+}
+
+// month is the ClickHouse partition of a row, toYYYYMM(received_at).
+func month(ms int64) int32 {
+	year, month, _ := time.UnixMilli(ms).UTC().Date()
+	return int32(year*100 + int(month))
+}
+
+// A span is the part of a batch that one insert carries: the rows from..to (row numbers, to excluded) of one month.
+type span struct {
+	month    int32
+	from, to uint32
+	// order has the span's rows in the table's sorting order.
+	order []uint32
+}
+
+// spans sorts the batch and cuts it by month: nearly always into one.
+func (b *batch) spans() []span {
+	b.sorted = b.sorted[:0]
+	var last struct {
+		day   int64
+		month int32
+	}
+	for row := range uint32(len(b.values)) {
+		ms := b.table.receivedMS(row)
+		if day := ms / dayMS; day != last.day || row == 0 {
+			last.day, last.month = day, month(ms)
+		}
+		first, second := b.table.sortKey(row)
+		b.sorted = append(b.sorted, sortRow{first, second, last.month, row})
+	}
+	slices.SortFunc(b.sorted, func(x, y sortRow) int {
+		switch {
+		case x.month != y.month:
+			return cmp.Compare(x.month, y.month)
+		case x.first != y.first:
+			return cmp.Compare(x.first, y.first)
+		case x.second != y.second:
+			return cmp.Compare(x.second, y.second)
+		}
+		if tie := b.table.tie(x.row, y.row); tie != 0 {
+			return tie
+		}
+		return cmp.Compare(x.row, y.row)
+	})
+	var spans []span
+	order := make([]uint32, len(b.sorted))
+	for start := 0; start < len(b.sorted); {
+		end := start
+		s := span{month: b.sorted[start].month, from: b.sorted[start].row}
+		for ; end < len(b.sorted) && b.sorted[end].month == s.month; end++ {
+			row := b.sorted[end].row
+			order[end] = row
+			s.from, s.to = min(s.from, row), max(s.to, row+1)
+		}
+		s.order = order[start:end:end]
+		spans = append(spans, s)
+		start = end
+	}
+	return spans
+}
+
+const dayMS = 24 * 60 * 60 * 1000
+
+// halve cuts a span of at least two rows into two by offset.
+func (s span) halve() (span, span) {
+	rows := slices.Clone(s.order)
+	slices.Sort(rows)
+	middle := rows[len(rows)/2]
+	low, high := span{month: s.month, from: s.from, to: rows[len(rows)/2-1] + 1}, span{month: s.month, from: middle, to: s.to}
+	for _, row := range s.order {
+		if row < middle {
+			low.order = append(low.order, row)
+		} else {
+			high.order = append(high.order, row)
+		}
+	}
+	return low, high
+}
+
+// digest is a hash of the records behind a span, in offset order: part of its token, so that a token is never reused for
+// other bytes.
+func (b *batch) digest(s span) uint64 {
+	var h xxhash.Digest
+	h.Reset()
+	for row := s.from; row < s.to; row++ {
+		if b.monthOf(row) == s.month {
+			_, _ = h.Write(b.values[row]) // never fails
+		}
+	}
+	return h.Sum64()
+}
+
+func (b *batch) monthOf(row uint32) int32 { return month(b.table.receivedMS(row)) }
+
+// bounds are the received times of a span's earliest and latest row.
+func (b *batch) bounds(s span) (minMS, maxMS int64) {
+	minMS = b.table.receivedMS(s.order[0])
+	maxMS = minMS
+	for _, row := range s.order {
+		ms := b.table.receivedMS(row)
+		minMS, maxMS = min(minMS, ms), max(maxMS, ms)
+	}
+	return minMS, maxMS
+}

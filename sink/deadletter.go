@@ -1,0 +1,96 @@
+package sink
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// maxLetterRaw is how much of a record a letter quotes: all of it unless it is as long as a record may be.
+const maxLetterRaw = schemas.MaxRecordBytes - 4<<10
+
+// reportUndecodable makes the batch's undecodable records dead letters. It returns when Kafka has them.
+func (o *owner) reportUndecodable() error {
+	letters := make([]*events.DeadLetter, 0, len(o.batch.letters))
+	for i := range o.batch.letters {
+		u := &o.batch.letters[i]
+		letters = append(letters, &events.DeadLetter{
+			LetterId:   o.letterID("record", u.offset),
+			Kind:       events.DeadLetter_KIND_RECORD,
+			Reason:     string(schemas.RejectUndecodable),
+			Detail:     u.detail,
+			ReceivedMs: min(max(0, u.timestamp.UnixMilli()), maxTimeMS-1),
+			Raw:        u.value, SourceOffset: u.offset,
+		})
+	}
+	o.metrics.letters.Add(float64(len(letters)))
+	return o.sendLetters(letters)
+}
+
+// reportRefused makes a row that ClickHouse refuses for good a dead letter. It returns when Kafka has it.
+func (o *owner) reportRefused(row uint32, cause error) error {
+	o.metrics.refused.Inc()
+	offset := o.batch.table.offset(row)
+	if o.repeatsItself(row) {
+		o.loader.log.Error("ClickHouse refuses the dead letter about a refused row; the row stays in Kafka only",
+			zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("offset", offset), zap.Error(cause))
+		return nil
+	}
+	return o.sendLetters([]*events.DeadLetter{{
+		LetterId:   o.letterID("row", offset),
+		Kind:       events.DeadLetter_KIND_ROW,
+		Reason:     string(schemas.RejectRowRefused),
+		Detail:     cause.Error(),
+		ReceivedMs: o.batch.table.receivedMS(row),
+		Raw:        o.batch.values[row], SourceOffset: offset,
+	}})
+}
+
+// repeatsItself says whether the row is a letter about a refused row: another about it would be refused alike, for ever.
+func (o *owner) repeatsItself(row uint32) bool {
+	t, ok := o.batch.table.(*letters)
+	return ok && t.reason.at(row) == string(schemas.RejectRowRefused)
+}
+
+// letterID is the same in every replay.
+func (o *owner) letterID(kind string, offset int64) string {
+	return fmt.Sprintf("%s-%s-%d-%d", kind, o.topic, o.partition, offset)
+}
+
+func (o *owner) sendLetters(letters []*events.DeadLetter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	records := make([]*kgo.Record, len(letters))
+	for i, letter := range letters {
+		letter.Place, letter.SourceTopic, letter.SourcePartition = "sink", o.topic, o.partition
+		letter.Detail = cut(strings.ToValidUTF8(letter.Detail, "?"), schemas.MaxDetailBytes)
+		letter.Raw = letter.Raw[:min(len(letter.Raw), maxLetterRaw)]
+		value, err := letter.MarshalVT()
+		if err != nil {
+			return fmt.Errorf("encoding a dead letter: %w", err)
+		}
+		records[i] = &kgo.Record{Topic: o.loader.prefix + schemas.TopicDeadLetters, Value: value}
+	}
+	if err := o.loader.client.ProduceSync(o.ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("sending a dead letter: %w", err)
+	}
+	return nil
+}
+
+// cut shortens a text to at most n bytes without cutting a character.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

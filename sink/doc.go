@@ -1,0 +1,44 @@
+// Package sink loads the scored topics and the dead letters into ClickHouse, each row exactly once.
+//
+// Place in the flow: last. It reads scored.clicks, scored.conversions, scored.anomalies and dead-letters
+// (read_committed) as one consumer group and fills the tables that schemas/clickhouse describes; the rollups follow in the
+// same inserts through materialized views.
+//
+// How: each partition's rows are gathered to a batch by rows, bytes or age (from its first row). Then
+//
+//  1. plan: the batch's [first,last] is committed to the group as the metadata of offset first, under the member's
+//     generation;
+//  2. insert: one block a month of received_at, sorted by the table's key, under a token made of group, topic, partition,
+//     offsets, month and a hash of the records;
+//  3. confirm: the next batch's plan, or after an idle moment the offset last+1 without a plan.
+//
+// Whoever takes over a partition carries out the plan it finds first.
+//
+//	dies before   | next owner finds    | and does
+//	1             | no plan             | reads the same records, may cut batches differently
+//	2             | the plan, no rows   | inserts the same block
+//	2 half done   | the plan, all rows  | inserts again: the token keeps rows single, and fills rollups that miss it
+//	3             | the plan, all rows  | the same
+//	after 3       | no plan, or the next| goes on
+//
+// Invariants:
+//   - No insert without a plan that the group took from this member not longer ago than half a session.
+//   - A token never stands for two different sets of rows, nor a set of rows for two tokens: sub-inserts of a batch with a
+//     refused row are told from it by the table's _partition and _offset columns, which every repeated insert looks up first.
+//   - An offset is confirmed only after the rows before it, and the dead letters about those that were refused, are durable.
+//   - Records read and not landed take at most BufferedBytes plus what one fetch brings for each partition.
+//   - ClickHouse being away stops nothing but the inserts: no row is given up, a log line is written when it goes and when
+//     it comes back.
+//   - A record that is no event, and a row that ClickHouse refuses by itself, become dead letters and the stream goes on. A
+//     letter may be sent twice (same letter_id).
+//
+// Concurrency: one goroutine owns each partition and everything of its batch; the poll loop only puts records into its
+// mail. Callbacks of the consumer group return after the owners they stop have ended, so two owners of one partition never
+// run at once in a process.
+//
+// Zombies: a member that sleeps through its session finds its plan refused. An insert already on its way when the member
+// fell asleep has the token of the plan that the next owner carried out: within the table's window of 10,000 inserts it
+// adds nothing.
+//
+// Not responsible for: creating tables or topics, joining or scoring, deleting old rows.
+package sink

@@ -1,0 +1,23 @@
+package sink
+
+// point is a boundary between two durable steps, where a test may end a loader's life.
+type point uint8
+
+const (
+	// pointPlanned: the plan is committed, nothing is inserted.
+	pointPlanned point = iota
+	// pointInserted: ClickHouse has answered one insert; an error here is the insert's lost answer.
+	pointInserted
+	// pointLanded: everything of the plan is inserted, nothing is confirmed.
+	pointLanded
+)
+
+// faults is what tests put at the boundaries; nil in production.
+type faults func(at point, o *owner, p plan) error
+
+func (f faults) at(at point, o *owner, p plan) error {
+	if f == nil {
+		return nil
+	}
+	return f(at, o, p)
+}
