@@ -1,0 +1,263 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+)
+
+// An event is what a new assignment or a preparation leaves for the loop.
+type event struct {
+	ready *partition
+	err   error
+}
+
+// A preparation is a partition that is being rebuilt in a goroutine of its own.
+type preparation struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func (p *Processor) leave(e event) {
+	p.mu.Lock()
+	p.events = append(p.events, e)
+	p.mu.Unlock()
+}
+
+// applyEvents takes over the partitions that are ready. Only the loop calls it, while callbacks are held off.
+func (p *Processor) applyEvents() error {
+	p.mu.Lock()
+	events := p.events
+	p.events = nil
+	p.mu.Unlock()
+	if len(events) == 0 {
+		return nil
+	}
+	for _, e := range events {
+		if e.err != nil {
+			return e.err
+		}
+		p.parts[e.ready.id] = e.ready
+		p.session.Client().ResumeFetchPartitions(p.allInputs(e.ready.id))
+	}
+	p.metrics.partitions.Set(float64(len(p.parts)))
+	p.updateReadiness()
+	return nil
+}
+
+func (p *Processor) updateReadiness() {
+	p.mu.Lock()
+	n := len(p.preparing)
+	p.mu.Unlock()
+	p.metrics.restoring.Set(float64(n))
+	if n > 0 {
+		p.setReadiness(fmt.Sprintf("rebuilding the state of %d partitions", n))
+	} else {
+		p.setReadiness("")
+	}
+}
+
+func (p *Processor) allInputs(id int32) map[string][]int32 {
+	all := map[string][]int32{}
+	for _, t := range p.inputs {
+		all[p.kafkaName(t)] = []int32{id}
+	}
+	return all
+}
+
+func (p *Processor) assigned(got map[string][]int32) {
+	ids := got[p.kafkaName(p.inputs[0])]
+	p.log.Info("partitions assigned", zap.Int32s("partitions", ids))
+	if len(ids) == 0 {
+		p.setReadiness("") // more processors than partitions: this one stands by
+	}
+}
+
+// revoked gives partitions up. It may touch them: no cycle runs while callbacks do.
+func (p *Processor) revoked(gone map[string][]int32) {
+	seen := map[int32]bool{}
+	var ids []int32
+	for _, list := range gone {
+		for _, id := range list {
+			if !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+	}
+	p.log.Info("partitions revoked", zap.Int32s("partitions", ids))
+	for _, id := range ids {
+		// After a failure the state in memory may be half of a cycle.
+		if part := p.parts[id]; part != nil && !p.failed.Load() {
+			if err := part.settle(); err != nil {
+				p.leave(event{err: err})
+			}
+		}
+		delete(p.parts, id)
+	}
+	p.metrics.partitions.Set(float64(len(p.parts)))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// A partition made ready but not taken over yet is gone too.
+	kept := p.events[:0]
+	for _, e := range p.events {
+		if e.ready == nil || !seen[e.ready.id] {
+			kept = append(kept, e)
+		}
+	}
+	p.events = kept
+	for _, id := range ids {
+		if prep := p.preparing[id]; prep != nil {
+			prep.cancel()
+		}
+	}
+}
+
+func (p *Processor) stopPreparations() {
+	p.mu.Lock()
+	var all []*preparation
+	for _, prep := range p.preparing {
+		prep.cancel()
+		all = append(all, prep)
+	}
+	p.mu.Unlock()
+	for _, prep := range all {
+		<-prep.done
+	}
+}
+
+// adjust is called by the group with the committed offsets of newly assigned partitions, before they are fetched. It
+// compares them with the state and answers where to begin.
+func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	select {
+	case <-p.connected:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	ids := map[int32]bool{}
+	for _, partitions := range offsets {
+		for id := range partitions {
+			ids[id] = true
+		}
+	}
+	if len(ids) == 0 {
+		return offsets, nil
+	}
+	commits, err := p.fetchCommits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the committed offsets: %w", err)
+	}
+	logs, err := p.listLogs(ctx, p.admin)
+	if err != nil {
+		return nil, err
+	}
+	for id := range ids {
+		if err := p.awaitPreparation(ctx, id); err != nil {
+			return nil, err
+		}
+		part, err := p.takeOver(id, commits[id], logs)
+		if err != nil {
+			p.leave(event{err: err})
+			return nil, err
+		}
+		for _, topic := range p.inputs {
+			if partitions, ok := offsets[p.kafkaName(topic)]; ok {
+				partitions[id] = kgo.NewOffset().At(part.meta.positions[topic]).WithEpoch(-1)
+			}
+		}
+	}
+	return offsets, nil
+}
+
+func (p *Processor) awaitPreparation(ctx context.Context, id int32) error {
+	p.mu.Lock()
+	prep := p.preparing[id]
+	p.mu.Unlock()
+	if prep == nil {
+		return nil
+	}
+	prep.cancel()
+	select {
+	case <-prep.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// commit is what Kafka knows of one partition of the group.
+type commit struct {
+	cycle       cycleID
+	watermarkMS int64
+	// any: something is committed; named: and it is a cycle of ours.
+	any, named bool
+	positions  map[string]int64
+}
+
+func (p *Processor) fetchCommits(ctx context.Context) (map[int32]commit, error) {
+	responses, err := p.admin.FetchOffsets(kadm.RequireStable(ctx), p.cfg.Group)
+	if err != nil {
+		return nil, err
+	}
+	commits := map[int32]commit{}
+	for i, topic := range p.inputs {
+		for id, r := range responses[p.kafkaName(topic)] {
+			if r.Err != nil {
+				return nil, r.Err
+			}
+			c := commits[id]
+			if c.positions == nil {
+				c.positions = map[string]int64{}
+			}
+			if r.At >= 0 {
+				c.any = true
+				c.positions[topic] = r.At
+			}
+			if i == 0 {
+				c.cycle, c.watermarkMS, c.named = parseCommit(r.Metadata)
+			}
+			commits[id] = c
+		}
+	}
+	return commits, nil
+}
+
+// logs is where each input's log begins and ends, by topic without prefix and partition.
+type logs struct{ start, end map[string]map[int32]int64 }
+
+func (p *Processor) listLogs(ctx context.Context, admin *kadm.Client) (logs, error) {
+	var names []string
+	for _, t := range p.inputs {
+		names = append(names, p.kafkaName(t))
+	}
+	l := logs{map[string]map[int32]int64{}, map[string]map[int32]int64{}}
+	starts, err := admin.ListStartOffsets(ctx, names...)
+	if err != nil {
+		return l, fmt.Errorf("listing start offsets: %w", err)
+	}
+	ends, err := admin.ListEndOffsets(ctx, names...)
+	if err != nil {
+		return l, fmt.Errorf("listing end offsets: %w", err)
+	}
+	for listed, into := range map[*kadm.ListedOffsets]map[string]map[int32]int64{&starts: l.start, &ends: l.end} {
+		var failed error
+		listed.Each(func(o kadm.ListedOffset) {
+			if o.Err != nil {
+				failed = fmt.Errorf("listing offsets of %s partition %d: %w", o.Topic, o.Partition, o.Err)
+				return
+			}
+			t := p.topicOf[o.Topic]
+			if into[t] == nil {
+				into[t] = map[int32]int64{}
+			}
+			into[t][o.Partition] = o.Offset
+		})
+		if failed != nil {
+			return l, failed
+		}
+	}
+	return l, nil
+}

@@ -1,0 +1,12 @@
+package processor
+
+import "errors"
+
+var (
+	// ErrNotCoPartitioned says that the input topics do not have the same number of partitions.
+	ErrNotCoPartitioned = errors.New("input topics are not co-partitioned")
+	// ErrTopicMissing says that a topic does not exist.
+	ErrTopicMissing = errors.New("topic does not exist")
+	// ErrCommitUnknown says that a transaction ended without a known outcome. A new Processor finds it out.
+	ErrCommitUnknown = errors.New("outcome of the transaction is unknown")
+)

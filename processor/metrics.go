@@ -1,0 +1,74 @@
+package processor
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/schemas"
+)
+
+type metrics struct {
+	recordsIn, recordsOut map[string]prometheus.Counter // by topic without prefix
+	commits, aborts       prometheus.Counter
+	resends               prometheus.Counter
+	wipes                 prometheus.Counter
+	undecodable           prometheus.Counter
+	restored              prometheus.Counter
+	restoring             prometheus.Gauge
+	partitions            prometheus.Gauge
+	cycleSeconds          prometheus.Histogram
+	commitSeconds         prometheus.Histogram
+	stateBytes            prometheus.GaugeFunc
+	watermarkLag          prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes func() float64) (*metrics, []prometheus.Collector, error) {
+	const ns, sub = "tributary", "processor"
+	opts := func(name, help string) prometheus.Opts {
+		return prometheus.Opts{Namespace: ns, Subsystem: sub, Name: name, Help: help}
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts(opts(name, help)))
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts(opts(name, help)))
+	}
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: ns, Subsystem: sub, Name: name, Help: help,
+			Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)})
+	}
+	in := prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_in_total", "Records read, by topic.")), []string{"topic"})
+	out := prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_out_total", "Records produced in committed transactions, by topic.")), []string{"topic"})
+	rejects := prometheus.NewCounterVec(prometheus.CounterOpts(opts("undecodable_total", "Records and timers that a stage could not process.")), []string{"reason"})
+	m := &metrics{
+		recordsIn: map[string]prometheus.Counter{}, recordsOut: map[string]prometheus.Counter{},
+		commits:       counter("commits_total", "Committed transactions."),
+		aborts:        counter("aborts_total", "Aborted transactions; their outputs are sent again."),
+		resends:       counter("resends_total", "Outboxes of partitions that were sent again."),
+		wipes:         counter("wipes_total", "States of partitions that were thrown away and rebuilt."),
+		undecodable:   rejects.WithLabelValues(string(schemas.RejectUndecodable)),
+		restored:      counter("restored_records_total", "Records read to rebuild state."),
+		restoring:     gauge("restoring_partitions", "Partitions whose state is being rebuilt."),
+		partitions:    gauge("partitions", "Partitions that are being processed."),
+		cycleSeconds:  histogram("cycle_seconds", "Time of one cycle with records, without waiting for them."),
+		commitSeconds: histogram("commit_seconds", "Time from the last record processed to the transaction's end."),
+		watermarkLag:  gauge("watermark_lag_seconds", "How far the slowest partition's watermark is behind the clock."),
+		stateBytes:    prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("state_bytes", "Size of the state on disk.")), stateBytes),
+	}
+	for _, t := range inputs {
+		m.recordsIn[t] = in.WithLabelValues(t)
+	}
+	for _, t := range outputs {
+		m.recordsOut[t] = out.WithLabelValues(t)
+	}
+	collectors := []prometheus.Collector{in, out, rejects, m.commits, m.aborts, m.resends, m.wipes, m.restored, m.restoring, m.partitions,
+		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.stateBytes}
+	for i, c := range collectors {
+		if err := reg.Register(c); err != nil {
+			for _, done := range collectors[:i] {
+				reg.Unregister(done)
+			}
+			return nil, nil, err
+		}
+	}
+	return m, collectors, nil
+}

@@ -1,0 +1,238 @@
+package processor
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tributary/processor/stage"
+	"tributary/processor/state"
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// ownSpace is the namespace of the runtime itself.
+const ownSpace = "!m"
+
+var (
+	metaKey   = []byte("meta")
+	outboxKey = []byte("outbox")
+)
+
+// input is one input topic of one partition.
+type input struct {
+	topic string // without prefix
+	// clocked inputs move the watermark; topics that the processor writes itself do not.
+	clocked bool
+	// position is the next offset to process; end is the log's end as last heard.
+	position, end int64
+	latestMS      int64 // largest timestamp seen
+	records       []*kgo.Record
+}
+
+// A partition is everything of one assigned partition. One goroutine owns it at a time.
+type partition struct {
+	id     int32
+	state  *state.Partition
+	own    *state.Namespace
+	stages *stage.Partition
+	inputs []input
+	meta   meta
+	// pending are the outputs since the last known commit; touched says that the state holds a cycle that is not known to be committed.
+	pending []stage.Output
+	touched bool
+
+	rec     stage.Record
+	buf     []byte
+	metrics *metrics
+}
+
+func (p *Processor) newPartition(id int32) *partition {
+	st := p.store.Partition(id)
+	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics}
+	for _, topic := range p.inputs {
+		part.inputs = append(part.inputs, input{topic: topic, clocked: !p.isOutput[topic]})
+	}
+	return part
+}
+
+// load reads the state's own place; a fresh state has the zero meta.
+func (p *partition) load() error {
+	p.meta = meta{positions: map[string]int64{}}
+	raw, ok, err := p.own.Get(metaKey)
+	if err != nil || !ok {
+		return err
+	}
+	p.meta, err = readMeta(raw)
+	if err != nil {
+		return fmt.Errorf("reading state of partition %d: %w", p.id, err)
+	}
+	return nil
+}
+
+// begin readies the partition for records from its positions on.
+func (p *partition) begin(nowMS int64) error {
+	for i := range p.inputs {
+		in := &p.inputs[i]
+		in.position = p.meta.positions[in.topic]
+		in.latestMS = p.meta.watermarkMS
+		in.records = nil
+	}
+	return p.stages.Open(p.meta.watermarkMS, nowMS)
+}
+
+// hasWork tells whether a cycle would do something.
+func (p *partition) hasWork() bool {
+	for i := range p.inputs {
+		if len(p.inputs[i].records) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// run processes the records at hand, by timestamp across the inputs, and flushes state, positions and outbox as one batch.
+// idle says that nothing is left to read, so that the clock moves the watermark. replay rebuilds state and drops outputs.
+func (p *partition) run(nowMS int64, idle, replay bool) error {
+	p.stages.SetNow(nowMS)
+	changed := false
+	for {
+		in := p.earliest()
+		if in == nil {
+			break
+		}
+		r := in.records[0]
+		in.records[0] = nil
+		in.records = in.records[1:]
+		if r.Offset < in.position {
+			continue // in the state already: its transaction aborted, its outputs are in the outbox
+		}
+		changed = true
+		if err := p.process(in, r, nowMS); err != nil {
+			return err
+		}
+	}
+	if idle {
+		changed = true
+		if err := p.stages.Advance(nowMS, func(f stage.Failure) { p.timerFailed(f) }); err != nil {
+			return err
+		}
+	}
+	if !changed {
+		return nil
+	}
+	if replay {
+		p.stages.DropOutputs()
+		p.meta.settled = true
+	} else {
+		p.pending = p.stages.TakeOutputs(p.pending)
+		p.meta.cycle = cycleID{p.meta.cycle.seq + 1, rand.Uint64()}
+		p.meta.settled = false
+		p.touched = true
+	}
+	return p.flush()
+}
+
+func (p *partition) process(in *input, r *kgo.Record, nowMS int64) error {
+	ms := r.Timestamp.UnixMilli()
+	// A clock ahead of ours would end the grace of every postback.
+	in.latestMS = max(in.latestMS, min(ms, nowMS))
+	p.rec = stage.Record{Topic: in.topic, Partition: p.id, Offset: r.Offset, Key: r.Key, Value: r.Value, TimestampMS: ms}
+	failed := func(f stage.Failure) { p.recordFailed(f) }
+	if err := p.stages.Advance(p.streamTimeMS(), failed); err != nil {
+		return err
+	}
+	in.position = r.Offset + 1
+	return p.stages.Process(&p.rec, failed)
+}
+
+// streamTimeMS is how far the stream has come: the least of the inputs that have more to read, or the most of all when
+// none has. Without this a backlog of postbacks would outrun the clicks that belong to them.
+func (p *partition) streamTimeMS() int64 {
+	var least, most int64 = 1<<63 - 1, 0
+	for i := range p.inputs {
+		in := &p.inputs[i]
+		if !in.clocked {
+			continue
+		}
+		most = max(most, in.latestMS)
+		if in.position < in.end {
+			least = min(least, in.latestMS)
+		}
+	}
+	return min(least, most)
+}
+
+func (p *partition) earliest() (first *input) {
+	for i := range p.inputs {
+		in := &p.inputs[i]
+		if len(in.records) > 0 && (first == nil || in.records[0].Timestamp.Before(first.records[0].Timestamp)) {
+			first = in
+		}
+	}
+	return first
+}
+
+func (p *partition) flush() error {
+	for i := range p.inputs {
+		p.meta.positions[p.inputs[i].topic] = p.inputs[i].position
+	}
+	p.meta.watermarkMS = p.stages.WatermarkMS()
+	p.buf = p.meta.append(p.buf[:0])
+	p.own.Put(metaKey, p.buf)
+	p.buf = appendOutbox(p.buf[:0], p.pending)
+	p.own.Put(outboxKey, p.buf)
+	return p.state.Flush()
+}
+
+// committed notes that everything in the state is committed.
+func (p *partition) committed() {
+	p.meta.base = p.meta.cycle
+	clear(p.pending)
+	p.pending = p.pending[:0]
+	p.touched = false
+}
+
+// settle writes down, before the partition is given up, that its state is a true prefix of the stream.
+func (p *partition) settle() error {
+	if p.touched || p.meta.settled {
+		return nil
+	}
+	p.meta.settled = true
+	return p.flush()
+}
+
+func (p *partition) recordFailed(f stage.Failure) {
+	p.deadLetter(f, &events.DeadLetter{
+		LetterId: fmt.Sprintf("%s-%d-%d-%s", p.rec.Topic, p.id, p.rec.Offset, f.Stage),
+		Raw:      p.rec.Value, ClickId: text(p.rec.Key),
+		ReceivedMs: p.rec.TimestampMS, SourceTopic: p.rec.Topic, SourcePartition: p.id, SourceOffset: p.rec.Offset,
+	}, p.rec.Key)
+}
+
+func (p *partition) timerFailed(f stage.Failure) {
+	p.deadLetter(f, &events.DeadLetter{
+		LetterId: "timer-" + f.Stage + "-" + strconv.Itoa(int(p.id)) + "-" + strconv.FormatUint(p.meta.cycle.seq+1, 10), SourcePartition: p.id, ReceivedMs: p.stages.WatermarkMS(),
+	}, nil)
+}
+
+func (p *partition) deadLetter(f stage.Failure, d *events.DeadLetter, key []byte) {
+	d.Kind = events.DeadLetter_KIND_RECORD
+	d.Reason = string(schemas.RejectUndecodable)
+	d.Detail = text([]byte("stage " + f.Stage + ": " + f.Err.Error()))
+	d.Place = "processor"
+	p.metrics.undecodable.Inc()
+	if err := p.stages.EmitMessage(schemas.TopicDeadLetters, key, d); err != nil {
+		// Only a record beyond every limit: keep its place rather than its bytes.
+		d.Raw = d.Raw[:schemas.MaxRawBytes]
+		_ = p.stages.EmitMessage(schemas.TopicDeadLetters, nil, d)
+	}
+}
+
+// text makes bytes of unknown origin fit for a protobuf string.
+func text(b []byte) string {
+	b = b[:min(len(b), schemas.MaxDetailBytes)]
+	return string([]rune(string(b)))
+}

@@ -1,0 +1,238 @@
+package processor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+
+	"tributary/attributor"
+	"tributary/processor/stage"
+	"tributary/processor/stages/claims"
+	"tributary/processor/stages/join"
+	"tributary/processor/state"
+	"tributary/schemas"
+)
+
+// A Processor reads the edge's topics and writes the sink's. Make one with New, run it once.
+type Processor struct {
+	cfg    Config
+	deps   Deps
+	log    *zap.Logger
+	now    func() time.Time
+	stages []stage.Stage
+	// inputs and outputs are topics without prefix; inputs[0] carries the cycle's name in its commit.
+	inputs, outputs []string
+	isOutput        map[string]bool
+	topicOf         map[string]string // by name in Kafka
+
+	metrics    *metrics
+	collectors []prometheus.Collector
+	store      *state.Store
+	session    *kgo.GroupTransactSession
+	connected  chan struct{} // closed when session and admin are set
+	failed     atomic.Bool
+	admin      *kadm.Client
+
+	// parts belongs to the loop.
+	parts     map[int32]*partition
+	lastIdle  time.Time
+	lastError atomic.Pointer[error] // first failed produce of the transaction
+
+	mu        sync.Mutex
+	events    []event
+	preparing map[int32]*preparation
+
+	readiness atomic.Pointer[string]
+}
+
+// New checks the configuration and the stages. It does not touch disk or network.
+func New(cfg Config, deps Deps) (*Processor, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if deps.Logger == nil {
+		deps.Logger = zap.NewNop()
+	}
+	if deps.Registerer == nil {
+		deps.Registerer = prometheus.NewRegistry()
+	}
+	p := &Processor{cfg: cfg, deps: deps, log: deps.Logger, now: deps.Now, isOutput: map[string]bool{}, topicOf: map[string]string{},
+		parts: map[int32]*partition{}, preparing: map[int32]*preparation{}, connected: make(chan struct{})}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	if p.cfg.Workers == 0 {
+		p.cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	p.stages = append([]stage.Stage{
+		join.New(join.Options{
+			Rules: attributor.Rules{WindowMS: cfg.Window.Milliseconds(), Scoring: attributor.Scoring{FastMS: cfg.FastConversion.Milliseconds(),
+				ClockSkewMS: cfg.ClockSkew.Milliseconds(), IPClicksPerMinute: cfg.IPClicksPerMinute}},
+			GraceMS: cfg.Grace.Milliseconds(), BookRetentionMS: cfg.BookRetention.Milliseconds(), MaxParked: cfg.MaxParked,
+			Registerer: deps.Registerer,
+		}),
+		claims.New(cfg.ClaimWindow.Milliseconds()),
+	}, deps.Stages...)
+	names := map[string]bool{}
+	outputs := map[string]bool{schemas.TopicDeadLetters: true}
+	for _, s := range p.stages {
+		if err := stage.CheckName(s.Name()); err != nil {
+			return nil, err
+		}
+		if names[s.Name()] {
+			return nil, fmt.Errorf("two stages are named %q; each needs a name of its own", s.Name())
+		}
+		names[s.Name()] = true
+		for _, t := range s.Inputs() {
+			if !slices.Contains(p.inputs, t) {
+				p.inputs = append(p.inputs, t)
+				p.topicOf[deps.TopicPrefix+t] = t
+			}
+		}
+		for _, t := range s.Outputs() {
+			outputs[t] = true
+		}
+	}
+	p.isOutput = outputs
+	p.outputs = slices.Sorted(maps.Keys(outputs))
+	p.setReadiness("not started")
+	return p, nil
+}
+
+// Ready answers nil while partitions are processed or none is left to take; else an error that says what is missing.
+func (p *Processor) Ready() error {
+	if r := *p.readiness.Load(); r != "" {
+		return errors.New("processor: " + r)
+	}
+	return nil
+}
+
+func (p *Processor) setReadiness(reason string) { p.readiness.Store(&reason) }
+
+// Run processes until ctx is done, then finishes the running transaction and answers nil. Any other return is a failure after
+// which nothing may be assumed: make a new Processor, it finds out from state and Kafka where to go on.
+func (p *Processor) Run(ctx context.Context) (err error) {
+	defer p.setReadiness("stopped")
+	p.setReadiness("opening its state")
+	p.store, err = state.Open(state.Options{Dir: p.cfg.StateDir, FS: p.deps.FS, CacheBytes: p.cfg.CacheBytes, MemtableBytes: p.cfg.MemtableBytes})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.store.Close()) }()
+	store := p.store
+	p.metrics, p.collectors, err = newMetrics(p.deps.Registerer, p.inputs, p.outputs, func() float64 { return float64(store.DiskBytes()) })
+	if err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	defer func() {
+		for _, c := range p.collectors {
+			p.deps.Registerer.Unregister(c)
+		}
+	}()
+	p.setReadiness("connecting to Kafka")
+	if err := p.checkTopics(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	if err := p.connect(); err != nil {
+		return err
+	}
+	defer p.session.CloseAllowingRebalance()
+	defer p.stopPreparations()
+	// Resolves the transaction that a predecessor may have left open, before its offsets are asked for.
+	if _, _, err := p.session.Client().ProducerID(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("taking over the transactional ID: %w", err)
+	}
+	p.setReadiness("joining its group")
+	p.log.Info("processor started", zap.String("group", p.cfg.Group), zap.String("instance", p.cfg.instance()), zap.Strings("inputs", p.inputs))
+	if err := p.loop(ctx); err != nil {
+		p.failed.Store(true)
+		return err
+	}
+	p.log.Info("processor stopped")
+	return nil
+}
+
+func (p *Processor) connect() error {
+	topics := make([]string, 0, len(p.inputs))
+	for _, t := range p.inputs {
+		topics = append(topics, p.deps.TopicPrefix+t)
+	}
+	opts := append(slices.Clone(p.deps.Kafka),
+		kgo.ConsumerGroup(p.cfg.Group),
+		kgo.InstanceID(p.cfg.instance()),
+		kgo.TransactionalID(p.cfg.Group+"-"+p.cfg.instance()),
+		kgo.TransactionTimeout(p.cfg.TransactionTimeout),
+		kgo.SessionTimeout(p.cfg.SessionTimeout),
+		kgo.HeartbeatInterval(max(p.cfg.SessionTimeout/10, 100*time.Millisecond)),
+		kgo.ConsumeTopics(topics...),
+		kgo.Balancers(kgo.RangeBalancer()), // partition i of every input goes to the same member
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.RequireStableFetchOffsets(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.FetchMaxBytes(int32(p.cfg.FetchMaxBytes)),
+		kgo.FetchMaxPartitionBytes(int32(max(p.cfg.FetchMaxBytes/4, 1<<20))),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
+		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.ProducerLinger(0),
+		kgo.MaxBufferedRecords(1<<20),
+		kgo.AdjustFetchOffsetsFn(p.adjust),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) { p.assigned(got) }),
+		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { p.revoked(gone) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { p.revoked(gone) }),
+	)
+	session, err := kgo.NewGroupTransactSession(opts...)
+	if err != nil {
+		return fmt.Errorf("making the Kafka client: %w", err)
+	}
+	p.session, p.admin = session, kadm.NewClient(session.Client())
+	close(p.connected)
+	return nil
+}
+
+// checkTopics holds the topics against what the stages need.
+func (p *Processor) checkTopics(ctx context.Context) error {
+	cl, err := kgo.NewClient(p.deps.Kafka...)
+	if err != nil {
+		return fmt.Errorf("making the Kafka client: %w", err)
+	}
+	defer cl.Close()
+	var names []string
+	for _, t := range append(slices.Clone(p.inputs), p.outputs...) {
+		names = append(names, p.deps.TopicPrefix+t)
+	}
+	details, err := kadm.NewClient(cl).ListTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("listing topics: %w", err)
+	}
+	for _, n := range names {
+		if d, ok := details[n]; !ok || d.Err != nil || len(d.Partitions) == 0 {
+			return fmt.Errorf("%w: %s; create it with as many partitions as the others", ErrTopicMissing, n)
+		}
+	}
+	first := p.deps.TopicPrefix + p.inputs[0]
+	for _, t := range p.inputs[1:] {
+		t = p.deps.TopicPrefix + t
+		if a, b := len(details[first].Partitions), len(details[t].Partitions); a != b {
+			return fmt.Errorf("%w: %s has %d partitions, %s has %d; equal numbers would be right", ErrNotCoPartitioned, first, a, t, b)
+		}
+	}
+	return nil
+}

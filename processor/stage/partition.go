@@ -1,0 +1,229 @@
+package stage
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"regexp"
+	"runtime/debug"
+
+	"tributary/processor/state"
+)
+
+// timersSpace is the namespace of timers; "!" keeps it apart from every stage's.
+const timersSpace = "!t"
+
+const timerHead = 1 + 8
+
+var nameRule = regexp.MustCompile(`^[a-z0-9_]{1,16}$`)
+
+// CheckName says what is wrong with a stage's name.
+func CheckName(name string) error {
+	if !nameRule.MatchString(name) {
+		return fmt.Errorf("stage name %q: 1 to 16 of a-z, 0-9 and _ would be right", name)
+	}
+	return nil
+}
+
+// A Partition runs the tasks of all stages on the records of one partition: state, timers and outputs, without Kafka. The
+// processor drives it; a test of a stage can drive it too.
+type Partition struct {
+	id     int32
+	state  *state.Partition
+	tasks  []boundTask
+	timers *state.Namespace
+
+	watermarkMS, nowMS int64
+	// nextTimerMS is not after the earliest timer; firedMS not after any timer left.
+	nextTimerMS, firedMS int64
+
+	outputs  []Output
+	mem      []byte
+	timerBuf []byte
+}
+
+type boundTask struct {
+	name   string
+	inputs []string
+	task   Task
+	ctx    Context
+}
+
+// NewPartition makes the tasks of one partition over its state. Call Open before the first record.
+func NewPartition(id int32, st *state.Partition, stages []Stage) *Partition {
+	p := &Partition{id: id, state: st, timers: st.Namespace(timersSpace), watermarkMS: 0}
+	for i, s := range stages {
+		p.tasks = append(p.tasks, boundTask{name: s.Name(), inputs: s.Inputs(), task: s.Task(id),
+			ctx: Context{State: st.Namespace(s.Name()), partition: p, stage: uint8(i)}})
+	}
+	return p
+}
+
+// Open has every task rebuild its memory.
+func (p *Partition) Open(watermarkMS, nowMS int64) error {
+	p.watermarkMS, p.nowMS, p.nextTimerMS, p.firedMS = watermarkMS, nowMS, 0, 0
+	p.state.Mark()
+	for i := range p.tasks {
+		if err := p.tasks[i].task.Open(&p.tasks[i].ctx); err != nil {
+			return fmt.Errorf("opening stage %s of partition %d: %w", p.tasks[i].name, p.id, err)
+		}
+	}
+	p.DropOutputs()
+	key, err := p.firstTimer()
+	if err != nil {
+		return err
+	}
+	if p.nextTimerMS = math.MaxInt64; key != nil {
+		p.nextTimerMS = int64(binary.BigEndian.Uint64(key[1:]))
+		p.firedMS = p.nextTimerMS
+	}
+	return nil
+}
+
+// SetNow sets the wall clock of the coming calls.
+func (p *Partition) SetNow(ms int64) { p.nowMS = ms }
+
+// WatermarkMS is the stream time.
+func (p *Partition) WatermarkMS() int64 { return p.watermarkMS }
+
+// NextTimerMS is a time not after the earliest timer; math.MaxInt64 when there is none.
+func (p *Partition) NextTimerMS() int64 { return p.nextTimerMS }
+
+// A Failure is a record or timer that a stage could not process; its writes and outputs are taken back.
+type Failure struct {
+	Stage string
+	Err   error
+}
+
+// Process gives the record to every task that reads its topic. It answers the failures, and an error only when the state storage failed.
+func (p *Partition) Process(rec *Record, failed func(Failure)) error {
+	for i := range p.tasks {
+		b := &p.tasks[i]
+		if !b.reads(rec.Topic) {
+			continue
+		}
+		if err := p.guard(b, failed, func() error { return b.task.Process(&b.ctx, rec) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Advance moves the watermark to ms, if that is later, and calls the timers that are due.
+func (p *Partition) Advance(ms int64, failed func(Failure)) error {
+	p.watermarkMS = max(p.watermarkMS, ms)
+	for p.nextTimerMS <= p.watermarkMS {
+		key, err := p.firstTimer()
+		if err != nil {
+			return err
+		}
+		if key == nil {
+			p.nextTimerMS = math.MaxInt64
+			return nil
+		}
+		at := int64(binary.BigEndian.Uint64(key[1:]))
+		p.firedMS, p.nextTimerMS = at, at
+		if at > p.watermarkMS {
+			return nil
+		}
+		// Deleted outside of what a failure takes back: a timer that fails must not fire for ever.
+		p.timers.Delete(key)
+		name, user, _ := bytes.Cut(key[timerHead:], []byte{0})
+		for i := range p.tasks {
+			if b := &p.tasks[i]; b.name == string(name) {
+				if err := p.guard(b, failed, func() error { return b.task.OnTimer(&b.ctx, user, at) }); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (p *Partition) firstTimer() (key []byte, err error) {
+	from := binary.BigEndian.AppendUint64([]byte{'t'}, uint64(max(min(p.firedMS, p.nextTimerMS), 0)))
+	err = p.timers.Scan([]byte{'t'}, from, func(k, _ []byte) bool {
+		key = append([]byte(nil), k...)
+		return false
+	})
+	return key, err
+}
+
+// guard runs one call of a task so that its failure takes back what it did, and a failure of the state stops everything.
+func (p *Partition) guard(b *boundTask, failed func(Failure), call func() error) error {
+	p.state.Mark()
+	before := len(p.outputs)
+	err := recovered(call)
+	if p.state.Err() != nil {
+		return p.state.Err()
+	}
+	if err != nil {
+		p.state.Rollback()
+		clear(p.outputs[before:])
+		p.outputs = p.outputs[:before]
+		p.nextTimerMS = min(p.nextTimerMS, p.watermarkMS)
+		failed(Failure{b.name, err})
+	}
+	return nil
+}
+
+func recovered(call func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return call()
+}
+
+// EmitMessage produces an event of the runtime's own.
+func (p *Partition) EmitMessage(topic string, key []byte, m Message) error {
+	c := Context{partition: p}
+	return c.EmitMessage(topic, key, m)
+}
+
+// TakeOutputs answers what was emitted since the last call. The memory is the caller's.
+func (p *Partition) TakeOutputs(into []Output) []Output {
+	into = append(into, p.outputs...)
+	clear(p.outputs)
+	p.outputs = p.outputs[:0]
+	return into
+}
+
+// DropOutputs forgets what was emitted: a replay rebuilds state only.
+func (p *Partition) DropOutputs() {
+	clear(p.outputs)
+	p.outputs = p.outputs[:0]
+}
+
+func (b *boundTask) reads(topic string) bool {
+	for _, in := range b.inputs {
+		if in == topic {
+			return true
+		}
+	}
+	return false
+}
+
+const outputChunkBytes = 64 << 10
+
+// alloc hands out memory that the garbage collector takes back when no output refers to it any more: outputs outlive the
+// cycle when their transaction aborts.
+func (p *Partition) alloc(n int) []byte {
+	if n > outputChunkBytes/4 {
+		return make([]byte, n)
+	}
+	if len(p.mem)+n > cap(p.mem) {
+		p.mem = make([]byte, 0, outputChunkBytes)
+	}
+	i := len(p.mem)
+	p.mem = p.mem[:i+n]
+	return p.mem[i : i+n : i+n]
+}
+
+func (p *Partition) copy(b []byte) []byte {
+	out := p.alloc(len(b))
+	copy(out, b)
+	return out
+}

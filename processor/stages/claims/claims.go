@@ -1,0 +1,119 @@
+// Package claims is the stage that finds a network's transaction ID used on two clicks. Clicks of one transaction ID live in
+// different partitions, so each new conversion with a transaction ID is sent to the topic claims, keyed by network
+// and transaction ID, and judged where that key lives.
+//
+// State: h, epoch (4 bytes), network, zero byte, transaction ID → the first use. An epoch is one claim window long; a use is looked up in
+// the running epoch and the one before, and older epochs are removed as a range, so a use is remembered for one to two windows.
+//
+// Concurrency: as in package stage. Not its job: saying what a finding is worth (attributor).
+package claims
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"tributary/attributor"
+	"tributary/processor/stage"
+	"tributary/schemas"
+	"tributary/schemas/events"
+	"tributary/schemas/state"
+)
+
+const kindHolder = 'h'
+
+// Stage is the check of claims. It is shared by all partitions.
+type Stage struct{ windowMS int64 }
+
+// New makes the stage; windowMS is how long a use is remembered at least.
+func New(windowMS int64) *Stage { return &Stage{max(windowMS, 1)} }
+
+func (s *Stage) Name() string     { return "claims" }
+func (s *Stage) Inputs() []string { return []string{schemas.TopicClaims} }
+func (s *Stage) Outputs() []string {
+	return []string{schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}
+}
+
+// Task makes the worker of one partition.
+func (s *Stage) Task(int32) stage.Task { return &task{Stage: s} }
+
+type task struct {
+	*Stage
+	key []byte
+	// removed is the first epoch that was not removed yet.
+	removed uint32
+}
+
+// Open has nothing to rebuild.
+func (t *task) Open(*stage.Context) error { return nil }
+
+// OnTimer is not used.
+func (t *task) OnTimer(*stage.Context, []byte, int64) error { return nil }
+
+// Process judges one claim.
+func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
+	claim := &events.Claim{}
+	if err := claim.UnmarshalVT(rec.Value); err != nil {
+		return fmt.Errorf("reading a claim: %w", err)
+	}
+	c := claim.Conversion
+	if c == nil || c.Txid == "" {
+		return errors.New("reading a claim: it has no conversion with a transaction ID")
+	}
+	epoch := uint32(ctx.WatermarkMS() / t.windowMS)
+	if epoch >= 2 && t.removed < epoch-1 {
+		ctx.State.DeleteRange([]byte{kindHolder}, epochKey(nil, epoch-1))
+		t.removed = epoch - 1
+	}
+	holder, err := t.holder(ctx, c, epoch)
+	if err != nil {
+		return err
+	}
+	if holder == nil && epoch > 0 {
+		if holder, err = t.holder(ctx, c, epoch-1); err != nil {
+			return err
+		}
+	}
+	next, entry := attributor.CheckClaim(holder, claim)
+	if holder == nil {
+		t.key = claimKey(t.key, epoch, c)
+		if _, err := next.MarshalToSizedBufferVT(ctx.State.PutSized(t.key, next.SizeVT())); err != nil {
+			return fmt.Errorf("writing a claim: %w", err)
+		}
+	}
+	if entry == nil {
+		return nil
+	}
+	key := []byte(entry.ClickId)
+	if err := ctx.EmitMessage(schemas.TopicConversions, key, entry); err != nil {
+		return err
+	}
+	for _, a := range attributor.Anomalies(entry) {
+		if err := ctx.EmitMessage(schemas.TopicAnomalies, key, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *task) holder(ctx *stage.Context, c *events.Conversion, epoch uint32) (*state.ClaimHolder, error) {
+	t.key = claimKey(t.key, epoch, c)
+	raw, ok, err := ctx.State.Get(t.key)
+	if err != nil || !ok {
+		return nil, err
+	}
+	h := &state.ClaimHolder{}
+	if err := h.UnmarshalVT(raw); err != nil {
+		return nil, fmt.Errorf("reading the first use of a transaction ID: %w", err)
+	}
+	return h, nil
+}
+
+func epochKey(dst []byte, epoch uint32) []byte {
+	return binary.BigEndian.AppendUint32(append(dst[:0], kindHolder), epoch)
+}
+
+func claimKey(dst []byte, epoch uint32, c *events.Conversion) []byte {
+	dst = append(epochKey(dst, epoch), c.Network...)
+	return append(append(dst, 0), c.Txid...)
+}

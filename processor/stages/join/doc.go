@@ -1,0 +1,21 @@
+// Package join is the stage that makes the conversion ledger: it removes duplicate clicks, finds the click of each postback,
+// lets a postback wait for a click that has not come, and writes scored clicks, ledger entries, findings and dead letters.
+//
+// Place in the flow: a stage of the processor, reading clicks and postbacks; what a conversion is and what it is worth is
+// attributor's to say.
+//
+// Invariants: a click ID is forwarded once; the postbacks of one click are attributed in the order they came, so one that
+// comes while another waits, waits too; a postback waits at most the grace time of the stream's watermark; every postback
+// becomes one ledger entry or one dead letter.
+//
+// State, by first byte of the key (ID is the 25 bytes of a native click ID, which begin with its time, so that expiry removes
+// a range; text is a foreign click ID and a zero byte):
+//
+//	c ID         the click, without what no ledger row needs
+//	b ID         the click's conversions: length of click · click (as of the first conversion) · book
+//	C, B text    the same of foreign click IDs, removed by timers
+//	p ID offset  a waiting postback: deadline · postback   (P text 0 offset: foreign)
+//	s source     statistics of a source
+//
+// Concurrency: as in package stage. Not its job: reading Kafka, committing, clocks.
+package join

@@ -1,0 +1,186 @@
+package join
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/attributor"
+	"tributary/processor/stage"
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// Options are the parameters of the stage.
+type Options struct {
+	Rules attributor.Rules
+	// GraceMS is how long a postback waits for its click.
+	GraceMS int64
+	// BookRetentionMS is how long after its click the conversions of a click are remembered; clicks are for Rules.WindowMS.
+	BookRetentionMS int64
+	// MaxParked bounds the waiting postbacks of one partition.
+	MaxParked int
+	// Registerer takes the stage's metrics; nil for none.
+	Registerer prometheus.Registerer
+}
+
+// Stage is the join. It is shared by all partitions.
+type Stage struct {
+	opts    Options
+	rejects map[schemas.RejectReason]prometheus.Counter
+	parked  prometheus.Gauge
+}
+
+// New makes the stage.
+func New(opts Options) *Stage {
+	s := &Stage{opts: opts, rejects: map[schemas.RejectReason]prometheus.Counter{}}
+	rejects := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "processor", Name: "rejects_total",
+		Help: "Clicks and postbacks that became dead letters, by reason."}, []string{"reason"})
+	s.parked = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "processor", Name: "parked",
+		Help: "Postbacks that wait for their click."})
+	if opts.Registerer != nil {
+		rejects = register(opts.Registerer, rejects)
+		s.parked = register(opts.Registerer, s.parked)
+		s.parked.Set(0)
+	}
+	for _, r := range schemas.RejectReasons {
+		if r.Place == "processor" || r.Reason == schemas.RejectMalformedClickID {
+			s.rejects[r.Reason] = rejects.WithLabelValues(string(r.Reason))
+		}
+	}
+	return s
+}
+
+// register answers the collector of an earlier processor of this process, where there is one.
+func register[C prometheus.Collector](reg prometheus.Registerer, c C) C {
+	var again prometheus.AlreadyRegisteredError
+	if errors.As(reg.Register(c), &again) {
+		if old, ok := again.ExistingCollector.(C); ok {
+			return old
+		}
+	}
+	return c
+}
+
+func (s *Stage) Name() string { return "join" }
+func (s *Stage) Inputs() []string {
+	return []string{schemas.TopicClicks, schemas.TopicPostbacks}
+}
+func (s *Stage) Outputs() []string {
+	return []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicClaims}
+}
+
+// Task makes the worker of one partition.
+func (s *Stage) Task(int32) stage.Task { return &task{Stage: s} }
+
+// task owns its buffers; they are reused from record to record.
+type task struct {
+	*Stage
+	// waiting counts the waiting postbacks by hash of their click ID, so that a click pays a read only when one may wait.
+	waiting map[uint64]int32
+	count   int
+
+	click    events.Click
+	stored   events.Click
+	postback events.Postback
+	id       ident
+	key      []byte
+	buf      []byte
+}
+
+// Process takes a click or a postback.
+func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
+	if rec.Topic == schemas.TopicClicks {
+		return t.processClick(ctx, rec)
+	}
+	return t.processPostback(ctx, rec)
+}
+
+func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
+	c := &t.click
+	reset(c)
+	if err := c.UnmarshalVTUnsafe(rec.Value); err != nil {
+		return fmt.Errorf("reading a click: %w", err)
+	}
+	if c.ClickId == "" {
+		return errors.New("reading a click: it has no click_id")
+	}
+	t.id.identify(c.ClickId, c.Foreign)
+	t.key = t.id.key(t.key, kindClick)
+	_, seen, err := ctx.State.Get(t.key)
+	if err != nil {
+		return err
+	}
+	if seen {
+		t.reject(schemas.RejectDuplicateClick)
+		return ctx.EmitMessage(schemas.TopicDeadLetters, rec.Key, &events.DeadLetter{
+			LetterId: rec.Topic + "-" + strconv.Itoa(int(rec.Partition)) + "-" + strconv.FormatInt(rec.Offset, 10),
+			Kind:     events.DeadLetter_KIND_CLICK, Reason: string(schemas.RejectDuplicateClick), Place: "processor",
+			Detail:     "a click with this ID was counted before",
+			ReceivedMs: c.ReceivedMs, Raw: rec.Value, ClickId: c.ClickId, Ip: c.Ip,
+			SourceTopic: rec.Topic, SourcePartition: rec.Partition, SourceOffset: rec.Offset,
+		})
+	}
+	score, reasons := attributor.ScoreClick(c, &t.opts.Rules.Scoring)
+	if err := t.forward(ctx, rec, score, reasons); err != nil {
+		return err
+	}
+	for _, a := range attributor.ClickAnomalies(c, score, reasons) {
+		if err := ctx.EmitMessage(schemas.TopicAnomalies, rec.Key, a); err != nil {
+			return err
+		}
+	}
+	if err := t.storeClick(ctx, c); err != nil {
+		return err
+	}
+	if t.waiting[t.hash()] > 0 {
+		return t.release(ctx, c)
+	}
+	return nil
+}
+
+// forward sends the click on as it came, with score and reasons appended when there are any.
+func (t *task) forward(ctx *stage.Context, rec *stage.Record, score uint32, reasons []*events.Reason) error {
+	var suffix []byte
+	if score > 0 || len(reasons) > 0 {
+		var err error
+		if suffix, err = (&events.Click{Score: score, Reasons: reasons}).MarshalVT(); err != nil {
+			return fmt.Errorf("writing a click's score: %w", err)
+		}
+	}
+	return ctx.Forward(schemas.TopicScoredClicks, rec, suffix)
+}
+
+// storeClick remembers what a later ledger entry needs. The ID is the key already.
+func (t *task) storeClick(ctx *stage.Context, c *events.Click) error {
+	s := &t.stored
+	s.Reset()
+	s.EventMs, s.ReceivedMs = c.EventMs, c.ReceivedMs
+	s.CampaignId, s.Campaign, s.SourceId, s.Source, s.OfferId, s.Offer = c.CampaignId, c.Campaign, c.SourceId, c.Source, c.OfferId, c.Offer
+	s.Subs, s.ExternalId = c.Subs, c.ExternalId
+	s.OfferPayoutMicros, s.OfferCurrency, s.OfferPayoutBaseMicros = c.OfferPayoutMicros, c.OfferCurrency, c.OfferPayoutBaseMicros
+	s.Country, s.Device, s.Os, s.Browser, s.Bot = c.Country, c.Device, c.Os, c.Browser, c.Bot
+	s.IpClicksPerMinute, s.Foreign = c.IpClicksPerMinute, c.Foreign
+	if _, err := s.MarshalToSizedBufferVT(ctx.State.PutSized(t.key, s.SizeVT())); err != nil {
+		return fmt.Errorf("writing a click: %w", err)
+	}
+	if t.id.foreign {
+		ctx.SetTimer(ctx.WatermarkMS()+t.opts.Rules.WindowMS+t.opts.GraceMS, t.key)
+	}
+	return nil
+}
+
+// reset empties a click but keeps the memory of its list.
+func reset(c *events.Click) {
+	subs := c.Subs[:0]
+	c.Reset()
+	c.Subs = subs
+}
+
+func (t *task) reject(r schemas.RejectReason) {
+	if c := t.rejects[r]; c != nil {
+		c.Inc()
+	}
+}

@@ -1,0 +1,54 @@
+package join
+
+import (
+	"encoding/binary"
+
+	"tributary/schemas/id"
+)
+
+// An ident is a click ID as it stands in keys.
+type ident struct {
+	foreign bool
+	bytes   []byte // 25 bytes, or the text of a foreign one
+	timeMS  int64  // when the click happened; 0 for a foreign one
+	buf     [id.ClickBytes]byte
+}
+
+// identify reads a click ID. One that looks native but was declared foreign is taken as text.
+func (i *ident) identify(clickID string, foreign bool) {
+	if !foreign && len(clickID) == id.ClickTextBytes {
+		if c, err := id.ParseClick(clickID); err == nil {
+			i.buf = c
+			i.foreign, i.bytes, i.timeMS = false, i.buf[:], c.TimeMS()
+			return
+		}
+	}
+	i.foreign, i.bytes, i.timeMS = true, append(i.bytes[:0:0], clickID...), 0
+}
+
+const (
+	kindClick  = 'c'
+	kindBook   = 'b'
+	kindParked = 'p'
+	kindSource = 's'
+
+	foreignClick  = 'C'
+	foreignBook   = 'B'
+	foreignParked = 'P'
+)
+
+// key: the kind's letter, upper case for a foreign ID, and the ID; a foreign one ends with a zero byte, which no ID contains,
+// so that no ID is the prefix of another.
+func (i *ident) key(dst []byte, kind byte) []byte {
+	if !i.foreign {
+		return append(append(dst[:0], kind), i.bytes...)
+	}
+	return append(append(append(dst[:0], kind-'a'+'A'), i.bytes...), 0)
+}
+
+// timeBound is the first key of a kind at or after a time.
+func timeBound(kind byte, ms int64) []byte {
+	var t [8]byte
+	binary.BigEndian.PutUint64(t[:], uint64(max(ms, 0))<<16)
+	return append([]byte{kind}, t[:6]...)
+}

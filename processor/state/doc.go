@@ -1,0 +1,14 @@
+// Package state keeps what the processor remembers: one Pebble database of one process, with a disjoint range of keys for
+// each Kafka partition, so that a partition can be wiped or rebuilt alone.
+//
+// Place in the flow: during a cycle the stages of a partition read and write through a Namespace; writes stay in memory (seen by
+// the same partition's reads) until Flush hands them to Pebble as one atomic batch, together with the input offsets that
+// produced them. Sync makes all flushed batches durable.
+//
+// Invariants: a batch is all or nothing, also after a crash; a Rollback takes back every write since the last Mark; one directory
+// has one process (Pebble's lock).
+//
+// Concurrency: a Partition and its Namespaces belong to one goroutine at a time; different Partitions may work at once.
+//
+// Not its job: deciding what to remember, and whether a flushed batch ever reached Kafka.
+package state

@@ -1,0 +1,169 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A Partition is the state of one Kafka partition: what is in the database, and over it the writes of the running cycle.
+type Partition struct {
+	store     *Store
+	id        int32
+	low, high []byte
+	spaces    []*Namespace
+	mem       arena
+	undo      []undone
+	ranges    []keyRange
+	marked    int // len(ranges) at the last Mark
+	failed    error
+}
+
+// written is one key's newest value of the running cycle.
+type written struct {
+	key     string // full key, in the arena
+	value   []byte
+	deleted bool
+	// live is false for a write that was rolled back: the database's value shows through.
+	live bool
+}
+
+// table holds the writes whose keys share namespace and first byte, so that a scan walks only those.
+type table struct {
+	index   map[string]int32
+	entries []written
+}
+
+type undone struct {
+	t     *table
+	i     int32
+	value []byte
+	flags uint8 // 1 deleted, 2 live
+}
+
+type keyRange struct{ low, high []byte }
+
+// Namespace answers the keys of one owner. Names are short: they are part of every key.
+func (p *Partition) Namespace(name string) *Namespace {
+	for _, n := range p.spaces {
+		if n.name == name {
+			return n
+		}
+	}
+	n := &Namespace{p: p, name: name}
+	n.prefix = append(append(append([]byte{}, p.low...), name...), 0)
+	p.spaces = append(p.spaces, n)
+	return n
+}
+
+// Err is the first storage error that any read of this partition met; once set, the process must stop.
+func (p *Partition) Err() error { return p.failed }
+
+// Mark begins a stretch of writes that Rollback takes back.
+func (p *Partition) Mark() {
+	p.undo = p.undo[:0]
+	p.marked = len(p.ranges)
+}
+
+// Rollback takes back every write since the last Mark.
+func (p *Partition) Rollback() {
+	for k := len(p.undo) - 1; k >= 0; k-- {
+		u := &p.undo[k]
+		w := &u.t.entries[u.i]
+		w.value, w.deleted, w.live = u.value, u.flags&1 != 0, u.flags&2 != 0
+	}
+	p.undo = p.undo[:0]
+	p.ranges = p.ranges[:p.marked]
+}
+
+// Flush hands all writes to the database as one batch, not yet durable: see Store.Sync. Values read or written before
+// become invalid.
+func (p *Partition) Flush() error {
+	if p.failed != nil {
+		return p.failed
+	}
+	b := p.store.db.NewBatch()
+	defer b.Close()
+	for _, r := range p.ranges {
+		if err := b.DeleteRange(r.low, r.high, nil); err != nil {
+			return p.fail("batching", err)
+		}
+	}
+	for _, n := range p.spaces {
+		for _, t := range n.tables {
+			if t == nil {
+				continue
+			}
+			for i := range t.entries {
+				w := &t.entries[i]
+				var err error
+				switch key := unsafe.Slice(unsafe.StringData(w.key), len(w.key)); {
+				case !w.live:
+				case w.deleted:
+					err = b.Delete(key, nil)
+				default:
+					err = b.Set(key, w.value, nil)
+				}
+				if err != nil {
+					return p.fail("batching", err)
+				}
+			}
+		}
+	}
+	if !b.Empty() {
+		if err := b.Commit(pebble.NoSync); err != nil {
+			return p.fail("committing", err)
+		}
+	}
+	p.discard()
+	return nil
+}
+
+// discard forgets the writes in memory.
+func (p *Partition) discard() {
+	for _, n := range p.spaces {
+		for _, t := range n.tables {
+			if t != nil {
+				clear(t.index)
+				clear(t.entries)
+				t.entries = t.entries[:0]
+			}
+		}
+	}
+	p.ranges, p.undo, p.marked = p.ranges[:0], p.undo[:0], 0
+	p.mem.reset()
+}
+
+// Wipe removes everything of this partition, at once durable.
+func (p *Partition) Wipe() error {
+	p.discard()
+	if err := p.store.db.DeleteRange(p.low, p.high, pebble.Sync); err != nil {
+		return p.fail("wiping", err)
+	}
+	return nil
+}
+
+func (p *Partition) fail(doing string, err error) error {
+	if p.failed == nil {
+		p.failed = fmt.Errorf("%w: %s partition %d: %w", ErrStorage, doing, p.id, err)
+	}
+	return p.failed
+}
+
+// read looks a full key up in the database alone.
+func (p *Partition) read(key []byte) ([]byte, bool, error) {
+	v, closer, err := p.store.db.Get(key)
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, p.fail("reading", err)
+	}
+	out := p.mem.copy(v)
+	if err := closer.Close(); err != nil {
+		return nil, false, p.fail("reading", err)
+	}
+	return out, true, nil
+}

@@ -1,0 +1,101 @@
+package state
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// ErrStorage is wrapped by every error of the disk or of the database. It is no fault of a record: the process must stop.
+var ErrStorage = errors.New("state storage")
+
+// bloomBitsPerKey gives about one false read in a hundred.
+const bloomBitsPerKey = 10
+
+// keyVersion is the first byte of every key.
+const keyVersion = 0x01
+
+// Options says where the state lies and how much memory it may use.
+type Options struct {
+	// Dir is the directory; it is made when it does not exist.
+	Dir string
+	// FS is the file system, nil for the machine's.
+	FS vfs.FS
+	// CacheBytes bounds the block cache, MemtableBytes one of at most three write buffers.
+	CacheBytes, MemtableBytes int64
+	// Logger takes Pebble's rare messages; nil drops them.
+	Logger pebble.Logger
+}
+
+// A Store is the database of one process. It is safe for concurrent use.
+type Store struct{ db *pebble.DB }
+
+// Open opens or makes the database. A second process on the same directory gets an error.
+func Open(o Options) (*Store, error) {
+	opts := &pebble.Options{
+		FS:                          o.FS,
+		CacheSize:                   o.CacheBytes,
+		MemTableSize:                uint64(o.MemtableBytes),
+		MemTableStopWritesThreshold: 3,
+		MaxOpenFiles:                1000,
+		BytesPerSync:                1 << 20,
+		WALBytesPerSync:             1 << 20,
+		Logger:                      o.Logger,
+		FormatMajorVersion:          pebble.FormatNewest,
+	}
+	if opts.Logger == nil {
+		opts.Logger = quiet{}
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+	}
+	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	db, err := pebble.Open(o.Dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
+	}
+	return &Store{db}, nil
+}
+
+// Sync makes every batch flushed so far durable.
+func (s *Store) Sync() error {
+	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		return fmt.Errorf("%w: syncing: %w", ErrStorage, err)
+	}
+	return nil
+}
+
+// DiskBytes is the size of the database's files.
+func (s *Store) DiskBytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
+
+// Close flushes and closes the database.
+func (s *Store) Close() error {
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("%w: closing: %w", ErrStorage, err)
+	}
+	return nil
+}
+
+// Partition answers the view of one Kafka partition's state. At most one view of a partition may be in use.
+func (s *Store) Partition(id int32) *Partition {
+	p := &Partition{store: s, id: id}
+	p.low = binary.BigEndian.AppendUint16([]byte{keyVersion}, uint16(id))
+	p.high = binary.BigEndian.AppendUint16([]byte{keyVersion}, uint16(id)+1)
+	if uint16(id) == 1<<16-1 {
+		p.high = []byte{keyVersion + 1}
+	}
+	return p
+}
+
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)                   {}
+func (quiet) Errorf(string, ...any)                  {}
+func (quiet) Fatalf(format string, args ...any)      { panic(fmt.Sprintf(format, args...)) }
+func (quiet) Eventf(context.Context, string, ...any) {}
+func (quiet) IsTracingEnabled(context.Context) bool  { return false }
