@@ -235,7 +235,7 @@ func (e *Edge) identify(v *visit, cat *catalog.Catalog, campaign *catalog.Campai
 		c.Foreign, c.ClickId = true, view(v.clickID)
 		return nil
 	case id.LooksLikeClick(v.clickID):
-		return refuse(schemas.RejectForgedClickID, "click_id", err.Error(), "a click_id that this tracker made, or none")
+		return refuse(schemas.RejectForgedClickID, "click_id", "the click ID does not prove itself: "+err.Error(), "a click_id that this tracker made, or none")
 	}
 	return refuse(schemas.RejectForeignClickID, "click_id", "the click ID is not one of ours: "+err.Error(),
 		"a click_id that this tracker made, or none; allow_foreign_click_ids for the campaign admits others")

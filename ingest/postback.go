@@ -269,7 +269,7 @@ func (p *postback) resolveClickID(cat *catalog.Catalog, network *catalog.Network
 		}
 		if !network.AllowForeignClickIDs {
 			p.forged, p.claimed = true, click
-			return refuse(schemas.RejectForgedClickID, "click_id", err.Error(), "the click_id of the link, unchanged")
+			return refuse(schemas.RejectForgedClickID, "click_id", "the click ID does not prove itself: "+err.Error(), "the click_id of the link, unchanged")
 		}
 	}
 	if !network.AllowForeignClickIDs {
