@@ -32,7 +32,7 @@ func newMigrate(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := needExternal(&loaded.Config, "migrate", "`tributary up` makes its own topics and tables"); err != nil {
+			if err := needExternal(&loaded.Config, "", "migrate", "it makes its own topics and tables"); err != nil {
 				return err
 			}
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
@@ -46,11 +46,16 @@ func newMigrate(env *environment) *cobra.Command {
 	}
 }
 
-// needExternal refuses embedded engines where they cannot run.
-func needExternal(c *config.Config, command, instead string) error {
-	for _, engine := range []struct{ name, mode string }{{"kafka", c.Kafka.Mode}, {"clickhouse", c.ClickHouse.Mode}} {
+// needExternal refuses embedded engines where they cannot run: section's role needs Kafka, and ClickHouse if it is not
+// the edge or the processor.
+func needExternal(c *config.Config, section, command, instead string) error {
+	needed := []struct{ name, mode, address string }{{"kafka", c.Kafka.Mode, "kafka.brokers"}}
+	if section != config.SectionIngest && section != config.SectionProcessor {
+		needed = append(needed, struct{ name, mode, address string }{"clickhouse", c.ClickHouse.Mode, "clickhouse.addr"})
+	}
+	for _, engine := range needed {
 		if engine.mode == config.ModeEmbedded {
-			return usageError{fmt.Errorf("%s.mode is embedded, and embedded engines live only inside `tributary up`; %s. For `%s` set %s.mode to external and name its address", engine.name, instead, command, engine.name)}
+			return usageError{fmt.Errorf("%s.mode is embedded, and embedded engines live only inside `tributary up` (%s); for `tributary %s` set %s.mode to external and name its address in %s", engine.name, instead, command, engine.name, engine.address)}
 		}
 	}
 	return nil

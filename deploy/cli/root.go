@@ -101,6 +101,9 @@ func newRoot(env *environment) *cobra.Command {
 func commands(env *environment) []*cobra.Command {
 	return []*cobra.Command{
 		newUp(env),
+		newIngest(env),
+		newProcess(env),
+		newSink(env),
 		newMigrate(env),
 		newConfig(env),
 		newVersion(env),

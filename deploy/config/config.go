@@ -190,6 +190,9 @@ func (c *Config) validateClickHouse(wrong wrongFunc, oneOf oneOfFunc) {
 	if h.Database == "" || strings.Trim(h.Database, identifierCharacters) != "" || h.Database[0] >= '0' && h.Database[0] <= '9' {
 		wrong("clickhouse.database", "want a name of letters, digits and underscores that starts with a letter, got %q", h.Database)
 	}
+	if c.Sink.Database != h.Database {
+		wrong("sink.database", "is %q, but the tables are made in clickhouse.database, %q; leave it out", c.Sink.Database, h.Database)
+	}
 	for _, table := range slices.Sorted(maps.Keys(h.RetentionDays)) {
 		if h.RetentionDays[table] < 0 {
 			wrong("clickhouse.retention_days."+table, "want a number of days, or 0 for ever, got %d", h.RetentionDays[table])

@@ -125,6 +125,7 @@ func Load(from Sources) (*Loaded, error) {
 	root, keys := rootOf(&loaded.Config), Keys()
 	r.environment(from.Environ, keys, root)
 	r.flags(from.Set, keys, root)
+	loaded.Config.derive(loaded.IsSet)
 	if len(r.problems) == 0 && from.Catalog != nil && !declaresCatalog(r.places) {
 		if err := standIn(from.Catalog, &loaded.Config, loaded.IsSet(keysPath)); err != nil {
 			return nil, err

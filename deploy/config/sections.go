@@ -1,25 +1,31 @@
 package config
 
 import (
+	"path/filepath"
+
 	"tributary/ingest"
 	"tributary/ingest/catalog"
+	"tributary/processor"
 	"tributary/schemas"
+	"tributary/sink"
 )
 
 // Config is the whole file. A role's section is the role's own struct.
 type Config struct {
-	DataDir    string         `yaml:"data_dir" doc:"Folder of everything that is kept: embedded engines, the processor's state, generated keys."`
-	Log        Log            `yaml:"log"`
-	Ops        Ops            `yaml:"ops"`
-	Kafka      Kafka          `yaml:"kafka"`
-	ClickHouse ClickHouse     `yaml:"clickhouse"`
-	Ingest     ingest.Config  `yaml:"ingest"`
-	Catalog    catalog.Config `yaml:"catalog"`
+	DataDir    string           `yaml:"data_dir" doc:"Folder of everything that is kept: embedded engines, the processor's state, generated keys."`
+	Log        Log              `yaml:"log"`
+	Ops        Ops              `yaml:"ops"`
+	Kafka      Kafka            `yaml:"kafka"`
+	ClickHouse ClickHouse       `yaml:"clickhouse"`
+	Ingest     ingest.Config    `yaml:"ingest"`
+	Processor  processor.Config `yaml:"processor"`
+	Sink       sink.Config      `yaml:"sink"`
+	Catalog    catalog.Config   `yaml:"catalog"`
 }
 
 // Defaults is the configuration of a file without a line.
 func Defaults() Config {
-	c := Config{Ingest: ingest.Defaults(), Catalog: catalog.Defaults()}
+	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Catalog: catalog.Defaults()}
 	c.defaults()
 	return c
 }
@@ -36,6 +42,8 @@ const (
 func (c *Config) roleSections() []roleSection {
 	return []roleSection{
 		{SectionIngest, c.Ingest.Validate},
+		{SectionProcessor, c.Processor.Validate},
+		{SectionSink, c.Sink.Validate},
 		{SectionCatalog, func() error { _, err := catalog.Build(c.Catalog); return err }},
 	}
 }
@@ -47,6 +55,20 @@ type roleSection struct {
 
 func prefixed(section string, f *schemas.FieldError) *schemas.FieldError {
 	return &schemas.FieldError{Field: join(section, f.Field), Problem: f.Problem}
+}
+
+// derive gives settings of roles that were not configured the value that the shared sections imply: a role does not know
+// the others' sections.
+func (c *Config) derive(isSet func(path string) bool) {
+	imply := func(path string, to *string, value string) {
+		if !isSet(path) {
+			*to = value
+		}
+	}
+	imply("processor.state_dir", &c.Processor.StateDir, filepath.Join(c.DataDir, "processor"))
+	imply("processor.group", &c.Processor.Group, c.Kafka.TopicPrefix+c.Processor.Group)
+	imply("sink.group", &c.Sink.Group, c.Kafka.TopicPrefix+c.Sink.Group)
+	imply("sink.database", &c.Sink.Database, c.ClickHouse.Database)
 }
 
 // EdgeListen is the edge's address.

@@ -1,6 +1,61 @@
 package wiring
 
-// AddRoles adds every role, the last one first in the flow, so that it stops first.
+import (
+	"context"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tributary/deploy/process"
+	"tributary/processor"
+	"tributary/sink"
+)
+
+// AddRoles adds every role, the last one in the flow first, so that it stops last: what the edge accepted can still be
+// joined and loaded.
 func (s *System) AddRoles() {
+	s.AddSink()
+	s.AddProcessor()
 	s.AddIngest()
+}
+
+// AddProcessor adds the stream processor.
+func (s *System) AddProcessor() {
+	s.supervisor.Add(process.Unit{Name: UnitProcessor,
+		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
+			c := &s.loaded.Config
+			if err := s.checkTopics(ctx, UnitProcessor); err != nil {
+				return nil, err
+			}
+			opts, err := KafkaOptions(c.Kafka, UnitProcessor, s.logger)
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
+			return processor.New(c.Processor, processor.Deps{
+				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor),
+			})
+		}})
+}
+
+// AddSink adds the loader.
+func (s *System) AddSink() {
+	s.supervisor.Add(process.Unit{Name: UnitSink,
+		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
+			c := &s.loaded.Config
+			if err := s.checkTopics(ctx, UnitSink); err != nil {
+				return nil, err
+			}
+			opts, err := KafkaOptions(c.Kafka, UnitSink, s.logger)
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
+			server, err := ClickHouseOptions(c.ClickHouse)
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
+			server.Auth.Database = "" // the loader names its database in each statement
+			return sink.New(c.Sink, sink.Deps{
+				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitSink),
+				ClickHouse: server,
+			})
+		}})
 }

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"tributary/deploy/config"
+	"tributary/deploy/wiring"
+)
+
+func newIngest(env *environment) *cobra.Command {
+	return newRole(env, config.SectionIngest, func(s *wiring.System) { s.AddIngest() }, []string{config.SectionIngest, config.SectionCatalog}, &cobra.Command{
+		Use:   "ingest",
+		Short: "Run the HTTP edge: click links and postbacks into Kafka",
+		Long: `Runs the HTTP edge alone. It answers a click or a postback only when Kafka has it, needs a
+catalog and its click ID keys, and keeps nothing on disk: run as many as you like behind a
+load balancer, all with the same keys.
+
+Its port (ingest.listen) also serves /metrics, /healthz and /readyz. The first SIGTERM refuses
+new connections and answers open requests; SIGHUP reads the catalog again.`,
+		Example: `  tributary ingest --config tributary.yaml
+  tributary ingest --config tributary.yaml --set ingest.listen=:80`,
+	})
+}
+
+func newProcess(env *environment) *cobra.Command {
+	return newRole(env, config.SectionProcessor, func(s *wiring.System) { s.AddOps(); s.AddProcessor() }, []string{config.SectionProcessor}, &cobra.Command{
+		Use:   "process",
+		Short: "Run the stream processor: join, remove duplicates, score",
+		Long: `Runs the stream processor alone. Several share the partitions (kafka.partitions is their limit);
+each needs a processor.state_dir of its own that outlives a restart, and a
+processor.instance_id that stays the same.
+
+/metrics, /healthz and /readyz are on ops.listen. The first SIGTERM finishes the transaction at
+hand.`,
+		Example: `  tributary process --config tributary.yaml
+  tributary process --config tributary.yaml --set processor.instance_id=p1 --set processor.state_dir=/var/lib/tributary/p1`,
+	})
+}
+
+func newSink(env *environment) *cobra.Command {
+	return newRole(env, config.SectionSink, func(s *wiring.System) { s.AddOps(); s.AddSink() }, []string{config.SectionSink}, &cobra.Command{
+		Use:   "sink",
+		Short: "Run the loader: scored events into ClickHouse, exactly once",
+		Long: `Runs the ClickHouse loader alone. Several share the partitions. ClickHouse may be away: what
+waits stays in Kafka, and nothing is loaded twice.
+
+/metrics, /healthz and /readyz are on ops.listen. The first SIGTERM inserts what is buffered.`,
+		Example: `  tributary sink --config tributary.yaml
+  tributary sink --config tributary.yaml --set clickhouse.addr=clickhouse:9000 --set clickhouse.protocol=native`,
+	})
+}
+
+// newRole makes the command of one role on external engines.
+func newRole(env *environment, role string, add func(*wiring.System), sections []string, command *cobra.Command) *cobra.Command {
+	command.Args = noArguments
+	command.RunE = func(cmd *cobra.Command, _ []string) error {
+		from := env.sources()
+		from.Sections = sections
+		loaded, logger, err := env.load(from)
+		if err != nil {
+			return err
+		}
+		if err := needExternal(&loaded.Config, role, cmd.Name(), "it runs this role too"); err != nil {
+			return err
+		}
+		return env.run(cmd.Context(), from, loaded, logger, add, nil)
+	}
+	return command
+}
