@@ -1,0 +1,225 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cespare/xxhash/v2"
+	"golang.org/x/sync/errgroup"
+
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// topic is what one reading of a topic adds up to.
+type topic struct {
+	name    string
+	extents []extent
+
+	mu          sync.Mutex
+	records     int64
+	undecodable int64
+	// ids are the outcomes' or inputs' identities: click IDs or receipt IDs.
+	ids multiset
+	// letterClicks and letterPostbacks are, in the topic of dead letters, those that the processor wrote.
+	letterClicks, letterPostbacks   multiset
+	letterClickCount, letterPBCount int64
+	letterUndecodable               int64
+	chunks                          map[chunkKey]*chunk
+	costMicros                      int64
+	letterCostMicros                int64
+	amounts                         map[string]int64
+}
+
+func newTopic(name string, extents []extent) *topic {
+	return &topic{name: name, extents: extents, chunks: map[chunkKey]*chunk{}, amounts: map[string]int64{}}
+}
+
+func (t *topic) size() (n int64) {
+	for _, e := range t.extents {
+		n += e.end - e.start
+	}
+	return n
+}
+
+// parallelPartitions are read at the same time.
+const parallelPartitions = 4
+
+func (a *auditor) readTopics(ctx context.Context) error {
+	var done, total atomic.Int64
+	for _, t := range a.topics {
+		total.Add(t.size())
+	}
+	for _, name := range audited {
+		t := a.topics[name]
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(parallelPartitions)
+		for partition := range t.extents {
+			group.Go(func() error {
+				part := newTopic(name, nil)
+				e := t.extents[partition]
+				seen := int64(0)
+				err := a.log.scan(ctx, name, partition, e.start, e.end, func(offset int64, value []byte) error {
+					part.add(partition, offset, value)
+					if seen++; seen%8192 == 0 {
+						a.options.Progress(Progress{"topic " + name, done.Add(8192), total.Load()})
+					}
+					return nil
+				})
+				t.merge(part)
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *topic) merge(o *topic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.records += o.records
+	t.undecodable += o.undecodable
+	t.ids.merge(&o.ids)
+	t.letterClicks.merge(&o.letterClicks)
+	t.letterPostbacks.merge(&o.letterPostbacks)
+	t.letterClickCount += o.letterClickCount
+	t.letterPBCount += o.letterPBCount
+	t.letterUndecodable += o.letterUndecodable
+	t.costMicros += o.costMicros
+	t.letterCostMicros += o.letterCostMicros
+	for key, c := range o.chunks {
+		t.chunks[key] = c
+	}
+	for name, n := range o.amounts {
+		t.amounts[name] += n
+	}
+}
+
+// add takes one record into the sums.
+func (t *topic) add(partition int, offset int64, value []byte) {
+	t.records++
+	row, err := decode(t.name, offset, value)
+	if err != nil {
+		t.undecodable++
+		return
+	}
+	switch t.name {
+	case schemas.TopicClicks, schemas.TopicScoredClicks:
+		t.ids.add(row.click.ClickId)
+		t.costMicros += row.click.CostBaseMicros
+	case schemas.TopicPostbacks:
+		t.ids.add(row.postback.ReceiptId)
+	case schemas.TopicConversions:
+		c := row.conversion
+		if c.Kind != events.Conversion_KIND_RESCORED {
+			t.ids.add(c.ReceiptId)
+			t.amounts["ledger entries"]++
+		}
+		for name, n := range map[string]int64{"conversions": int64(c.ConversionsDelta), "registered": int64(c.RegisteredDelta), "pending": int64(c.PendingDelta),
+			"approved": int64(c.ApprovedDelta), "rejected": int64(c.RejectedDelta), "chargeback": int64(c.ChargebackDelta),
+			"revenue_hold": c.RevenueHoldDeltaMicros, "revenue_confirmed": c.RevenueConfirmedDeltaMicros} {
+			t.amounts[name] += n
+		}
+	case schemas.TopicDeadLetters:
+		t.addLetter(row.letter)
+	}
+	if row.text != "" {
+		key := chunkKey{partition, offset / chunkOffsets}
+		c := t.chunks[key]
+		if c == nil {
+			c = &chunk{}
+			t.chunks[key] = c
+		}
+		c.rows++
+		c.sum += xxhash.Sum64String(row.text)
+	}
+}
+
+func (t *topic) addLetter(l *events.DeadLetter) {
+	t.amounts[l.Reason]++
+	if l.Place != "processor" {
+		return
+	}
+	switch {
+	case l.Reason == string(schemas.RejectUndecodable):
+		t.letterUndecodable++
+	case l.Kind == events.DeadLetter_KIND_CLICK:
+		t.letterClickCount++
+		t.letterClicks.add(l.ClickId)
+		var c events.Click
+		if c.UnmarshalVT(l.Raw) == nil {
+			t.letterCostMicros += c.CostBaseMicros
+		}
+	case l.Kind == events.DeadLetter_KIND_POSTBACK:
+		t.letterPBCount++
+		t.letterPostbacks.add(l.LetterId)
+	}
+}
+
+// row is one decoded record, and the text that its table row must give too. Only one of the events is set.
+type row struct {
+	id, text   string
+	click      *events.Click
+	postback   *events.Postback
+	conversion *events.Conversion
+	anomaly    *events.Anomaly
+	letter     *events.DeadLetter
+}
+
+// decode reads one record. The text of a row has what identifies it and every amount: see tables.go for ClickHouse's side.
+func decode(name string, offset int64, value []byte) (row, error) {
+	var r row
+	join := func(parts ...any) string {
+		text := strconv.FormatInt(offset, 10)
+		for _, p := range parts {
+			text += "|" + fmt.Sprint(p)
+		}
+		return text
+	}
+	switch name {
+	case schemas.TopicClicks, schemas.TopicScoredClicks:
+		c := &events.Click{}
+		if err := c.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.click, r.id = c, c.ClickId
+		if name == schemas.TopicScoredClicks {
+			r.text = join(c.ClickId, c.CampaignId, c.SourceId, c.EventMs, c.CostBaseMicros, c.Score)
+		}
+	case schemas.TopicPostbacks:
+		p := &events.Postback{}
+		if err := p.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.postback, r.id = p, p.ReceiptId
+	case schemas.TopicConversions:
+		c := &events.Conversion{}
+		if err := c.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.conversion, r.id = c, c.ReceiptId
+		r.text = join(c.ConversionId, c.Seq, c.ReceiptId, c.ClickId, c.CampaignId, c.SourceId, c.ConversionsDelta, c.RegisteredDelta, c.PendingDelta,
+			c.ApprovedDelta, c.RejectedDelta, c.ChargebackDelta, c.RevenueHoldDeltaMicros, c.RevenueConfirmedDeltaMicros, c.FlaggedDelta)
+	case schemas.TopicAnomalies:
+		x := &events.Anomaly{}
+		if err := x.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.anomaly, r.id = x, x.AnomalyId
+		r.text = join(x.AnomalyId, x.GetReason().GetCode(), x.Score)
+	case schemas.TopicDeadLetters:
+		l := &events.DeadLetter{}
+		if err := l.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.letter, r.id = l, l.LetterId
+		r.text = join(l.LetterId, l.Reason, l.PayoutBaseMicros)
+	}
+	return r, nil
+}
