@@ -1,8 +1,10 @@
 package chdb_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -58,7 +60,7 @@ func BenchmarkInsert(b *testing.B) {
 	ctx := context.Background()
 	must(b, conn.Exec(ctx, "CREATE TABLE t ("+benchColumns+") ENGINE = MergeTree ORDER BY (campaign, at)"))
 	block := newBenchBlock()
-	send := func(b *testing.B, conn clickhouse.Conn) {
+	insert := func(b *testing.B, conn clickhouse.Conn) {
 		batch, err := conn.PrepareBatch(ctx, "INSERT INTO t")
 		must(b, err)
 		for i, column := range block.columns() {
@@ -66,7 +68,7 @@ func BenchmarkInsert(b *testing.B) {
 		}
 		must(b, batch.Send())
 	}
-	send(b, conn)
+	insert(b, conn)
 	file := filepath.Join(dir, "block.native")
 	must(b, conn.Exec(ctx, "SELECT * FROM t LIMIT "+strconv.Itoa(benchRows)+" INTO OUTFILE '"+file+"' FORMAT Native SETTINGS max_block_size = 1000000, max_threads = 1"))
 	info, err := os.Stat(file)
@@ -79,7 +81,7 @@ func BenchmarkInsert(b *testing.B) {
 			conn := open(b, process.Address(), "default", func(o *clickhouse.Options) { o.Compression = &clickhouse.Compression{Method: method} })
 			must(b, conn.Exec(ctx, "TRUNCATE TABLE t"))
 			for b.Loop() {
-				send(b, conn)
+				insert(b, conn)
 			}
 			rate(b)
 		})
@@ -90,7 +92,11 @@ func BenchmarkInsert(b *testing.B) {
 		must(b, err)
 		must(b, conn.Exec(ctx, "TRUNCATE TABLE t"))
 		for b.Loop() {
-			mustPost(b, process.Address(), url.Values{"query": {"INSERT INTO t FORMAT Native"}}, string(body))
+			request, err := http.NewRequest(http.MethodPost, "http://"+process.Address()+"/?query="+url.QueryEscape("INSERT INTO t FORMAT Native"), bytes.NewReader(body))
+			must(b, err)
+			if answer := send(b, request); answer.status != http.StatusOK {
+				b.Fatal(answer.body)
+			}
 		}
 		rate(b)
 	})

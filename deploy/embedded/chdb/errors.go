@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	// errConnect stands for the engine's refusal to start: it logs its reason instead of returning it.
-	errConnect = errors.New("the ClickHouse engine refused to start: its data directory is unusable, or in use by another process")
+	// errConnect stands for the engine's refusal to start. Its reason it prints to standard error instead of returning it.
+	errConnect = errors.New("the ClickHouse engine refused to start: it says why in the lines before")
 
 	// ErrLocked is wrapped when another process owns the data directory.
 	ErrLocked = errors.New("the data directory is in use by another process")
@@ -31,7 +31,6 @@ const (
 	codeNotImplemented        = 48
 	codeUnknownException      = 1002
 	codeSessionNotFound       = 372
-	codeTooManySessions       = 1003
 	codeNetworkTimeout        = 209
 	codeCannotWriteToTempFile = 75
 )
@@ -80,7 +79,7 @@ func status(code int) int {
 		return http.StatusNotImplemented
 	case 159: // TIMEOUT_EXCEEDED
 		return http.StatusRequestTimeout
-	case codeTooManyQueries, codeTooManySessions, 209, 439: // … SOCKET_TIMEOUT, CANNOT_SCHEDULE_TASK
+	case codeTooManyQueries, codeNetworkTimeout, 439: // … CANNOT_SCHEDULE_TASK
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError

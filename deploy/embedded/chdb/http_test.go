@@ -164,6 +164,24 @@ func TestErrorsOnHTTP(t *testing.T) {
 	}
 }
 
+// An answer that breaks off must not look whole, and says why.
+func TestLateErrorBreaksTheAnswer(t *testing.T) {
+	address, _ := database(t)
+	answer, err := http.Get("http://" + address + "/?query=" + url.QueryEscape("SELECT throwIf(number = 3000000, 'on purpose') FROM numbers(10000000)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if answer.StatusCode != http.StatusOK || err == nil {
+		t.Fatalf("status %d, reading ended with %v", answer.StatusCode, err)
+	}
+	tail := string(body[max(0, len(body)-1000):])
+	if tag := answer.Header.Get("X-ClickHouse-Exception-Tag"); !strings.Contains(tail, "\r\n__exception__\r\n"+tag+"\r\nCode: 395. DB::Exception: on purpose") {
+		t.Fatalf("the answer ends in %q", tail)
+	}
+}
+
 func TestSessions(t *testing.T) {
 	address, db := database(t)
 	in := url.Values{"session_id": {"mine"}}

@@ -95,9 +95,9 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 
 	p := &Process{cfg: cfg, command: command, stdin: stdin, done: make(chan struct{})}
 	ready := make(chan string, 1)
-	logged := make(chan string, 1) // the log's last line
+	lastWords := make(chan string, 1)
 	go readReady(stdout, ready)
-	go p.forwardLog(stderr, logged)
+	go p.forwardLog(stderr, lastWords)
 
 	started := make(chan error, 1)
 	go func() {
@@ -126,11 +126,15 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 	case address, ok := <-ready:
 		if ok {
 			p.address = address
-			context.AfterFunc(ctx, func() { _ = p.Stop() })
+			forget := context.AfterFunc(ctx, func() { _ = p.Stop() })
+			go func() {
+				<-p.done
+				forget()
+			}()
 			return p, nil
 		}
 		<-p.done
-		failure = fmt.Errorf("its process ended (%v): %s", p.command.ProcessState, <-logged)
+		failure = fmt.Errorf("its process ended (%v): %s", p.command.ProcessState, <-lastWords)
 	case <-timeout.C:
 		failure = fmt.Errorf("it was not ready within %s", cfg.ReadyTimeout)
 	case <-ctx.Done():
@@ -212,25 +216,36 @@ func readReady(stdout io.ReadCloser, ready chan<- string) {
 	_, _ = io.Copy(io.Discard, lines)
 }
 
-// maxLogLineBytes cuts what one log entry takes of the child's words.
-const maxLogLineBytes = 8 << 10
+const (
+	maxLogLineBytes = 8 << 10 // what one log entry takes of a line of the child
+	lastWordsLines  = 4       // how many of its last lines a failed start quotes: the engine's reason, then ours
+	lastWordsBytes  = 600     // of each
+)
 
-func (p *Process) forwardLog(stderr io.ReadCloser, last chan<- string) {
+// forwardLog passes the child's standard error on and sends its last words when it ends.
+func (p *Process) forwardLog(stderr io.ReadCloser, lastWords chan<- string) {
 	defer stderr.Close()
-	final := "it said nothing"
+	var last []string
 	lines := bufio.NewReaderSize(stderr, maxLogLineBytes)
 	for {
 		line, more, err := lines.ReadLine()
 		if err != nil {
 			break
 		}
-		final = string(line)
-		p.cfg.Logger.Info("clickhouse: " + final)
+		text := string(line)
+		p.cfg.Logger.Info("clickhouse: " + text)
+		if len(last) == lastWordsLines {
+			last = last[1:]
+		}
+		last = append(last, strings.ToValidUTF8(text[:min(len(text), lastWordsBytes)], ""))
 		for more && err == nil {
 			_, more, err = lines.ReadLine()
 		}
 	}
-	last <- final
+	if len(last) == 0 {
+		last = []string{"it said nothing"}
+	}
+	lastWords <- strings.Join(last, "\n")
 }
 
 // ServeChild is the child's main function: it serves until its standard input ends (its parent stopped it or died) or

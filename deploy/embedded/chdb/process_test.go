@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"go.uber.org/goleak"
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
@@ -196,6 +198,33 @@ func TestSecondProcessOnADirectoryIsRefused(t *testing.T) {
 			t.Errorf("the error lacks %q: %v", part, err)
 		}
 	}
+}
+
+// What the engine itself cannot read is named in the error of Start, in the engine's words.
+func TestBrokenDirectoryIsExplained(t *testing.T) {
+	dir := t.TempDir()
+	process := chdbtest.StartIn(t, dir)
+	mustPost(t, process.Address(), nil, "CREATE TABLE broken (a UInt8) ENGINE = MergeTree ORDER BY a")
+	must(t, process.Stop())
+	found, err := filepath.Glob(filepath.Join(dir, "engine", "store", "*", "*", "broken.sql"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("the table's definition is at %v, %v", found, err)
+	}
+	must(t, os.WriteFile(found[0], []byte("garbage"), 0o644))
+	if _, err := chdb.Start(context.Background(), chdbtest.Config(t, dir)); err == nil || !strings.Contains(err.Error(), "broken.sql") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestStartAndStopLeaveNoGoroutine(t *testing.T) {
+	http.DefaultClient.CloseIdleConnections()
+	before := goleak.IgnoreCurrent()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	process, err := chdb.Start(ctx, chdbtest.Config(t, t.TempDir()))
+	must(t, err)
+	must(t, process.Stop())
+	goleak.VerifyNone(t, before)
 }
 
 func TestTakenPortIsNamed(t *testing.T) {

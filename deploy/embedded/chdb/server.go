@@ -70,7 +70,7 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	if err := web.Shutdown(stopping); err != nil {
 		cfg.Logger.Warn("queries still running were cut off", zap.Duration("after", cfg.StopTimeout))
 		_ = web.Close() // cancels the requests' contexts, which kills their queries
-		s.drain(2 * time.Second)
+		s.stuck = !s.drained(2 * time.Second)
 	}
 	return nil
 }
@@ -116,6 +116,7 @@ type server struct {
 	waiting  atomic.Int64
 	sessions *sessions
 	spools   *spools
+	stuck    bool // a query could not be stopped
 	version  string
 	timezone string
 	host     string
@@ -157,22 +158,23 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 
 func (s *server) connect() (*connection, error) { return s.lib.open(s.arguments) }
 
-// drain waits for the slots of running queries.
-func (s *server) drain(patience time.Duration) {
+// drained waits for every running query's slot and reports whether it got them.
+func (s *server) drained(patience time.Duration) bool {
 	timeout := time.After(patience)
 	for range cap(s.running) {
 		select {
 		case s.running <- struct{}{}:
 		case <-timeout:
-			return
+			return false
 		}
 	}
+	return true
 }
 
 func (s *server) close() {
 	s.spools.drop()
 	s.sessions.close()
-	if len(s.running) > 0 && len(s.running) < cap(s.running) {
+	if s.stuck {
 		// A query that could not be stopped still uses the engine; closing it underneath would crash. The process ends
 		// anyway, and committed data is on disk.
 		return

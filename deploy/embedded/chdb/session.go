@@ -44,7 +44,7 @@ func (ss *sessions) acquire(id string, mustExist bool, timeout time.Duration) (c
 	case found != nil && found.busy:
 		return nil, nil, refuse(codeSessionLocked, "SESSION_IS_LOCKED", "Session %s is in use by another request; a session runs one query at a time", quote(id))
 	case found == nil && (len(ss.byID) >= ss.max || ss.closed):
-		return nil, nil, refuse(codeTooManySessions, "TOO_MANY_SESSIONS", "%d sessions are open, the limit; end one with close_session=1 or wait for its timeout", len(ss.byID))
+		return nil, nil, refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "%d sessions are open, the limit; end one with close_session=1 or wait for its timeout", len(ss.byID))
 	case found == nil:
 		conn, err := ss.open()
 		if err != nil {
