@@ -181,15 +181,16 @@ func (o *owner) full(offset int64, now time.Time) bool {
 func (o *owner) flush() error {
 	defer func() { o.planned = time.Time{} }()
 	p := plan{first: o.batch.first, last: o.batch.last, records: o.batch.records()}
-	replay := o.pending != nil
-	if replay {
-		if o.batch.records() != o.pending.records {
-			o.loader.log.Error("Kafka no longer has all records of a batch plan: its topic's retention is too short for this stop, or records were deleted",
-				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("first", o.pending.first), zap.Int64("last", o.pending.last),
-				zap.Int("planned_records", o.pending.records), zap.Int("left_records", o.batch.records()))
-		}
+	h := history{}
+	if o.pending != nil {
 		p = *o.pending
+		h = history{check: true, sent: !p.split && o.batch.records() == p.records}
 		o.loader.metrics.replays.Inc()
+		if o.batch.records() != p.records {
+			o.loader.log.Error("Kafka no longer has all records of a batch plan: its topic's retention is too short for this stop, or records were deleted",
+				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("first", p.first), zap.Int64("last", p.last),
+				zap.Int("planned_records", p.records), zap.Int("left_records", o.batch.records()))
+		}
 	}
 	if o.batch.records() > 0 {
 		if err := o.announce(p); err != nil {
@@ -200,7 +201,7 @@ func (o *owner) flush() error {
 		}
 		o.refused = 0
 		for _, s := range o.batch.spans() {
-			if err := o.land(p, s, replay); err != nil {
+			if err := o.land(&p, s, h); err != nil {
 				return err
 			}
 		}
@@ -270,34 +271,37 @@ func (o *owner) commit(offset int64, metadata string) error {
 	}
 }
 
-// land inserts a span until it is in ClickHouse, whatever it takes. check is set when an earlier attempt, of this life or
-// another, may have landed some of it.
-func (o *owner) land(p plan, s span, check bool) error {
+// history is what is known of a span before an attempt.
+type history struct {
+	// check: an earlier attempt, of this life or another, may have landed some of it. The table is asked first.
+	check bool
+	// sent: if all of it is in the table, then by an insert of exactly this span, whose token is worth repeating. Otherwise
+	// its rows came in pieces with tokens of their own, and the span's would let them in again.
+	sent bool
+}
+
+// land inserts a span until it is in ClickHouse, whatever it takes.
+func (o *owner) land(p *plan, s span, h history) error {
 	pauses := o.loader.pauses()
 	for {
 		// While an insert is not repeated for long, another member may have taken over.
 		if time.Since(o.planned) > o.loader.config.SessionTimeout/2 {
-			if err := o.announce(p); err != nil {
+			if err := o.announce(*p); err != nil {
 				return err
 			}
 		}
-		took, err := o.attempt(s, check)
+		sent, err := o.attempt(s, h)
 		if err == nil {
 			o.loader.insertSucceeded()
-			o.metrics.landed(len(s.order), o.bytes(s), took)
 			return nil
 		}
 		if o.ctx.Err() != nil {
 			return o.ctx.Err()
 		}
-		check = true
+		h.check, h.sent = true, h.sent || sent
 		class := classify(err)
 		if errors.Is(err, errPartial) || class == classRow && len(s.order) > 1 {
-			low, high := s.halve()
-			if err := o.land(p, low, true); err != nil {
-				return err
-			}
-			return o.land(p, high, true)
+			return o.landHalves(p, s)
 		}
 		o.metrics.errors[class].Inc()
 		if class == classRow && o.refused < maxRefused {
@@ -312,6 +316,21 @@ func (o *owner) land(p plan, s span, check bool) error {
 	}
 }
 
+// landHalves closes in on a refused row. The plan says so first: whoever replays it must not take pieces for the whole.
+func (o *owner) landHalves(p *plan, s span) error {
+	if !p.split {
+		p.split = true
+		if err := o.announce(*p); err != nil {
+			return err
+		}
+	}
+	low, high := s.halve()
+	if err := o.land(p, low, history{check: true}); err != nil {
+		return err
+	}
+	return o.land(p, high, history{check: true})
+}
+
 // maxRefused bounds the rows of one batch that are put aside. Where ClickHouse refuses more, it is the table that does not
 // fit, and the loader waits for somebody to mend it.
 const maxRefused = 1000
@@ -319,13 +338,13 @@ const maxRefused = 1000
 // errPartial: some rows of a span are in the table and some are not, because an earlier life inserted it in pieces.
 var errPartial = errors.New("the table has a part of these rows")
 
-// attempt is one try of one insert.
-func (o *owner) attempt(s span, check bool) (time.Duration, error) {
+// attempt is one try of one insert. sent says whether the insert itself was tried.
+func (o *owner) attempt(s span, h history) (sent bool, err error) {
 	l := o.loader
 	select {
 	case l.slots <- struct{}{}:
 	case <-o.ctx.Done():
-		return 0, o.ctx.Err()
+		return false, o.ctx.Err()
 	}
 	defer func() { <-l.slots }()
 	l.metrics.running.Inc()
@@ -334,35 +353,45 @@ func (o *owner) attempt(s span, check bool) (time.Duration, error) {
 	defer cancel()
 
 	at := o.place(s)
-	if check {
-		have, err := o.insert.present(ctx, at)
-		if err != nil {
-			return 0, err
-		}
-		if have > 0 && have < len(s.order) {
-			return 0, errPartial
-		}
-		if have > 0 {
-			// The rows are there. Whether the materialized views ran to their end is not known: the same insert again
-			// changes nothing that is there and adds what is missing, as long as the token is remembered.
-			holds, err := o.insert.tokenHolds(ctx, at)
-			if err != nil {
-				return 0, err
-			}
-			if !holds {
-				l.metrics.unsure.Inc()
-				l.log.Warn("a replayed insert is in the table, and too old to make sure of its rollups; compare them with the table for these hours",
-					zap.String("table", o.batch.table.name()), zap.Int32("partition", o.partition), zap.Int64("first", at.first), zap.Int64("last", at.last))
-				return 0, nil
-			}
+	if h.check {
+		landed, err := o.landedBefore(ctx, s, at, h.sent)
+		if landed || err != nil {
+			return false, err
 		}
 	}
 	start := time.Now()
-	err := o.insert.insert(ctx, s.order, token(l.config.Group, o.topic, o.partition, at.first, at.last, s.month, o.batch.digest(s)))
-	if err == nil {
-		err = l.faults.at(pointInserted, o, plan{first: at.first, last: at.last, records: len(s.order)})
+	if err := o.insert.insert(ctx, s.order, token(l.config.Group, o.topic, o.partition, at.first, at.last, s.month, o.batch.digest(s))); err != nil {
+		return true, err
 	}
-	return time.Since(start), err
+	if err := l.faults.at(pointInserted, o, plan{first: at.first, last: at.last, records: len(s.order)}); err != nil {
+		return true, err
+	}
+	o.metrics.landed(len(s.order), o.bytes(s), time.Since(start))
+	return true, nil
+}
+
+// landedBefore asks the table for a span's rows. It answers false when the insert is to be made: nothing is there, or all
+// of it with a token that is remembered. In the second case the insert changes nothing that is there, and adds what the
+// materialized views miss if they did not run to their end.
+func (o *owner) landedBefore(ctx context.Context, s span, at place, sent bool) (bool, error) {
+	have, err := o.insert.present(ctx, at)
+	switch {
+	case err != nil:
+		return false, err
+	case have == 0:
+		return false, nil
+	case have < len(s.order):
+		return false, errPartial
+	case sent:
+		holds, err := o.insert.tokenHolds(ctx, at)
+		if holds || err != nil {
+			return false, err
+		}
+	}
+	o.loader.metrics.unsure.Inc()
+	o.loader.log.Warn("replayed rows are in the table, and their insert cannot be repeated to make sure of the rollups; compare them with the table for these rows",
+		zap.String("table", o.batch.table.name()), zap.Int32("partition", o.partition), zap.Int64("first", at.first), zap.Int64("last", at.last))
+	return true, nil
 }
 
 func (o *owner) place(s span) place {

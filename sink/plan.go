@@ -14,14 +14,23 @@ type plan struct {
 	first, last int64
 	// records is how many records it had.
 	records int
+	// split: a row was refused, and the rows are being inserted in pieces.
+	split bool
 }
 
 // planMark starts the metadata; its number is the format's version.
 const planMark = "tributary-plan:1:"
 
+// planSplit ends the metadata of a plan whose rows are being inserted in pieces.
+const planSplit = ":split"
+
 // metadata is the plan's text, such as tributary-plan:1:100:299:200.
 func (p plan) metadata() string {
-	return fmt.Sprintf("%s%d:%d:%d", planMark, p.first, p.last, p.records)
+	text := fmt.Sprintf("%s%d:%d:%d", planMark, p.first, p.last, p.records)
+	if p.split {
+		text += planSplit
+	}
+	return text
 }
 
 // parsePlan reads the metadata of an offset committed by a loader. found is false where it has no plan: then everything
@@ -34,6 +43,7 @@ func parsePlan(offset int64, metadata string) (p plan, found bool, err error) {
 	if !ok {
 		return plan{}, false, fmt.Errorf("reading the batch plan %q: it was written by a newer version of this program; start that one", metadata)
 	}
+	text, split := strings.CutSuffix(text, planSplit)
 	fields := strings.Split(text, ":")
 	if len(fields) != 3 {
 		return plan{}, false, fmt.Errorf("reading the batch plan %q: want three numbers", metadata)
@@ -44,7 +54,7 @@ func parsePlan(offset int64, metadata string) (p plan, found bool, err error) {
 			return plan{}, false, fmt.Errorf("reading the batch plan %q: %w", metadata, err)
 		}
 	}
-	p = plan{first: numbers[0], last: numbers[1], records: int(numbers[2])}
+	p = plan{first: numbers[0], last: numbers[1], records: int(numbers[2]), split: split}
 	if p.first != offset || p.last < p.first || p.records < 1 || int64(p.records) > p.last-p.first+1 {
 		return plan{}, false, fmt.Errorf("reading the batch plan %q at offset %d: its numbers do not fit", metadata, offset)
 	}
