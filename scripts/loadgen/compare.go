@@ -137,7 +137,7 @@ func (t *Truth) compareRejects(got map[Reject]int64) []Difference {
 
 // micros of a decimal sum, exact.
 func microsOf(expression string) string {
-	return "toInt64(" + expression + " * 1000000)"
+	return "toInt64(toDecimal256(" + expression + ", 6) * 1000000)"
 }
 
 func (tables Tables) where() string {

@@ -249,7 +249,7 @@ func (g *Generator) bornStep(atMS float64) Step {
 	g.clicks++
 	c := g.click(int64(atMS))
 	step := Step{Click: c, lane: uint64(c.Number)}
-	if g.dues["click again"].fire() && !c.Link {
+	if g.dues["click again"].fire() && !c.Link && !c.late {
 		again := step
 		again.Again = true
 		g.schedule(again, g.nowMS+int64(1+g.random.IntN(60_000)))
