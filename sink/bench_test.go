@@ -1,0 +1,155 @@
+package sink
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	chproto "github.com/ClickHouse/ch-go/proto"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/proto"
+
+	"tributary/schemas"
+)
+
+// BenchmarkDecode is records to columns, one goroutine; ns/op is a row.
+func BenchmarkDecode(b *testing.B) {
+	clicks, conversions := newEvents(1, 20_000, 20_000)
+	for topic, values := range map[string][][]byte{schemas.TopicScoredClicks: marshalled(clicks), schemas.TopicConversions: marshalled(conversions)} {
+		b.Run(topic, func(b *testing.B) {
+			table := newTable(topic)
+			b.SetBytes(int64(len(values[0])))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if i%len(values) == 0 {
+					reset(table)
+				}
+				if err := table.add(values[i%len(values)], 0, int64(i)); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// blockRows is a block of the insert benchmarks.
+const blockRows = 100_000
+
+// BenchmarkSpans is sorting and cutting a batch; ns/op is a block of 100,000 rows.
+func BenchmarkSpans(b *testing.B) {
+	clicks, _ := newEvents(1, blockRows, 0)
+	batch := fillBatch(b, marshalled(clicks))
+	b.ReportAllocs()
+	for b.Loop() {
+		batch.spans()
+	}
+	b.ReportMetric(float64(b.N*blockRows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func fillBatch(b *testing.B, values [][]byte) *batch {
+	batch := &batch{table: newClicks(), first: -1, last: -1}
+	for i, value := range values {
+		batch.add(value, time.Time{}, 0, int64(i), time.Time{})
+	}
+	if len(batch.letters) > 0 {
+		b.Fatal(batch.letters[0].detail)
+	}
+	return batch
+}
+
+// BenchmarkInsert compares, block by block, what the loader does with records (decode, sort, encode, insert) with the
+// engine's own insert of the same rows from a ready Native body. Both pay for the materialized views.
+func BenchmarkInsert(b *testing.B) {
+	clicks, _ := newEvents(1, blockRows, 0)
+	for _, c := range clicks {
+		c.ReceivedMs, c.EventMs = baseMS+c.ReceivedMs%50_000, baseMS+c.EventMs%50_000 // one month
+	}
+	values := marshalled(clicks)
+	rows := func(b *testing.B) {
+		b.ReportMetric(float64(b.N*blockRows)/b.Elapsed().Seconds(), "rows/s")
+	}
+	b.Run("engine", func(b *testing.B) {
+		name, options, _ := database(b)
+		batch := fillBatch(b, values)
+		spans := batch.spans()
+		var body chproto.Buffer
+		block := proto.NewBlock()
+		var g gatherer
+		for i, c := range batch.table.columns() {
+			if err := block.AddColumn(c.name, column.Type(c.kind)); err != nil {
+				b.Fatal(err)
+			}
+			if err := c.send(&g, spans[0].order, block.Columns[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := block.Encode(&body, 0); err != nil {
+			b.Fatal(err)
+		}
+		query := newInserter(nil, name, batch.table).query + " FORMAT Native"
+		b.SetBytes(int64(len(body.Buf)))
+		for i := 0; b.Loop(); i++ {
+			parameters := url.Values{"query": {query}}
+			for setting, value := range insertSettings(fmt.Sprint(i)) {
+				parameters.Set(setting, fmt.Sprint(value))
+			}
+			answer, err := http.Post("http://"+options.Addr[0]+"/?"+parameters.Encode(), "application/octet-stream", bytes.NewReader(body.Buf))
+			if err != nil {
+				b.Fatal(err)
+			}
+			text, _ := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				b.Fatal(string(text))
+			}
+		}
+		rows(b)
+	})
+	b.Run("loader", func(b *testing.B) {
+		name, _, conn := database(b)
+		batch := &batch{table: newClicks(), first: -1, last: -1}
+		in := newInserter(conn, name, batch.table)
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			batch.reset()
+			for row, value := range values {
+				batch.add(value, time.Time{}, 0, int64(row), time.Time{})
+			}
+			for _, s := range batch.spans() {
+				if err := in.insert(b.Context(), s.order, fmt.Sprint(i, batch.digest(s))); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		rows(b)
+	})
+}
+
+// BenchmarkLoader is the whole way from Kafka to ClickHouse, four partitions, plans and confirmations included.
+func BenchmarkLoader(b *testing.B) {
+	clicks, _ := newEvents(1, 4*blockRows, 0)
+	for _, c := range clicks {
+		c.ReceivedMs, c.EventMs = baseMS+c.ReceivedMs%50_000, baseMS+c.EventMs%50_000
+	}
+	p := newPipeline(b, 4)
+	config := Defaults()
+	config.Database = p.database
+	p.config = config
+	p.produceEvents(clicks, nil)
+	b.ResetTimer()
+	for b.Loop() {
+		p.config.Group = fmt.Sprint("bench-", time.Now().UnixNano())
+		if err := p.conn.Exec(b.Context(), "TRUNCATE TABLE "+p.database+".clicks"); err != nil {
+			b.Fatal(err)
+		}
+		r := p.start()
+		p.awaitRows("clicks", len(clicks))
+		r.end(b)
+	}
+	b.ReportMetric(float64(b.N*len(clicks))/b.Elapsed().Seconds(), "rows/s")
+}
