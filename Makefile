@@ -1,0 +1,129 @@
+# GNU make. `make` alone lists what there is.
+#
+#   TRIBUTARY_LIBCHDB=/path/libchdb.so   your own copy of the embedded engine: nothing is fetched
+#   GOTESTFLAGS='-run Name -v'           passed to go test
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GO ?= go
+BINARY := bin/tributary
+TOOLS := $(CURDIR)/bin/tools
+GOTESTFLAGS ?=
+
+# Pinned: the same verdict on every machine.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BUF := npx --yes @bufbuild/buf@1.75.0
+
+# Every package of ours but what a build leaves behind.
+PACKAGES := ./...
+export CGO_ENABLED ?= 0
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: engine build ## Fetch the engine, build, replay traffic, show the figures; stays up until Ctrl-C
+	@exec $(BINARY) demo $(DEMOFLAGS)
+
+.PHONY: build
+build: ## Build bin/tributary
+	$(GO) build -trimpath -o $(BINARY) .
+
+.PHONY: engine
+engine: ## Fetch the embedded ClickHouse engine, once for this user
+	@scripts/libchdb/fetch >/dev/null
+
+.PHONY: test
+test: engine ## Run every test (fetches the engine)
+	$(GO) test -timeout 15m $(GOTESTFLAGS) $(PACKAGES)
+
+.PHONY: test-race
+test-race: engine ## Run every test with the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(GOTESTFLAGS) $(PACKAGES)
+
+# What runs on a real broker: its own driver, and the pipeline suite.
+KAFKA_PACKAGES := ./scripts/kafka/... ./scripts/pipeline/...
+
+.PHONY: test-kafka
+test-kafka: engine ## Run the pipeline suite on Apache Kafka (needs Java 17 and Maven; skipped, saying so, without)
+	@missing=; \
+	for program in java mvn; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [[ -n "$$missing" ]]; then \
+	  echo "test-kafka: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
+	fi; \
+	packages=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(KAFKA_PACKAGES)); \
+	TRIBUTARY_TEST_BROKER=apache $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages
+
+.PHONY: bench
+bench: engine ## Print the pipeline's rates as ratios to bare engines
+	$(GO) run ./scripts/bench $(BENCHFLAGS)
+
+.PHONY: lint
+lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
+
+.PHONY: lint-format
+lint-format:
+	@bad=$$(git ls-files -co --exclude-standard -- '*.go' | xargs -r gofmt -l); \
+	if [[ -n "$$bad" ]]; then echo "not formatted (run gofmt -w):"; echo "$$bad"; exit 1; fi
+
+.PHONY: lint-vet
+lint-vet:
+	$(GO) vet $(PACKAGES)
+
+.PHONY: lint-static
+lint-static:
+	$(GO) run $(STATICCHECK) $(PACKAGES)
+
+.PHONY: lint-imports
+lint-imports:
+	$(GO) test -count=1 -run '^TestImports' ./deploy
+
+.PHONY: lint-schemas
+lint-schemas: $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto
+	@cd schemas; \
+	$(BUF) lint; \
+	$(BUF) breaking --against baseline.binpb; \
+	fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	PATH="$(TOOLS):$$PATH" $(BUF) generate -o "$$fresh"; \
+	diff -r "$$fresh/events" events || { echo "schemas/events is not what the .proto says; run make generate"; exit 1; }
+
+# Only where the client has the plugin: everything that matters is held by a Go test too.
+.PHONY: lint-compose
+lint-compose:
+	@if docker compose version >/dev/null 2>&1; then \
+	  TRIBUTARY_CATALOG_CLICK_ID_KEYS_KEYS=1=0123456789abcdef CLICKHOUSE_PASSWORD=x docker compose config --quiet && echo "docker-compose.yml: right"; \
+	else echo "docker compose is not here: docker-compose.yml is checked by the tests only"; fi
+
+$(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto: go.mod
+	@mkdir -p $(TOOLS)
+	$(GO) build -o $(TOOLS)/ google.golang.org/protobuf/cmd/protoc-gen-go github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto
+	@touch $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto
+
+.PHONY: generate
+generate: engine $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## Write the generated files again: events, configuration reference, golden files
+	cd schemas && PATH="$(TOOLS):$$PATH" $(BUF) generate
+	$(GO) test -count=1 ./deploy/config -run '^TestReference' -update
+
+.PHONY: baseline
+baseline: ## Take the events as they are now for what later changes must not break (at a release)
+	cd schemas && $(BUF) build -o baseline.binpb
+
+.PHONY: ci
+ci: lint test test-kafka ## What CI runs: lint, test, test-kafka, a short demo
+	@$(MAKE) ci-demo
+
+# Its data goes away with it; ports are the defaults' neighbours, so that a running Tributary does not disturb it.
+.PHONY: ci-demo
+ci-demo: engine build
+	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
+	timeout -k 30 180 $(BINARY) demo --short \
+	  --set data_dir="$$data" --set ingest.listen=127.0.0.1:18090 --set kafka.brokers=127.0.0.1:19192 \
+	  --set clickhouse.addr=127.0.0.1:18193 --set ops.listen=127.0.0.1:18091
+
+.PHONY: clean
+clean: ## Delete what was built (not data, not the engine)
+	rm -rf bin
