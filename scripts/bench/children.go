@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"tributary/deploy/embedded"
+	"tributary/scripts/loadgen"
+)
+
+// children are what this program does when it starts itself again. A child serves until its standard input ends, so it
+// cannot outlive its parent, and prints its address as its first line.
+var children = map[string]func([]string) error{
+	"child-broker": func(args []string) error {
+		k, err := embedded.NewKafka("127.0.0.1:0", args[0], zap.NewNop())
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		return serveUntilEOF(k.Address())
+	},
+	"child-bare": func([]string) error {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		location := []byte("https://offer.example/land?sub=06ek5s8w3h000g0g80c4a0r1sgm2b30w9p6bm9y0")
+		s := &fasthttp.Server{NoDefaultServerHeader: true, NoDefaultContentType: true, Handler: func(ctx *fasthttp.RequestCtx) {
+			ctx.SetStatusCode(fasthttp.StatusFound)
+			ctx.Response.Header.SetBytesV("Location", location)
+		}}
+		go func() { _ = s.Serve(l) }() // ends with the process
+		return serveUntilEOF(l.Addr().String())
+	},
+}
+
+func serveUntilEOF(address string) error {
+	fmt.Println(address)
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// A process is a child with its log.
+type process struct {
+	name    string
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	logFile *os.File
+	done    chan struct{} // closed after Wait
+}
+
+func (b *bench) start(name, program string, args ...string) (*process, *bufio.Reader, error) {
+	cmd := exec.Command(program, args...)
+	logFile, err := os.Create(filepath.Join(b.dir, name+".log"))
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd.Stderr = logFile
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	p := &process{name: name, cmd: cmd, stdin: in, logFile: logFile, done: make(chan struct{})}
+	return p, bufio.NewReader(out), nil
+}
+
+// startChild starts this program as one of its children and answers its address.
+func (b *bench) startChild(name string, args ...string) (*process, string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, "", err
+	}
+	p, out, err := b.start(name, self, append([]string{name}, args...)...)
+	if err != nil {
+		return nil, "", err
+	}
+	p.reap(out)
+	address, err := p.firstLine(out)
+	if err != nil {
+		p.stop()
+		return nil, "", err
+	}
+	return p, address, nil
+}
+
+func (p *process) firstLine(out *bufio.Reader) (string, error) {
+	line, err := out.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("%s did not start: see %s", p.name, p.logFile.Name())
+	}
+	return strings.TrimSpace(line), nil
+}
+
+func (p *process) reap(*bufio.Reader) {
+	go func() {
+		_, _ = p.cmd.Process.Wait() // the exit state is not asked for
+		close(p.done)
+	}()
+}
+
+// startRole starts the program under test and waits until readyURL answers 200.
+func (b *bench) startRole(ctx context.Context, role, readyURL string, args ...string) (*process, error) {
+	p, out, err := b.start(role, b.binary, append([]string{role}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	p.reap(out)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		if answer, err := http.Get(readyURL); err == nil {
+			answer.Body.Close()
+			if answer.StatusCode == http.StatusOK {
+				return p, nil
+			}
+		}
+		select {
+		case <-p.done:
+			return nil, p.failed(errors.New("ended"))
+		case <-ctx.Done():
+			p.stop()
+			return nil, p.failed(errors.New("did not become ready"))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (p *process) failed(err error) error {
+	text, _ := os.ReadFile(p.logFile.Name())
+	if len(text) > 2000 {
+		text = text[len(text)-2000:]
+	}
+	return fmt.Errorf("%s %w; the end of its log:\n%s", p.name, err, text)
+}
+
+// stop ends the process as an operator does and waits for it.
+func (p *process) stop() {
+	p.stdin.Close()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-p.done:
+	case <-time.After(20 * time.Second):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+	p.logFile.Close()
+}
+
+// memory answers the largest resident memory the process had so far, in bytes.
+func (p *process) memory() int64 { return procKiB(p.cmd.Process.Pid, "status", "VmHWM:") << 10 }
+
+// cpu answers the processor time that the process has used.
+func (p *process) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	// Fields 14 and 15 count from the process number; the name in parentheses may have blanks. Ticks are 1/100 s on Linux.
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+func procKiB(pid int, file, key string) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, key); ok {
+			n, _ := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			return n
+		}
+	}
+	return 0
+}
+
+// A site is one deployment of the roles under test: a broker, a ClickHouse address, a configuration file.
+type site struct {
+	broker     string
+	edge       string
+	clickhouse string
+	scenario   *loadgen.Scenario
+	configFile string
+	opsOf      map[string]string
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// newSite writes the configuration for roles on the broker.
+func (b *bench) newSite(name, broker string) (*site, error) {
+	s := &site{broker: broker, scenario: loadgen.DefaultScenario(time.Now()), opsOf: map[string]string{}}
+	var err error
+	for _, a := range []*string{&s.edge, &s.clickhouse} {
+		if *a, err = freeAddress(); err != nil {
+			return nil, err
+		}
+	}
+	dir := filepath.Join(b.dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf(`data_dir: %s
+log: {level: warn, format: json}
+kafka: {mode: external, brokers: [%q], partitions: 4, replication_factor: 1}
+clickhouse: {mode: external, addr: %q, protocol: http}
+ingest: {listen: %q}
+processor: {state_dir: %s, instance_id: bench}
+%s`, dir, broker, s.clickhouse, s.edge, filepath.Join(dir, "state"), s.scenario.CatalogYAML())
+	s.configFile = filepath.Join(dir, "tributary.yaml")
+	return s, os.WriteFile(s.configFile, []byte(text), 0o644)
+}
+
+// role starts one role of the site.
+func (b *bench) role(ctx context.Context, s *site, role string) (*process, error) {
+	args := []string{"--config", s.configFile}
+	ready := "http://" + s.edge + "/readyz"
+	if role != "ingest" {
+		ops, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		s.opsOf[role] = ops
+		args = append(args, "--set", "ops.listen="+ops)
+		ready = "http://" + ops + "/readyz"
+	}
+	return b.startRole(ctx, role, ready, args...)
+}
+
+// engine starts the embedded ClickHouse of the site.
+func (b *bench) engine(ctx context.Context, s *site) (*process, error) {
+	return b.startRole(ctx, "clickhouse-embedded", "http://"+s.clickhouse+"/ping", "--listen", s.clickhouse, "--data", filepath.Join(filepath.Dir(s.configFile), "clickhouse"))
+}
+
+// command runs a command of the program under test to its end.
+func (b *bench) command(ctx context.Context, args ...string) error {
+	out, err := exec.CommandContext(ctx, b.binary, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("tributary %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,10 @@
+// Command bench measures Tributary beside the limits it runs against, and prints ratios taken in one run on one machine.
+//
+// Every role is the real binary in a process of its own; the broker is the embedded one, in a process of its own too, and the
+// load comes from here. All of them share the machine's cores, so a figure includes what its neighbours cost.
+//
+//	go run ./scripts/bench --binary bin/tributary            everything (about three minutes)
+//	go run ./scripts/bench --binary bin/tributary --only edge
+//
+// It prints what it measures, good or bad, and fails only when something did not work.
+package main

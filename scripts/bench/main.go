@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// A bench is one run with its folder, its binary, and the rows it found.
+type bench struct {
+	dir     string
+	binary  string
+	seconds float64
+	edgeMax float64 // clicks a second, from the edge part
+	rows    []row
+}
+
+// A row is one line of the result. ratio and aim are empty where there is nothing to compare with.
+type row struct{ what, value, limit, ratio, aim string }
+
+func (b *bench) report(what, value, limit, ratio, aim string) {
+	b.rows = append(b.rows, row{what, value, limit, ratio, aim})
+	fmt.Fprintf(os.Stderr, "  %s: %s %s\n", what, value, ratio)
+}
+
+type part struct {
+	name string
+	run  func(context.Context, *bench) error
+}
+
+var parts = []part{{"edge", benchEdge}, {"processor", benchProcessor}, {"sink", benchSink}, {"freshness", benchFreshness}, {"memory", benchMemory}}
+
+func main() {
+	if len(os.Args) > 1 {
+		if child, ok := children[os.Args[1]]; ok {
+			if err := child(os.Args[2:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
+		}
+	}
+	binary := flag.String("binary", "bin/tributary", "the program under test")
+	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated)")
+	seconds := flag.Float64("seconds", 4, "length of one measurement")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *binary, *only, *seconds); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, binary, only string, seconds float64) error {
+	binary, err := filepath.Abs(binary)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(binary); err != nil {
+		return fmt.Errorf("the program under test: %w; build it with `make build`", err)
+	}
+	chosen := parts
+	if only != "" {
+		names := strings.Split(only, ",")
+		chosen = nil
+		for _, p := range parts {
+			if slices.Contains(names, p.name) {
+				chosen = append(chosen, p)
+			}
+		}
+		if len(chosen) != len(names) {
+			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness and memory", only)
+		}
+	}
+	dir, err := os.MkdirTemp("", "tributary-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{dir: dir, binary: binary, seconds: seconds}
+	start := time.Now()
+	for _, p := range chosen {
+		fmt.Fprintf(os.Stderr, "%s …\n", p.name)
+		if err := p.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	fmt.Printf("\n%s, %d cores, %s, %s\n\n", cpuModel(), runtime.NumCPU(), runtime.Version(), time.Since(start).Round(time.Second))
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "what\tmeasured\tlimit, same run\tratio\taim")
+	for _, r := range b.rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.what, r.value, r.limit, r.ratio, r.aim)
+	}
+	return w.Flush()
+}
+
+func cpuModel() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
+}
+
+// median of an odd number of measurements.
+func median(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}

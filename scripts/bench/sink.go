@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/schemas"
+	schema "tributary/schemas/clickhouse"
+	"tributary/sink"
+)
+
+const sinkClicks = 1_000_000
+
+// benchSink: scored clicks from Kafka into the tables and rollups, exactly once, against the engine's own insert of the same
+// blocks from files into tables of the same schema.
+func benchSink(ctx context.Context, b *bench) error {
+	broker, address, err := b.startChild("child-broker", filepath.Join(b.dir, "sink-kafka"))
+	if err != nil {
+		return err
+	}
+	defer broker.stop()
+	s, err := b.newSite("sink", address)
+	if err != nil {
+		return err
+	}
+	engine, err := b.engine(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer engine.stop()
+	if err := b.command(ctx, "migrate", "--config", s.configFile); err != nil {
+		return err
+	}
+	if _, err := fill(ctx, s, schemas.TopicScoredClicks, sinkClicks, false); err != nil {
+		return err
+	}
+	conn, err := connect(s.clickhouse)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+
+	start := time.Now()
+	p, err := b.role(ctx, s, "sink")
+	if err != nil {
+		return err
+	}
+	if err := until(ctx, "the loader", func() (bool, error) {
+		rows, err := count(ctx, conn, "tributary.clicks")
+		return rows == sinkClicks, err
+	}); err != nil {
+		p.stop()
+		return err
+	}
+	rate := sinkClicks / time.Since(start).Seconds()
+	cpu, memory := p.cpu().Seconds(), p.memory()
+	p.stop()
+
+	limit, err := engineRate(ctx, b, conn)
+	if err != nil {
+		return err
+	}
+	b.report("sink: rows/s, exactly once, start included", fmt.Sprintf("%.0f", rate), fmt.Sprintf("%.0f engine's own insert", limit), fmt.Sprintf("%.2f", rate/limit), "≥ 0.70")
+	b.report("sink: CPU-s a million rows", fmt.Sprintf("%.1f", cpu*1e6/sinkClicks), "", "", "")
+	b.report("sink: most resident memory, MiB", fmt.Sprintf("%d", memory>>20), "", "", "")
+	return nil
+}
+
+// engineRate inserts the rows that the loader loaded into a second database of the same tables, views included, in
+// blocks as large as the loader's, from files that the engine reads itself.
+func engineRate(ctx context.Context, b *bench, conn driver.Conn) (float64, error) {
+	const database = "tributary_limit"
+	if _, err := schema.Migrate(ctx, conn, schema.Options{Database: database}); err != nil {
+		return 0, err
+	}
+	blockRows := sink.Defaults().BatchRows
+	var files []string
+	for partition := range partitions {
+		for block := 0; ; block++ {
+			path := filepath.Join(b.dir, fmt.Sprintf("block-%d-%d.native", partition, block))
+			query := fmt.Sprintf("SELECT * FROM tributary.clicks WHERE _partition = %d ORDER BY _offset LIMIT %d, %d INTO OUTFILE '%s' FORMAT Native SETTINGS max_block_size = 1000000, max_threads = 1",
+				partition, block*blockRows, blockRows, path)
+			if err := conn.Exec(ctx, query); err != nil {
+				return 0, fmt.Errorf("writing a block to a file: %w", err)
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				return 0, err
+			}
+			if info.Size() < 1000 {
+				break
+			}
+			files = append(files, path)
+		}
+	}
+	start := time.Now()
+	for _, path := range files {
+		query := fmt.Sprintf("INSERT INTO %s.clicks SELECT * FROM file('%s', 'Native') SETTINGS async_insert = 0, max_insert_threads = 1", database, path)
+		if err := conn.Exec(ctx, query); err != nil {
+			return 0, fmt.Errorf("inserting a block from a file: %w", err)
+		}
+	}
+	rate := sinkClicks / time.Since(start).Seconds()
+	if rows, err := count(ctx, conn, database+".clicks"); err != nil || rows != sinkClicks {
+		return 0, fmt.Errorf("the engine's own insert made %d rows of %d: %w", rows, sinkClicks, err)
+	}
+	return rate, nil
+}
+
+func connect(address string) (driver.Conn, error) {
+	return clickhouse.Open(&clickhouse.Options{Addr: []string{address}, Protocol: clickhouse.HTTP, DialTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute})
+}
+
+func count(ctx context.Context, conn driver.Conn, table string) (rows uint64, err error) {
+	return rows, conn.QueryRow(ctx, "SELECT count() FROM "+table).Scan(&rows)
+}
