@@ -14,7 +14,9 @@ func (s *Scenario) CatalogYAML() string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("catalog:")
 	line("  base_currency: %s", s.BaseCurrency)
-	line("  click_id_keys: {active: %d, keys: {%d: %q}}", s.KeyID, s.KeyID, s.Secret)
+	if s.Secret != "" {
+		line("  click_id_keys: {active: %d, keys: {%d: %q}}", s.KeyID, s.KeyID, s.Secret)
+	}
 	line("  campaigns:")
 	for _, c := range s.Campaigns {
 		line("    - {id: %d, name: %s, offers: [%s], cost: %q, currency: %s, allow_foreign_click_ids: %t}", c.ID, c.Name, c.Offer, c.Cost, c.Currency, c.AllowForeign)

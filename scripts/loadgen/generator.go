@@ -113,7 +113,7 @@ func (d *due) take() bool {
 
 // NewGenerator makes the generator of a scenario. Its error names the option that makes no sense.
 func NewGenerator(scenario *Scenario, options Options) (*Generator, error) {
-	ring, err := id.NewKeyring(scenario.KeyID, map[uint8][]byte{scenario.KeyID: []byte(scenario.Secret)})
+	ring, err := id.NewKeyring(scenario.KeyID, map[uint8][]byte{scenario.KeyID: scenario.key()})
 	if err != nil {
 		return nil, fmt.Errorf("making the keyring: %w", err)
 	}
@@ -203,6 +203,11 @@ func (g *Generator) Next() (Step, bool) {
 
 func (g *Generator) emit(s Step) Step {
 	if s.Postback == nil {
+		if c := s.Click; c != nil && !s.Again && g.dues["click again"].fire() && !c.Link && !c.late {
+			again := s
+			again.Again = true
+			g.schedule(again, g.nowMS+int64(1+g.random.IntN(60_000)))
+		}
 		return s
 	}
 	g.sent++
@@ -249,11 +254,6 @@ func (g *Generator) bornStep(atMS float64) Step {
 	g.clicks++
 	c := g.click(int64(atMS))
 	step := Step{Click: c, lane: uint64(c.Number)}
-	if g.dues["click again"].fire() && !c.Link && !c.late {
-		again := step
-		again.Again = true
-		g.schedule(again, g.nowMS+int64(1+g.random.IntN(60_000)))
-	}
 	if g.options.Postbacks > 0 {
 		// Steer towards the number asked for: the offers' own rates say only what goes where.
 		wanted := float64(g.options.Postbacks) * g.genuineShare * float64(g.clicks) / float64(max(1, g.options.Clicks))
@@ -265,6 +265,9 @@ func (g *Generator) bornStep(atMS float64) Step {
 	rate := c.Offer.Rate * g.pacing
 	if c.Source.Fraud {
 		rate *= 2.5
+	}
+	if c.late {
+		rate = 1
 	}
 	if g.random.Float64() >= rate {
 		g.remember(c)

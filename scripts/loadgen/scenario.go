@@ -1,14 +1,18 @@
 package loadgen
 
 import (
+	"encoding/hex"
 	"fmt"
 	"time"
+
+	"tributary/schemas/id"
 )
 
 // A Scenario is who takes part in the traffic. Numbers and names must be unique within each list.
 type Scenario struct {
 	BaseCurrency string
-	// KeyID and Secret sign the click IDs; the edge must hold the same key.
+	// KeyID and Secret sign the click IDs; the edge must hold the same key. Secret is as the configuration has it: at least 32
+	// hexadecimal digits, or plain text. Empty, the catalog is printed without keys; set it before generating.
 	KeyID     uint8
 	Secret    string
 	Campaigns []Campaign
@@ -163,6 +167,14 @@ func DefaultScenario(now time.Time) *Scenario {
 		s.Rates = append(s.Rates, Rate{r.Currency, today, r.Rate})
 	}
 	return s
+}
+
+// key reads Secret.
+func (s *Scenario) key() []byte {
+	if raw, err := hex.DecodeString(s.Secret); err == nil && len(raw) >= id.MinKeyBytes {
+		return raw
+	}
+	return []byte(s.Secret)
 }
 
 func (s *Scenario) offer(name string) *Offer {
