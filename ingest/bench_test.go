@@ -36,7 +36,7 @@ func BenchmarkRedirect(b *testing.B) {
 		}}
 		go server.Serve(listener)
 		defer server.Shutdown()
-		drive(b, listener.Addr().String())
+		drive(b, listener.Addr().String(), connections, links())
 	})
 	for _, compression := range []string{"lz4", "none"} {
 		for _, linger := range []time.Duration{0, 500 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond} {
@@ -46,19 +46,42 @@ func BenchmarkRedirect(b *testing.B) {
 					cfg.Linger, cfg.Compression = linger, compression
 				})
 				waitReady(b, bench.edge)
-				drive(b, bench.edge.Addr().String())
+				drive(b, bench.edge.Addr().String(), connections, links())
 			})
 		}
 	}
 }
 
-// drive sends b.N links over keep-alive connections, each waiting for its answer, and reports rate and latency.
-func drive(b *testing.B, addr string) {
-	b.Helper()
+// BenchmarkPostback is the same for postbacks.
+func BenchmarkPostback(b *testing.B) {
+	bench := newBench(b, func(_ *Config, deps *Deps) { deps.Now = time.Now })
+	waitReady(b, bench.edge)
+	click := clickID(b, testSecret, 1, 1)
+	requests := make([][]byte, 64)
+	for i := range requests {
+		requests[i] = fmt.Appendf(nil, "GET /postback?network=acme&click_id=%s&status=ok&payout=12.50&currency=USD&txid=t-%d HTTP/1.1\r\nHost: t.example\r\n\r\n", click, i)
+	}
+	drive(b, bench.edge.Addr().String(), connections, requests)
+}
+
+// BenchmarkLonely is how long one visitor waits when nobody else clicks.
+func BenchmarkLonely(b *testing.B) {
+	bench := newBench(b, func(_ *Config, deps *Deps) { deps.Now = time.Now })
+	waitReady(b, bench.edge)
+	drive(b, bench.edge.Addr().String(), 1, links())
+}
+
+func links() [][]byte {
 	requests := make([][]byte, 64)
 	for i := range requests {
 		requests[i] = fmt.Appendf(nil, "GET "+link+" HTTP/1.1\r\nHost: t.example\r\nUser-Agent: %s\r\nAccept-Language: de-DE,de;q=0.9\r\nReferer: https://site-%d.example/\r\n\r\n", i, chrome, i)
 	}
+	return requests
+}
+
+// drive sends b.N of the requests over keep-alive connections, each waiting for its answer, and reports rate and latency.
+func drive(b *testing.B, addr string, connections int, requests [][]byte) {
+	b.Helper()
 	conns := make([]net.Conn, connections)
 	for i := range conns {
 		conn, err := net.Dial("tcp", addr)
@@ -86,7 +109,7 @@ func drive(b *testing.B, addr string) {
 					b.Error(err)
 					return
 				}
-				if status, err := readAnswer(reader); err != nil || status != fasthttp.StatusFound {
+				if status, err := readAnswer(reader); err != nil || status >= 400 {
 					b.Errorf("status %d, error %v", status, err)
 					return
 				}
@@ -124,20 +147,27 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// readAnswer reads an answer without a body.
+// readAnswer reads one answer and passes over its body.
 func readAnswer(r *bufio.Reader) (status int, err error) {
+	length := 0
 	for first := true; ; first = false {
 		line, err := r.ReadSlice('\n')
 		if err != nil {
 			return 0, err
 		}
+		line = bytes.TrimSpace(line)
 		if first && len(line) > 12 {
 			if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 				return 0, err
 			}
+		} else if text, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(text)); err != nil {
+				return 0, err
+			}
 		}
-		if len(bytes.TrimSpace(line)) == 0 {
-			return status, nil
+		if len(line) == 0 {
+			_, err := r.Discard(length)
+			return status, err
 		}
 	}
 }

@@ -198,13 +198,17 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	v.text = append(v.text, ip[:]...)
 	c.Ip = v.text[start:len(v.text):len(v.text)]
 	c.Country = country(v.addr)
-	c.IpClicksPerMinute = e.rates.Observe(ip, nowMS)
 
 	agent := e.agents.Parse(v.userAgent)
 	c.Device, c.Os, c.OsVersion = agent.Device, agent.OS, agent.OSVersion
 	c.Browser, c.BrowserVersion, c.Bot = agent.Browser, agent.BrowserVersion, agent.Bot
 	c.UserAgent, c.Referrer, c.Language = view(v.userAgent), view(v.referrer), view(v.language)
 	return nil
+}
+
+// observe counts the visit for its IP. It is for a click that will be recorded: neither a refused one nor a checker's HEAD is one.
+func (e *Edge) observe(v *visit) {
+	v.event.IpClicksPerMinute = e.rates.Observe(v.addr.As16(), v.event.ReceivedMs)
 }
 
 // identify gives the click its ID: the caller's own when it proves to be one, else a new one. A new ID has the time of its

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -122,7 +123,8 @@ func (e *Edge) takeClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 		}
 		return l
 	}
-	l := line{ClickID: string([]byte(v.event.ClickId)), URL: string(v.link())}
+	e.observe(v)
+	l := line{ClickID: strings.Clone(v.event.ClickId), URL: string(v.link())}
 	if d, err := e.producer.prepare(topicClicks, []byte(v.event.ClickId), &v.event); err == nil {
 		e.producer.send(d)
 		l.sent = d
@@ -152,6 +154,9 @@ func (e *Edge) readClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 		}
 	}
 	campaign := cat.Campaign(r.campaign)
+	if len(r.campaign) == 0 {
+		return nil, refuse(schemas.RejectUnknownCampaign, "campaign", "the click names no campaign", "the name of a campaign in catalog.campaigns")
+	}
 	if campaign == nil {
 		return nil, refuse(schemas.RejectUnknownCampaign, "campaign", "no campaign is named "+quoted(r.campaign), "the name of a campaign in catalog.campaigns")
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"tributary/ingest/useragent"
 	"tributary/schemas"
 )
 
@@ -14,7 +15,7 @@ import (
 type Config struct {
 	Listen         string        `yaml:"listen" doc:"address of the HTTP edge, host:port"`
 	TrustedProxies []string      `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For is believed"`
-	MaxConnections int           `yaml:"max_connections" doc:"connections served at the same time; more are answered 503 and closed"`
+	MaxConnections int           `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 12 KiB; more are answered 503 and closed"`
 	MaxHeaderBytes int           `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
 	MaxBodyBytes   int           `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
 	ReadTimeout    time.Duration `yaml:"read_timeout" doc:"longest time to receive one request"`
@@ -47,6 +48,7 @@ func Defaults() Config {
 		BatchBytes:     1 << 20,
 		BufferRecords:  50_000,
 		BufferBytes:    64 << 20,
+		UserAgentCache: useragent.DefaultCacheBytes,
 	}
 }
 
@@ -78,7 +80,7 @@ func (c *Config) Validate() error {
 	number("batch_bytes", c.BatchBytes, schemas.MaxRecordBytes, 64<<20)
 	number("buffer_records", c.BufferRecords, 1, 10_000_000)
 	number("buffer_bytes", c.BufferBytes, schemas.MaxRecordBytes, 1<<33)
-	number("user_agent_cache_bytes", c.UserAgentCache, 0, 1<<30)
+	number("user_agent_cache_bytes", c.UserAgentCache, 4<<10, 1<<30)
 	span := func(field string, d, low, high time.Duration) {
 		if d < low || d > high {
 			problem(field, "%v is not from %v to %v", d, low, high)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -153,6 +154,8 @@ func (e *Edge) Run(ctx context.Context) error {
 	watchCtx, stopWatch := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { e.watchKafka(watchCtx) })
+	// The library unpacks its table of IPv6 networks at the first look-up; no visitor should wait for that.
+	watching.Go(func() { country(netip.MustParseAddr("2001:4860:4860::8888")) })
 	served := make(chan error, 1)
 	go func() { served <- e.server.Serve(e.listener) }()
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -90,6 +91,9 @@ func newProducer(cfg *Config, deps *Deps, m *metrics) (*producer, error) {
 		kgo.RecordDeliveryTimeout(cfg.AckTimeout+cfg.Linger),
 		kgo.ProduceRequestTimeout(cfg.AckTimeout),
 		kgo.AllowIdempotentProduceCancellation(),
+		// A leader that moved is found again while requests still wait: the client's own pauses grow to 2.5 s.
+		kgo.RetryBackoffFn(backoff),
+		kgo.MetadataMinAge(maxBackoff),
 	)
 	client, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -97,6 +101,15 @@ func newProducer(cfg *Config, deps *Deps, m *metrics) (*producer, error) {
 	}
 	p.client = client
 	return p, nil
+}
+
+// maxBackoff is the longest pause between two tries of one request to Kafka.
+const maxBackoff = 500 * time.Millisecond
+
+// backoff doubles from 50 ms, with up to a quarter at random, so that edges do not come back all at once.
+func backoff(tries int) time.Duration {
+	pause := min(50*time.Millisecond<<min(tries, 8), maxBackoff)
+	return pause - rand.N(pause/4)
 }
 
 // prepare answers a delivery for an event. The event may be reused at once: it is marshalled into the delivery's own

@@ -164,6 +164,7 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 	if ctx.IsHead() {
 		v.event.ClickId = ""
 	} else {
+		e.observe(v)
 		d, err := e.producer.prepare(topicClicks, v.id[:], &v.event)
 		if err == nil {
 			e.producer.send(d)
