@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -174,7 +175,7 @@ func readAnswer(r *bufio.Reader) (status int, err error) {
 
 func waitReady(tb testing.TB, e *Edge) {
 	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
 		err := e.Ready()
 		if err == nil {
 			return

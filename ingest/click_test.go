@@ -105,8 +105,11 @@ func TestHeadIsNoClick(t *testing.T) {
 	if got.status != http.StatusFound || !strings.HasPrefix(got.header.Get("Location"), "https://offer.example/land?sub=&") || got.header.Get("X-Click-Id") != "" {
 		t.Errorf("answer %+v", got)
 	}
-	if n := len(b.clicks()); n != 0 {
-		t.Errorf("%d clicks", n)
+	if got = b.send(http.MethodHead, "/c/winter", "", ""); got.status != http.StatusNotFound {
+		t.Errorf("an unknown campaign is answered %+v", got)
+	}
+	if clicks, letters := len(b.clicks()), len(b.letters()); clicks != 0 || letters != 0 {
+		t.Errorf("%d clicks and %d dead letters", clicks, letters)
 	}
 }
 

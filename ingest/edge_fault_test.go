@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -151,6 +152,7 @@ func TestNotReadyWithoutTopics(t *testing.T) {
 		} else if time.Now().After(deadline) {
 			t.Fatalf("ready: %v", err)
 		}
+		runtime.Gosched()
 	}
 }
 
@@ -168,8 +170,11 @@ func TestDrain(t *testing.T) {
 	go func() { answered <- b.get("/c/summer") }()
 	<-arrived
 	b.stop()
-	for b.edge.Ready() == nil {
-		time.Sleep(time.Millisecond)
+	for deadline := time.Now().Add(10 * time.Second); b.edge.Ready() == nil; {
+		if time.Now().After(deadline) {
+			t.Fatal("the edge is ready while it stops")
+		}
+		runtime.Gosched()
 	}
 	close(release)
 	if got := <-answered; got.status != http.StatusFound {

@@ -151,8 +151,12 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 	v.addr = e.proxies.client(ctx)
 	campaign := cat.Campaign(name)
 	if campaign == nil {
-		e.refuseLink(ctx, v, refuse(schemas.RejectUnknownCampaign, "campaign", "no campaign is named "+quoted(name),
-			"the name of a campaign in catalog.campaigns"))
+		refused := refuse(schemas.RejectUnknownCampaign, "campaign", "no campaign is named "+quoted(name), "the name of a campaign in catalog.campaigns")
+		if ctx.IsHead() {
+			e.answerError(ctx, refused.status(), answer{Error: refused})
+			return
+		}
+		e.refuseLink(ctx, v, refused)
 		return
 	}
 	e.readLink(v, rawQuery)
