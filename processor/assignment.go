@@ -96,24 +96,33 @@ func (p *Processor) revoked(gone map[string][]int32) {
 				p.leave(event{err: err})
 			}
 		}
-		delete(p.parts, id)
+		if part := p.parts[id]; part != nil {
+			part.stages.Close()
+			delete(p.parts, id)
+		}
 	}
 	p.metrics.partitions.Set(float64(len(p.parts)))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// A partition made ready but not taken over yet is gone too.
-	kept := p.events[:0]
-	for _, e := range p.events {
-		if e.ready == nil || !seen[e.ready.id] {
-			kept = append(kept, e)
-		}
-	}
-	p.events = kept
+	p.dropReady(seen)
 	for _, id := range ids {
 		if prep := p.preparing[id]; prep != nil {
 			prep.cancel()
 		}
 	}
+}
+
+// dropReady forgets partitions that were made ready but not taken over yet. The caller holds p.mu.
+func (p *Processor) dropReady(ids map[int32]bool) {
+	kept := p.events[:0]
+	for _, e := range p.events {
+		if e.ready != nil && ids[e.ready.id] {
+			e.ready.stages.Close()
+			continue
+		}
+		kept = append(kept, e)
+	}
+	p.events = kept
 }
 
 func (p *Processor) stopPreparations() {
@@ -146,6 +155,9 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	if len(ids) == 0 {
 		return offsets, nil
 	}
+	p.mu.Lock()
+	p.dropReady(ids)
+	p.mu.Unlock()
 	commits, err := p.fetchCommits(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the committed offsets: %w", err)

@@ -55,7 +55,9 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.applyEvents(); err != nil {
 			return err
 		}
-		p.distribute(fetches)
+		if err := p.distribute(fetches); err != nil {
+			return err
+		}
 		if err := p.cycle(); err != nil {
 			return err
 		}
@@ -88,11 +90,15 @@ func (p *Processor) checkFetches(fetches kgo.Fetches) (err error) {
 }
 
 // distribute hands the records to their partitions.
-func (p *Processor) distribute(fetches kgo.Fetches) {
+func (p *Processor) distribute(fetches kgo.Fetches) (err error) {
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		part := p.parts[f.Partition]
 		if part == nil {
-			return // given up, or being prepared: its records come again
+			if len(f.Records) > 0 {
+				// Fetching begins after takeOver, or is paused until the partition is ready. Going on would skip these records.
+				err = fmt.Errorf("got records of %s partition %d, which is not taken over", f.Topic, f.Partition)
+			}
+			return
 		}
 		topic := p.topicOf[f.Topic]
 		for i := range part.inputs {
@@ -103,6 +109,7 @@ func (p *Processor) distribute(fetches kgo.Fetches) {
 			}
 		}
 	})
+	return err
 }
 
 // cycle runs the stages on the records at hand and on due timers, and commits what came of it.

@@ -184,7 +184,6 @@ func (p *Processor) connect() error {
 		kgo.ConsumeTopics(topics...),
 		kgo.Balancers(kgo.RangeBalancer()), // partition i of every input goes to the same member
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.RequireStableFetchOffsets(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(int32(p.cfg.FetchMaxBytes)),

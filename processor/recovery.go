@@ -133,6 +133,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (*partition, error) {
 		p.mu.Unlock()
 		switch {
 		case ctx.Err() != nil: // revoked meanwhile
+			part.stages.Close()
 		case err != nil:
 			p.leave(event{err: fmt.Errorf("rebuilding partition %d: %w", id, err)})
 		default:

@@ -81,6 +81,15 @@ func (p *Partition) Open(watermarkMS, nowMS int64) error {
 	return nil
 }
 
+// Close tells the tasks that implement Closer that the partition is given up.
+func (p *Partition) Close() {
+	for i := range p.tasks {
+		if c, ok := p.tasks[i].task.(Closer); ok {
+			c.Close()
+		}
+	}
+}
+
 // SetNow sets the wall clock of the coming calls.
 func (p *Partition) SetNow(ms int64) { p.nowMS = ms }
 

@@ -36,6 +36,9 @@ type Task interface {
 	OnTimer(ctx *Context, key []byte, atMS int64) error
 }
 
+// A Closer is a Task that wants to know when its partition is given up. The state is no longer its to touch.
+type Closer interface{ Close() }
+
 // A Record is one Kafka record of an input topic.
 type Record struct {
 	// Topic is without the deployment's prefix.

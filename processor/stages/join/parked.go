@@ -40,6 +40,12 @@ func (t *task) Open(ctx *stage.Context) error {
 	return nil
 }
 
+// Close takes this partition's waiting postbacks out of the gauge.
+func (t *task) Close() {
+	t.parked.Add(-float64(t.count))
+	t.waiting, t.count = nil, 0
+}
+
 // scheduleExpiry sets the timer to a whole multiple, so that setting it at every start leaves one timer.
 func (t *task) scheduleExpiry(ctx *stage.Context, fromMS int64) {
 	ctx.SetTimer((fromMS/expiryEveryMS+1)*expiryEveryMS, expiryTimer)
