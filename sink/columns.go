@@ -84,8 +84,17 @@ func (c *textColumn) at(row uint32) string {
 
 func (c *textColumn) send(g *gatherer, order []uint32, into driverColumn) error {
 	g.texts = g.texts[:0]
+	total := 0
 	for _, row := range order {
-		g.texts = append(g.texts, c.at(row))
+		text := c.at(row)
+		g.texts, total = append(g.texts, text), total+len(text)
+	}
+	// The driver's column grows step by step and copies all it has at each; one long text makes the room at once.
+	if total > 0 {
+		if _, err := into.Append([]string{unsafe.String(unsafe.SliceData(c.bytes), total)}); err != nil {
+			return err
+		}
+		into.Reset()
 	}
 	_, err := into.Append(g.texts) // copies
 	clear(g.texts)

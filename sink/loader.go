@@ -279,7 +279,12 @@ func (l *Loader) hand(p kgo.FetchTopicPartition) {
 		l.owners[k] = o
 		go o.run()
 	}
-	limit := min(2*l.config.BatchBytes, max(minShare, l.config.BufferedBytes/max(1, len(l.assigned))))
+	// Half of the memory is for whoever comes first, the other half is shared out: a partition that cannot land its rows
+	// leaves the others theirs.
+	limit := 2 * l.config.BatchBytes
+	if int(l.buffered.Load()) > l.config.BufferedBytes/2 {
+		limit = min(limit, max(minShare, l.config.BufferedBytes/2/max(1, len(l.assigned))))
+	}
 	l.mu.Unlock()
 	if o == nil {
 		return

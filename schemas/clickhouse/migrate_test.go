@@ -1,0 +1,121 @@
+package clickhouse
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/deploy/embedded/chdb/chdbtest"
+)
+
+func open(t *testing.T) driver.Conn {
+	t.Helper()
+	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{chdbtest.Start(t).Address()}, Protocol: clickhouse.HTTP})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func TestMigrate(t *testing.T) {
+	conn, ctx := open(t), t.Context()
+	all, err := Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	applied, err := Migrate(ctx, conn, Options{})
+	if err != nil || len(applied) != len(all) {
+		t.Fatalf("the first run applied %d of %d: %v", len(applied), len(all), err)
+	}
+	if applied, err = Migrate(ctx, conn, Options{}); err != nil || len(applied) != 0 {
+		t.Fatalf("the second run applied %v: %v", applied, err)
+	}
+
+	t.Run("a run that died in the middle goes on", func(t *testing.T) {
+		first := all[0]
+		broken := first
+		broken.statements = append(append([]string{}, first.statements...), "CREATE TABLE {database}.broken (x NoSuchType) ENGINE = Memory")
+		_, err := migrate(ctx, conn, "halfway", []Migration{broken})
+		if err == nil || !strings.Contains(err.Error(), "0001_clicks, statement 2 of 2") {
+			t.Fatal(err)
+		}
+		if applied, err := migrate(ctx, conn, "halfway", all); err != nil || len(applied) != len(all) {
+			t.Fatal(applied, err)
+		}
+	})
+	t.Run("an edited migration is named", func(t *testing.T) {
+		edited := append([]Migration{}, all...)
+		edited[1].Checksum = "0000000000000000"
+		if _, err := migrate(ctx, conn, DefaultDatabase, edited); !errors.Is(err, ErrEdited) || !strings.Contains(err.Error(), "0002_conversions") {
+			t.Error(err)
+		}
+	})
+	t.Run("an older program is told", func(t *testing.T) {
+		if _, err := migrate(ctx, conn, DefaultDatabase, all[:3]); !errors.Is(err, ErrNewer) {
+			t.Error(err)
+		}
+	})
+	t.Run("a hostile database name is refused", func(t *testing.T) {
+		for _, name := range []string{"a-b", "x; DROP TABLE y", "1a", strings.Repeat("a", 70)} {
+			if _, err := Migrate(ctx, conn, Options{Database: name}); err == nil {
+				t.Errorf("%q is taken", name)
+			}
+		}
+	})
+	t.Run("retention is set, kept, changed and removed", func(t *testing.T) {
+		for _, step := range []struct {
+			days map[string]int
+			want string
+		}{
+			{map[string]int{"clicks": 30, "rollup_minute": 7}, "TTL toDateTime(received_at) + toIntervalDay(30)"},
+			{nil, "TTL toDateTime(received_at) + toIntervalDay(30)"},
+			{map[string]int{"clicks": 90}, "TTL toDateTime(received_at) + toIntervalDay(90)"},
+			{map[string]int{"clicks": 90}, "TTL toDateTime(received_at) + toIntervalDay(90)"},
+			{map[string]int{"clicks": 0}, ""},
+			{map[string]int{"clicks": 0}, ""},
+		} {
+			if _, err := Migrate(ctx, conn, Options{RetentionDays: step.days}); err != nil {
+				t.Fatal(err)
+			}
+			var engine string
+			if err := conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = 'tributary' AND name = 'clicks'").Scan(&engine); err != nil {
+				t.Fatal(err)
+			}
+			if step.want == "" && strings.Contains(engine, "TTL") || !strings.Contains(engine, step.want) {
+				t.Errorf("after %v: %s", step.days, engine)
+			}
+		}
+		for _, bad := range []map[string]int{{"click": 3}, {"clicks": -1}} {
+			if _, err := Migrate(ctx, conn, Options{RetentionDays: bad}); err == nil {
+				t.Errorf("%v is taken", bad)
+			}
+		}
+	})
+}
+
+func TestReadMigrations(t *testing.T) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	for name, c := range map[string]struct {
+		files fstest.MapFS
+		want  string
+	}{
+		"gap":           {fstest.MapFS{"0001_a.sql": file("SELECT 1;"), "0003_c.sql": file("SELECT 1;")}, "0002"},
+		"no number":     {fstest.MapFS{"a.sql": file("SELECT 1;")}, "four digits"},
+		"short number":  {fstest.MapFS{"1_a.sql": file("SELECT 1;")}, "four digits"},
+		"other ending":  {fstest.MapFS{"0001_a.txt": file("SELECT 1;")}, "four digits"},
+		"no statements": {fstest.MapFS{"0001_a.sql": file("\n\n")}, "no statement"},
+	} {
+		if _, err := readMigrations(c.files); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	got, err := readMigrations(fstest.MapFS{"0001_a.sql": file("SELECT 'a;b';\n\nSELECT 2;\n"), "0002_b.sql": file("SELECT 3")})
+	if err != nil || len(got) != 2 || len(got[0].statements) != 2 || got[0].statements[0] != "SELECT 'a;b'" {
+		t.Error(got, err)
+	}
+}
