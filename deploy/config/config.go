@@ -60,8 +60,8 @@ type Kafka struct {
 	TopicPrefix       string                   `yaml:"topic_prefix" doc:"Put before every topic's name and every group's, so that several installations share a cluster."`
 	Partitions        int                      `yaml:"partitions" doc:"Partition count of the topics when they are made; it cannot be changed afterwards."`
 	ReplicationFactor int                      `yaml:"replication_factor" doc:"Copies of each partition when topics are made; 0: the broker's default. Embedded: always 1."`
-	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (see the event contract)."`
-	RetentionBytes    int64                    `yaml:"retention_bytes" doc:"Bytes a partition keeps at most, read or not; 0: no limit. Embedded: its log's index is in memory, about a sixth of the log when traffic is slow."`
+	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (see the event contract; embedded: 6h of clicks and scored.clicks)."`
+	RetentionBytes    int64                    `yaml:"retention_bytes" doc:"Bytes a partition keeps at most, read or not; 0: no limit, embedded 1GiB."`
 	TLS               TLS                      `yaml:"tls"`
 	SASL              SASL                     `yaml:"sasl"`
 }
