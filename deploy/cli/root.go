@@ -106,6 +106,9 @@ func commands(env *environment) []*cobra.Command {
 		newSink(env),
 		newMigrate(env),
 		newConfig(env),
+		newDemo(env),
+		newTail(env),
+		newVerify(env),
 		newVersion(env),
 		newClickHouseEmbedded(env),
 	}

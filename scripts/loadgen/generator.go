@@ -29,8 +29,8 @@ type Options struct {
 	// Parts of Clicks: sent twice; refused; through the campaign's link instead of the API; with another tracker's ID.
 	DuplicateClicks, BadClicks, Links, Foreign float64
 
-	// End is the newest event time; Span is the event time that the clicks are spread over. The clicks stop maxDelay before
-	// End.
+	// End is the newest event time; Span is the event time that the clicks are spread over, or each thousand of a run without
+	// an end. The clicks stop maxDelay before End.
 	End  time.Time
 	Span time.Duration
 	// WindowMS is the system's lookback window; 0 makes no conversion too late.
@@ -58,6 +58,8 @@ const (
 	earlySteps = 400
 	// maxEarlyMS bounds the event time that this takes when the clicks are few.
 	maxEarlyMS = 5 * 60 * 1000
+	// endlessSpanClicks is how many clicks of an endless run are spread over Span.
+	endlessSpanClicks = 1000
 	// recentClicks is how many clicks without conversion are kept to make up the number of postbacks asked for.
 	recentClicks = 4096
 )
@@ -77,7 +79,8 @@ type Generator struct {
 	addresses          *addresses
 	countries          map[*Campaign]*weighted[string]
 
-	startMS, stepMS float64
+	// clickMS is the next click's event time; stepMS the time between two.
+	clickMS, stepMS float64
 	clicks          int
 	queue           agenda
 	order           int
@@ -152,12 +155,12 @@ func NewGenerator(scenario *Scenario, options Options) (*Generator, error) {
 	}
 	// A quarter of the clicks share addresses, spread over the countries; 15 a minute is an honest address's fair share.
 	g.addresses = newAddresses(g.random, countries, max(64, options.Rate*60/4/15/4))
-	perClick := 1.0 / 1000
+	perClick := 1 / float64(endlessSpanClicks)
 	if options.Clicks > 0 {
 		perClick = 1 / float64(options.Clicks)
 	}
 	g.stepMS = float64(options.Span.Milliseconds()) * perClick
-	g.startMS = float64(options.End.Add(-maxDelay - options.Span).UnixMilli())
+	g.clickMS = float64(options.End.Add(-maxDelay - options.Span).UnixMilli())
 	g.dues = map[string]*due{
 		"duplicate": {share: options.Duplicates / g.genuineShare}, "malformed": {share: options.Malformed / g.genuineShare},
 		"orphan": {share: options.Orphans / g.genuineShare}, "early": {share: options.Early / g.genuineShare},
@@ -184,7 +187,7 @@ func (g *Generator) Next() (Step, bool) {
 			g.dropPostbacks()
 		}
 		unborn := g.options.Clicks == 0 || g.clicks < g.options.Clicks
-		clickAt := g.startMS + float64(g.clicks)*g.stepMS
+		clickAt := g.clickMS
 		if len(g.queue) > 0 && (!unborn || g.queue[0].at <= clickAt) {
 			item := heap.Pop(&g.queue).(*agendaItem)
 			g.nowMS = max(g.nowMS, int64(item.at))
@@ -253,6 +256,11 @@ func (g *Generator) bornStep(atMS float64) Step {
 	}
 	g.clicks++
 	c := g.click(int64(atMS))
+	g.clickMS += g.stepMS
+	if g.options.Clicks == 0 {
+		// A run without an end must not overtake the clock: its last conversions would lie in the future.
+		g.clickMS = min(g.clickMS, float64(time.Now().Add(-maxDelay).UnixMilli()))
+	}
 	step := Step{Click: c, lane: uint64(c.Number)}
 	if g.options.Postbacks > 0 {
 		// Steer towards the number asked for: the offers' own rates say only what goes where.

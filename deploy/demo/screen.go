@@ -1,0 +1,133 @@
+package demo
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"tributary/schemas"
+)
+
+// Terminal describes where the demo prints.
+type Terminal struct {
+	Out io.Writer
+	// Live: a terminal, whose picture is drawn again in place. Else a picture is printed now and then.
+	Live bool
+	// Colour marks the suspicious line in red too; the marker "!!" is always there.
+	Colour bool
+	// Height is the terminal's lines, 0 when unknown.
+	Height int
+}
+
+// screen draws pictures over each other.
+type screen struct {
+	Terminal
+	drawn int
+}
+
+func (s *screen) draw(picture string) error {
+	erase := ""
+	if s.Live && s.drawn > 0 {
+		erase = fmt.Sprintf("\x1b[%dA\x1b[J", s.drawn)
+	}
+	if !strings.HasSuffix(picture, "\n") {
+		picture += "\n"
+	}
+	s.drawn = strings.Count(picture, "\n")
+	_, err := io.WriteString(s.Out, erase+picture)
+	return err
+}
+
+// rows is how many lines each of the two tables may have.
+func (s *screen) rows() int {
+	const around = 22 // frames, headings and the addresses
+	if !s.Live || s.Height == 0 {
+		return 12
+	}
+	return max(4, min(12, (s.Height-around)/2))
+}
+
+func (s *screen) picture(f *figures, currency, status string, below []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n%s\n", status)
+	b.WriteString(s.table("campaign", f.campaigns, nil, currency))
+	b.WriteString(s.table("source", f.sources, &f.total, currency))
+	for _, l := range f.sources {
+		if l.suspicious() {
+			fmt.Fprintf(&b, "%s %s: %.0f %% of its conversions are flagged, mostly %s: %s\n", s.paint("!!"), l.name, 100**l.flaggedShare, l.topReason, meaning(l.topReason))
+		}
+	}
+	for _, l := range below {
+		b.WriteString(l + "\n")
+	}
+	return b.String()
+}
+
+func meaning(code string) string {
+	for _, s := range schemas.Signals {
+		if s.Code == code {
+			return s.Means
+		}
+	}
+	return "see the data dictionary"
+}
+
+func (s *screen) paint(word string) string {
+	if !s.Colour {
+		return word
+	}
+	return text.Colors{text.FgRed, text.Bold}.Sprint(word)
+}
+
+// table shows the busiest lines, and every suspicious one.
+func (s *screen) table(by string, lines []line, total *line, currency string) string {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.Style().Options.SeparateRows = false
+	t.Style().Format.Header, t.Style().Format.Footer = text.FormatDefault, text.FormatDefault
+	t.AppendHeader(table.Row{by, "clicks", "conversions", "cost " + currency, "revenue " + currency, "EPC", "ROI", "flagged", ""})
+	limit, more := s.rows(), 0
+	for i := range lines {
+		l := &lines[i]
+		if i >= limit && !l.suspicious() {
+			more++
+			continue
+		}
+		mark := ""
+		if l.suspicious() {
+			mark = "!! " + l.topReason
+		}
+		row := table.Row{l.name, l.clicks, l.conversions, money(l.cost), money(l.revenue), ratio(l.epc, "%.4f", 1), ratio(l.roi, "%+.0f %%", 100), ratio(l.flaggedShare, "%.0f %%", 100), mark}
+		if mark != "" && s.Colour {
+			for j := range row {
+				row[j] = text.Colors{text.FgRed, text.Bold}.Sprint(row[j])
+			}
+		}
+		t.AppendRow(row)
+	}
+	if more > 0 {
+		t.AppendRow(table.Row{fmt.Sprintf("and %d more", more)})
+	}
+	if total != nil {
+		t.AppendFooter(table.Row{"all", total.clicks, total.conversions, money(total.cost), money(total.revenue), ratio(total.epc, "%.4f", 1), ratio(total.roi, "%+.0f %%", 100)})
+	}
+	var columns []table.ColumnConfig
+	for n := 2; n <= 8; n++ {
+		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight, AlignFooter: text.AlignRight})
+	}
+	t.SetColumnConfigs(columns)
+	return t.Render() + "\n"
+}
+
+func money(amount float64) string { return fmt.Sprintf("%.2f", amount) }
+
+// ratio writes a figure that has no value while its denominator is 0.
+func ratio(v *float64, format string, by float64) string {
+	if v == nil {
+		return "–"
+	}
+	return fmt.Sprintf(format, *v*by)
+}

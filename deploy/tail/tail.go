@@ -1,0 +1,236 @@
+package tail
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"tributary/schemas"
+	_ "tributary/schemas/events" // registers the messages
+)
+
+// ErrUsage is wrapped when what was asked for makes no sense: a topic that there is none of, a filter without a value.
+var ErrUsage = errors.New("cannot be done")
+
+// Options say what to print.
+type Options struct {
+	// Kafka has seed brokers, TLS and SASL.
+	Kafka []kgo.Opt
+	// TopicPrefix stands before every topic's name in Kafka; Topic is without it.
+	TopicPrefix, Topic string
+	// From is "beginning", "end", an offset, a time (RFC 3339) or an age ("10m"). Empty: "end" when Follow, else "beginning".
+	From string
+	// Follow goes on with what comes; else it ends at what was there at the start.
+	Follow bool
+	// Limit ends after so many lines; 0 for no limit.
+	Limit int
+	// Filters are member=value; a line must fulfil all. The value is compared with the member's text: status=approved.
+	Filters []string
+	Out     io.Writer
+	// Now is the wall clock, for ages; nil for time.Now.
+	Now func() time.Time
+}
+
+// Run prints until ctx is done, Limit is reached, or, without Follow, the end.
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	filters, err := parseFilters(o.Filters)
+	if err != nil {
+		return err
+	}
+	message, err := messageOf(o.Topic)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(slices.Clone(o.Kafka), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())...)
+	if err != nil {
+		return fmt.Errorf("making a Kafka client: %w", err)
+	}
+	defer client.Close()
+	starts, ends, err := extent(ctx, kadm.NewClient(client), &o)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(o.Out)
+	defer func() { err = errors.Join(err, out.Flush()) }()
+	open := map[int32]bool{}
+	assign := map[int32]kgo.Offset{}
+	for partition, offset := range starts {
+		if o.Follow || offset < ends[partition] {
+			open[partition] = true
+			assign[partition] = kgo.NewOffset().At(offset)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{o.TopicPrefix + o.Topic: assign})
+	return print(ctx, client, message, filters, open, ends, out, o)
+}
+
+func print(ctx context.Context, client *kgo.Client, message proto.Message, filters []filter, open map[int32]bool, ends map[int32]int64, out *bufio.Writer, o Options) error {
+	lines := 0
+	var buf []byte
+	for len(open) > 0 {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := fetches.Err(); err != nil {
+			return fmt.Errorf("reading topic %s: %w", o.TopicPrefix+o.Topic, err)
+		}
+		for it := fetches.RecordIter(); !it.Done(); {
+			r := it.Next()
+			past := !o.Follow && r.Offset >= ends[r.Partition]
+			if !o.Follow && r.Offset >= ends[r.Partition]-1 {
+				delete(open, r.Partition)
+			}
+			if past || r.Attrs.IsControl() {
+				continue // markers count for the position only
+			}
+			buf = appendRecord(buf[:0], r, message)
+			if !fulfils(filters, buf) {
+				continue
+			}
+			if _, err := out.Write(append(buf, '\n')); err != nil {
+				return fmt.Errorf("printing: %w", err)
+			}
+			if lines++; o.Limit > 0 && lines == o.Limit {
+				return nil
+			}
+		}
+		if err := out.Flush(); err != nil {
+			return fmt.Errorf("printing: %w", err)
+		}
+	}
+	return nil
+}
+
+// messageOf makes an empty event of the topic; the error names the nearest topic and lists all.
+func messageOf(name string) (proto.Message, error) {
+	var names []string
+	nearest, distance := "", 1<<30
+	for _, t := range schemas.Topics {
+		if t.Name == name {
+			kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(t.Message))
+			if err != nil {
+				return nil, fmt.Errorf("looking up %s: %w", t.Message, err)
+			}
+			return kind.New().Interface(), nil
+		}
+		names = append(names, t.Name)
+		if d := levenshtein.ComputeDistance(name, t.Name); d < distance {
+			nearest, distance = t.Name, d
+		}
+	}
+	return nil, fmt.Errorf("%w: there is no topic %q; did you mean %q? The topics are %s", ErrUsage, name, nearest, strings.Join(names, ", "))
+}
+
+// extent answers where to start and where the topic ends now, by partition.
+func extent(ctx context.Context, admin *kadm.Client, o *Options) (starts, ends map[int32]int64, err error) {
+	topic := o.TopicPrefix + o.Topic
+	limited, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	first, err := admin.ListStartOffsets(limited, topic)
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking Kafka for topic %s: %w", topic, err)
+	}
+	last, err := admin.ListCommittedOffsets(limited, topic)
+	if err == nil {
+		err = errors.Join(first.Error(), last.Error())
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking Kafka for topic %s: %w; `tributary up` or `tributary migrate` makes the topics", topic, err)
+	}
+	starts, ends = map[int32]int64{}, map[int32]int64{}
+	first.Each(func(l kadm.ListedOffset) { starts[l.Partition] = l.Offset })
+	last.Each(func(l kadm.ListedOffset) { ends[l.Partition] = l.Offset })
+	from := o.From
+	if from == "" {
+		from = "beginning"
+		if o.Follow {
+			from = "end"
+		}
+	}
+	if from == "beginning" {
+		return starts, ends, nil
+	}
+	if from == "end" {
+		return ends, ends, nil
+	}
+	if offset, err := strconv.ParseInt(from, 10, 64); err == nil && offset >= 0 {
+		for partition, start := range starts {
+			starts[partition] = max(start, offset)
+		}
+		return starts, ends, nil
+	}
+	at, err := time.Parse(time.RFC3339, from)
+	if err != nil {
+		age, err := time.ParseDuration(from)
+		if err != nil || age < 0 {
+			return nil, nil, fmt.Errorf("%w: --from %q is none of beginning, end, an offset, a time such as 2026-01-31T12:00:00Z, an age such as 10m", ErrUsage, from)
+		}
+		at = o.Now().Add(-age)
+	}
+	after, err := admin.ListOffsetsAfterMilli(limited, at.UnixMilli(), topic)
+	if err == nil {
+		err = after.Error()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking Kafka for topic %s at %s: %w", topic, at.Format(time.RFC3339), err)
+	}
+	after.Each(func(l kadm.ListedOffset) { starts[l.Partition] = l.Offset })
+	return starts, ends, nil
+}
+
+type filter struct{ member, value string }
+
+func parseFilters(texts []string) ([]filter, error) {
+	var out []filter
+	for _, text := range texts {
+		member, value, ok := strings.Cut(text, "=")
+		if !ok || member == "" {
+			return nil, fmt.Errorf("%w: --filter %q is not member=value, such as status=approved", ErrUsage, text)
+		}
+		out = append(out, filter{member, value})
+	}
+	return out, nil
+}
+
+// fulfils compares members of the line as it is printed; one that is not there is empty.
+func fulfils(filters []filter, text []byte) bool {
+	if len(filters) == 0 {
+		return true
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(text, &members) != nil {
+		return false
+	}
+	for _, f := range filters {
+		raw := string(members[f.member])
+		var plain string
+		if json.Unmarshal(members[f.member], &plain) == nil {
+			raw = plain
+		}
+		if raw != f.value {
+			return false
+		}
+	}
+	return true
+}

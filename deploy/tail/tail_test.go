@@ -1,0 +1,156 @@
+package tail
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+func broker(t *testing.T) []kgo.Opt {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "p."+schemas.TopicConversions, "p."+schemas.TopicDeadLetters))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	return []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+}
+
+// write commits conversions txid=0..n-1, with an aborted transaction before, between and after.
+func write(t *testing.T, opts []kgo.Opt, n int) {
+	t.Helper()
+	client, err := kgo.NewClient(append(opts, kgo.TransactionalID("t"), kgo.DefaultProduceTopic("p."+schemas.TopicConversions))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	send := func(commit kgo.TransactionEndTry, ids ...string) {
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range ids {
+			value, err := (&events.Conversion{Txid: id, Status: events.Status_STATUS_APPROVED, PayoutBaseMicros: 12_500_000, Seq: 1}).MarshalVT()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := client.ProduceSync(t.Context(), &kgo.Record{Key: []byte(id), Value: value}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := client.EndTransaction(t.Context(), commit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(kgo.TryAbort, "ghost", "ghost2")
+	for i := range n {
+		send(kgo.TryCommit, fmt.Sprint(i))
+	}
+	send(kgo.TryAbort, "ghost", "ghost2")
+}
+
+func run(t *testing.T, o Options) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var out bytes.Buffer
+	o.Out, o.TopicPrefix = &out, "p."
+	if err := Run(ctx, o); err != nil {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatal("it did not end by itself")
+	}
+	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+}
+
+func TestPrintsCommittedEventsOnly(t *testing.T) {
+	opts := broker(t)
+	write(t, opts, 10)
+	lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions})
+	if len(lines) != 10 {
+		t.Fatalf("%d lines, want 10:\n%s", len(lines), strings.Join(lines, "\n"))
+	}
+	for _, l := range lines {
+		var e struct {
+			Txid   string `json:"txid"`
+			Status string `json:"status"`
+			Payout int64  `json:"payout_base_micros"`
+			Offset *int64 `json:"_offset"`
+		}
+		if err := json.Unmarshal([]byte(l), &e); err != nil || e.Status != "approved" || e.Payout != 12_500_000 || e.Offset == nil || e.Txid == "ghost" {
+			t.Errorf("%s: %v", l, err)
+		}
+	}
+}
+
+func TestLimitAndFilter(t *testing.T) {
+	opts := broker(t)
+	write(t, opts, 10)
+	if lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, Limit: 3}); len(lines) != 3 {
+		t.Errorf("%d lines with a limit of 3", len(lines))
+	}
+	lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, Filters: []string{"txid=7", "status=approved"}})
+	if len(lines) != 1 || !strings.Contains(lines[0], `"txid":"7"`) {
+		t.Errorf("filtered: %q", lines)
+	}
+	if lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, Filters: []string{"status=rejected"}}); lines[0] != "" {
+		t.Errorf("filtered: %q", lines)
+	}
+	if lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, From: "1h"}); len(lines) != 10 {
+		t.Errorf("%d lines of the last hour", len(lines))
+	}
+	if lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, From: "end"}); lines[0] != "" {
+		t.Errorf("from the end: %q", lines)
+	}
+	if lines := run(t, Options{Kafka: opts, Topic: schemas.TopicDeadLetters}); lines[0] != "" {
+		t.Errorf("of an empty topic: %q", lines)
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	opts := broker(t)
+	for want, o := range map[string]Options{
+		`did you mean "scored.conversions"? The topics are clicks,`: {Topic: "scored.conversion"},
+		`is not member=value`: {Topic: schemas.TopicConversions, Filters: []string{"status"}},
+		`an age such as 10m`:  {Topic: schemas.TopicConversions, From: "yesterday"},
+		`tributary migrate`:   {Topic: schemas.TopicClicks},
+	} {
+		o.Kafka, o.TopicPrefix, o.Out = opts, "p.", &bytes.Buffer{}
+		err := Run(t.Context(), o)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", o, err, want)
+		}
+		if want != "tributary migrate" && !errors.Is(err, ErrUsage) {
+			t.Errorf("%v is no usage error", err)
+		}
+	}
+}
+
+func TestFieldsAreReadable(t *testing.T) {
+	ip := make([]byte, 16)
+	ip[10], ip[11], ip[12], ip[13], ip[14], ip[15] = 0xff, 0xff, 203, 0, 113, 7
+	value, err := (&events.DeadLetter{LetterId: "x", Kind: events.DeadLetter_KIND_POSTBACK, Raw: []byte("GET /postback?a=b&c=<d>"), Ip: ip}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &kgo.Record{Value: value, Partition: 1, Offset: 2, Timestamp: time.UnixMilli(1000)}
+	want := `{"_partition":1,"_offset":2,"_at":"1970-01-01T00:00:01.000Z","letter_id":"x","kind":"postback","raw":"GET /postback?a=b&c=<d>","ip":"203.0.113.7"}`
+	if got := string(appendRecord(nil, r, &events.DeadLetter{})); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	r.Value = []byte("\xff\xff")
+	if got := string(appendRecord(nil, r, &events.DeadLetter{})); !strings.Contains(got, `"_error":"not a tributary.v1.DeadLetter`) || !json.Valid([]byte(got)) {
+		t.Errorf("a broken record: %s", got)
+	}
+}
