@@ -9,6 +9,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/schemas"
 )
@@ -27,12 +29,21 @@ type Settings struct {
 	RetentionBytes int64
 }
 
+// An Admin asks a cluster about its topics and changes them.
+type Admin struct {
+	client *kgo.Client
+	topics *kadm.Client
+}
+
+// NewAdmin wraps a client, which stays the caller's to close.
+func NewAdmin(client *kgo.Client) *Admin { return &Admin{client, kadm.NewClient(client)} }
+
 // ErrMismatch is wrapped when a topic exists with a partition count that the pipeline cannot work with.
 var ErrMismatch = errors.New("the topic has another partition count")
 
 // Ensure makes the topics that are missing, sets retention on all, and answers the names it made. All differences are
 // reported at once (ErrMismatch).
-func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string, err error) {
+func Ensure(ctx context.Context, admin *Admin, s Settings) (made []string, err error) {
 	existing, err := list(ctx, admin, s)
 	if err != nil {
 		return nil, err
@@ -47,11 +58,11 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 	var errs []error
 	for _, topic := range schemas.Topics {
 		name, configs := s.Prefix+topic.Name, s.configs(topic)
-		if existing.Has(name) {
+		if _, exists := existing[name]; exists {
 			errs = append(errs, alter(ctx, admin, name, configs))
 			continue
 		}
-		answer, err := admin.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
+		answer, err := admin.topics.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
 		if err == nil {
 			err = answer.Err
 		}
@@ -67,55 +78,63 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 }
 
 // Check answers nil when every topic exists with the right partition count.
-func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
+func Check(ctx context.Context, admin *Admin, s Settings) error {
 	existing, err := list(ctx, admin, s)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, topic := range schemas.Topics {
-		if name := s.Prefix + topic.Name; !existing.Has(name) {
+		name := s.Prefix + topic.Name
+		if _, exists := existing[name]; !exists {
 			errs = append(errs, fmt.Errorf("there is no topic %s; run `tributary migrate` once to make the topics", name))
 		}
 	}
 	return errors.Join(append(errs, compare(existing, s))...)
 }
 
-func list(ctx context.Context, admin *kadm.Client, s Settings) (kadm.TopicDetails, error) {
-	names := make([]string, len(schemas.Topics))
-	for i, topic := range schemas.Topics {
-		names[i] = s.Prefix + topic.Name
+// list answers the partition count of each topic that exists, by full name. It asks a broker itself: the administrator's
+// own listing may be some seconds old, and a topic just made would be missing.
+func list(ctx context.Context, admin *Admin, s Settings) (map[string]int, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	for _, topic := range schemas.Topics {
+		asked := kmsg.NewMetadataRequestTopic()
+		asked.Topic = kmsg.StringPtr(s.Prefix + topic.Name)
+		request.Topics = append(request.Topics, asked)
 	}
-	details, err := admin.ListTopics(ctx, names...)
+	response, err := request.RequestWith(ctx, admin.client)
 	if err != nil {
 		return nil, fmt.Errorf("asking Kafka for its topics: %w", err)
 	}
-	for name, detail := range details {
+	existing := map[string]int{}
+	for _, topic := range response.Topics {
+		err := kerr.ErrorForCode(topic.ErrorCode)
 		switch {
-		case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
-			delete(details, name)
-		case detail.Err != nil:
-			return nil, fmt.Errorf("asking Kafka for the topic %s: %w", name, detail.Err)
+		case topic.Topic == nil, errors.Is(err, kerr.UnknownTopicOrPartition):
+		case err != nil:
+			return nil, fmt.Errorf("asking Kafka for the topic %s: %w", *topic.Topic, err)
+		default:
+			existing[*topic.Topic] = len(topic.Partitions)
 		}
 	}
-	return details, nil
+	return existing, nil
 }
 
-func compare(existing kadm.TopicDetails, s Settings) error {
+func compare(existing map[string]int, s Settings) error {
 	var errs []error
 	for _, topic := range schemas.Topics {
 		name := s.Prefix + topic.Name
-		detail, ok := existing[name]
-		if !ok || len(detail.Partitions) == s.Partitions {
+		partitions, ok := existing[name]
+		if !ok || partitions == s.Partitions {
 			continue
 		}
-		advice := fmt.Sprintf("set kafka.partitions to %d", len(detail.Partitions))
+		advice := fmt.Sprintf("set kafka.partitions to %d", partitions)
 		if topic.CoPartitioned {
 			advice += ", the same for clicks, postbacks and claims, or use another kafka.topic_prefix: Kafka can add partitions, but keys would then change theirs"
 		} else {
 			advice += ", or use another kafka.topic_prefix"
 		}
-		errs = append(errs, fmt.Errorf("%w: %s has %d, the configuration says %d; %s", ErrMismatch, name, len(detail.Partitions), s.Partitions, advice))
+		errs = append(errs, fmt.Errorf("%w: %s has %d, the configuration says %d; %s", ErrMismatch, name, partitions, s.Partitions, advice))
 	}
 	return errors.Join(errs...)
 }
@@ -140,12 +159,12 @@ func (s Settings) configs(topic schemas.Topic) map[string]*string {
 // a record is at most schemas.MaxRecordBytes.
 const maxBatchBytes = 1 << 20
 
-func alter(ctx context.Context, admin *kadm.Client, name string, configs map[string]*string) error {
+func alter(ctx context.Context, admin *Admin, name string, configs map[string]*string) error {
 	changes := make([]kadm.AlterConfig, 0, len(configs))
 	for key, value := range configs {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: value})
 	}
-	answers, err := admin.AlterTopicConfigs(ctx, changes, name)
+	answers, err := admin.topics.AlterTopicConfigs(ctx, changes, name)
 	if err != nil {
 		return fmt.Errorf("setting the retention of the topic %s: %w", name, err)
 	}

@@ -1,0 +1,104 @@
+package topics
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"tributary/deploy/embedded"
+	"tributary/schemas"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func broker(t *testing.T) (context.Context, *Admin) {
+	t.Helper()
+	k, err := embedded.NewKafka("127.0.0.1:0", t.TempDir(), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Close)
+	client, err := kgo.NewClient(kgo.SeedBrokers(k.Address()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx, NewAdmin(client)
+}
+
+func retention(t *testing.T, ctx context.Context, admin *Admin, topic string) (ms, bytes string) {
+	t.Helper()
+	configs, err := admin.topics.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range configs[0].Configs {
+		switch entry.Key {
+		case "retention.ms":
+			ms = entry.MaybeValue()
+		case "retention.bytes":
+			bytes = entry.MaybeValue()
+		}
+	}
+	return ms, bytes
+}
+
+func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
+	ctx, admin := broker(t)
+	s := Settings{Prefix: "acme.", Partitions: 3, ReplicationFactor: 1, Retention: map[string]time.Duration{"clicks": time.Hour}}
+	if err := Check(ctx, admin, s); err == nil || !strings.Contains(err.Error(), "there is no topic acme.clicks; run `tributary migrate`") {
+		t.Errorf("check before = %v", err)
+	}
+	made, err := Ensure(ctx, admin, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(made) != len(schemas.Topics) || made[0] != "acme.clicks" {
+		t.Errorf("made %v", made)
+	}
+	if err := Check(ctx, admin, s); err != nil {
+		t.Error(err)
+	}
+	if ms, _ := retention(t, ctx, admin, "acme.clicks"); ms != "3600000" {
+		t.Errorf("clicks are kept %s ms", ms)
+	}
+	if ms, _ := retention(t, ctx, admin, "acme.scored.conversions"); ms != "7776000000" {
+		t.Errorf("conversions are kept %s ms, want 90 days", ms)
+	}
+	s.Retention["clicks"], s.RetentionBytes = 2*time.Hour, 1<<20
+	if made, err = Ensure(ctx, admin, s); err != nil || len(made) != 0 {
+		t.Fatalf("again: made %v, %v", made, err)
+	}
+	if ms, bytes := retention(t, ctx, admin, "acme.clicks"); ms != "7200000" || bytes != "1048576" {
+		t.Errorf("clicks are kept %s ms, %s bytes after the change", ms, bytes)
+	}
+}
+
+func TestMismatchNamesEveryTopicAndChangesNothing(t *testing.T) {
+	ctx, admin := broker(t)
+	if _, err := Ensure(ctx, admin, Settings{Partitions: 2, ReplicationFactor: 1}); err != nil {
+		t.Fatal(err)
+	}
+	wanted := Settings{Partitions: 4, ReplicationFactor: 1, RetentionBytes: 1}
+	for name, err := range map[string]error{"check": Check(ctx, admin, wanted), "ensure": func() error { _, err := Ensure(ctx, admin, wanted); return err }()} {
+		if !errors.Is(err, ErrMismatch) {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, topic := range schemas.Topics {
+			if !strings.Contains(err.Error(), topic.Name+" has 2, the configuration says 4; set kafka.partitions to 2") {
+				t.Errorf("%s: nothing about %s in %v", name, topic.Name, err)
+			}
+		}
+	}
+	if _, bytes := retention(t, ctx, admin, "clicks"); bytes == "1" {
+		t.Error("a refused Ensure changed the retention")
+	}
+}

@@ -1,0 +1,297 @@
+package wiring_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest"
+
+	"tributary/deploy"
+	"tributary/deploy/config"
+	"tributary/deploy/embedded/chdb"
+	"tributary/deploy/wiring"
+)
+
+// childVariable makes the test binary the embedded engine's child process.
+const childVariable = "TRIBUTARY_TEST_WIRING_ENGINE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		var cfg chdb.ServerConfig
+		for i := 1; i+1 < len(os.Args); i++ {
+			switch os.Args[i] {
+			case "--data":
+				cfg.DataDir = os.Args[i+1]
+			case "--listen":
+				cfg.Listen = os.Args[i+1]
+			}
+		}
+		if err := chdb.ServeChild(context.Background(), cfg); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// freeAddress is one that nobody listened on a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// up is a whole Tributary on a folder.
+type up struct {
+	t                    *testing.T
+	config               config.Config
+	edge, sql, ops, file string
+	hangups              chan struct{}
+	stop                 context.CancelFunc
+	ended                chan error
+}
+
+func start(t *testing.T, dir, file string) *up {
+	t.Helper()
+	t.Setenv(childVariable, "1")
+	u := &up{t: t, file: file, edge: freeAddress(t), sql: freeAddress(t), ops: freeAddress(t), hangups: make(chan struct{}), ended: make(chan error, 1)}
+	from := config.Sources{
+		File: file, Catalog: deploy.ExampleConfig,
+		Set:      []string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)},
+		Complete: func(c *config.Config, _ func(string) bool) error { return wiring.CompleteKey(c) },
+	}
+	loaded, err := config.Load(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.config = loaded.Config
+	logger := zap.NewNop()
+	if testing.Verbose() {
+		logger = zaptest.NewLogger(t)
+	}
+	s := wiring.New(loaded, logger)
+	s.AddOps()
+	s.AddEngines()
+	s.AddSetup()
+	s.AddRoles()
+	ctx, stop := context.WithCancel(context.Background())
+	u.stop = stop
+	started := make(chan struct{})
+	go func() { u.ended <- s.Run(ctx, from, u.hangups, func() { close(started) }) }()
+	select {
+	case <-started:
+	case err := <-u.ended:
+		t.Fatalf("did not start: %v", err)
+	case <-time.After(time.Minute):
+		t.Fatal("did not start within a minute")
+	}
+	return u
+}
+
+// end stops it as a signal does.
+func (u *up) end() {
+	u.t.Helper()
+	http.DefaultClient.CloseIdleConnections()
+	u.stop()
+	if err := <-u.ended; err != nil {
+		u.t.Errorf("stopping: %v", err)
+	}
+}
+
+// eventually asks until the condition holds.
+func eventually(t *testing.T, what string, holds func() (bool, string)) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, seen := holds()
+		if ok {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: still %s", what, seen)
+		}
+		<-tick.C
+	}
+}
+
+func (u *up) query(sql string) string {
+	u.t.Helper()
+	response, err := http.Post("http://"+u.sql+"/", "text/plain", strings.NewReader(sql))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return string(bytes.TrimSpace(body))
+}
+
+// click follows a campaign's link and answers the status and the click ID.
+func (u *up) click(campaign string) (int, string) {
+	u.t.Helper()
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Get("http://" + u.edge + "/c/" + campaign + "?source=pushads")
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode, response.Header.Get("X-Click-Id")
+}
+
+func (u *up) postback(clickID, txid string) string {
+	u.t.Helper()
+	response, err := http.Get("http://" + u.edge + "/postback?" + url.Values{"network": {"acme"}, "click_id": {clickID}, "payout": {"10"}, "txid": {txid}}.Encode())
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var answer struct{ Status string }
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		u.t.Fatal(err)
+	}
+	return answer.Status
+}
+
+const figures = "SELECT clicks, conversions, revenue FROM tributary.epc_roi_by_campaign WHERE campaign = 'summer' FORMAT CSV"
+
+// A click and its postback reach the figures; after a stop and a start the same data goes on, and click IDs given out
+// before are still known.
+func TestUpCountsAndGoesOnAfterARestart(t *testing.T) {
+	dir := t.TempDir()
+	u := start(t, dir, "")
+	code, first := u.click("summer")
+	if code != http.StatusFound || first == "" {
+		t.Fatalf("click: %d %q", code, first)
+	}
+	if got := u.postback(first, "t1"); got != "accepted" {
+		t.Fatalf("postback: %s", got)
+	}
+	// EUR 10 at 1.10.
+	eventually(t, "figures", func() (bool, string) { got := u.query(figures); return got == "1,1,11", got })
+	eventually(t, "readiness", func() (bool, string) {
+		response, err := http.Get("http://" + u.ops + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, _ := io.ReadAll(response.Body)
+		return response.StatusCode == http.StatusOK, string(body)
+	})
+	u.end()
+
+	u = start(t, dir, "")
+	defer u.end()
+	if got := u.postback(first, "t2"); got != "accepted" {
+		t.Fatalf("postback to a click of the run before: %s", got)
+	}
+	if code, _ := u.click("summer"); code != http.StatusFound {
+		t.Fatalf("click: %d", code)
+	}
+	eventually(t, "figures after the restart", func() (bool, string) { got := u.query(figures); return got == "2,2,22", got })
+}
+
+// A changed catalog is in force without a restart; a wrong one keeps the old and says why.
+func TestCatalogReload(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tributary.yaml")
+	_, catalog, _ := strings.Cut(string(deploy.ExampleConfig), "\ncatalog:")
+	put := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("catalog:" + catalog)
+	u := start(t, t.TempDir(), file)
+	defer u.end()
+	if code, _ := u.click("autumn"); code != http.StatusNotFound {
+		t.Fatalf("an undeclared campaign: %d, want 404", code)
+	}
+	declares := func(name string, code int) {
+		t.Helper()
+		eventually(t, "campaign "+name, func() (bool, string) { got, _ := u.click(name); return got == code, fmt.Sprint(got) })
+	}
+	readyz := func(want string) {
+		t.Helper()
+		eventually(t, "readyz", func() (bool, string) {
+			response, err := http.Get("http://" + u.ops + "/readyz")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, _ := io.ReadAll(response.Body)
+			return strings.Contains(string(body), want), string(body)
+		})
+	}
+	put("catalog:" + strings.Replace(catalog, "name: winter", "name: autumn", 1))
+	declares("autumn", http.StatusFound)
+	declares("winter", http.StatusNotFound)
+
+	put("catalog:" + strings.Replace(catalog, "name: winter", "nam: winter", 1))
+	readyz(`unknown key; did you mean \"name\"?`)
+	declares("autumn", http.StatusFound)
+	if _, err := os.Stat(file); err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := http.Get("http://" + u.edge + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(metrics.Body)
+	metrics.Body.Close()
+	if !strings.Contains(string(body), `tributary_process_config_reloads_total{outcome="refused"}`) {
+		t.Error("the edge's /metrics does not count refused reloads")
+	}
+
+	put("log: {level: debug}\ncatalog:" + catalog)
+	declares("winter", http.StatusFound)
+	readyz("changes of log need a restart")
+}
+
+func TestKeyIsMadeOnceAndKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	keyOf := func() string {
+		c := config.Defaults()
+		c.DataDir = dir
+		if err := wiring.CompleteKey(&c); err != nil {
+			t.Fatal(err)
+		}
+		return string(c.Catalog.ClickIDKeys.Keys[c.Catalog.ClickIDKeys.Active])
+	}
+	first := keyOf()
+	if len(first) != 64 || keyOf() != first {
+		t.Error("the key is not the same at the second start")
+	}
+	info, err := os.Stat(filepath.Join(dir, wiring.KeyFile))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key file: %v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, wiring.KeyFile), []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := config.Defaults()
+	c.DataDir = dir
+	if err := wiring.CompleteKey(&c); err == nil || !strings.Contains(err.Error(), "restore it from a copy") {
+		t.Errorf("a damaged key: %v", err)
+	}
+}
