@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -152,4 +153,29 @@ func BenchmarkLoader(b *testing.B) {
 		r.end(b)
 	}
 	b.ReportMetric(float64(b.N*len(clicks))/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkFreshness is the time from Kafka's acknowledgement of one click on an idle system until a query counts it, under
+// the default configuration.
+func BenchmarkFreshness(b *testing.B) {
+	clicks, _ := newEvents(1, 1000, 0)
+	p := newPipeline(b, 4)
+	config := Defaults()
+	config.Database = p.database
+	p.config = config
+	r := p.start()
+	await(b, "the loader is ready", func() bool { return r.loader.Ready() == nil })
+	var took []time.Duration
+	for n := 0; b.Loop(); n++ {
+		p.produceEvents(clicks[n%len(clicks):n%len(clicks)+1], nil)
+		start := time.Now()
+		for p.count("SELECT count() FROM %s.clicks") < uint64(n+1) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Milliseconds()), "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Milliseconds()), "p99-ms")
+	r.end(b)
 }

@@ -69,7 +69,7 @@ func (p *pipeline) checkConfirmed() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	ends, err := admin.ListCommittedOffsets(context.Background(), schemas.TopicScoredClicks, schemas.TopicConversions)
+	ends, err := admin.ListCommittedOffsets(context.Background(), p.prefix+schemas.TopicScoredClicks, p.prefix+schemas.TopicConversions)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestRefusedRow(t *testing.T) {
 	p.awaitRows("dead_letters", len(bad))
 	r.end(t)
 	p.check(good, conversions)
-	got := p.text("SELECT toString(groupArray((kind, reason, place, source_topic, source_offset, length(raw) > 100, detail LIKE '%%no_xx%%'))) FROM (SELECT * FROM %s.dead_letters ORDER BY source_offset)")
+	got := p.text("SELECT toString(groupArray((kind, reason, place, replaceOne(source_topic, '" + p.prefix + "', ''), source_offset, length(raw) > 100, detail LIKE '%%no_xx%%'))) FROM (SELECT * FROM %s.dead_letters ORDER BY source_offset)")
 	want := "[('row','row_refused','sink','scored.clicks',7,1,1),('row','row_refused','sink','scored.clicks',1203,1,1)]"
 	if got != want {
 		t.Errorf("dead letters: %s, want %s", got, want)
@@ -222,7 +222,7 @@ func TestUndecodableRecord(t *testing.T) {
 	p.awaitRows("dead_letters", 6)
 	r.end(t)
 	p.check(clicks, conversions)
-	got := p.text("SELECT toString(groupArray((source_topic, n))) FROM (SELECT source_topic, count() AS n FROM %s.dead_letters WHERE kind = 'record' AND reason = 'undecodable_record' GROUP BY source_topic ORDER BY source_topic)")
+	got := p.text("SELECT toString(groupArray((replaceOne(source_topic, '" + p.prefix + "', ''), n))) FROM (SELECT source_topic, count() AS n FROM %s.dead_letters WHERE kind = 'record' AND reason = 'undecodable_record' GROUP BY source_topic ORDER BY source_topic)")
 	want := "[('dead-letters',2),('scored.anomalies',1),('scored.clicks',2),('scored.conversions',1)]"
 	if got != want {
 		t.Errorf("dead letters: %s, want %s", got, want)

@@ -12,6 +12,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
@@ -22,6 +23,7 @@ import (
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
+	"tributary/scripts/kafka"
 )
 
 // engine is one ClickHouse for all tests of the package; each test has a database of its own.
@@ -84,6 +86,7 @@ type pipeline struct {
 	t        testing.TB
 	cluster  *kfake.Cluster
 	kafka    []kgo.Opt
+	prefix   string
 	producer *kgo.Client
 	database string
 	options  *clickhouse.Options
@@ -96,20 +99,33 @@ type pipeline struct {
 func newPipeline(t testing.TB, partitions int32) *pipeline {
 	t.Helper()
 	p := &pipeline{t: t}
-	topics := []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}
 	var err error
-	if p.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, topics...)); err != nil {
-		t.Fatal(err)
+	if broker := os.Getenv("TRIBUTARY_TEST_BROKER"); broker == "apache" || broker == "kafka" {
+		broker := kafka.StartForTest(t)
+		p.kafka = []kgo.Opt{kgo.SeedBrokers(broker.Addr())}
+		p.prefix = fmt.Sprintf("sink-%d.", time.Now().UnixNano())
+	} else {
+		if p.cluster, err = kfake.NewCluster(kfake.NumBrokers(1)); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.cluster.Close)
+		p.kafka = []kgo.Opt{kgo.SeedBrokers(p.cluster.ListenAddrs()...)}
 	}
-	t.Cleanup(p.cluster.Close)
-	p.kafka = []kgo.Opt{kgo.SeedBrokers(p.cluster.ListenAddrs()...)}
 	if p.producer, err = kgo.NewClient(append(p.kafka, kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))...); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.producer.Close)
+	var topics []string
+	for _, topic := range Topics {
+		topics = append(topics, p.prefix+topic)
+	}
+	if made, err := kadm.NewClient(p.producer).CreateTopics(t.Context(), partitions, 1, nil, topics...); err != nil || made.Error() != nil {
+		t.Fatal(err, made.Error())
+	}
 	p.database, p.options, p.conn = database(t)
 	p.config = Defaults()
 	p.config.Database = p.database
+	p.config.Group = p.prefix + p.config.Group
 	p.config.BatchRows = 500
 	p.config.BatchAge = 50 * time.Millisecond
 	p.config.ConfirmAfter = 100 * time.Millisecond
@@ -127,7 +143,7 @@ type running struct {
 
 func (p *pipeline) start() *running {
 	p.t.Helper()
-	l, err := New(p.config, Deps{Kafka: p.kafka, Registerer: prometheus.NewRegistry(), Logger: p.log, ClickHouse: p.options})
+	l, err := New(p.config, Deps{Kafka: p.kafka, TopicPrefix: p.prefix, Registerer: prometheus.NewRegistry(), Logger: p.log, ClickHouse: p.options})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -165,7 +181,7 @@ func (p *pipeline) produce(topic string, values ...interface {
 			p.t.Fatal(err)
 		}
 		key := fmt.Sprintf("%d", i)
-		records[i] = &kgo.Record{Topic: topic, Key: []byte(key), Value: value}
+		records[i] = &kgo.Record{Topic: p.prefix + topic, Key: []byte(key), Value: value}
 	}
 	if err := p.producer.ProduceSync(p.t.Context(), records...).FirstErr(); err != nil {
 		p.t.Fatal(err)
@@ -296,14 +312,14 @@ func (p *pipeline) produceEvents(clicks []*events.Click, conversions []*events.C
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.producer.Produce(context.Background(), &kgo.Record{Topic: schemas.TopicScoredClicks, Key: []byte(c.ClickId), Value: value}, nil)
+		p.producer.Produce(context.Background(), &kgo.Record{Topic: p.prefix + schemas.TopicScoredClicks, Key: []byte(c.ClickId), Value: value}, nil)
 	}
 	for _, c := range conversions {
 		value, err := c.MarshalVT()
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.producer.Produce(context.Background(), &kgo.Record{Topic: schemas.TopicConversions, Key: []byte(c.ClickId), Value: value}, nil)
+		p.producer.Produce(context.Background(), &kgo.Record{Topic: p.prefix + schemas.TopicConversions, Key: []byte(c.ClickId), Value: value}, nil)
 	}
 	if err := p.producer.Flush(context.Background()); err != nil {
 		p.t.Fatal(err)

@@ -3,6 +3,8 @@ package sink
 import (
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -23,5 +25,20 @@ func TestEveryTopicLandsOnce(t *testing.T) {
 	}
 	r.end(t)
 	p.check(clicks, conversions)
-	t.Log(p.text("SELECT toString(groupArray((name, rows, partition))) FROM system.parts WHERE database = '%s' AND active AND table = 'clicks'"))
+}
+
+// TestNothingIsLeftRunning: a loader that has ended has no goroutine, and its metrics can be registered again.
+func TestNothingIsLeftRunning(t *testing.T) {
+	p := newPipeline(t, 2)
+	clicks, _ := newEvents(1, 100, 0)
+	p.produceEvents(clicks, nil)
+	p.awaitRows("clicks", 0)
+	before := goleak.IgnoreCurrent()
+	r := p.start()
+	p.awaitRows("clicks", len(clicks))
+	r.end(t)
+	if len(r.loader.metrics.registered) != 0 {
+		t.Error("metrics are still registered")
+	}
+	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*Cluster).run"), goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*group).manage"))
 }

@@ -211,6 +211,7 @@ func writeEvents(t *testing.T, w *bytes.Buffer) {
 	w.WriteString("\n## Events\n")
 	var comment []string
 	var sections, open []*bytes.Buffer // in the order they start; the ones that have not ended
+	var names []string                 // of the open ones
 	for line := range strings.SplitSeq(string(text), "\n") {
 		line = strings.TrimSpace(line)
 		said, isComment := strings.CutPrefix(line, "//")
@@ -223,9 +224,14 @@ func writeEvents(t *testing.T, w *bytes.Buffer) {
 		case len(words) == 3 && (words[0] == "message" || words[0] == "enum"):
 			section := new(bytes.Buffer)
 			sections, open = append(sections, section), append(open, section)
-			fmt.Fprintf(section, "\n### %s\n\n%s\n\n| %s | type | number | meaning |\n|---|---|---|---|\n", words[1], cell(about), map[string]string{"message": "field", "enum": "value"}[words[0]])
+			names = append(names, words[1])
+			fmt.Fprintf(section, "\n### %s\n\n", strings.Join(names, "."))
+			if about != "" {
+				fmt.Fprintf(section, "%s\n\n", cell(about))
+			}
+			fmt.Fprintf(section, "| %s | type | number | meaning |\n|---|---|---|---|\n", map[string]string{"message": "field", "enum": "value"}[words[0]])
 		case line == "}":
-			open = open[:len(open)-1]
+			open, names = open[:len(open)-1], names[:len(names)-1]
 		case field.MatchString(line):
 			m := field.FindStringSubmatch(line)
 			fmt.Fprintf(open[len(open)-1], "| `%s` | %s%s | %s | %s |\n", m[3], m[1], m[2], m[4], cell(about))
