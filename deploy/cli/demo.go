@@ -171,7 +171,7 @@ func (e *environment) terminal() demo.Terminal {
 		colourless = colourless || strings.HasPrefix(entry, "NO_COLOR=") && entry != "NO_COLOR="
 		dumb = dumb || entry == "TERM=dumb"
 	}
-	_, t.Height, _ = term.GetSize(int(f.Fd()))
+	t.Width, t.Height, _ = term.GetSize(int(f.Fd()))
 	t.Live, t.Colour = !dumb, !colourless && !dumb
 	return t
 }

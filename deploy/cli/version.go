@@ -14,7 +14,7 @@ func newVersion(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the versions of this program and of its embedded engine",
-		Long:    "Prints this program's version, Go's, and the release of the embedded ClickHouse engine it is made for.",
+		Long:    "Prints this program's version, Go's, and the release of the embedded engine it is made for.",
 		Example: "  tributary version",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {

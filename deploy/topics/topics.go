@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -38,8 +39,12 @@ type Admin struct {
 // NewAdmin wraps a client, which stays the caller's to close.
 func NewAdmin(client *kgo.Client) *Admin { return &Admin{client, kadm.NewClient(client)} }
 
-// ErrMismatch is wrapped when a topic exists with a partition count that the pipeline cannot work with.
-var ErrMismatch = errors.New("the topic has another partition count")
+var (
+	// ErrMismatch is wrapped when a topic exists with a partition count that the pipeline cannot work with.
+	ErrMismatch = errors.New("the topic has another partition count")
+	// ErrMissing is wrapped when a topic is not there.
+	ErrMissing = errors.New("topics are missing")
+)
 
 // Ensure makes the topics that are missing, sets retention on all, and answers the names it made. All differences are
 // reported at once (ErrMismatch).
@@ -83,14 +88,17 @@ func Check(ctx context.Context, admin *Admin, s Settings) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var missing []string
 	for _, topic := range schemas.Topics {
 		name := s.Prefix + topic.Name
 		if _, exists := existing[name]; !exists {
-			errs = append(errs, fmt.Errorf("there is no topic %s; run `tributary migrate` once to make the topics", name))
+			missing = append(missing, name)
 		}
 	}
-	return errors.Join(append(errs, compare(existing, s))...)
+	if len(missing) > 0 {
+		err = fmt.Errorf("%w: %s; run `tributary migrate` once to make them", ErrMissing, strings.Join(missing, ", "))
+	}
+	return errors.Join(err, compare(existing, s))
 }
 
 // list answers the partition count of each topic that exists, by full name. It asks a broker itself: the administrator's
