@@ -10,8 +10,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/schemas"
 )
@@ -30,15 +28,6 @@ type Settings struct {
 	RetentionBytes int64
 }
 
-// An Admin asks a cluster about its topics and changes them.
-type Admin struct {
-	client *kgo.Client
-	topics *kadm.Client
-}
-
-// NewAdmin wraps a client, which stays the caller's to close.
-func NewAdmin(client *kgo.Client) *Admin { return &Admin{client, kadm.NewClient(client)} }
-
 var (
 	// ErrMismatch is wrapped when a topic exists with a partition count that the pipeline cannot work with.
 	ErrMismatch = errors.New("the topic has another partition count")
@@ -48,7 +37,7 @@ var (
 
 // Ensure makes the topics that are missing, sets retention on all, and answers the names it made. All differences are
 // reported at once (ErrMismatch).
-func Ensure(ctx context.Context, admin *Admin, s Settings) (made []string, err error) {
+func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string, err error) {
 	existing, err := list(ctx, admin, s)
 	if err != nil {
 		return nil, err
@@ -67,7 +56,7 @@ func Ensure(ctx context.Context, admin *Admin, s Settings) (made []string, err e
 			errs = append(errs, alter(ctx, admin, name, configs))
 			continue
 		}
-		answer, err := admin.topics.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
+		answer, err := admin.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
 		if err == nil {
 			err = answer.Err
 		}
@@ -83,7 +72,7 @@ func Ensure(ctx context.Context, admin *Admin, s Settings) (made []string, err e
 }
 
 // Check answers nil when every topic exists with the right partition count.
-func Check(ctx context.Context, admin *Admin, s Settings) error {
+func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
 	existing, err := list(ctx, admin, s)
 	if err != nil {
 		return err
@@ -101,28 +90,25 @@ func Check(ctx context.Context, admin *Admin, s Settings) error {
 	return errors.Join(err, compare(existing, s))
 }
 
-// list answers the partition count of each topic that exists, by full name. It asks a broker itself: the administrator's
-// own listing may be some seconds old, and a topic just made would be missing.
-func list(ctx context.Context, admin *Admin, s Settings) (map[string]int, error) {
-	request := kmsg.NewPtrMetadataRequest()
-	for _, topic := range schemas.Topics {
-		asked := kmsg.NewMetadataRequestTopic()
-		asked.Topic = kmsg.StringPtr(s.Prefix + topic.Name)
-		request.Topics = append(request.Topics, asked)
+// list answers the partition count of each topic that exists, by full name.
+func list(ctx context.Context, admin *kadm.Client, s Settings) (map[string]int, error) {
+	names := make([]string, len(schemas.Topics))
+	for i, topic := range schemas.Topics {
+		names[i] = s.Prefix + topic.Name
 	}
-	response, err := request.RequestWith(ctx, admin.client)
+	// A listing may come from the client's cache and miss a topic just made; one with authorized operations never does.
+	details, err := admin.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
 	if err != nil {
 		return nil, fmt.Errorf("asking Kafka for its topics: %w", err)
 	}
 	existing := map[string]int{}
-	for _, topic := range response.Topics {
-		err := kerr.ErrorForCode(topic.ErrorCode)
+	for name, detail := range details {
 		switch {
-		case topic.Topic == nil, errors.Is(err, kerr.UnknownTopicOrPartition):
-		case err != nil:
-			return nil, fmt.Errorf("asking Kafka for the topic %s: %w", *topic.Topic, err)
+		case errors.Is(detail.Err, kerr.UnknownTopicOrPartition):
+		case detail.Err != nil:
+			return nil, fmt.Errorf("asking Kafka for the topic %s: %w", name, detail.Err)
 		default:
-			existing[*topic.Topic] = len(topic.Partitions)
+			existing[name] = len(detail.Partitions)
 		}
 	}
 	return existing, nil
@@ -167,12 +153,12 @@ func (s Settings) configs(topic schemas.Topic) map[string]*string {
 // a record is at most schemas.MaxRecordBytes.
 const maxBatchBytes = 1 << 20
 
-func alter(ctx context.Context, admin *Admin, name string, configs map[string]*string) error {
+func alter(ctx context.Context, admin *kadm.Client, name string, configs map[string]*string) error {
 	changes := make([]kadm.AlterConfig, 0, len(configs))
 	for key, value := range configs {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: value})
 	}
-	answers, err := admin.topics.AlterTopicConfigs(ctx, changes, name)
+	answers, err := admin.AlterTopicConfigs(ctx, changes, name)
 	if err != nil {
 		return fmt.Errorf("setting the retention of the topic %s: %w", name, err)
 	}

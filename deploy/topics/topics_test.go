@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -17,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func broker(t *testing.T) (context.Context, *Admin) {
+func broker(t *testing.T) (context.Context, *kadm.Client) {
 	t.Helper()
 	k, err := embedded.NewKafka("127.0.0.1:0", t.TempDir(), zap.NewNop())
 	if err != nil {
@@ -31,12 +32,12 @@ func broker(t *testing.T) (context.Context, *Admin) {
 	t.Cleanup(client.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
-	return ctx, NewAdmin(client)
+	return ctx, kadm.NewClient(client)
 }
 
-func retention(t *testing.T, ctx context.Context, admin *Admin, topic string) (ms, bytes string) {
+func retention(t *testing.T, ctx context.Context, admin *kadm.Client, topic string) (ms, bytes string) {
 	t.Helper()
-	configs, err := admin.topics.DescribeTopicConfigs(ctx, topic)
+	configs, err := admin.DescribeTopicConfigs(ctx, topic)
 	if err != nil {
 		t.Fatal(err)
 	}

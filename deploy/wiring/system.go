@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
@@ -123,7 +124,7 @@ func Setup(ctx context.Context, c *config.Config, logger *zap.Logger) error {
 }
 
 func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) error {
-	return withAdmin(ctx, c, "setup", logger, func(admin *topics.Admin) error {
+	return withAdmin(ctx, c, "setup", logger, func(admin *kadm.Client) error {
 		made, err := topics.Ensure(ctx, admin, TopicSettings(c.Kafka))
 		if len(made) > 0 {
 			logger.Info("made topics", zap.Strings("topics", made), zap.Int("partitions", c.Kafka.Partitions))
@@ -141,7 +142,7 @@ func setupTables(ctx context.Context, c *config.Config, logger *zap.Logger) erro
 }
 
 // withAdmin opens an administrator's client, makes sure that a broker answers, and closes it after use.
-func withAdmin(ctx context.Context, c *config.Config, role string, logger *zap.Logger, use func(*topics.Admin) error) error {
+func withAdmin(ctx context.Context, c *config.Config, role string, logger *zap.Logger, use func(*kadm.Client) error) error {
 	opts, err := KafkaOptions(c.Kafka, role, logger)
 	if err != nil {
 		return process.Permanent(err)
@@ -156,12 +157,12 @@ func withAdmin(ctx context.Context, c *config.Config, role string, logger *zap.L
 	if err := client.Ping(limited); err != nil {
 		return fmt.Errorf("reaching Kafka at %v (kafka.brokers): %w", c.Kafka.Brokers, err)
 	}
-	return use(topics.NewAdmin(client))
+	return use(kadm.NewClient(client))
 }
 
 // checkTopics is what a role of a distributed deployment asks before it starts.
 func (s *System) checkTopics(ctx context.Context, role string) error {
-	err := withAdmin(ctx, &s.loaded.Config, role, s.logger, func(admin *topics.Admin) error {
+	err := withAdmin(ctx, &s.loaded.Config, role, s.logger, func(admin *kadm.Client) error {
 		return topics.Check(ctx, admin, TopicSettings(s.loaded.Config.Kafka))
 	})
 	if errors.Is(err, topics.ErrMismatch) {
