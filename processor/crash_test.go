@@ -3,6 +3,7 @@ package processor
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -269,5 +270,68 @@ func TestTopicsAreHeldAgainstTheStages(t *testing.T) {
 		if !errors.As(err, &field) {
 			t.Errorf("no field is named: %v", err)
 		}
+	}
+}
+
+// TestLostStateKeepsWhatTimersDecided: a deadline that ended on the clock alone, after the last record, is not decided again
+// on rebuilt state.
+func TestLostStateKeepsWhatTimersDecided(t *testing.T) {
+	w := newWorld(t, testPartitions)
+	r := w.start(w.config(), w.deps(vfs.NewMem()))
+	h := &history{w: w}
+	h.feed(5)
+	h.finish(r)
+	r.stop()
+	r = w.start(w.config(), w.deps(vfs.NewMem()))
+	h.feed(5)
+	out := h.finish(r)
+	r.stop()
+	n := 0
+	for _, c := range out.conversions {
+		if c.Match == events.Conversion_MATCH_CLICK_ID {
+			n++
+		}
+	}
+	if n != h.orphans {
+		t.Errorf("%d postbacks without a click were booked, %d were sent", n, h.orphans)
+	}
+}
+
+// TestRandomCrashes crashes one processor again and again at random steps while the stream goes on; now and then its disk is lost.
+func TestRandomCrashes(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(seed, 3))
+			w := newWorld(t, 3)
+			cfg := w.config()
+			h := &history{w: w}
+			fs := vfs.NewCrashableMem()
+			steps := []string{stepFlushed, stepSynced, stepProduced, stepEnded}
+			for range 12 {
+				cfg.MaxCycleRecords = 1 + rng.IntN(40)
+				c := &crasher{step: steps[rng.IntN(len(steps))], nth: 1 + rng.IntN(4), fs: fs}
+				deps := w.deps(fs)
+				deps.fault = c.at
+				r := w.start(cfg, deps)
+				for len(r.done) == 0 {
+					h.feed(1 + rng.IntN(5))
+				}
+				if err := r.wait(); !errors.Is(err, errCrash) {
+					t.Fatalf("it ended with %v", err)
+				}
+				fs = c.saved
+				if rng.IntN(8) == 0 {
+					// What is left of the stream's outputs must be in Kafka before the disk goes: an outbox is on that disk alone.
+					r = w.start(cfg, w.deps(fs))
+					w.caughtUp(cfg.Group)
+					r.stop()
+					fs = vfs.NewCrashableMem()
+				}
+			}
+			r := w.start(cfg, w.deps(fs))
+			h.finish(r)
+			r.stop()
+		})
 	}
 }

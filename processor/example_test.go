@@ -40,7 +40,7 @@ func (alarmTask) Process(ctx *processor.Context, rec *processor.Record) error {
 	if known {
 		n += binary.BigEndian.Uint64(raw)
 	} else {
-		ctx.SetTimer(ctx.WatermarkMS()+60_000, c.Ip)
+		ctx.SetTimer(ctx.ArrivalMS()+60_000, c.Ip)
 	}
 	ctx.State.Put(c.Ip, binary.BigEndian.AppendUint64(nil, n))
 	if n == 3 {

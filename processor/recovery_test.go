@@ -102,6 +102,9 @@ func FuzzMeta(f *testing.F) {
 }
 
 func TestProcessingAClickDoesNotAllocatePerClick(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	w := newWorld(t, 1)
 	const runs, batch = 5, 1000
 	p, records := partitionOver(t, w, (runs+1)*batch)

@@ -100,6 +100,11 @@ func fits(topic string, n int) error {
 // moves with the records' timestamps, and with the clock while there is nothing left to read. It never goes back.
 func (c *Context) WatermarkMS() int64 { return c.partition.watermarkMS }
 
+// ArrivalMS is when the record at hand came, Unix milliseconds: its timestamp (never ahead of the clock), or the watermark
+// if that is later; in OnTimer the watermark. Reckon deadlines from it: the watermark is 0 at first, and stays behind while another input
+// has more to read.
+func (c *Context) ArrivalMS() int64 { return c.partition.arrivalMS }
+
 // NowMS is the wall clock at the start of the cycle, Unix milliseconds. It differs when a lost state is rebuilt: decide by
 // WatermarkMS.
 func (c *Context) NowMS() int64 { return c.partition.nowMS }

@@ -34,7 +34,7 @@ type Partition struct {
 	tasks  []boundTask
 	timers *state.Namespace
 
-	watermarkMS, nowMS int64
+	watermarkMS, nowMS, arrivalMS int64
 	// nextTimerMS is not after the earliest timer; firedMS not after any timer left.
 	nextTimerMS, firedMS int64
 
@@ -62,7 +62,7 @@ func NewPartition(id int32, st *state.Partition, stages []Stage) *Partition {
 
 // Open has every task rebuild its memory.
 func (p *Partition) Open(watermarkMS, nowMS int64) error {
-	p.watermarkMS, p.nowMS, p.nextTimerMS, p.firedMS = watermarkMS, nowMS, 0, 0
+	p.watermarkMS, p.arrivalMS, p.nowMS, p.nextTimerMS, p.firedMS = watermarkMS, watermarkMS, nowMS, 0, 0
 	p.state.Mark()
 	for i := range p.tasks {
 		if err := p.tasks[i].task.Open(&p.tasks[i].ctx); err != nil {
@@ -107,6 +107,7 @@ type Failure struct {
 
 // Process gives the record to every task that reads its topic. It answers the failures, and an error only when the state storage failed.
 func (p *Partition) Process(rec *Record, failed func(Failure)) error {
+	p.arrivalMS = max(p.watermarkMS, min(rec.TimestampMS, p.nowMS))
 	for i := range p.tasks {
 		b := &p.tasks[i]
 		if !b.reads(rec.Topic) {
@@ -122,6 +123,7 @@ func (p *Partition) Process(rec *Record, failed func(Failure)) error {
 // Advance moves the watermark to ms, if that is later, and calls the timers that are due.
 func (p *Partition) Advance(ms int64, failed func(Failure)) error {
 	p.watermarkMS = max(p.watermarkMS, ms)
+	p.arrivalMS = p.watermarkMS
 	for p.nextTimerMS <= p.watermarkMS {
 		key, err := p.firstTimer()
 		if err != nil {

@@ -2,8 +2,9 @@
 // different partitions, so each new conversion with a transaction ID is sent to the topic claims, keyed by network
 // and transaction ID, and judged where that key lives.
 //
-// State: h, epoch (4 bytes), network, zero byte, transaction ID → the first use. An epoch is one claim window long; a use is looked up in
-// the running epoch and the one before, and older epochs are removed as a range, so a use is remembered for one to two windows.
+// State: h, epoch (4 bytes), network, zero byte, transaction ID → the first use. An epoch is one claim window of the time at which the
+// edge received the postback; a use is looked up in its own epoch and both neighbours, for claims come out of order, and
+// older epochs are removed as a range, so a use is remembered for one to two windows.
 //
 // Concurrency: as in package stage. Not its job: saying what a finding is worth (attributor).
 package claims
@@ -60,18 +61,20 @@ func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
 	if c == nil || c.Txid == "" {
 		return errors.New("reading a claim: it has no conversion with a transaction ID")
 	}
-	epoch := uint32(ctx.WatermarkMS() / t.windowMS)
-	if epoch >= 2 && t.removed < epoch-1 {
+	// Not the watermark: a partition that has seen no click yet has none. One is added so that there is an epoch before.
+	epoch := uint32(max(min(c.ReceivedMs, ctx.NowMS()), 0)/t.windowMS) + 1
+	if t.removed < epoch-1 {
 		ctx.State.DeleteRange([]byte{kindHolder}, epochKey(nil, epoch-1))
 		t.removed = epoch - 1
 	}
-	holder, err := t.holder(ctx, c, epoch)
-	if err != nil {
-		return err
-	}
-	if holder == nil && epoch > 0 {
-		if holder, err = t.holder(ctx, c, epoch-1); err != nil {
+	var holder *state.ClaimHolder
+	for _, e := range [...]uint32{epoch - 1, epoch, epoch + 1} {
+		var err error
+		if holder, err = t.holder(ctx, c, e); err != nil {
 			return err
+		}
+		if holder != nil {
+			break
 		}
 	}
 	next, entry := attributor.CheckClaim(holder, claim)

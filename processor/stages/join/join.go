@@ -167,7 +167,7 @@ func (t *task) storeClick(ctx *stage.Context, c *events.Click) error {
 		return fmt.Errorf("writing a click: %w", err)
 	}
 	if t.id.foreign {
-		ctx.SetTimer(ctx.WatermarkMS()+t.opts.Rules.WindowMS+t.opts.GraceMS, t.key)
+		ctx.SetTimer(ctx.ArrivalMS()+t.opts.Rules.WindowMS+t.opts.GraceMS, t.key)
 	}
 	return nil
 }

@@ -67,8 +67,7 @@ func (t *task) park(ctx *stage.Context, rec *stage.Record, pb *events.Postback) 
 	if t.count >= t.opts.MaxParked {
 		return t.deadLetter(ctx, pb, schemas.RejectParkingFull, fmt.Sprintf("%d postbacks wait for their click in partition %d", t.count, ctx.Partition()))
 	}
-	// From the later of the record's time and the stream's: a record may be late, a clock wrong.
-	deadline := max(ctx.WatermarkMS(), min(rec.TimestampMS, ctx.NowMS())) + t.opts.GraceMS
+	deadline := ctx.ArrivalMS() + t.opts.GraceMS
 	t.key = t.id.key(t.key, kindParked)
 	id := maphash.Bytes(seed, t.key)
 	t.key = binary.BigEndian.AppendUint64(t.key, uint64(rec.Offset))

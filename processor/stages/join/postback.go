@@ -157,7 +157,7 @@ func (t *task) storeBook(ctx *stage.Context, f *file) error {
 		return fmt.Errorf("writing the conversions of a click: %w", err)
 	}
 	if t.id.foreign {
-		ctx.SetTimer(ctx.WatermarkMS()+t.opts.BookRetentionMS, t.key)
+		ctx.SetTimer(ctx.ArrivalMS()+t.opts.BookRetentionMS, t.key)
 	}
 	return nil
 }
