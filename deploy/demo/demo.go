@@ -144,7 +144,7 @@ func (r *run) show(ctx context.Context) error {
 		}
 		status := r.status(since)
 		if err != nil {
-			f, status = &figures{}, status+" · ClickHouse does not answer: "+err.Error()
+			f, status = &figures{}, status+" no answer: "+err.Error()
 		}
 		var below []string
 		if resting && (r.Live || !told) {
@@ -161,7 +161,7 @@ func (r *run) show(ctx context.Context) error {
 func (r *run) status(since time.Duration) string {
 	s := &r.driver.Stats
 	clicks, postbacks := r.truth.Accepted()
-	return fmt.Sprintf("%s · sent to http://%s and acknowledged: %d clicks, %d postbacks (%.0f requests/s, p99 %s) · below: what ClickHouse has",
+	return fmt.Sprintf("%s · sent to http://%s and acknowledged: %d clicks, %d postbacks (%.0f requests/s, p99 %s)\nIn ClickHouse:",
 		since.Round(time.Second), r.Edge, clicks, postbacks, s.PerSecond(), s.Quantile(.99).Round(100*time.Microsecond))
 }
 

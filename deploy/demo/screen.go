@@ -18,8 +18,8 @@ type Terminal struct {
 	Live bool
 	// Colour marks the suspicious line in red too; the marker "!!" is always there.
 	Colour bool
-	// Height is the terminal's lines, 0 when unknown.
-	Height int
+	// Width and Height are the terminal's, 0 when unknown.
+	Width, Height int
 }
 
 // screen draws pictures over each other.
@@ -36,25 +36,46 @@ func (s *screen) draw(picture string) error {
 	if !strings.HasSuffix(picture, "\n") {
 		picture += "\n"
 	}
-	s.drawn = strings.Count(picture, "\n")
+	s.drawn = s.lines(picture)
 	_, err := io.WriteString(s.Out, erase+picture)
 	return err
 }
 
-// rows is how many lines each of the two tables may have.
-func (s *screen) rows() int {
-	const around = 22 // frames, headings and the addresses
-	if !s.Live || s.Height == 0 {
-		return 12
+// lines is how many lines of the terminal a picture takes: one that is too long for the width wraps.
+func (s *screen) lines(picture string) int {
+	if s.Width <= 0 {
+		return strings.Count(picture, "\n")
 	}
-	return max(4, min(12, (s.Height-around)/2))
+	n := 0
+	for line := range strings.Lines(picture) {
+		n += max(1, (text.StringWidthWithoutEscSequences(strings.TrimSuffix(line, "\n"))+s.Width-1)/s.Width)
+	}
+	return n
 }
 
+// mostRows is how many lines each of the two tables has where there is room.
+const mostRows = 12
+
+// picture is as much as the terminal has room for: both tables, else fewer lines of each, else the sources only.
 func (s *screen) picture(f *figures, currency, status string, below []string) string {
+	for _, campaigns := range []bool{true, false} {
+		for rows := mostRows; rows >= 4; rows -= 2 {
+			p := s.compose(f, currency, status, below, campaigns, rows)
+			if !s.Live || s.Height == 0 || s.lines(p) < s.Height {
+				return p
+			}
+		}
+	}
+	return s.compose(f, currency, status, nil, false, 4)
+}
+
+func (s *screen) compose(f *figures, currency, status string, below []string, campaigns bool, rows int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n%s\n", status)
-	b.WriteString(s.table("campaign", f.campaigns, nil, currency))
-	b.WriteString(s.table("source", f.sources, &f.total, currency))
+	if campaigns {
+		b.WriteString(s.table("campaign", f.campaigns, nil, currency, rows))
+	}
+	b.WriteString(s.table("source", f.sources, &f.total, currency, rows))
 	for _, l := range f.sources {
 		if l.suspicious() {
 			fmt.Fprintf(&b, "%s %s: %.0f %% of its conversions are flagged, mostly %s: %s\n", s.paint("!!"), l.name, 100**l.flaggedShare, l.topReason, meaning(l.topReason))
@@ -83,13 +104,13 @@ func (s *screen) paint(word string) string {
 }
 
 // table shows the busiest lines, and every suspicious one.
-func (s *screen) table(by string, lines []line, total *line, currency string) string {
+func (s *screen) table(by string, lines []line, total *line, currency string, limit int) string {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Options.SeparateRows = false
 	t.Style().Format.Header, t.Style().Format.Footer = text.FormatDefault, text.FormatDefault
 	t.AppendHeader(table.Row{by, "clicks", "conversions", "cost " + currency, "revenue " + currency, "EPC", "ROI", "flagged", ""})
-	limit, more := s.rows(), 0
+	more := 0
 	for i := range lines {
 		l := &lines[i]
 		if i >= limit && !l.suspicious() {

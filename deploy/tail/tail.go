@@ -23,8 +23,16 @@ import (
 	_ "tributary/schemas/events" // registers the messages
 )
 
-// ErrUsage is wrapped when what was asked for makes no sense: a topic that there is none of, a filter without a value.
-var ErrUsage = errors.New("cannot be done")
+// ErrUsage is matched when what was asked for makes no sense: a topic that there is none of, a filter without a value.
+var ErrUsage = errors.New("wrong usage")
+
+// usageError is an ErrUsage whose text is its own.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string        { return e.text }
+func (e *usageError) Is(target error) bool { return target == ErrUsage }
+
+func misused(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // Options say what to print.
 type Options struct {
@@ -139,7 +147,7 @@ func messageOf(name string) (proto.Message, error) {
 			nearest, distance = t.Name, d
 		}
 	}
-	return nil, fmt.Errorf("%w: there is no topic %q; did you mean %q? The topics are %s", ErrUsage, name, nearest, strings.Join(names, ", "))
+	return nil, misused("there is no topic %q; did you mean %q? The topics are %s", name, nearest, strings.Join(names, ", "))
 }
 
 // extent answers where to start and where the topic ends now, by partition.
@@ -184,7 +192,7 @@ func extent(ctx context.Context, admin *kadm.Client, o *Options) (starts, ends m
 	if err != nil {
 		age, err := time.ParseDuration(from)
 		if err != nil || age < 0 {
-			return nil, nil, fmt.Errorf("%w: --from %q is none of beginning, end, an offset, a time such as 2026-01-31T12:00:00Z, an age such as 10m", ErrUsage, from)
+			return nil, nil, misused("--from %q is none of beginning, end, an offset, a time such as 2026-01-31T12:00:00Z, an age such as 10m", from)
 		}
 		at = o.Now().Add(-age)
 	}
@@ -206,7 +214,7 @@ func parseFilters(texts []string) ([]filter, error) {
 	for _, text := range texts {
 		member, value, ok := strings.Cut(text, "=")
 		if !ok || member == "" {
-			return nil, fmt.Errorf("%w: --filter %q is not member=value, such as status=approved", ErrUsage, text)
+			return nil, misused("--filter %q is not member=value, such as status=approved", text)
 		}
 		out = append(out, filter{member, value})
 	}

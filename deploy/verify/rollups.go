@@ -27,43 +27,59 @@ var rollupSums = []sum{
 	{"flagged", "", "sum(flagged_delta)"},
 }
 
+// liveLooks is how often a rollup is looked at while rows come in: an insert reaches table and rollup one after the other, and
+// a query may fall between.
+const liveLooks = 8
+
 // compareRollups adds up tables and rollups with opposite signs, by campaign, source and hour of the click: all must cancel.
 func (a *auditor) compareRollups(ctx context.Context) error {
 	for _, r := range []struct{ name, hour string }{{"rollup_minute", "toStartOfHour(minute)"}, {"rollup_hour", "hour"}} {
 		a.options.Progress(Progress{What: "table " + r.name})
-		shown := 0
-		var more int
-		err := a.query(ctx, a.rollupQuery(r.name, r.hour), func(rows driver.Rows) error {
-			var campaign, source, hour string
-			by := make([]string, len(rollupSums))
-			into := []any{&campaign, &source, &hour}
-			for i := range by {
-				into = append(into, &by[i])
+		var found []string
+		for range liveLooks {
+			var err error
+			if found, err = a.rollupDifferences(ctx, r.name, r.hour); err != nil {
+				return fmt.Errorf("comparing %s with its tables: %w", r.name, err)
 			}
-			if err := rows.Scan(into...); err != nil {
+			if !a.live || len(found) == 0 {
+				break
+			}
+			if err := pause(ctx); err != nil {
 				return err
 			}
-			if shown++; shown > maxRollupRows {
-				more++
-				return nil
-			}
-			var parts []string
-			for i, s := range rollupSums {
-				if strings.Trim(by[i], "0.") != "" {
-					parts = append(parts, fmt.Sprintf("%s %s", s.column, signed(by[i])))
-				}
-			}
-			a.differ("table "+r.name, fmt.Sprintf("campaign %s, source %s, hour %s: differs from the tables by %s", campaign, source, hour, strings.Join(parts, ", ")))
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("comparing %s with its tables: %w", r.name, err)
 		}
-		if more > 0 {
-			a.differ("table "+r.name, fmt.Sprintf("%d more of its hours differ", more))
+		for i, what := range found {
+			if i == maxRollupRows {
+				a.differ("table "+r.name, fmt.Sprintf("%d more of its hours differ", len(found)-i))
+				break
+			}
+			a.differ("table "+r.name, what)
 		}
 	}
 	return nil
+}
+
+func (a *auditor) rollupDifferences(ctx context.Context, name, hourColumn string) (found []string, err error) {
+	err = a.query(ctx, a.rollupQuery(name, hourColumn), func(rows driver.Rows) error {
+		var campaign, source, hour string
+		by := make([]string, len(rollupSums))
+		into := []any{&campaign, &source, &hour}
+		for i := range by {
+			into = append(into, &by[i])
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		var parts []string
+		for i, s := range rollupSums {
+			if strings.Trim(by[i], "0.") != "" {
+				parts = append(parts, fmt.Sprintf("%s %s", s.column, signed(by[i])))
+			}
+		}
+		found = append(found, fmt.Sprintf("campaign %s, source %s, hour %s: differs from the tables by %s", campaign, source, hour, strings.Join(parts, ", ")))
+		return nil
+	})
+	return found, err
 }
 
 const maxRollupRows = 10

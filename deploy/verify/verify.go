@@ -3,14 +3,11 @@ package verify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	kafkago "github.com/segmentio/kafka-go"
-
-	"tributary/schemas"
 )
 
 // Options say what to audit.
@@ -66,8 +63,6 @@ func (d Difference) String() string {
 const (
 	// shownIDs is how many offending IDs a difference names.
 	shownIDs = 3
-	// settlePoll is the pause between two looks at a pipeline that still works.
-	settlePoll = 250 * time.Millisecond
 )
 
 type auditor struct {
@@ -76,6 +71,8 @@ type auditor struct {
 	now     func() time.Time
 	report  *Report
 	topics  map[string]*topic
+	// live: requests come in while the audit runs.
+	live bool
 }
 
 // Run audits and answers the report: an error only when the audit could not be done. Differences are in the report.
@@ -119,86 +116,6 @@ func (a *auditor) differ(where, what string, ids ...string) {
 		ids = ids[:shownIDs]
 	}
 	a.report.Differences = append(a.report.Differences, Difference{Where: where, What: what, IDs: ids})
-}
-
-// audited are the topics that are read, the edge's first.
-var audited = []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}
-
-// settle waits until the groups have nothing left to do and no topic grows, then fixes the range of every partition.
-func (a *auditor) settle(ctx context.Context) error {
-	deadline := a.now().Add(a.options.Wait)
-	var last map[string][]extent
-	for {
-		extents, err := a.log.extents(ctx, append([]string{schemas.TopicClaims}, audited...))
-		if err != nil {
-			return err
-		}
-		left, err := a.backlog(ctx, extents)
-		if err != nil {
-			return err
-		}
-		quiet := len(left) == 0 && equalExtents(last, extents)
-		if quiet || a.now().After(deadline) {
-			for _, name := range audited {
-				a.topics[name] = newTopic(name, extents[name])
-			}
-			for _, l := range left {
-				a.differ(l.where, fmt.Sprintf("not quiet after %s: group %s has at least one record to do from offset %d on; figures below may only be late", a.options.Wait, l.group, l.offset))
-			}
-			if !quiet && len(left) == 0 {
-				a.differ("all topics", fmt.Sprintf("not quiet after %s: records still come in; stop the traffic, or wait longer", a.options.Wait))
-			}
-			return nil
-		}
-		last = extents
-		a.options.Progress(Progress{What: "waiting for the pipeline to finish what it has"})
-		timer := time.NewTimer(settlePoll)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
-		}
-	}
-}
-
-type behind struct {
-	where, group string
-	offset       int64
-}
-
-// backlog answers the partitions in which a group has a record before it. An offset below the end is not enough: the last
-// offsets of a transactional topic are markers that no consumer sees.
-func (a *auditor) backlog(ctx context.Context, extents map[string][]extent) ([]behind, error) {
-	var out []behind
-	for _, g := range []struct {
-		id     string
-		topics []string
-	}{
-		{a.options.ProcessorGroup, []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims}},
-		{a.options.SinkGroup, []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}},
-	} {
-		if g.id == "" {
-			continue
-		}
-		committed, err := a.log.committed(ctx, g.id, g.topics, extents)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range g.topics {
-			for partition, e := range extents[name] {
-				from := max(committed[name][partition], e.start)
-				found := errFound
-				err := a.log.scan(ctx, name, partition, from, e.end, func(int64, []byte) error { return found })
-				if errors.Is(err, errFound) {
-					out = append(out, behind{fmt.Sprintf("topic %s, partition %d", name, partition), g.id, from})
-				} else if err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	return out, nil
 }
 
 var errFound = errors.New("found")

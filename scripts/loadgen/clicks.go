@@ -40,7 +40,7 @@ func (g *Generator) click(atMS int64) *Click {
 	// A third of the links carries no cost: the campaign's own counts.
 	if g.random.IntN(3) > 0 {
 		c.Currency = source.Currency
-		c.Cost = amountText(micros(campaign.Cost) * int64(60+g.random.IntN(90)) / 100)
+		c.Cost = amountText(g.scenario.roughly(micros(campaign.Cost), campaign.Currency, source.Currency) * int64(60+g.random.IntN(80)) / 100)
 	}
 	if source.Fraud {
 		// Many clicks from few addresses, a part of them by listed robots.

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 
 	"tributary/schemas/id"
@@ -113,14 +114,14 @@ func DefaultScenario(now time.Time) *Scenario {
 	s := &Scenario{
 		BaseCurrency: "USD", KeyID: 1, Secret: DefaultSecret,
 		Offers: []Offer{
-			{1, "lucky-reels", "", "gamblers-gate", "120.00", "EUR", FunnelGaming, 8 * time.Minute, 1.1, .045},
-			{2, "slim-tea", "", "shopline", "18.40", "USD", FunnelSale, 12 * time.Minute, 1.0, .03},
-			{3, "solar-quote", "", "leadbay", "32.50", "GBP", FunnelLead, 6 * time.Minute, .9, .05},
-			{4, "aposta-certa", "", "gamblers-gate", "210.00", "BRL", FunnelGaming, 10 * time.Minute, 1.2, .05},
-			{5, "vpn-shield", "", "subscribers", "7.99", "USD", FunnelRebill, 25 * time.Minute, .8, .02},
-			{6, "credit-check", "", "leadbay", "9.75", "GBP", FunnelLead, 4 * time.Minute, .8, .06},
-			{7, "sneaker-drop", "", "shopline", "11.255", "EUR", FunnelSale, 35 * time.Minute, 1.2, .025},
-			{8, "old-tracker-offer", "", "legacy", "14.00", "USD", FunnelSale, 15 * time.Minute, 1.0, .03},
+			{1, "lucky-reels", "", "gamblers-gate", "120.00", "EUR", FunnelGaming, 8 * time.Minute, 1.1, .022},
+			{2, "slim-tea", "", "shopline", "18.40", "USD", FunnelSale, 12 * time.Minute, 1.0, .015},
+			{3, "solar-quote", "", "leadbay", "32.50", "GBP", FunnelLead, 6 * time.Minute, .9, .025},
+			{4, "aposta-certa", "", "gamblers-gate", "210.00", "BRL", FunnelGaming, 10 * time.Minute, 1.2, .025},
+			{5, "vpn-shield", "", "subscribers", "7.99", "USD", FunnelRebill, 25 * time.Minute, .8, .01},
+			{6, "credit-check", "", "leadbay", "9.75", "GBP", FunnelLead, 4 * time.Minute, .8, .03},
+			{7, "sneaker-drop", "", "shopline", "11.255", "EUR", FunnelSale, 35 * time.Minute, 1.2, .012},
+			{8, "old-tracker-offer", "", "legacy", "14.00", "USD", FunnelSale, 15 * time.Minute, 1.0, .015},
 		},
 		Networks: []Network{
 			{Name: "shopline", Currency: "USD", DefaultEvent: "sale", DefaultStatus: "approved", Words: map[string]string{"pending": "hold", "approved": "ok", "rejected": "void", "chargeback": "refund"}},
@@ -134,18 +135,18 @@ func DefaultScenario(now time.Time) *Scenario {
 		name, offer, cost, currency string
 		countries                   []Share
 	}{
-		{"de-reels-push", "lucky-reels", "0.021", "EUR", dach},
-		{"us-tea-native", "slim-tea", "0.035", "USD", western},
-		{"uk-solar-search", "solar-quote", "0.18", "GBP", []Share{{"GB", 9}, {"IE", 1}}},
-		{"br-aposta-pop", "aposta-certa", "0.012", "BRL", latam},
-		{"eu-sneakers-social", "sneaker-drop", "0.044", "EUR", europe},
-		{"us-vpn-push", "vpn-shield", "0.009", "USD", western},
-		{"uk-credit-native", "credit-check", "0.075", "GBP", []Share{{"GB", 1}}},
-		{"in-reels-pop", "lucky-reels", "0.0035", "USD", asia},
-		{"moved-from-old-tracker", "old-tracker-offer", "0.03", "USD", western},
-		{"fr-tea-social", "slim-tea", "0.0275", "EUR", europe},
-		{"latam-vpn-pop", "vpn-shield", "0.0045", "USD", latam},
-		{"es-credit-push", "credit-check", "0.0185", "EUR", europe},
+		{"de-reels-push", "lucky-reels", "0.85", "EUR", dach},
+		{"us-tea-native", "slim-tea", "0.30", "USD", western},
+		{"uk-solar-search", "solar-quote", "0.80", "GBP", []Share{{"GB", 9}, {"IE", 1}}},
+		{"br-aposta-pop", "aposta-certa", "3.2", "BRL", latam},
+		{"eu-sneakers-social", "sneaker-drop", "0.12", "EUR", europe},
+		{"us-vpn-push", "vpn-shield", "0.06", "USD", western},
+		{"uk-credit-native", "credit-check", "0.22", "GBP", []Share{{"GB", 1}}},
+		{"in-reels-pop", "lucky-reels", "0.9", "USD", asia},
+		{"moved-from-old-tracker", "old-tracker-offer", "0.2", "USD", western},
+		{"fr-tea-social", "slim-tea", "0.24", "EUR", europe},
+		{"latam-vpn-pop", "vpn-shield", "0.0975", "USD", latam},
+		{"es-credit-push", "credit-check", "0.35", "EUR", europe},
 	} {
 		s.Campaigns = append(s.Campaigns, Campaign{ID: uint32(i + 1), Name: c.name, Offer: c.offer, Cost: c.cost, Currency: c.currency, Countries: c.countries, AllowForeign: c.offer == "old-tracker-offer"})
 	}
@@ -184,6 +185,23 @@ func (s *Scenario) offer(name string) *Offer {
 		}
 	}
 	panic("the scenario has no offer " + name)
+}
+
+// roughly is an amount in another currency, near enough to draw a cost from.
+func (s *Scenario) roughly(amount int64, from, to string) int64 {
+	worth := func(currency string) float64 {
+		for _, r := range s.Rates {
+			if r.Currency == currency {
+				rate, err := strconv.ParseFloat(r.Rate, 64)
+				if err != nil {
+					panic(err)
+				}
+				return rate
+			}
+		}
+		return 1
+	}
+	return int64(float64(amount) * worth(from) / worth(to))
 }
 
 func (s *Scenario) network(name string) *Network {
