@@ -309,13 +309,16 @@ func TestRandomCrashes(t *testing.T) {
 			fs := vfs.NewCrashableMem()
 			steps := []string{stepFlushed, stepSynced, stepProduced, stepEnded}
 			for range 12 {
-				cfg.MaxCycleRecords = 1 + rng.IntN(40)
+				cfg.MaxCycleRecords = 5 + rng.IntN(60)
 				c := &crasher{step: steps[rng.IntN(len(steps))], nth: 1 + rng.IntN(4), fs: fs}
 				deps := w.deps(fs)
 				deps.fault = c.at
 				r := w.start(cfg, deps)
-				for len(r.done) == 0 {
-					h.feed(1 + rng.IntN(5))
+				for fed := 0; len(r.done) == 0; fed++ {
+					h.feed(1 + rng.IntN(3))
+					if fed > 10 {
+						time.Sleep(20 * time.Millisecond) // enough cycles are coming: more would only slow the test
+					}
 				}
 				if err := r.wait(); !errors.Is(err, errCrash) {
 					t.Fatalf("it ended with %v", err)
