@@ -56,7 +56,7 @@ test-kafka: engine ## Run the pipeline suite on Apache Kafka (needs Java 17 and 
 	  echo "test-kafka: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
 	fi; \
 	packages=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(KAFKA_PACKAGES)); \
-	TRIBUTARY_TEST_BROKER=apache $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages
+	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages
 
 .PHONY: bench
 bench: engine ## Print the pipeline's rates as ratios to bare engines
@@ -120,7 +120,7 @@ ci: lint test test-kafka ## What CI runs: lint, test, test-kafka, a short demo
 .PHONY: ci-demo
 ci-demo: engine build
 	@data=$$(mktemp -d); trap 'rm -rf "$$data"' EXIT; \
-	timeout -k 30 180 $(BINARY) demo --short \
+	timeout -k 30 180 $(BINARY) demo --for 20s \
 	  --set data_dir="$$data" --set ingest.listen=127.0.0.1:18090 --set kafka.brokers=127.0.0.1:19192 \
 	  --set clickhouse.addr=127.0.0.1:18193 --set ops.listen=127.0.0.1:18091
 
