@@ -71,7 +71,7 @@ func Start(tb testing.TB, o Options) *System {
 	}
 	logger := zaptest.NewLogger(tb, zaptest.Level(zap.WarnLevel))
 	s := &System{tb: tb, Database: "tributary", Prefix: fmt.Sprintf("t%d.", time.Now().UnixNano())}
-	s.startBroker(logger)
+	s.startBroker()
 	opts := []kgo.Opt{kgo.SeedBrokers(s.Brokers...), kgo.ClientID("tributary-test")}
 	s.makeTopics(ctx, opts, o.Partitions)
 	server := s.startClickHouse(ctx)
@@ -124,12 +124,12 @@ func Start(tb testing.TB, o Options) *System {
 	return s
 }
 
-func (s *System) startBroker(logger *zap.Logger) {
+func (s *System) startBroker() {
 	if os.Getenv(BrokerVariable) == "kafka" {
 		s.Brokers = []string{kafka.StartForTest(s.tb).Addr()}
 		return
 	}
-	broker, err := embedded.NewKafka("127.0.0.1:0", s.tb.TempDir(), logger.Named("kafka"))
+	broker, err := embedded.NewKafka("127.0.0.1:0", s.tb.TempDir(), zap.NewNop())
 	if err != nil {
 		s.tb.Fatal(err)
 	}
