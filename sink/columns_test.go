@@ -1,8 +1,9 @@
 package sink
 
 import (
+	"bytes"
 	"fmt"
-	"strings"
+	"io"
 	"testing"
 
 	chproto "github.com/ClickHouse/ch-go/proto"
@@ -13,15 +14,15 @@ import (
 	"tributary/schemas/events"
 )
 
-// encoded is the table's rows as the driver sends them, decoded again.
+// encoded is the table's rows as they are sent, decoded again. Both ways of sending must be the same bytes.
 func encoded(table table, order []uint32) (*proto.Block, error) {
 	block := proto.NewBlock()
-	var g gatherer
+	var e encoder
 	for i, c := range table.columns() {
 		if err := block.AddColumn(c.name, column.Type(c.kind)); err != nil {
 			return nil, err
 		}
-		if err := c.send(&g, order, block.Columns[i]); err != nil {
+		if err := e.fill(c, order, block.Columns[i]); err != nil {
 			return nil, err
 		}
 		if n := block.Columns[i].Rows(); n != len(order) {
@@ -32,8 +33,15 @@ func encoded(table table, order []uint32) (*proto.Block, error) {
 	if err := block.Encode(&buffer, 0); err != nil {
 		return nil, err
 	}
+	streamed, err := io.ReadAll(newNativeBody(table.columns(), order, &e))
+	if err != nil {
+		return nil, err
+	}
+	if len(order) > 0 && !bytes.Equal(streamed, buffer.Buf) {
+		return nil, fmt.Errorf("the streamed block of %d bytes is not the driver's of %d", len(streamed), len(buffer.Buf))
+	}
 	back := proto.NewBlock()
-	return back, back.Decode(chproto.NewReader(strings.NewReader(string(buffer.Buf))), 0)
+	return back, back.Decode(chproto.NewReader(bytes.NewReader(streamed)), 0)
 }
 
 // TestEveryFieldArrives holds each column of a block against the events it was made from, in another order.

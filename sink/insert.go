@@ -43,22 +43,29 @@ type inserter struct {
 	database string
 	table    table
 	query    string
-	types    []clickhouse.ColumnNameAndType
-	gather   gatherer
+	// http is set when the connection speaks HTTP: a block is then streamed as it is encoded. The native protocol goes
+	// through the driver's columns.
+	http    bool
+	encoder encoder
 }
 
-func newInserter(conn driver.Conn, database string, t table) *inserter {
-	in := &inserter{conn: conn, database: database, table: t}
-	for _, column := range t.columns() {
-		in.types = append(in.types, clickhouse.ColumnNameAndType{Name: column.name, Type: column.kind})
-	}
+func newInserter(conn driver.Conn, http bool, database string, t table) *inserter {
+	in := &inserter{conn: conn, http: http, database: database, table: t}
 	in.query = "INSERT INTO " + database + "." + t.name() + " (" + strings.Join(columnNames(t), ", ") + ")"
 	return in
 }
 
 // insert sends the rows of order as one block. A nil error means that they are in the table and in its rollups.
 func (in *inserter) insert(ctx context.Context, order []uint32, token string) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings(token)), clickhouse.WithColumnNamesAndTypes(in.types))
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings(token)))
+	if in.http {
+		body := newNativeBody(in.table.columns(), order, &in.encoder)
+		defer body.release()
+		if err := in.conn.InsertFormat(ctx, "Native", in.query, body); err != nil {
+			return fmt.Errorf("inserting into %s.%s: %w", in.database, in.table.name(), err)
+		}
+		return nil
+	}
 	batch, err := in.conn.PrepareBatch(ctx, in.query)
 	if err != nil {
 		return fmt.Errorf("preparing an insert into %s.%s: %w", in.database, in.table.name(), err)
@@ -74,8 +81,8 @@ func (in *inserter) insert(ctx context.Context, order []uint32, token string) er
 			return fmt.Errorf("preparing an insert into %s.%s: %w", in.database, in.table.name(),
 				&schemaError{fmt.Sprintf("column %s is %s, want %s %s", into[i].Name(), into[i].Type(), column.name, column.kind)})
 		}
-		if err := column.send(&in.gather, order, into[i]); err != nil {
-			return fmt.Errorf("filling column %s of %s.%s: %w", column.name, in.database, in.table.name(), err)
+		if err := in.encoder.fill(column, order, into[i]); err != nil {
+			return fmt.Errorf("preparing an insert into %s.%s: %w", in.database, in.table.name(), err)
 		}
 	}
 	if err := batch.Send(); err != nil {

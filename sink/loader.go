@@ -44,6 +44,7 @@ type Loader struct {
 	metrics   *metrics
 	client    *kgo.Client
 	conn      driver.Conn
+	http      bool
 	committer *committer
 	// slots bounds the inserts that run at once.
 	slots  chan struct{}
@@ -122,7 +123,7 @@ func (l *Loader) connect(deps Deps) error {
 	if err != nil {
 		return fmt.Errorf("configuring the sink's ClickHouse client: %w", err)
 	}
-	l.conn = conn
+	l.conn, l.http = conn, options.Protocol == clickhouse.HTTP
 	return nil
 }
 

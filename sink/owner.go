@@ -49,7 +49,7 @@ func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *ow
 		finish: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	o.batch.table = newTable(base)
 	o.batch.first, o.batch.last = -1, -1
-	o.insert = newInserter(l.conn, l.config.Database, o.batch.table)
+	o.insert = newInserter(l.conn, l.http, l.config.Database, o.batch.table)
 	o.ctx, o.cancel = context.WithCancel(l.crash)
 	return o
 }

@@ -135,11 +135,9 @@ func (r *reasonColumns) columns() []namedColumn {
 // spannedWords is the codes column; it resets the spans for all of them.
 type spannedWords struct{ *reasonColumns }
 
-func (s *spannedWords) size() int { return s.codes.size() + 4*len(s.ends) }
-func (s *spannedWords) reset()    { s.codes.reset(); s.ends = s.ends[:0] }
-func (s *spannedWords) send(g *gatherer, order []uint32, into driverColumn) error {
-	return s.codes.send(g, order, into)
-}
+func (s *spannedWords) size() int                      { return s.codes.size() + 4*len(s.ends) }
+func (s *spannedWords) reset()                         { s.codes.reset(); s.ends = s.ends[:0] }
+func (s *spannedWords) put(e *encoder, order []uint32) { s.codes.put(e, order) }
 
 // checkTimes refuses times that ClickHouse's DateTime cannot hold: such a row would land in a partition that its rollup
 // rows do not share.
