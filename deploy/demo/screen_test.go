@@ -1,0 +1,56 @@
+package demo
+
+import (
+	"strings"
+	"testing"
+
+	"tributary/schemas"
+)
+
+func some() *figures {
+	share, epc, roi := .78, 1.25, .5
+	f := &figures{total: line{clicks: 300}}
+	for i, name := range []string{"push-harbor", "turbo-pops", "quiet-one"} {
+		l := line{name: name, clicks: int64(100 - i), epc: &epc, roi: &roi}
+		if i == 1 {
+			l.flaggedShare, l.flagged, l.topReason = &share, 40, schemas.SignalCTITFast
+		}
+		f.sources = append(f.sources, l)
+		f.campaigns = append(f.campaigns, line{name: "campaign-" + name})
+	}
+	return f
+}
+
+func TestTheSuspiciousSourceIsMarkedWithItsReason(t *testing.T) {
+	s := &screen{}
+	p := s.picture(some(), "USD", "status", []string{"below"})
+	for _, want := range []string{"campaign-push-harbor", "!! CTIT_FAST", "!! turbo-pops: 78 %", "faster after the click", "below", "1.2500", "+50 %"} {
+		if !strings.Contains(p, want) {
+			t.Errorf("no %q in\n%s", want, p)
+		}
+	}
+	if strings.Contains(p, "\x1b") {
+		t.Error("escape sequences where no terminal is")
+	}
+	s.Colour = true
+	if !strings.Contains(s.picture(some(), "USD", "status", nil), "\x1b[") {
+		t.Error("no colour on a terminal")
+	}
+}
+
+func TestThePictureFitsTheTerminal(t *testing.T) {
+	for _, height := range []int{24, 30, 50, 0} {
+		s := &screen{Terminal: Terminal{Live: true, Width: 100, Height: height}}
+		p := s.picture(some(), "USD", "status", []string{strings.Repeat("x", 250)})
+		if height > 0 && s.lines(p) >= height {
+			t.Errorf("%d lines on a terminal of %d", s.lines(p), height)
+		}
+		if !strings.Contains(p, "turbo-pops") {
+			t.Errorf("height %d: the suspicious source is not shown", height)
+		}
+	}
+	s := &screen{Terminal: Terminal{Width: 10}}
+	if n := s.lines("0123456789\n01234567890\n\n"); n != 4 {
+		t.Errorf("%d lines, want 4: the second wraps", n)
+	}
+}
