@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -126,11 +125,4 @@ FROM system.parts WHERE database = '%[1]s' AND table = '%[2]s' AND active`, in.d
 		return false, fmt.Errorf("reading the parts of %s.%s: %w", in.database, in.table.name(), err)
 	}
 	return newest-of < tokenWindow-tokenMargin, nil
-}
-
-// ping is a round trip to ClickHouse.
-func (in *inserter) ping(ctx context.Context, timeout time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return in.conn.Ping(ctx)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"tributary/schemas"
-	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
 )
 
@@ -174,7 +173,6 @@ func TestColumnsMatchTheSchema(t *testing.T) {
 	if n := p.count("SELECT toUInt64(count()) FROM system.tables WHERE database = '%s' AND engine LIKE '%%MergeTree' AND name != 'schema_migrations' AND create_table_query NOT LIKE '%%non_replicated_deduplication_window = " + fmt.Sprint(tokenWindow) + "%%'"); n != 0 {
 		t.Errorf("%d tables have another token window", n)
 	}
-	_ = schema.DefaultDatabase
 }
 
 // TestAddAllocatesNothing: once its buffers have grown, a table takes events without findings for no allocation.
