@@ -9,8 +9,6 @@ import (
 // A columnBuffer buffers the values of one ClickHouse column in the order the rows came. It owns its memory: what is
 // appended is copied, so that a Kafka record may be released. All of a column's memory is reused after reset.
 type columnBuffer interface {
-	// size is how many bytes the buffered values take, roughly.
-	size() int
 	reset()
 	// put appends the rows that order names, in that order, to e in ClickHouse's Native encoding of the column.
 	put(e *encoder, order []uint32)
@@ -38,8 +36,7 @@ func (c *textColumn) addBytes(v []byte) {
 	c.bytes = append(c.bytes, v...)
 	c.ends = append(c.ends, len(c.bytes))
 }
-func (c *textColumn) size() int { return len(c.bytes) + 8*len(c.ends) }
-func (c *textColumn) reset()    { c.bytes, c.ends = c.bytes[:0], c.ends[:0] }
+func (c *textColumn) reset() { c.bytes, c.ends = c.bytes[:0], c.ends[:0] }
 
 // at borrows the column's memory until reset.
 func (c *textColumn) at(row uint32) string {
@@ -71,7 +68,6 @@ type wordColumn struct {
 type dictionary struct {
 	numbers map[string]uint32
 	words   []string
-	bytes   int
 }
 
 func (d *dictionary) number(v string) uint32 {
@@ -85,7 +81,7 @@ func (d *dictionary) number(v string) uint32 {
 		}
 		v = string([]byte(v)) // v borrows the record's memory
 		n = uint32(len(d.words))
-		d.numbers[v], d.words, d.bytes = n, append(d.words, v), d.bytes+len(v)+48
+		d.numbers[v], d.words = n, append(d.words, v)
 	}
 	return n
 }
@@ -105,7 +101,6 @@ func (d *dictionary) trim() {
 
 func (c *wordColumn) add(v string)         { c.keys = append(c.keys, c.words.number(v)) }
 func (c *wordColumn) at(row uint32) string { return c.words.word(c.keys[row]) }
-func (c *wordColumn) size() int            { return 4*len(c.keys) + c.words.bytes }
 func (c *wordColumn) reset()               { c.keys = c.keys[:0]; c.words.trim() }
 
 func (c *wordColumn) put(e *encoder, order []uint32) {
@@ -177,7 +172,6 @@ func (e *encoder) putText(v string) {
 type int64Column struct{ values []int64 }
 
 func (c *int64Column) add(v int64) { c.values = append(c.values, v) }
-func (c *int64Column) size() int   { return 8 * len(c.values) }
 func (c *int64Column) reset()      { c.values = c.values[:0] }
 func (c *int64Column) put(e *encoder, order []uint32) {
 	for _, row := range order {
@@ -191,9 +185,8 @@ type plainColumn[T any] struct {
 	append func([]byte, T) []byte
 }
 
-func (c *plainColumn[T]) add(v T)   { c.values = append(c.values, v) }
-func (c *plainColumn[T]) size() int { return len(c.values) * int(unsafe.Sizeof(*new(T))) }
-func (c *plainColumn[T]) reset()    { c.values = c.values[:0] }
+func (c *plainColumn[T]) add(v T) { c.values = append(c.values, v) }
+func (c *plainColumn[T]) reset()  { c.values = c.values[:0] }
 func (c *plainColumn[T]) put(e *encoder, order []uint32) {
 	for _, row := range order {
 		e.wire = c.append(e.wire, c.values[row])
@@ -272,8 +265,7 @@ func (c *textsColumn) add(v []string) {
 	}
 	c.ends = append(c.ends, uint32(len(c.elements.ends)))
 }
-func (c *textsColumn) size() int { return c.elements.size() + 4*len(c.ends) }
-func (c *textsColumn) reset()    { c.elements.reset(); c.ends = c.ends[:0] }
+func (c *textsColumn) reset() { c.elements.reset(); c.ends = c.ends[:0] }
 func (c *textsColumn) put(e *encoder, order []uint32) {
 	c.spans.put(e, order)
 	for _, row := range order {
@@ -291,8 +283,7 @@ type wordsColumn struct {
 	words dictionary
 }
 
-func (c *wordsColumn) size() int { return 4*len(c.keys) + c.words.bytes }
-func (c *wordsColumn) reset()    { c.keys = c.keys[:0]; c.words.trim() }
+func (c *wordsColumn) reset() { c.keys = c.keys[:0]; c.words.trim() }
 func (c *wordsColumn) put(e *encoder, order []uint32) {
 	c.spans.put(e, order)
 	e.keys = e.keys[:0]
@@ -312,8 +303,7 @@ type numbersColumn struct {
 	values []uint64
 }
 
-func (c *numbersColumn) size() int { return 8 * len(c.values) }
-func (c *numbersColumn) reset()    { c.values = c.values[:0] }
+func (c *numbersColumn) reset() { c.values = c.values[:0] }
 func (c *numbersColumn) put(e *encoder, order []uint32) {
 	c.spans.put(e, order)
 	for _, row := range order {

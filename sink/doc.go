@@ -21,12 +21,18 @@
 //	3             | the plan, all rows  | the same
 //	after 3       | no plan, or the next| goes on
 //
+// Over HTTP a block is streamed column by column as it is encoded; over the native protocol the same bytes go through the
+// driver's columns. Nothing else differs.
+//
+// At shutdown what is decoded gets DrainTimeout to land and is confirmed; the rest stays in Kafka for the next loader.
+//
 // Invariants:
 //   - No insert without a plan that the group took from this member not longer ago than half a session.
 //   - A token never stands for two different sets of rows, nor a set of rows for two tokens: sub-inserts of a batch with a
 //     refused row are told from it by the table's _partition and _offset columns, which every repeated insert looks up first.
 //   - An offset is confirmed only after the rows before it, and the dead letters about those that were refused, are durable.
-//   - Records read and not landed take at most BufferedBytes plus what one fetch brings for each partition.
+//   - Records read and not landed take at most BufferedBytes plus what one fetch brings for each partition; their columns take
+//     about as much again.
 //   - ClickHouse being away stops nothing but the inserts: no row is given up, a log line is written when it goes and when
 //     it comes back.
 //   - A record that is no event, and a row that ClickHouse refuses by itself, become dead letters and the stream goes on. A

@@ -138,7 +138,6 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.RequireStableFetchOffsets(),
 		// Partitions are independent of each other, so they may move one at a time while the rest goes on.
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
 		kgo.SessionTimeout(l.config.SessionTimeout),

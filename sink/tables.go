@@ -135,7 +135,6 @@ func (r *reasonColumns) columns() []namedColumn {
 // spannedWords is the codes column; it resets the spans for all of them.
 type spannedWords struct{ *reasonColumns }
 
-func (s *spannedWords) size() int                      { return s.codes.size() + 4*len(s.ends) }
 func (s *spannedWords) reset()                         { s.codes.reset(); s.ends = s.ends[:0] }
 func (s *spannedWords) put(e *encoder, order []uint32) { s.codes.put(e, order) }
 
@@ -166,15 +165,6 @@ func reset(t table) {
 	for _, column := range t.columns() {
 		column.reset()
 	}
-}
-
-// size is the memory of a table's buffered rows in bytes, roughly.
-func size(t table) int {
-	total := 0
-	for _, column := range t.columns() {
-		total += column.size()
-	}
-	return total
 }
 
 func columnNames(t table) []string {
