@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,8 @@ const (
 	RouteMetrics = "/metrics"
 	RouteHealth  = "/healthz"
 	RouteReady   = "/readyz"
+	// RouteProfile has Go's profiles, for go tool pprof: a slow process is asked where its time goes while it is slow.
+	RouteProfile = "/debug/pprof/"
 )
 
 // Ops is the operations HTTP server. It is a Runner, so that the supervisor starts and stops it like a role; add it
@@ -62,6 +65,8 @@ func NewOps(address string, gather prometheus.Gatherer, states func(func(string,
 		encoder.SetIndent("", "  ")
 		_ = encoder.Encode(answer) // a client that went away is no news
 	})
+	mux.HandleFunc("GET "+RouteProfile, pprof.Index)
+	mux.HandleFunc("GET "+RouteProfile+"profile", pprof.Profile)
 	return &Ops{listener: listener, server: &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
 	}}, nil
