@@ -19,7 +19,7 @@ func (c namedColumn) stateful() bool { return strings.Contains(c.kind, "LowCardi
 const dictionaryVersion = 1
 
 // nativeBody is a block in ClickHouse's Native format, encoded column by column while it is read: it never takes more than
-// its largest column.
+// its largest column. It has at least one row.
 type nativeBody struct {
 	columns []namedColumn
 	order   []uint32
