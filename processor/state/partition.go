@@ -1,7 +1,7 @@
 package state
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"unsafe"
 
@@ -18,7 +18,9 @@ type Partition struct {
 	undo      []undone
 	ranges    []keyRange
 	marked    int // len(ranges) at the last Mark
-	failed    error
+	// reader serves the look-ups of one cycle: it sees the database as the last cycle left it.
+	reader *pebble.Iterator
+	failed error
 }
 
 // written is one key's newest value of the running cycle.
@@ -123,6 +125,7 @@ func (p *Partition) Flush() error {
 
 // discard forgets the writes in memory.
 func (p *Partition) discard() {
+	p.release()
 	for _, n := range p.spaces {
 		for _, t := range n.tables {
 			if t != nil {
@@ -152,18 +155,40 @@ func (p *Partition) fail(doing string, err error) error {
 	return p.failed
 }
 
-// read looks a full key up in the database alone.
+// read looks a full key up in the database alone. Nearly every look-up is for a click that is not there, so it must end
+// at a bloom filter. DB.Get reads no filter on the last level, where most of the state lies, and builds an iterator each time.
 func (p *Partition) read(key []byte) ([]byte, bool, error) {
-	v, closer, err := p.store.db.Get(key)
-	switch {
-	case errors.Is(err, pebble.ErrNotFound):
+	if p.reader == nil {
+		it, err := p.store.db.NewIter(&pebble.IterOptions{LowerBound: p.low, UpperBound: p.high, UseL6Filters: true})
+		if err != nil {
+			return nil, false, p.fail("reading", err)
+		}
+		p.reader = it
+	}
+	if !p.reader.SeekPrefixGE(key) {
+		if err := p.reader.Error(); err != nil {
+			return nil, false, p.fail("reading", err)
+		}
 		return nil, false, nil
-	case err != nil:
+	}
+	if !bytes.Equal(p.reader.Key(), key) {
+		return nil, false, nil
+	}
+	v, err := p.reader.ValueAndErr()
+	if err != nil {
 		return nil, false, p.fail("reading", err)
 	}
-	out := p.mem.copy(v)
-	if err := closer.Close(); err != nil {
-		return nil, false, p.fail("reading", err)
+	return p.mem.copy(v), true, nil
+}
+
+// release lets go of what the reader holds: it would keep files and memory that the database has replaced.
+func (p *Partition) release() {
+	if p.reader == nil {
+		return
 	}
-	return out, true, nil
+	err := p.reader.Close()
+	p.reader = nil
+	if err != nil {
+		_ = p.fail("reading", err) // the next call answers it
+	}
 }

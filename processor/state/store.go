@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -33,7 +34,12 @@ type Options struct {
 }
 
 // A Store is the database of one process. It is safe for concurrent use.
-type Store struct{ db *pebble.DB }
+type Store struct {
+	db *pebble.DB
+
+	mu    sync.Mutex
+	views map[int32]*Partition // the newest view of each partition
+}
 
 // Open opens or makes the database. A second process on the same directory gets an error.
 func Open(o Options) (*Store, error) {
@@ -59,7 +65,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
 	}
-	return &Store{db}, nil
+	return &Store{db: db, views: map[int32]*Partition{}}, nil
 }
 
 // Sync makes every batch flushed so far durable.
@@ -73,15 +79,21 @@ func (s *Store) Sync() error {
 // DiskBytes is the size of the database's files.
 func (s *Store) DiskBytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
 
-// Close flushes and closes the database.
+// Close flushes and closes the database. No partition may be in use any more.
 func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.views {
+		p.release()
+	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("%w: closing: %w", ErrStorage, err)
 	}
 	return nil
 }
 
-// Partition answers the view of one Kafka partition's state. At most one view of a partition may be in use.
+// Partition answers a new view of one Kafka partition's state. At most one view of a partition may be in use: an older one
+// is of no use any more.
 func (s *Store) Partition(id int32) *Partition {
 	p := &Partition{store: s, id: id}
 	p.low = binary.BigEndian.AppendUint16([]byte{keyVersion}, uint16(id))
@@ -89,6 +101,12 @@ func (s *Store) Partition(id int32) *Partition {
 	if uint16(id) == 1<<16-1 {
 		p.high = []byte{keyVersion + 1}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.views[id]; old != nil {
+		old.release()
+	}
+	s.views[id] = p
 	return p
 }
 
