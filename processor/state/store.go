@@ -18,6 +18,9 @@ var ErrStorage = errors.New("state storage")
 // bloomBitsPerKey gives about one false read in a hundred.
 const bloomBitsPerKey = 10
 
+// writeBuffers is how many memtables there may be at once.
+const writeBuffers = 3
+
 // keyVersion is the first byte of every key.
 const keyVersion = 0x01
 
@@ -44,10 +47,11 @@ type Store struct {
 // Open opens or makes the database. A second process on the same directory gets an error.
 func Open(o Options) (*Store, error) {
 	opts := &pebble.Options{
-		FS:                          o.FS,
-		CacheSize:                   o.CacheBytes,
+		FS: o.FS,
+		// Pebble takes the write buffers' memory out of the cache: without this a cache smaller than them holds nothing.
+		CacheSize:                   o.CacheBytes + writeBuffers*o.MemtableBytes,
 		MemTableSize:                uint64(o.MemtableBytes),
-		MemTableStopWritesThreshold: 3,
+		MemTableStopWritesThreshold: writeBuffers,
 		MaxOpenFiles:                1000,
 		BytesPerSync:                1 << 20,
 		WALBytesPerSync:             1 << 20,
