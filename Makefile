@@ -59,8 +59,8 @@ test-kafka: engine ## Run the pipeline suite on Apache Kafka (needs Java 17 and 
 	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages
 
 .PHONY: bench
-bench: engine ## Print the pipeline's rates as ratios to bare engines
-	$(GO) run ./scripts/bench $(BENCHFLAGS)
+bench: engine build ## Print rates as ratios to bare engines, measured in one run (BENCHFLAGS='--only edge')
+	$(GO) run ./scripts/bench --binary $(BINARY) $(BENCHFLAGS)
 
 .PHONY: lint
 lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
@@ -89,7 +89,9 @@ lint-schemas: $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto
 	$(BUF) breaking --against baseline.binpb; \
 	fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	PATH="$(TOOLS):$$PATH" $(BUF) generate -o "$$fresh"; \
-	diff -r "$$fresh/events" events || { echo "schemas/events is not what the .proto says; run make generate"; exit 1; }
+	for package in events state; do \
+	  diff -r "$$fresh/$$package" $$package || { echo "schemas/$$package is not what the .proto says; run make generate"; exit 1; }; \
+	done
 
 # Only where the client has the plugin: everything that matters is held by a Go test too.
 .PHONY: lint-compose

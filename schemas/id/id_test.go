@@ -24,12 +24,12 @@ func ring(t testing.TB, active uint8, ids ...uint8) *Keyring {
 }
 
 func TestClickCarriesItsFields(t *testing.T) {
-	r, m := ring(t, 7, 7), NewMinter()
+	r := ring(t, 7, 7)
 	for _, c := range []struct {
 		ms               int64
 		campaign, source uint32
 	}{{0, 0, 0}, {1, 1, 1}, {1_795_000_000_000, 42, 7}, {maxTimeMS, MaxCampaign, MaxSource}, {1_795_000_000_001, 0x12345, 0xabcde}} {
-		m = NewMinter()
+		m := NewMinter()
 		id := m.Click(r, c.ms, c.campaign, c.source)
 		if c.ms == 0 {
 			c.ms = id.TimeMS()

@@ -80,7 +80,7 @@ func makeCopyTopic(ctx context.Context, admin *kadm.Client) error {
 // copyRate answers how many records a second a consume-produce loop in transactions carries on this broker.
 func copyRate(ctx context.Context, broker string, records int) (float64, error) {
 	session, err := kgo.NewGroupTransactSession(kgo.SeedBrokers(broker), kgo.ConsumerGroup("bench-copy"), kgo.TransactionalID("bench-copy"),
-		kgo.ConsumeTopics(schemas.TopicClicks, schemas.TopicPostbacks), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+		kgo.ConsumeTopics(schemas.TopicClicks, schemas.TopicPostbacks), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MaxBufferedRecords(200_000), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)))
 	if err != nil {

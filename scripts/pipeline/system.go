@@ -52,7 +52,7 @@ type System struct {
 	Processor  processor.Config
 	Sink       sink.Config
 
-	tb    testing.TB
+	tb testing.TB
 }
 
 // ready is how long engines and roles may take to start.
