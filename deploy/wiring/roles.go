@@ -7,6 +7,7 @@ import (
 
 	"tributary/deploy/process"
 	"tributary/processor"
+	"tributary/processor/stages"
 	"tributary/sink"
 )
 
@@ -31,7 +32,7 @@ func (s *System) AddProcessor() {
 				return nil, process.Permanent(err)
 			}
 			return processor.New(c.Processor, processor.Deps{
-				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor),
+				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
 			})
 		}})
 }
