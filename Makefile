@@ -108,7 +108,7 @@ $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto: go.mod
 .PHONY: generate
 generate: engine $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## Write the generated files again: events, configuration reference, golden files
 	cd schemas && PATH="$(TOOLS):$$PATH" $(BUF) generate
-	$(GO) test -count=1 ./deploy/config -run '^TestReference' -update
+	$(GO) test -count=1 ./deploy/config -run '^Test(Readme|Reference)' -update
 
 .PHONY: baseline
 baseline: ## Take the events as they are now for what later changes must not break (at a release)

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -40,5 +41,30 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	}
 	if string(got) != want {
 		t.Errorf("deploy/CONFIG.md is not what the code says; run `make generate`")
+	}
+}
+
+// The README holds the same table between two marks.
+func TestReadmeHoldsTheReference(t *testing.T) {
+	const begin, end = "<!-- configuration: begin, written by make generate -->\n", "<!-- configuration: end -->"
+	path := filepath.Join("..", "..", "README.md")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, opened := strings.Cut(string(text), begin)
+	got, after, closed := strings.Cut(rest, end)
+	if !opened || !closed {
+		t.Fatalf("README.md lacks the marks %q and %q around the configuration table", begin, end)
+	}
+	want := "\n" + Reference() + "\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if got != want {
+		t.Error("the configuration table of README.md is not what the code says; run `make generate`")
 	}
 }
