@@ -19,7 +19,9 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"tributary/deploy/config"
 	"tributary/deploy/embedded"
+	"tributary/deploy/wiring"
 	"tributary/scripts/loadgen"
 )
 
@@ -33,6 +35,33 @@ var children = map[string]func([]string) error{
 		}
 		defer k.Close()
 		return serveUntilEOF(k.Address())
+	},
+	// The edge with the embedded broker in its process, as `tributary up` has them, without the other roles.
+	"child-edge": func(args []string) error {
+		from := config.Sources{File: args[0]}
+		loaded, err := config.Load(from)
+		if err != nil {
+			return err
+		}
+		broker := loaded.Config.Kafka.Brokers[0]
+		k, err := embedded.NewKafka(broker, filepath.Join(loaded.Config.DataDir, "kafka"), zap.NewNop())
+		if err != nil {
+			return err
+		}
+		defer k.Close()
+		ctx, stop := context.WithCancel(context.Background())
+		defer stop()
+		if err := makeTopics(ctx, broker); err != nil {
+			return err
+		}
+		system := wiring.New(loaded, zap.NewNop())
+		system.AddIngest()
+		return system.Run(ctx, from, nil, func() {
+			go func() {
+				_ = serveUntilEOF(broker) // it ends when the parent does
+				stop()
+			}()
+		})
 	},
 	"child-bare": func([]string) error {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -108,7 +137,7 @@ func (b *bench) startChild(name string, args ...string) (*process, string, error
 func (p *process) firstLine(out *bufio.Reader) (string, error) {
 	line, err := out.ReadString('\n')
 	if err != nil {
-		return "", fmt.Errorf("%s did not start: see %s", p.name, p.logFile.Name())
+		return "", p.failed(errors.New("did not start"))
 	}
 	return strings.TrimSpace(line), nil
 }
@@ -131,11 +160,8 @@ func (b *bench) startRole(ctx context.Context, role, readyURL string, args ...st
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		if answer, err := http.Get(readyURL); err == nil {
-			answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return p, nil
-			}
+		if ready(readyURL) {
+			return p, nil
 		}
 		select {
 		case <-p.done:
@@ -146,6 +172,15 @@ func (b *bench) startRole(ctx context.Context, role, readyURL string, args ...st
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+func ready(url string) bool {
+	answer, err := http.Get(url)
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
 }
 
 func (p *process) failed(err error) error {

@@ -20,7 +20,6 @@ type bench struct {
 	dir     string
 	binary  string
 	seconds float64
-	edgeMax float64 // clicks a second, from the edge part
 	rows    []row
 }
 
