@@ -78,11 +78,11 @@ func fill(ctx context.Context, s *site, clicksTopic string, clicks int, postback
 	return records, nil
 }
 
-// until polls done every few milliseconds, for at most two minutes.
+// until polls done ten times a second, for at most two minutes: oftener, and a query each time would be felt.
 func until(ctx context.Context, what string, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		ok, err := done()
