@@ -146,8 +146,8 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		kgo.DisableAutoCommit(),
 		// No partition moves between a poll and the hand-over of its records.
 		kgo.BlockRebalanceOnPoll(),
-		kgo.FetchMaxBytes(16<<20),
-		kgo.FetchMaxPartitionBytes(4<<20),
+		kgo.FetchMaxBytes(4<<20),
+		kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.OnPartitionsAssigned(l.onAssigned),

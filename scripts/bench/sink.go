@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -12,7 +16,6 @@ import (
 
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
-	"tributary/sink"
 )
 
 const sinkClicks = 2_000_000
@@ -62,9 +65,14 @@ func benchSink(ctx context.Context, b *bench) error {
 	rate := sinkClicks / time.Since(start).Seconds()
 	engineDuring := engine.cpu() - engineBefore
 	cpu, memory := p.cpu().Seconds(), p.memory()
+	inserts, err := metric("http://"+s.opsOf["sink"]+"/metrics", `tributary_sink_inserts_total{topic="scored.clicks"}`)
+	if err != nil {
+		p.stop()
+		return err
+	}
 	p.stop()
 
-	limit, engineAlone, err := engineRate(ctx, b, conn, engine)
+	limit, engineAlone, err := engineRate(ctx, b, conn, engine, int(sinkClicks/max(inserts, 1))+1)
 	if err != nil {
 		return err
 	}
@@ -77,13 +85,12 @@ func benchSink(ctx context.Context, b *bench) error {
 }
 
 // engineRate inserts the rows that the loader loaded into a second database of the same tables, views included, in
-// blocks as large as the loader's, from files that the engine reads itself.
-func engineRate(ctx context.Context, b *bench, conn driver.Conn, engine *process) (rate float64, cpu time.Duration, err error) {
+// blocks as large as the loader's were, from files that the engine reads itself.
+func engineRate(ctx context.Context, b *bench, conn driver.Conn, engine *process, blockRows int) (rate float64, cpu time.Duration, err error) {
 	const database = "tributary_limit"
 	if _, err := schema.Migrate(ctx, conn, schema.Options{Database: database}); err != nil {
 		return 0, 0, err
 	}
-	blockRows := sink.Defaults().BatchRows
 	var files []string
 	for partition := range partitions {
 		for block := 0; ; block++ {
@@ -124,4 +131,20 @@ func connect(address string) (driver.Conn, error) {
 
 func count(ctx context.Context, conn driver.Conn, table string) (rows uint64, err error) {
 	return rows, conn.QueryRow(ctx, "SELECT count() FROM "+table).Scan(&rows)
+}
+
+// metric reads one sample of a role's metrics.
+func metric(url, name string) (float64, error) {
+	answer, err := http.Get(url)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no %s: %w", url, name, lines.Err())
 }
