@@ -44,7 +44,7 @@ func (a *auditor) compareRollups(ctx context.Context) error {
 			if !a.live || len(found) == 0 {
 				break
 			}
-			if err := pause(ctx); err != nil {
+			if err := pause(ctx, settlePoll); err != nil {
 				return err
 			}
 		}

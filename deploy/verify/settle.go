@@ -14,6 +14,8 @@ import (
 const (
 	// settlePoll is the pause between two looks at a pipeline that still works.
 	settlePoll = 60 * time.Millisecond
+	// momentPoll is the pause while a moment is looked for in which the processor rests: traffic leaves only short ones.
+	momentPoll = 2 * time.Millisecond
 	// liveAfter is how long requests must keep coming in before the audit gives up waiting for quiet and takes a moment
 	// between two transactions instead.
 	liveAfter = 4 * time.Second
@@ -93,7 +95,11 @@ func (a *auditor) settle(ctx context.Context) error {
 		}
 		last = now
 		a.options.Progress(Progress{What: "waiting for the pipeline to finish what it has"})
-		if err := pause(ctx); err != nil {
+		between := settlePoll
+		if waited > liveAfter {
+			between = momentPoll
+		}
+		if err := pause(ctx, between); err != nil {
 			return err
 		}
 	}
@@ -124,14 +130,14 @@ func (a *auditor) settleLive(ctx context.Context, rest *moment) error {
 			return nil
 		}
 		a.options.Progress(Progress{What: "waiting for the sink"})
-		if err := pause(ctx); err != nil {
+		if err := pause(ctx, settlePoll); err != nil {
 			return err
 		}
 	}
 }
 
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(settlePoll)
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
