@@ -102,6 +102,8 @@ type Deps struct {
 	Logger      *zap.Logger
 	// Now is the wall clock; nil for time.Now.
 	Now func() time.Time
+	// TransactionalID names the producer to Kafka; empty: group and instance_id, so that a successor fences this process.
+	TransactionalID string
 	// Stages run beside the built-in ones, on the same records.
 	Stages []stage.Stage
 	// FS is the file system of the state; nil for the machine's.

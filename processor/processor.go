@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +178,7 @@ func (p *Processor) connect() error {
 	opts := append(slices.Clone(p.deps.Kafka),
 		kgo.ConsumerGroup(p.cfg.Group),
 		kgo.InstanceID(p.cfg.instance()),
-		kgo.TransactionalID(p.cfg.Group+"-"+p.cfg.instance()),
+		kgo.TransactionalID(cmp.Or(p.deps.TransactionalID, p.cfg.Group+"-"+p.cfg.instance())),
 		kgo.TransactionTimeout(p.cfg.TransactionTimeout),
 		kgo.SessionTimeout(p.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(max(p.cfg.SessionTimeout/10, 100*time.Millisecond)),

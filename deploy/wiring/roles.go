@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/deploy/config"
 	"tributary/deploy/process"
 	"tributary/processor"
 	"tributary/processor/stages"
@@ -33,6 +34,7 @@ func (s *System) AddProcessor() {
 			}
 			return processor.New(c.Processor, processor.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
+				TransactionalID: s.transactionalID(),
 			})
 		}})
 }
@@ -59,4 +61,15 @@ func (s *System) AddSink() {
 				ClickHouse: server,
 			})
 		}})
+}
+
+// transactionalID is a new one for each life of an embedded broker. After a crash that broker takes the open transaction for
+// aborted without writing a marker: in the log a later marker of the same producer would end it too, and readers would drop
+// what the producer committed in between. Nobody is left to be fenced: producer and broker die together.
+func (s *System) transactionalID() string {
+	c := &s.loaded.Config
+	if c.Kafka.Mode != config.ModeEmbedded {
+		return ""
+	}
+	return c.Processor.Group + "-" + s.life
 }

@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -41,6 +42,7 @@ type System struct {
 	reload     *reloads
 	edge       atomic.Pointer[edgeSlot]
 	notes      []process.Note
+	life       string // differs from one System to the next
 
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
@@ -48,7 +50,7 @@ type System struct {
 
 // New returns a System without units.
 func New(loaded *config.Loaded, logger *zap.Logger) *System {
-	s := &System{loaded: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout)}
+	s := &System{loaded: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout), life: rand.Text()}
 	s.reload = newReloads(s.supervisor.Registry())
 	process.RegisterRuntime(s.supervisor.Registry())
 	return s
