@@ -33,7 +33,7 @@ type Config struct {
 	IPClicksPerMinute uint32        `yaml:"ip_clicks_per_minute" doc:"clicks of one IP within a minute above which a click is flagged"`
 
 	MaxCycleRecords    int           `yaml:"max_cycle_records" doc:"records taken into one transaction at most"`
-	FetchMaxBytes      int           `yaml:"fetch_max_bytes" doc:"records fetched ahead from one broker, in bytes"`
+	FetchMaxBytes      int           `yaml:"fetch_max_bytes" doc:"records fetched ahead from one broker, in bytes; a partition's share is 256 KiB at most, and this must have room for all of them"`
 	CacheBytes         int64         `yaml:"cache_bytes" doc:"memory for blocks of state read before, in bytes"`
 	MemtableBytes      int64         `yaml:"memtable_bytes" doc:"one of at most three write buffers of the state, in bytes"`
 	SessionTimeout     time.Duration `yaml:"session_timeout" doc:"how long a silent processor keeps its partitions"`
@@ -56,7 +56,7 @@ func Defaults() Config {
 		ClockSkew:          time.Duration(s.ClockSkewMS) * time.Millisecond,
 		IPClicksPerMinute:  s.IPClicksPerMinute,
 		MaxCycleRecords:    20_000,
-		FetchMaxBytes:      8 << 20,
+		FetchMaxBytes:      64 << 20,
 		CacheBytes:         32 << 20,
 		MemtableBytes:      16 << 20,
 		SessionTimeout:     20 * time.Second,

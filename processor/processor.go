@@ -170,6 +170,9 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	return nil
 }
 
+// fetchMaxPartitionBytes is what one fetch carries of one partition: some thousand records.
+const fetchMaxPartitionBytes = 256 << 10
+
 func (p *Processor) connect() error {
 	topics := make([]string, 0, len(p.inputs))
 	for _, t := range p.inputs {
@@ -188,7 +191,9 @@ func (p *Processor) connect() error {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(int32(p.cfg.FetchMaxBytes)),
-		kgo.FetchMaxPartitionBytes(int32(max(p.cfg.FetchMaxBytes/4, 1<<20))),
+		// So small that the partitions' limits together stay below the whole's: the embedded broker leaves out the list of
+		// aborted transactions of the partition at which the whole's is reached, and aborted claims would be taken for real.
+		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0),

@@ -127,6 +127,12 @@ func (l *Loader) connect(deps Deps) error {
 	return nil
 }
 
+// What one fetch may carry: enough rows of each partition for the engine, and room for 256 partitions of them.
+const (
+	fetchMaxPartitionBytes = 256 << 10
+	fetchMaxBytes          = 256 * fetchMaxPartitionBytes
+)
+
 func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 	topics := make([]string, len(Topics))
 	for i, topic := range Topics {
@@ -146,8 +152,10 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		kgo.DisableAutoCommit(),
 		// No partition moves between a poll and the hand-over of its records.
 		kgo.BlockRebalanceOnPoll(),
-		kgo.FetchMaxBytes(4<<20),
-		kgo.FetchMaxPartitionBytes(1<<20),
+		// The partitions' limit bounds a fetch, never the whole's: the embedded broker leaves out the list of aborted
+		// transactions of the partition at which the whole's is reached, and its aborted records would be loaded.
+		kgo.FetchMaxBytes(fetchMaxBytes),
+		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
 		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.OnPartitionsAssigned(l.onAssigned),

@@ -152,8 +152,9 @@ func (l *log) scan(ctx context.Context, name string, partition int, from, to int
 func (l *log) fetch(ctx context.Context, name string, partition int, offset, to int64, visit func(int64, []byte) error) (next int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	// The partition's limit is reached first: the embedded broker leaves out the aborted transactions where the whole's is.
 	message, err := l.transport.RoundTrip(ctx, l.addr, &fetch.Request{
-		ReplicaID: -1, MaxWaitTime: int32(fetchWait.Milliseconds()), MinBytes: 1, MaxBytes: fetchBytes, IsolationLevel: int8(kafkago.ReadCommitted),
+		ReplicaID: -1, MaxWaitTime: int32(fetchWait.Milliseconds()), MinBytes: 1, MaxBytes: 2 * fetchBytes, IsolationLevel: int8(kafkago.ReadCommitted),
 		SessionID: -1, SessionEpoch: -1,
 		Topics: []fetch.RequestTopic{{Topic: l.prefix + name, Partitions: []fetch.RequestPartition{{
 			Partition: int32(partition), CurrentLeaderEpoch: -1, FetchOffset: offset, LogStartOffset: -1, PartitionMaxBytes: fetchBytes,
