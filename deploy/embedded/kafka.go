@@ -54,6 +54,9 @@ func NewKafka(address, dir string, logger *zap.Logger) (*Kafka, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the embedded Kafka's folder: %w", err)
 	}
+	if err := repair(dir, logger); err != nil {
+		return nil, err
+	}
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
