@@ -33,7 +33,7 @@ func (s *System) AddIngest() {
 				Registerer: registerer,
 				// The edge's own /metrics shows the whole process: a container with one role needs one port.
 				Gatherer: s.supervisor,
-				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog,
+				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog, Now: clock(),
 			})
 			if err != nil {
 				return nil, err

@@ -34,7 +34,7 @@ func (s *System) AddProcessor() {
 			}
 			return processor.New(c.Processor, processor.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
-				TransactionalID: s.transactionalID(),
+				TransactionalID: s.transactionalID(), Now: clock(),
 			})
 		}})
 }
@@ -58,7 +58,7 @@ func (s *System) AddSink() {
 			server.Auth.Database = "" // the loader names its database in each statement
 			return sink.New(c.Sink, sink.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitSink),
-				ClickHouse: server,
+				ClickHouse: server, Now: clock(),
 			})
 		}})
 }

@@ -50,6 +50,19 @@ type Options struct {
 	ReadyTimeout time.Duration
 	// Properties are added to server.properties and win over the defaults.
 	Properties map[string]string
+	// Listeners are further addresses to serve clients on, beside Addr.
+	Listeners []Listener
+}
+
+// A Listener is one more address of the broker, for clients that reach it through a proxy: a broker
+// tells its clients where to connect to, so each proxy needs a listener that advertises it.
+type Listener struct {
+	// Name is the listener's name in capitals, such as SINK1.
+	Name string
+	// Port is where the broker listens on 127.0.0.1: the proxy's target.
+	Port int
+	// Advertised is host:port of the proxy.
+	Advertised string
 }
 
 // Broker is one broker process, running or killed.
@@ -237,6 +250,9 @@ func (b *Broker) launch(ctx context.Context) (err error) {
 	for _, name := range slices.Sorted(maps.Keys(b.options.Properties)) {
 		args = append(args, "--property", name+"="+b.options.Properties[name])
 	}
+	for _, l := range b.options.Listeners {
+		args = append(args, "--listener", fmt.Sprintf("%s=%d=%s", l.Name, l.Port, l.Advertised))
+	}
 	log, err := os.OpenFile(b.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("opening the broker's log: %w", err)
@@ -363,6 +379,9 @@ func scriptError(ctx context.Context, doing string, err error, message string) e
 	}
 	return fmt.Errorf("%s: %w: %s", doing, err, message)
 }
+
+// FreePort answers a port of 127.0.0.1 that stays free for a listener or a proxy while its owner is down.
+func FreePort() (int, error) { return freePort(0) }
 
 // freePort finds a port of 127.0.0.1 that nobody listens on and that the kernel gives to no outgoing
 // connection (those start at 32768 on Linux), so that it stays free while a killed broker is down.
