@@ -8,6 +8,9 @@ const (
 	TopicPostbacks = "postbacks"
 	// TopicClaims is internal to the processor: Claim events, exactly once.
 	TopicClaims = "claims"
+	// TopicCycles is internal to the processor: Cycle events, exactly once; a partition's are about the same partition of the
+	// inputs.
+	TopicCycles = "cycles"
 	// TopicScoredClicks has Click events, each click ID exactly once.
 	TopicScoredClicks = "scored.clicks"
 	// TopicConversions has the conversion ledger: Conversion events, exactly once.
@@ -16,6 +19,9 @@ const (
 	TopicAnomalies = "scored.anomalies"
 	// TopicDeadLetters has DeadLetter events: exactly once from the processor, at least once from the edge and the sink.
 	TopicDeadLetters = "dead-letters"
+	// TopicReplays has each dead letter that was sent again, as it was: exactly once where the record it became must not be
+	// doubled, else at least once. When the record was written is when it was replayed.
+	TopicReplays = "dead-letters.replays"
 )
 
 // A Topic says how one topic is made and what it carries.
@@ -37,12 +43,19 @@ type Topic struct {
 const dayMS = 24 * 60 * 60 * 1000
 
 // Topics lists every topic.
+//
+// What the processor reads is kept for as long as its state remembers it by default (clicks for the lookback window, statuses
+// for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
+// the topics alone. Shorter times need checkpoints (processor.checkpoint).
 var Topics = []Topic{
-	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 7 * dayMS, true, false},
-	{TopicPostbacks, "tributary.v1.Postback", "click ID, canonical text", 30 * dayMS, true, false},
-	{TopicClaims, "tributary.v1.Claim", "network, a zero byte, transaction ID", 7 * dayMS, true, true},
+	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 31 * dayMS, true, false},
+	{TopicPostbacks, "tributary.v1.Postback", "click ID, canonical text", 121 * dayMS, true, false},
+	{TopicClaims, "tributary.v1.Claim", "network, a zero byte, transaction ID", 61 * dayMS, true, true},
+	{TopicCycles, "tributary.v1.Cycle", "none; the partition is the one it is about", 121 * dayMS, true, true},
 	{TopicScoredClicks, "tributary.v1.Click", "click ID, canonical text", 7 * dayMS, false, true},
 	{TopicConversions, "tributary.v1.Conversion", "click ID, canonical text", 90 * dayMS, false, true},
 	{TopicAnomalies, "tributary.v1.Anomaly", "click ID, canonical text, or none", 30 * dayMS, false, true},
 	{TopicDeadLetters, "tributary.v1.DeadLetter", "click ID as received, or none", 90 * dayMS, false, true},
+	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
+	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true},
 }

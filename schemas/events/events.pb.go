@@ -1730,6 +1730,170 @@ func (x *Claim) GetConversion() *Conversion {
 	return nil
 }
 
+// Cycle is one step of the processor on one partition, complete enough to run it again: which records it took of each input, and
+// what it knew of the time. Who takes a partition over without its state runs the cycles again and comes to the same state.
+// Internal topic `cycles`; the record's partition is the one it is about.
+type Cycle struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Counts up by one from cycle to cycle of a partition.
+	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Tells cycles of processors that counted alike from each other.
+	Random uint64 `protobuf:"varint,2,opt,name=random,proto3" json:"random,omitempty"`
+	// The processor's clock, Unix milliseconds.
+	NowMs int64 `protobuf:"varint,3,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
+	// Nothing was left to read, so that the clock moved the watermark.
+	Idle          bool          `protobuf:"varint,4,opt,name=idle,proto3" json:"idle,omitempty"`
+	Inputs        []*CycleInput `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cycle) Reset() {
+	*x = Cycle{}
+	mi := &file_tributary_v1_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cycle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cycle) ProtoMessage() {}
+
+func (x *Cycle) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cycle.ProtoReflect.Descriptor instead.
+func (*Cycle) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Cycle) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Cycle) GetRandom() uint64 {
+	if x != nil {
+		return x.Random
+	}
+	return 0
+}
+
+func (x *Cycle) GetNowMs() int64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
+}
+
+func (x *Cycle) GetIdle() bool {
+	if x != nil {
+		return x.Idle
+	}
+	return false
+}
+
+func (x *Cycle) GetInputs() []*CycleInput {
+	if x != nil {
+		return x.Inputs
+	}
+	return nil
+}
+
+// CycleInput is what a cycle took of one input topic.
+type CycleInput struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Without the deployment's prefix.
+	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// The first offset that was not taken before the cycle, and the first not taken after it.
+	FromOffset int64 `protobuf:"varint,2,opt,name=from_offset,json=fromOffset,proto3" json:"from_offset,omitempty"`
+	ToOffset   int64 `protobuf:"varint,3,opt,name=to_offset,json=toOffset,proto3" json:"to_offset,omitempty"`
+	// The log's end as far as the processor had heard of it.
+	EndOffset int64 `protobuf:"varint,4,opt,name=end_offset,json=endOffset,proto3" json:"end_offset,omitempty"`
+	// The largest record timestamp seen before the cycle, Unix milliseconds.
+	LatestMs      int64 `protobuf:"varint,5,opt,name=latest_ms,json=latestMs,proto3" json:"latest_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CycleInput) Reset() {
+	*x = CycleInput{}
+	mi := &file_tributary_v1_events_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CycleInput) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CycleInput) ProtoMessage() {}
+
+func (x *CycleInput) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CycleInput.ProtoReflect.Descriptor instead.
+func (*CycleInput) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CycleInput) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *CycleInput) GetFromOffset() int64 {
+	if x != nil {
+		return x.FromOffset
+	}
+	return 0
+}
+
+func (x *CycleInput) GetToOffset() int64 {
+	if x != nil {
+		return x.ToOffset
+	}
+	return 0
+}
+
+func (x *CycleInput) GetEndOffset() int64 {
+	if x != nil {
+		return x.EndOffset
+	}
+	return 0
+}
+
+func (x *CycleInput) GetLatestMs() int64 {
+	if x != nil {
+		return x.LatestMs
+	}
+	return 0
+}
+
 var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
@@ -1930,7 +2094,22 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
-	"conversion*\x8c\x01\n" +
+	"conversion\"\x8e\x01\n" +
+	"\x05Cycle\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06random\x18\x02 \x01(\x04R\x06random\x12\x15\n" +
+	"\x06now_ms\x18\x03 \x01(\x03R\x05nowMs\x12\x12\n" +
+	"\x04idle\x18\x04 \x01(\bR\x04idle\x120\n" +
+	"\x06inputs\x18\x05 \x03(\v2\x18.tributary.v1.CycleInputR\x06inputs\"\x9c\x01\n" +
+	"\n" +
+	"CycleInput\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1f\n" +
+	"\vfrom_offset\x18\x02 \x01(\x03R\n" +
+	"fromOffset\x12\x1b\n" +
+	"\tto_offset\x18\x03 \x01(\x03R\btoOffset\x12\x1d\n" +
+	"\n" +
+	"end_offset\x18\x04 \x01(\x03R\tendOffset\x12\x1b\n" +
+	"\tlatest_ms\x18\x05 \x01(\x03R\blatestMs*\x8c\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11STATUS_REGISTERED\x10\x01\x12\x12\n" +
@@ -1952,7 +2131,7 @@ func file_tributary_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_tributary_v1_events_proto_goTypes = []any{
 	(Status)(0),                  // 0: tributary.v1.Status
 	(Conversion_Kind)(0),         // 1: tributary.v1.Conversion.Kind
@@ -1966,6 +2145,8 @@ var file_tributary_v1_events_proto_goTypes = []any{
 	(*Anomaly)(nil),              // 9: tributary.v1.Anomaly
 	(*DeadLetter)(nil),           // 10: tributary.v1.DeadLetter
 	(*Claim)(nil),                // 11: tributary.v1.Claim
+	(*Cycle)(nil),                // 12: tributary.v1.Cycle
+	(*CycleInput)(nil),           // 13: tributary.v1.CycleInput
 }
 var file_tributary_v1_events_proto_depIdxs = []int32{
 	8,  // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
@@ -1979,11 +2160,12 @@ var file_tributary_v1_events_proto_depIdxs = []int32{
 	8,  // 8: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
 	4,  // 9: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
 	7,  // 10: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	13, // 11: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_tributary_v1_events_proto_init() }
@@ -1997,7 +2179,7 @@ func file_tributary_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_events_proto_rawDesc), len(file_tributary_v1_events_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
