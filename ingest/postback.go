@@ -131,14 +131,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 	if p.event.Raw = clip(ctx.Request.Body(), schemas.MaxRawBytes); len(p.event.Raw) == 0 {
 		p.event.Raw = clip(rawQuery, schemas.MaxRawBytes)
 	}
-	refused := e.readBody(ctx, p)
-	p.readForm(clip(rawQuery, schemas.MaxURLBytes))
-	if refused == nil && len(rawQuery) > schemas.MaxURLBytes {
-		refused = refuse(schemas.RejectTooLong, "", "the query has "+strconv.Itoa(len(rawQuery))+" bytes", "at most "+strconv.Itoa(schemas.MaxURLBytes)+" bytes")
-	}
-	if refused == nil {
-		refused = p.resolve(cat, now)
-	}
+	refused := e.readPostback(ctx, p, cat, rawQuery, now)
 	if refused != nil {
 		e.refusePostback(ctx, p, cat, refused, now, addr)
 		return
@@ -158,6 +151,19 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 	ctx.Response.AppendBodyString(`{"receipt_id":"`)
 	ctx.Response.AppendBodyString(p.event.ReceiptId)
 	ctx.Response.AppendBodyString("\",\"status\":\"accepted\"}\n")
+}
+
+// readPostback makes the event of a request. Receipt, times, address and raw are set already.
+func (e *Edge) readPostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, rawQuery []byte, now time.Time) *refusal {
+	refused := e.readBody(ctx, p)
+	p.readForm(clip(rawQuery, schemas.MaxURLBytes))
+	if refused == nil && len(rawQuery) > schemas.MaxURLBytes {
+		refused = refuse(schemas.RejectTooLong, "", "the query has "+strconv.Itoa(len(rawQuery))+" bytes", "at most "+strconv.Itoa(schemas.MaxURLBytes)+" bytes")
+	}
+	if refused == nil {
+		refused = p.resolve(cat, now)
+	}
+	return refused
 }
 
 func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, refused *refusal, now time.Time, addr netip.Addr) {

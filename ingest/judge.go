@@ -1,0 +1,53 @@
+package ingest
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"tributary/ingest/catalog"
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// A PostbackRequest is a postback that came before and is looked at again, as much of it as was kept.
+type PostbackRequest struct {
+	// Query and Body as they came. What the body names counts before the query.
+	Query, Body []byte
+	// ContentType of the body; empty when it was not kept: a body that begins with { is then JSON, any other a form.
+	ContentType string
+	// ReceiptID is the one it got when it first came: a conversion that is new for each receipt stays the same one.
+	ReceiptID string
+	// Arrived is when it first came: its event time unless it names one, and the day of its exchange rate.
+	Arrived time.Time
+	IP      netip.Addr
+}
+
+// A Judgement is what the edge makes of a postback. Exactly one of Postback and Reason is set.
+type Judgement struct {
+	Postback *events.Postback
+	Reason   schemas.RejectReason
+	// Detail, Field and WouldBeRight are those of the answer that the sender would get.
+	Detail, Field, WouldBeRight string
+}
+
+// JudgePostback reads a postback by the rules of a catalog, through the same code as a request over HTTP, and keeps and sends
+// nothing. now is when it is judged: the event's received_ms.
+func JudgePostback(cat *catalog.Catalog, r PostbackRequest, now time.Time) Judgement {
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Request.SetBody(r.Body)
+	ctx.Request.Header.SetContentType(r.ContentType)
+	ctx.Request.Header.SetNoDefaultContentType(true)
+	p := &postback{}
+	ip := r.IP.As16()
+	p.event.ReceiptId, p.event.Ip = r.ReceiptID, ip[:]
+	p.event.ReceivedMs, p.event.EventMs = now.UnixMilli(), r.Arrived.UnixMilli()
+	if p.event.Raw = clip(r.Body, schemas.MaxRawBytes); len(p.event.Raw) == 0 {
+		p.event.Raw = clip(r.Query, schemas.MaxRawBytes)
+	}
+	if refused := new(Edge).readPostback(ctx, p, cat, r.Query, now); refused != nil {
+		return Judgement{Reason: refused.Reason, Detail: refused.Detail, Field: refused.Field, WouldBeRight: refused.WouldBeRight}
+	}
+	return Judgement{Postback: &p.event}
+}
