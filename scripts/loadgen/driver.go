@@ -19,7 +19,8 @@ import (
 
 // DriverOptions say how a Driver sends.
 type DriverOptions struct {
-	// Address is the edge's host and port.
+	// Address is the edge's host and port; several, with commas between, share the requests, and one that fails is left out
+	// for a while, as a load balancer does.
 	Address string
 	// Connections is how many requests run at once; 64 when 0.
 	Connections int
@@ -34,7 +35,8 @@ type DriverOptions struct {
 type Driver struct {
 	options DriverOptions
 	truth   *Truth
-	client  *fasthttp.HostClient
+	edges   []*edge
+	stop    atomic.Bool
 	rate    atomic.Int64 // requests per 1000 s
 	Stats   Stats
 	// Watch, when set, is called after every accepted click and postback, from many goroutines.
@@ -62,18 +64,20 @@ func NewDriver(options DriverOptions, truth *Truth) *Driver {
 	if options.RetryFor <= 0 {
 		options.RetryFor = 2 * time.Minute
 	}
-	d := &Driver{options: options, truth: truth, client: &fasthttp.HostClient{
-		Addr: options.Address, MaxConns: options.Connections + 8, MaxIdemponentCallAttempts: 1, ReadTimeout: options.Timeout, WriteTimeout: options.Timeout,
-		NoDefaultUserAgentHeader: true, DisablePathNormalizing: true,
-		// A repeated request must be this driver's decision: it has to be booked as one of unknown outcome.
-		RetryIfErr: func(*fasthttp.Request, int, error) (bool, bool) { return false, false },
-	}}
+	d := &Driver{options: options, truth: truth}
+	for address := range strings.SplitSeq(options.Address, ",") {
+		d.edges = append(d.edges, newEdge(strings.TrimSpace(address), &options))
+	}
 	d.SetRate(options.Rate)
 	return d
 }
 
 // SetRate bounds the requests a second from now on; 0 for no bound.
 func (d *Driver) SetRate(rate float64) { d.rate.Store(int64(rate * 1000)) }
+
+// Finish makes Run end soon: no more clicks are made, those that postbacks have overtaken are still sent, the other
+// postbacks to come are not, and whatever is on its way is repeated until it is answered. So the truth stays exact.
+func (d *Driver) Finish() { d.stop.Store(true) }
 
 // Run sends every step of the generator, or until ctx is done, and waits for the last answer. Its error says how many
 // answers were not what the generator expected, with examples. Steps that ctx cut off are not in the truth.
@@ -98,7 +102,9 @@ func (d *Driver) Run(ctx context.Context, g *Generator) error {
 	}
 	workers.Wait()
 	d.Stats.stop()
-	d.client.CloseIdleConnections()
+	for _, e := range d.edges {
+		e.client.CloseIdleConnections()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.unexpected) > 0 {
@@ -109,7 +115,12 @@ func (d *Driver) Run(ctx context.Context, g *Generator) error {
 
 func (d *Driver) feed(ctx context.Context, g *Generator, lanes []chan Step) {
 	next := time.Now()
+	finishing := false
 	for ctx.Err() == nil {
+		if !finishing && d.stop.Load() {
+			finishing = true
+			g.Finish()
+		}
 		step, more := g.Next()
 		if !more {
 			return
@@ -150,6 +161,7 @@ type worker struct {
 	d    *Driver
 	ctx  context.Context
 	body []byte
+	turn int // the edge to try next
 }
 
 func (w *worker) do(step Step) {
@@ -172,8 +184,11 @@ func (w *worker) exchange(request *fasthttp.Request, answer *fasthttp.Response, 
 	for {
 		began := time.Now()
 		answer.Reset()
-		err := w.d.client.DoTimeout(request, answer, w.d.options.Timeout)
-		if err == nil && answer.StatusCode() != fasthttp.StatusServiceUnavailable {
+		e := w.pick(began)
+		err := e.client.DoTimeout(request, answer, w.d.options.Timeout)
+		answered := err == nil && answer.StatusCode() != fasthttp.StatusServiceUnavailable
+		e.note(answered)
+		if answered {
 			stats.observe(time.Since(began))
 			return true
 		}
@@ -187,6 +202,7 @@ func (w *worker) exchange(request *fasthttp.Request, answer *fasthttp.Response, 
 			}
 		} else {
 			stats.Refused503.Add(1)
+			doubt() // a record that was given up waiting for may land all the same
 		}
 		if time.Now().After(deadline) || w.ctx.Err() != nil {
 			stats.GaveUp.Add(1)
@@ -285,6 +301,10 @@ func (w *worker) postback(p *Postback) {
 	if p.AfterClickMS > 0 {
 		eventMS = p.Click.EventMS + p.AfterClickMS
 	}
+	if w.d.truth.unsure(p) {
+		w.d.Stats.Skipped.Add(1)
+		return
+	}
 	query := p.Query
 	if p.Refusal == "" {
 		query = postbackQuery(p, eventMS)
@@ -296,7 +316,7 @@ func (w *worker) postback(p *Postback) {
 		request.SetHost("tributary")
 	}
 	w.d.Stats.Postbacks.Add(1)
-	if !w.exchange(request, answer, func() { w.d.truth.doubtPostback(p) }, true) {
+	if !w.exchange(request, answer, func() { w.d.truth.doubtPostback(p, eventMS) }, true) {
 		return
 	}
 	if p.Refusal != "" {

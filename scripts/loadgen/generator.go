@@ -180,6 +180,13 @@ func (g *Generator) Total() int {
 	return int(n+n*g.options.DuplicateClicks+n*g.options.BadClicks) + g.options.Postbacks
 }
 
+// Finish ends a run early: what is left are the clicks that a postback was sent before.
+func (g *Generator) Finish() {
+	g.options.Clicks = max(1, g.clicks)
+	g.options.Postbacks = 0
+	g.dropPostbacks()
+}
+
 // Next answers the next step; false when a bounded run is over.
 func (g *Generator) Next() (Step, bool) {
 	for {

@@ -11,8 +11,9 @@ type Stats struct {
 	// Requests by kind, re-sent ones of the traffic included, repeated attempts not.
 	Clicks, Postbacks, Bad atomic.Int64
 	// Failed attempts had no answer; Refused503 were told to come again; Retried attempts followed either; GaveUp requests ran
-	// out of time; Unexpected answers were not what the generator built the request for.
-	Failed, Refused503, Retried, GaveUp, Unexpected atomic.Int64
+	// out of time; Unexpected answers were not what the generator built the request for; Skipped postbacks were not sent
+	// because an earlier one about the same conversion may still land after them.
+	Failed, Refused503, Retried, GaveUp, Unexpected, Skipped atomic.Int64
 
 	began, ended atomic.Int64 // Unix ns
 	answers      atomic.Int64

@@ -32,6 +32,8 @@ type Click struct {
 	late        bool
 	counted     bool
 	conversions []*conversion
+	// doubted are its postbacks of which a request had no answer.
+	doubted []*Postback
 }
 
 // A Postback is one request of a network.

@@ -156,12 +156,11 @@ func (t *Truth) postback(p *Postback, eventMS int64) {
 		return
 	}
 	repriced := p.Payout != "" && (micros(p.Payout) != known.payout || p.Currency != known.currency)
-	decided := known.status == "approved" || known.status == "rejected" || known.status == "chargeback"
 	switch {
 	case p.Status == known.status && !repriced:
 		t.rejects[Reject{"postback", schemas.RejectDuplicate}]++
 		return
-	case decided && (p.Status == "registered" || p.Status == "pending"):
+	case known.decided() && (p.Status == "registered" || p.Status == "pending"):
 		t.rejects[Reject{"postback", schemas.RejectStaleStatus}]++
 		return
 	}
@@ -183,6 +182,10 @@ func (t *Truth) find(p *Postback) *conversion {
 		}
 	}
 	return nil
+}
+
+func (c *conversion) decided() bool {
+	return c.status == "approved" || c.status == "rejected" || c.status == "chargeback"
 }
 
 func (c *conversion) contribution() Totals {
@@ -224,8 +227,24 @@ func (t *Truth) doubtRefusal(kind string, reason schemas.RejectReason) {
 	t.mu.Unlock()
 }
 
+// unsure tells whether a request about the same conversion, but another postback, may still be under way: what it would do
+// after this one nobody could know.
+func (t *Truth) unsure(p *Postback) bool {
+	if p.Click == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, d := range p.Click.doubted {
+		if d.Event == p.Event && d.TxID == p.TxID && d.Number != p.Number {
+			return true
+		}
+	}
+	return false
+}
+
 // doubtPostback says that the outcome of one request is unknown and that it will be repeated.
-func (t *Truth) doubtPostback(p *Postback) {
+func (t *Truth) doubtPostback(p *Postback, eventMS int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -238,8 +257,23 @@ func (t *Truth) doubtPostback(p *Postback) {
 		amount := 2 * micros(p.Payout)
 		sums.add(Totals{Conversions: 1, Approved: 1, RevenueConfirmedMicros: amount, Entries: 1}, 1)
 	default:
-		t.doubtRejects[Reject{"postback", schemas.RejectDuplicate}]++
+		if len(p.Click.doubted) == 0 || p.Click.doubted[len(p.Click.doubted)-1] != p {
+			p.Click.doubted = append(p.Click.doubted, p)
+		}
+		t.doubtRejects[Reject{"postback", t.again(p, eventMS)}]++
 	}
+}
+
+// again is why a second request with the same postback is refused. The caller holds mu.
+func (t *Truth) again(p *Postback, eventMS int64) schemas.RejectReason {
+	known := t.find(p)
+	switch {
+	case known == nil && t.windowMS > 0 && eventMS-p.Click.EventMS > t.windowMS:
+		return schemas.RejectOutsideWindow
+	case known != nil && known.decided() && known.status != p.Status && (p.Status == "registered" || p.Status == "pending"):
+		return schemas.RejectStaleStatus
+	}
+	return schemas.RejectDuplicate
 }
 
 // Total is the sum over all groups.
