@@ -10,5 +10,7 @@
 //
 // Concurrency: a Partition and its Namespaces belong to one goroutine at a time; different Partitions may work at once.
 //
+// A partition can be frozen as files (Checkpoint) and put into another database from them (RestorePartition), in one step.
+//
 // Not its job: deciding what to remember, and whether a flushed batch ever reached Kafka.
 package state

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -38,7 +39,11 @@ type Options struct {
 
 // A Store is the database of one process. It is safe for concurrent use.
 type Store struct {
-	db *pebble.DB
+	db   *pebble.DB
+	dir  string
+	opts *pebble.Options // with every default
+	// scratches counts the scratch directories made.
+	scratches atomic.Int64
 
 	mu    sync.Mutex
 	views map[int32]*Partition // the newest view of each partition
@@ -69,7 +74,12 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
 	}
-	return &Store{db: db, views: map[int32]*Partition{}}, nil
+	opts.EnsureDefaults()
+	s := &Store{db: db, dir: o.Dir, opts: opts, views: map[int32]*Partition{}}
+	if err := s.dropScratch(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Sync makes every batch flushed so far durable.
@@ -100,11 +110,7 @@ func (s *Store) Close() error {
 // is of no use any more.
 func (s *Store) Partition(id int32) *Partition {
 	p := &Partition{store: s, id: id}
-	p.low = binary.BigEndian.AppendUint16([]byte{keyVersion}, uint16(id))
-	p.high = binary.BigEndian.AppendUint16([]byte{keyVersion}, uint16(id)+1)
-	if uint16(id) == 1<<16-1 {
-		p.high = []byte{keyVersion + 1}
-	}
+	p.low, p.high = bounds(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.views[id]; old != nil {
@@ -112,6 +118,16 @@ func (s *Store) Partition(id int32) *Partition {
 	}
 	s.views[id] = p
 	return p
+}
+
+// bounds answers the range of a partition's keys, [low, high).
+func bounds(id int32) (low, high []byte) {
+	low = binary.BigEndian.AppendUint16([]byte{keyVersion}, uint16(id))
+	high = binary.BigEndian.AppendUint16([]byte{keyVersion}, uint16(id)+1)
+	if uint16(id) == 1<<16-1 {
+		high = []byte{keyVersion + 1}
+	}
+	return low, high
 }
 
 type quiet struct{}
