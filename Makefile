@@ -62,6 +62,10 @@ test-kafka: engine ## Run the pipeline suite on Apache Kafka (needs Java 17 and 
 bench: engine build ## Print rates as ratios to bare engines, measured in one run (BENCHFLAGS='--only edge')
 	$(GO) run ./scripts/bench --binary $(BINARY) $(BENCHFLAGS)
 
+.PHONY: bench-join
+bench-join: build ## Measure the processor over 1 M and 10 M live clicks (BENCHFLAGS='--clicks 1e6,1e7,1e8 --restore 1e7')
+	$(GO) run ./scripts/bench --binary $(BINARY) --only join $(BENCHFLAGS)
+
 .PHONY: lint
 lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
 

@@ -63,6 +63,7 @@ var children = map[string]func([]string) error{
 			}()
 		})
 	},
+	"child-join-prefill": joinPrefill,
 	"child-bare": func([]string) error {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -157,7 +158,7 @@ func (b *bench) startRole(ctx context.Context, role, readyURL string, args ...st
 	}
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	p.reap(out)
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, max(time.Minute, b.patience))
 	defer cancel()
 	for {
 		if ready(readyURL) {

@@ -21,6 +21,9 @@ type bench struct {
 	binary  string
 	seconds float64
 	rows    []row
+	join    joinFlags
+	// patience is how long a role may take to become ready, where that is more than a minute.
+	patience time.Duration
 }
 
 // A row is one line of the result. ratio and aim are empty where there is nothing to compare with.
@@ -38,6 +41,9 @@ type part struct {
 
 var parts = []part{{"edge", benchEdge}, {"processor", benchProcessor}, {"sink", benchSink}, {"freshness", benchFreshness}, {"memory", benchMemory}}
 
+// apart are run only when they are named: they take long.
+var apart = []part{{"join", benchJoin}}
+
 func main() {
 	if len(os.Args) > 1 {
 		if child, ok := children[os.Args[1]]; ok {
@@ -49,19 +55,24 @@ func main() {
 		}
 	}
 	binary := flag.String("binary", "bin/tributary", "the program under test")
-	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated)")
+	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated); join runs only when named")
 	seconds := flag.Float64("seconds", 4, "length of one measurement")
+	var join joinFlags
+	flag.StringVar(&join.clicks, "clicks", "1e6,1e7", "join: live clicks to remember, sizes separated by commas; 1e8 needs 11 GB of disk and ten minutes")
+	flag.Float64Var(&join.events, "events", 2e6, "join: events to process at each size")
+	flag.Float64Var(&join.restore, "restore", 1e6, "join: clicks to read again after the loss of the state; 0 for none")
+	flag.StringVar(&join.profile, "profile", "", "join: write a CPU profile of the processor to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *only, *seconds); err != nil {
+	if err := run(ctx, *binary, *only, *seconds, join); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, only string, seconds float64) error {
+func run(ctx context.Context, binary, only string, seconds float64, join joinFlags) error {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return err
@@ -73,13 +84,13 @@ func run(ctx context.Context, binary, only string, seconds float64) error {
 	if only != "" {
 		names := strings.Split(only, ",")
 		chosen = nil
-		for _, p := range parts {
+		for _, p := range append(slices.Clone(parts), apart...) {
 			if slices.Contains(names, p.name) {
 				chosen = append(chosen, p)
 			}
 		}
 		if len(chosen) != len(names) {
-			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness and memory", only)
+			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness, memory and join", only)
 		}
 	}
 	dir, err := os.MkdirTemp("", "tributary-bench-")
@@ -87,7 +98,7 @@ func run(ctx context.Context, binary, only string, seconds float64) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, binary: binary, seconds: seconds}
+	b := &bench{dir: dir, binary: binary, seconds: seconds, join: join}
 	start := time.Now()
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s …\n", p.name)
