@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	binary  string
+	mode    string
+	length  time.Duration
+	rate    float64
+	seed    uint64
+	gap     time.Duration
+	only    string
+	dir     string
+	keep    bool
+	settle  time.Duration
+	workers int
+}
+
+func main() {
+	var o options
+	minutes := flag.Float64("minutes", 2, "how long faults happen")
+	flag.StringVar(&o.binary, "binary", "bin/tributary-chaos", "the program under test, built with -tags chaos")
+	flag.StringVar(&o.mode, "mode", "roles", "roles: each role a process, on Apache Kafka; up: `tributary up` killed again and again")
+	flag.Float64Var(&o.rate, "rate", 5000, "requests a second")
+	flag.Uint64Var(&o.seed, "seed", 0, "seed of plan and traffic; 0 draws one")
+	flag.DurationVar(&o.gap, "gap", 4*time.Second, "mean time from one fault to the next")
+	flag.StringVar(&o.only, "only", "", "draw only faults whose kind contains one of these words (comma-separated)")
+	flag.StringVar(&o.dir, "dir", "", "folder of the run; default: a temporary one")
+	flag.BoolVar(&o.keep, "keep", false, "keep the run's folder when all is right too")
+	flag.DurationVar(&o.settle, "settle", 3*time.Minute, "how long the totals may take to equal the truth at the end")
+	flag.IntVar(&o.workers, "connections", 128, "requests at the same time")
+	flag.Parse()
+	o.length = time.Duration(*minutes * float64(time.Minute))
+	if o.seed == 0 {
+		o.seed = rand.Uint64()
+	}
+	if code, done := enterNamespace(); done {
+		os.Exit(code)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, &o)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+}
+
+var errDiffers = errors.New("not everything adds up")
+
+func run(ctx context.Context, o *options) error {
+	var err error
+	if o.binary, err = filepath.Abs(o.binary); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.binary); err != nil {
+		return fmt.Errorf("the program under test: %w; `make chaos` builds it", err)
+	}
+	if o.dir == "" {
+		if o.dir, err = os.MkdirTemp("", "tributary-chaos-"); err != nil {
+			return err
+		}
+	} else if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return err
+	}
+	r, err := newReport(o)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	r.say("seed %d (repeat the plan: make chaos MINUTES=%.3g MODE=%s SEED=%d)", o.seed, o.length.Minutes(), o.mode, o.seed)
+	r.say("folder %s", o.dir)
+	s, err := startSite(ctx, o, r)
+	if err == nil {
+		err = s.trial(ctx)
+	}
+	s.stop()
+	if err != nil {
+		return fmt.Errorf("%w\nlogs and data are kept in %s; seed %d", err, o.dir, o.seed)
+	}
+	if o.keep {
+		r.say("kept: %s", o.dir)
+		return nil
+	}
+	return os.RemoveAll(o.dir)
+}

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/scripts/kafka"
+	"tributary/scripts/loadgen"
+)
+
+const (
+	partitions = 4
+	// sessionTimeout is how long a silent member of a group keeps its partitions: Kafka's least.
+	sessionTimeout = 6 * time.Second
+	startLimit     = 90 * time.Second
+)
+
+// A site is everything that runs.
+type site struct {
+	options  *options
+	report   *report
+	scenario *loadgen.Scenario
+	broker   *kafka.Broker // nil when it is embedded
+	members  []*member
+	links    []*link
+	edges    string // addresses, with commas between
+	brokers  string // the broker's own address
+	tables   string // ClickHouse's own address
+	config   string // file for verify and migrate
+	conn     driver.Conn
+
+	busyMu sync.Mutex
+	busy   map[string]bool
+}
+
+// A link is a proxy with its name, such as "processor-1 to Kafka".
+type link struct {
+	name string
+	kind string // Kafka or ClickHouse
+	*proxy
+}
+
+// brokerProperties make a broker find out within a run what it finds out within minutes by default.
+var brokerProperties = map[string]string{
+	"transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+	"num.network.threads": "2",
+}
+
+// startSite starts everything and waits until it can work. The site must be stopped after an error too.
+func startSite(ctx context.Context, o *options, r *report) (*site, error) {
+	s := &site{options: o, report: r, scenario: loadgen.DefaultScenario(time.Now()), busy: map[string]bool{}}
+	for i := range s.scenario.Networks {
+		// A repeated request must not be a conversion of its own: what it did could not be known.
+		s.scenario.Networks[i].BlankTxIDIsNew = false
+	}
+	if o.mode == "up" {
+		return s, s.startUp(ctx)
+	}
+	if o.mode != "roles" {
+		return s, fmt.Errorf("mode %q does not exist; roles or up would be right", o.mode)
+	}
+	return s, s.startRoles(ctx)
+}
+
+func address() (string, error) {
+	port, err := kafka.FreePort()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), err
+}
+
+func (s *site) startRoles(ctx context.Context) error {
+	var err error
+	if s.tables, err = address(); err != nil {
+		return err
+	}
+	names := []string{"ingest-1", "ingest-2", "processor-1", "processor-2", "sink-1", "sink-2"}
+	var listeners []kafka.Listener
+	proxies := map[string]*proxy{}
+	for _, name := range names {
+		port, err := kafka.FreePort()
+		if err != nil {
+			return err
+		}
+		p, err := newProxy(net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return err
+		}
+		proxies[name] = p
+		s.links = append(s.links, &link{name + " to Kafka", "Kafka", p})
+		listeners = append(listeners, kafka.Listener{Name: strings.ToUpper(strings.ReplaceAll(name, "-", "")), Port: port, Advertised: p.addr()})
+	}
+	s.report.say("starting Apache Kafka")
+	if s.broker, err = kafka.Start(ctx, kafka.Options{Dir: filepath.Join(s.options.dir, "kafka"), Properties: brokerProperties, Listeners: listeners}); err != nil {
+		return err
+	}
+	s.brokers = s.broker.Addr()
+	if err := s.startTables(ctx); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := s.addRole(name, proxies[name]); err != nil {
+			return err
+		}
+	}
+	for _, m := range s.members[1:] {
+		if err := m.start(); err != nil {
+			return err
+		}
+	}
+	for _, m := range s.members {
+		if err := m.await(ctx, startLimit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startTables starts ClickHouse and makes topics and tables.
+func (s *site) startTables(ctx context.Context) error {
+	m, err := s.newMember("clickhouse", "clickhouse")
+	if err != nil {
+		return err
+	}
+	m.args = []string{"clickhouse-embedded", "--listen", s.tables, "--data", filepath.Join(m.dir, "data")}
+	m.ready = "http://" + s.tables + "/ping"
+	if err := m.start(); err != nil {
+		return err
+	}
+	if err := m.await(ctx, startLimit); err != nil {
+		return err
+	}
+	if err := s.writeConfig("external", ""); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, s.options.binary, "migrate", "--config", s.config).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("migrating: %w\n%s", err, out)
+	}
+	return s.connect()
+}
+
+func (s *site) connect() (err error) {
+	s.conn, err = clickhouse.Open(&clickhouse.Options{Addr: []string{s.tables}, Protocol: clickhouse.HTTP, ReadTimeout: 5 * time.Minute})
+	return err
+}
+
+// writeConfig writes what every process has in common, for commands that see no proxy.
+func (s *site) writeConfig(mode, more string) error {
+	s.config = filepath.Join(s.options.dir, "tributary.yaml")
+	return os.WriteFile(s.config, []byte(s.common(mode, s.brokers, s.tables)+more), 0o644)
+}
+
+func (s *site) common(mode, brokers, tables string) string {
+	return fmt.Sprintf(`data_dir: %s
+log: {level: info, format: json}
+kafka: {mode: %s, brokers: [%q], partitions: %d, replication_factor: 1}
+clickhouse: {mode: %s, addr: %q, protocol: http}
+`, filepath.Join(s.options.dir, "data"), mode, brokers, partitions, mode, tables)
+}
+
+func (s *site) newMember(name, kind string) (*member, error) {
+	m := &member{name: name, kind: kind, binary: s.options.binary, dir: filepath.Join(s.options.dir, name), report: s.report}
+	m.clock = filepath.Join(m.dir, "clock")
+	m.env = []string{"CHAOS_CLOCK_FILE=" + m.clock}
+	s.members = append(s.members, m)
+	return m, os.MkdirAll(m.dir, 0o755)
+}
+
+func (s *site) addRole(name string, toKafka *proxy) error {
+	kind, number, _ := strings.Cut(name, "-")
+	m, err := s.newMember(name, kind)
+	if err != nil {
+		return err
+	}
+	tables := s.tables
+	if kind == "sink" {
+		p, err := newProxy(s.tables)
+		if err != nil {
+			return err
+		}
+		tables = p.addr()
+		s.links = append(s.links, &link{name + " to ClickHouse", "ClickHouse", p})
+	}
+	listen, err := address()
+	if err != nil {
+		return err
+	}
+	text := s.common("external", toKafka.addr(), tables)
+	m.ready = "http://" + listen + "/readyz"
+	m.args = []string{kind, "--config", filepath.Join(m.dir, "tributary.yaml")}
+	switch kind {
+	case "ingest":
+		s.edges = strings.TrimPrefix(s.edges+","+listen, ",")
+		text += fmt.Sprintf("ingest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s}\n%s", listen, s.scenario.CatalogYAML())
+	case "processor":
+		m.args[0] = "process"
+		m.state = filepath.Join(m.dir, "state")
+		if m.disk, err = newDisk(m.state); err != nil {
+			m.disk = nil
+			s.report.say("disk full of %s: skipped: %v", name, err)
+		}
+		text += fmt.Sprintf("ops: {listen: %q}\nprocessor: {state_dir: %s, instance_id: %s, session_timeout: %s, transaction_timeout: 10s}\n", listen, m.state, "p"+number, sessionTimeout)
+	case "sink":
+		text += fmt.Sprintf("ops: {listen: %q}\nsink: {instance_id: %s, session_timeout: %s, drain_timeout: 5s, rebalance_timeout: 10s, insert_timeout: 10s, retry_max: 2s, commit_timeout: 5s}\n", listen, "s"+number, sessionTimeout)
+	}
+	return os.WriteFile(m.args[2], []byte(text), 0o644)
+}
+
+// stop ends everything that runs.
+func (s *site) stop() {
+	var all sync.WaitGroup
+	for _, m := range s.members {
+		all.Go(func() { m.end(syscall.SIGKILL) })
+	}
+	all.Wait()
+	for _, l := range s.links {
+		l.close()
+	}
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	if s.broker != nil {
+		_ = s.broker.Resume() // a stopped one cannot close its files
+		if err := s.broker.Stop(); err != nil {
+			s.report.say("stopping Apache Kafka: %v", err)
+		}
+	}
+	for _, m := range s.members {
+		if m.disk != nil {
+			m.disk.unmount()
+		}
+	}
+}
+
+var errBusy = errors.New("another fault is on it")
+
+// hold takes a target for one fault.
+func (s *site) hold(target string) error {
+	s.busyMu.Lock()
+	defer s.busyMu.Unlock()
+	if s.busy[target] {
+		return errBusy
+	}
+	s.busy[target] = true
+	return nil
+}
+
+func (s *site) release(target string) {
+	s.busyMu.Lock()
+	delete(s.busy, target)
+	s.busyMu.Unlock()
+}
+
+func (s *site) member(name string) *member {
+	for _, m := range s.members {
+		if m.name == name {
+			return m
+		}
+	}
+	panic("no member " + name)
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"tributary/scripts/loadgen"
+)
+
+// lookupWindow is processor.window's default.
+const lookbackWindow = 30 * 24 * time.Hour
+
+// requestTimeout is longer than the edge waits for Kafka (ack_timeout): its own answer is worth more.
+const requestTimeout = 6 * time.Second
+
+// traffic is the load with what it knows.
+type traffic struct {
+	truth  *loadgen.Truth
+	driver *loadgen.Driver
+	ledger *ledger
+	over   chan error
+}
+
+// startTraffic sends until finish.
+func (s *site) startTraffic(ctx context.Context) (*traffic, error) {
+	o := loadgen.DefaultOptions()
+	o.Seed = s.options.seed
+	// No click through the link: nobody would learn the ID of one whose answer is lost.
+	o.Links = 0
+	// More clicks than the time allows; the faults cost some, and finish ends it.
+	o.Clicks = int(s.options.rate*s.options.length.Seconds()*1.5) + 10_000
+	o.Rate = int(s.options.rate)
+	o.WindowMS = lookbackWindow.Milliseconds()
+	generator, err := loadgen.NewGenerator(s.scenario, o)
+	if err != nil {
+		return nil, err
+	}
+	t := &traffic{truth: loadgen.NewTruth(s.scenario, o.WindowMS), over: make(chan error, 1)}
+	if t.ledger, err = newLedger(s.options.dir); err != nil {
+		return nil, err
+	}
+	t.driver = loadgen.NewDriver(loadgen.DriverOptions{Address: s.edges, Connections: s.options.workers, Rate: s.options.rate,
+		Timeout: requestTimeout, RetryFor: 30 * time.Minute}, t.truth)
+	t.driver.Watch = t.ledger.note
+	go func() { t.over <- t.driver.Run(ctx, generator) }()
+	return t, nil
+}
+
+func (t *traffic) events() int64 {
+	clicks, postbacks := t.truth.Accepted()
+	return clicks + postbacks
+}
+
+// watch prints the progress until ctx ends.
+func (s *site) watch(ctx context.Context, t *traffic) {
+	last := t.events()
+	for pause(ctx, time.Second) {
+		now := t.events()
+		s.report.progress(now, float64(now-last))
+		last = now
+	}
+}
+
+// trial is the run after the start: load and faults, then the judgement.
+func (s *site) trial(ctx context.Context) error {
+	t, err := s.startTraffic(ctx)
+	if err != nil {
+		return err
+	}
+	defer t.ledger.file.Close()
+	began := time.Now()
+	watching, stopWatching := context.WithCancel(ctx)
+	go s.watch(watching, t)
+	defer stopWatching()
+	faulty, healed := context.WithTimeout(ctx, s.options.length)
+	if s.options.mode == "up" {
+		s.killAgainAndAgain(faulty)
+	} else {
+		s.carryOut(faulty, plan(s.options.seed, s.options.length, s.options.gap, s.kinds(), s.options.only))
+	}
+	<-faulty.Done()
+	healed()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	s.report.say("everything is healed; finishing the load")
+	t.driver.Finish()
+	if err := <-t.over; err != nil {
+		return fmt.Errorf("sending: %w", err)
+	}
+	took := time.Since(began)
+	stopWatching()
+	events := t.events()
+	s.report.say("load: %d events in %s, %.0f/s; %d attempts failed, %d told to come again, %d repeated, %d postbacks left out, p50 %s, p99 %s",
+		events, took.Round(time.Second), float64(events)/took.Seconds(), t.driver.Stats.Failed.Load(), t.driver.Stats.Refused503.Load(),
+		t.driver.Stats.Retried.Load(), t.driver.Stats.Skipped.Load(), t.driver.Stats.Quantile(.5).Round(time.Microsecond), t.driver.Stats.Quantile(.99).Round(time.Millisecond))
+	if n := t.driver.Stats.GaveUp.Load(); n > 0 {
+		return fmt.Errorf("%d requests never had an answer: the truth is not exact", n)
+	}
+	err = s.judge(ctx, t)
+	s.report.summary()
+	return err
+}
+
+// clockAhead ends the grace of every waiting postback: a processor that has read everything goes by its clock.
+const clockAhead = 3 * time.Hour
+
+// judge waits for the pipeline to finish and holds it against the truth.
+func (s *site) judge(ctx context.Context, t *traffic) error {
+	for _, m := range s.members {
+		if err := m.await(ctx, startLimit); err != nil {
+			return err
+		}
+		if m.kind == "processor" || m.kind == "up" {
+			if err := m.step(clockAhead); err != nil {
+				return err
+			}
+		}
+	}
+	began := time.Now()
+	differences, err := s.settle(ctx, t.truth)
+	if err != nil {
+		return err
+	}
+	verdict, err := t.ledger.judge(ctx, s)
+	if err != nil {
+		return err
+	}
+	report, verifyErr := exec.CommandContext(ctx, s.options.binary, "verify", "--config", s.config, "--wait", "30s").CombinedOutput()
+	if err := os.WriteFile(filepath.Join(s.options.dir, "verify.txt"), report, 0o644); err != nil {
+		return err
+	}
+	if len(differences) == 0 {
+		s.report.say("every total in ClickHouse equals the truth to the micro, %s after the load", time.Since(began).Round(time.Millisecond))
+	}
+	for i, d := range differences {
+		if i == maxNamed {
+			s.report.say("and %d differences more", len(differences)-i)
+			break
+		}
+		s.report.say("differs: %s", d.String())
+	}
+	s.report.say("%s", verdict)
+	if verifyErr != nil {
+		s.report.say("tributary verify: %v\n%s", verifyErr, report)
+	} else {
+		s.report.say("tributary verify: exit code 0: topics, tables and rollups add up")
+	}
+	if len(differences) > 0 || verifyErr != nil || !verdict.right() {
+		return errDiffers
+	}
+	return nil
+}
+
+// settle waits until nothing differs, or the time is over, and answers what differs then.
+func (s *site) settle(ctx context.Context, truth *loadgen.Truth) ([]loadgen.Difference, error) {
+	deadline := time.Now().Add(s.options.settle)
+	stuck := newStuck(s)
+	for {
+		differences, err := truth.Compare(ctx, s.conn, loadgen.Tables{})
+		if err == nil && len(differences) == 0 {
+			return nil, nil
+		}
+		if time.Now().After(deadline) {
+			stuck.look(ctx, true)
+			return differences, err
+		}
+		stuck.look(ctx, false)
+		if !pause(ctx, time.Second) {
+			return nil, errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
