@@ -107,6 +107,7 @@ func commands(env *environment) []*cobra.Command {
 		newMigrate(env),
 		newConfig(env),
 		newDemo(env),
+		newDLQ(env),
 		newTail(env),
 		newVerify(env),
 		newVersion(env),
