@@ -104,6 +104,9 @@ type Deps struct {
 	Now func() time.Time
 	// TransactionalID names the producer to Kafka; empty: group and instance_id, so that a successor fences this process.
 	TransactionalID string
+	// LooseCommits says that Kafka's commit is not atomic against the broker's own death, as the embedded broker's: what a
+	// dead transaction made visible is looked for before it is sent again.
+	LooseCommits bool
 	// Stages run beside the built-in ones, on the same records.
 	Stages []stage.Stage
 	// FS is the file system of the state; nil for the machine's.

@@ -222,10 +222,13 @@ func (p *Processor) produce() {
 			continue
 		}
 		records := make([]kgo.Record, len(part.pending))
+		sent := time.UnixMilli(part.meta.sentMS)
 		for i := range part.pending {
 			o := &part.pending[i]
 			r := &records[i]
 			r.Topic, r.Key, r.Value = p.kafkaName(o.Topic), o.Key, o.Value
+			r.Partition = part.id // for cycles; the others go by their key
+			r.Timestamp = sent
 			client.Produce(context.Background(), r, promise)
 		}
 	}

@@ -95,6 +95,21 @@ func (w *world) start(cfg Config, deps Deps) *running {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.run(p)
+}
+
+// startAs is start for a fault that looks into the processor.
+func (w *world) startAs(cfg Config, deps Deps, into **Processor) *running {
+	w.t.Helper()
+	p, err := New(cfg, deps)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	*into = p
+	return w.run(p)
+}
+
+func (w *world) run(p *Processor) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{w.t, p, cancel, make(chan error, 1)}
 	go func() { r.done <- p.Run(ctx) }()
@@ -250,6 +265,31 @@ func (w *world) await(what string, ok func(output) bool) output {
 		}
 		if time.Now().After(deadline) {
 			w.t.Fatalf("waiting for %s: %s", what, out.summary())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// claimsDone waits until every claim is judged.
+func (w *world) claimsDone(group string) {
+	w.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		last := map[int32]int64{}
+		for _, r := range w.read(schemas.TopicClaims).other {
+			last[r.Partition] = r.Offset
+		}
+		commits, err := kadm.NewClient(w.client).FetchOffsets(context.Background(), group)
+		behind := err != nil
+		for id, offset := range last {
+			c, ok := commits.Lookup(schemas.TopicClaims, id)
+			behind = behind || !ok || c.At <= offset
+		}
+		if !behind {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("the group did not judge every claim: %v", commits)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -49,11 +49,14 @@ type meta struct {
 	// settled: everything in the state is committed, so the state is a true prefix of the stream.
 	settled     bool
 	watermarkMS int64
+	// sentMS is the timestamp of the outputs since base, Unix milliseconds: the time of the first cycle after it. It differs from
+	// transaction to transaction.
+	sentMS int64
 	// positions are the next offsets to read, by topic without prefix.
 	positions map[string]int64
 }
 
-const metaVersion = 1
+const metaVersion = 2
 
 var errMeta = errors.New("state's record of its own place is damaged")
 
@@ -69,6 +72,7 @@ func (m *meta) append(dst []byte) []byte {
 		dst = append(dst, 0)
 	}
 	dst = binary.AppendUvarint(dst, uint64(m.watermarkMS))
+	dst = binary.AppendUvarint(dst, uint64(m.sentMS))
 	dst = binary.AppendUvarint(dst, uint64(len(m.positions)))
 	for _, topic := range slices.Sorted(maps.Keys(m.positions)) {
 		dst = appendBytes(dst, []byte(topic))
@@ -79,14 +83,18 @@ func (m *meta) append(dst []byte) []byte {
 
 func readMeta(b []byte) (m meta, err error) {
 	r := reader{b: b}
-	if v := r.byte(); v != metaVersion {
-		return m, fmt.Errorf("%w: version %d, %d would be right", errMeta, v, metaVersion)
+	version := r.byte()
+	if version < 1 || version > metaVersion {
+		return m, fmt.Errorf("%w: version %d, 1 to %d would be right", errMeta, version, metaVersion)
 	}
 	for _, c := range []*cycleID{&m.cycle, &m.base} {
 		c.seq, c.random = r.uvarint(), r.uvarint()
 	}
 	m.settled = r.byte() == 1
 	m.watermarkMS = int64(r.uvarint())
+	if version > 1 {
+		m.sentMS = int64(r.uvarint())
+	}
 	m.positions = map[string]int64{}
 	for range r.count() {
 		topic := r.text()

@@ -44,6 +44,7 @@ type partition struct {
 	pending []stage.Output
 	touched bool
 
+	cycle   events.Cycle // the one at hand, reused
 	rec     stage.Record
 	buf     []byte
 	metrics *metrics
@@ -97,6 +98,9 @@ func (p *partition) hasWork() bool {
 // idle says that nothing is left to read, so that the clock moves the watermark. replay rebuilds state and drops outputs.
 func (p *partition) run(nowMS int64, idle, replay bool) error {
 	p.stages.SetNow(nowMS)
+	if !replay {
+		p.openCycle(nowMS, idle)
+	}
 	changed := false
 	for {
 		in := p.earliest()
@@ -127,8 +131,15 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 		p.stages.DropOutputs()
 		p.meta.settled = true
 	} else {
-		p.pending = p.stages.TakeOutputs(p.pending)
 		p.meta.cycle = cycleID{p.meta.cycle.seq + 1, rand.Uint64()}
+		cycle, err := p.closeCycle(p.meta.cycle)
+		if err != nil {
+			return err
+		}
+		p.pending = append(p.stages.TakeOutputs(p.pending), cycle)
+		if !p.touched {
+			p.meta.sentMS = max(nowMS, p.meta.sentMS+1)
+		}
 		p.meta.settled = false
 		p.touched = true
 	}

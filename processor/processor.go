@@ -41,7 +41,7 @@ type Processor struct {
 	collectors []prometheus.Collector
 	store      *state.Store
 	session    *kgo.GroupTransactSession
-	connected  chan struct{} // closed when session and admin are set
+	connected  chan struct{} // closed when a predecessor's transaction is ended
 	failed     atomic.Bool
 	admin      *kadm.Client
 
@@ -86,7 +86,7 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 		claims.New(cfg.ClaimWindow.Milliseconds()),
 	}, deps.Stages...)
 	names := map[string]bool{}
-	outputs := map[string]bool{schemas.TopicDeadLetters: true}
+	outputs := map[string]bool{schemas.TopicDeadLetters: true, schemas.TopicCycles: true}
 	for _, s := range p.stages {
 		if err := stage.CheckName(s.Name()); err != nil {
 			return nil, err
@@ -153,13 +153,15 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	}
 	defer p.session.CloseAllowingRebalance()
 	defer p.stopPreparations()
-	// Resolves the transaction that a predecessor may have left open, before its offsets are asked for.
+	// Resolves the transaction that a predecessor may have left open. The group is being joined meanwhile: adjust waits for this
+	// before it asks for offsets.
 	if _, _, err := p.session.Client().ProducerID(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("taking over the transactional ID: %w", err)
 	}
+	close(p.connected)
 	p.setReadiness("joining its group")
 	p.log.Info("processor started", zap.String("group", p.cfg.Group), zap.String("instance", p.cfg.instance()), zap.Strings("inputs", p.inputs))
 	if err := p.loop(ctx); err != nil {
@@ -194,7 +196,7 @@ func (p *Processor) connect() error {
 		// So small that the partitions' limits together stay below the whole's: the embedded broker leaves out the list of
 		// aborted transactions of the partition at which the whole's is reached, and aborted claims would be taken for real.
 		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
+		kgo.RecordPartitioner(newPartitioner(p.deps.TopicPrefix)),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0),
 		kgo.MaxBufferedRecords(1<<20),
@@ -208,7 +210,6 @@ func (p *Processor) connect() error {
 		return fmt.Errorf("making the Kafka client: %w", err)
 	}
 	p.session, p.admin = session, kadm.NewClient(session.Client())
-	close(p.connected)
 	return nil
 }
 
@@ -233,7 +234,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 		}
 	}
 	first := p.deps.TopicPrefix + p.inputs[0]
-	for _, t := range p.inputs[1:] {
+	for _, t := range append(slices.Clone(p.inputs[1:]), schemas.TopicCycles) {
 		t = p.deps.TopicPrefix + t
 		if a, b := len(details[first].Partitions), len(details[t].Partitions); a != b {
 			return fmt.Errorf("%w: %s has %d partitions, %s has %d; equal numbers would be right", ErrNotCoPartitioned, first, a, t, b)
