@@ -215,7 +215,7 @@ func clickWork(e *Edge) func() {
 		if refused := e.fill(v, cat, cat.Campaign(path[len(pathClick):]), testNow, false); refused != nil {
 			panic(refused.Detail)
 		}
-		d, err := e.producer.prepare(topic(topicClicks), v.id[:], &v.event)
+		d, err := e.producer.prepare(topic(topicClicks), v.id[:], "", &v.event)
 		if err != nil {
 			panic(err)
 		}

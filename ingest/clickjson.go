@@ -117,7 +117,7 @@ func (e *Edge) takeClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 		letter.ClickId = received(v.clickID, schemas.MaxClickIDBytes)
 		e.metrics.rejects[refused.Reason].Inc()
 		l := line{Error: refused, ReceiptID: receipt}
-		if d, err := e.producer.prepare(topicDeadLetters, []byte(letter.ClickId), letter); err == nil {
+		if d, err := e.producer.prepare(topicDeadLetters, []byte(letter.ClickId), receipt, letter); err == nil {
 			e.producer.send(d)
 			l.sent = d
 		}
@@ -125,7 +125,7 @@ func (e *Edge) takeClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 	}
 	e.observe(v)
 	l := line{ClickID: strings.Clone(v.event.ClickId), URL: string(v.link())}
-	if d, err := e.producer.prepare(topicClicks, []byte(v.event.ClickId), &v.event); err == nil {
+	if d, err := e.producer.prepare(topicClicks, []byte(v.event.ClickId), "", &v.event); err == nil {
 		e.producer.send(d)
 		l.sent = d
 	}

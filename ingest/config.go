@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"tributary/ingest/spool"
 	"tributary/ingest/useragent"
 	"tributary/schemas"
 )
@@ -22,12 +23,14 @@ type Config struct {
 	WriteTimeout   time.Duration `yaml:"write_timeout" doc:"longest time to send one answer"`
 	IdleTimeout    time.Duration `yaml:"idle_timeout" doc:"how long a connection may stay open without a request"`
 	DrainTimeout   time.Duration `yaml:"drain_timeout" doc:"longest time to finish open requests when stopping"`
-	AckTimeout     time.Duration `yaml:"ack_timeout" doc:"longest time a request waits for Kafka before it is answered 503"`
+	AckBound       time.Duration `yaml:"ack_bound" doc:"longest time a request waits for Kafka before its record goes to the spool; not used without a spool"`
+	AckTimeout     time.Duration `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
+	Spool          spool.Config  `yaml:"spool"`
 	Linger         time.Duration `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
 	Compression    string        `yaml:"compression" doc:"compression of records: none or lz4"`
 	BatchBytes     int           `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
-	BufferRecords  int           `yaml:"buffer_records" doc:"records that may wait for Kafka; more are answered 503"`
-	BufferBytes    int           `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more are answered 503"`
+	BufferRecords  int           `yaml:"buffer_records" doc:"records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
+	BufferBytes    int           `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
 	UserAgentCache int           `yaml:"user_agent_cache_bytes" doc:"memory for user agents that were seen before, in bytes"`
 }
 
@@ -42,7 +45,9 @@ func Defaults() Config {
 		WriteTimeout:   10 * time.Second,
 		IdleTimeout:    60 * time.Second,
 		DrainTimeout:   10 * time.Second,
+		AckBound:       50 * time.Millisecond,
 		AckTimeout:     5 * time.Second,
+		Spool:          spool.Defaults(),
 		Linger:         time.Millisecond,
 		Compression:    "lz4",
 		BatchBytes:     1 << 20,
@@ -93,6 +98,10 @@ func (c *Config) Validate() error {
 	// franz-go refuses a record delivery timeout below one second.
 	span("ack_timeout", c.AckTimeout, time.Second, 5*time.Minute)
 	span("linger", c.Linger, 0, time.Second)
+	if c.AckBound < time.Millisecond || c.AckBound > c.AckTimeout {
+		problem("ack_bound", "%v is not from 1ms to ack_timeout, %v", c.AckBound, c.AckTimeout)
+	}
+	c.Spool.Validate(func(field, format string, args ...any) { problem("spool."+field, format, args...) })
 	if c.Compression != "none" && c.Compression != "lz4" {
 		problem("compression", "%q is unknown; use none or lz4", c.Compression)
 	}

@@ -43,7 +43,7 @@ func requestLine(ctx *fasthttp.RequestCtx) []byte {
 // file makes the dead letter durable, and an anomaly beside it when there is one.
 func (e *Edge) file(letter *events.DeadLetter, anomaly *events.Anomaly) error {
 	e.metrics.rejects[schemas.RejectReason(letter.Reason)].Inc()
-	first, err := e.producer.prepare(topicDeadLetters, []byte(letter.ClickId), letter)
+	first, err := e.producer.prepare(topicDeadLetters, []byte(letter.ClickId), letter.LetterId, letter)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (e *Edge) file(letter *events.DeadLetter, anomaly *events.Anomaly) error {
 		e.producer.send(first)
 		return e.producer.wait(first)
 	}
-	second, err := e.producer.prepare(topicAnomalies, []byte(anomaly.ClickId), anomaly)
+	second, err := e.producer.prepare(topicAnomalies, []byte(anomaly.ClickId), anomaly.AnomalyId, anomaly)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/iprate"
+	"tributary/ingest/spool"
 	"tributary/ingest/useragent"
 	"tributary/schemas/id"
 )
@@ -49,6 +50,8 @@ type Edge struct {
 	server   *fasthttp.Server
 	listener net.Listener
 	producer *producer
+	spool    *spool.Spool // nil for none
+	drainer  *drainer
 	metrics  *metrics
 	proxies  proxies
 	catalog  atomic.Pointer[catalog.Catalog]
@@ -104,9 +107,19 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	if e.metrics, err = newMetrics(deps.Registerer); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
-	if e.producer, err = newProducer(&cfg, &deps, e.metrics); err != nil {
+	if cfg.Spool.Dir != "" {
+		if e.spool, err = spool.Open(cfg.Spool, spool.Deps{Registerer: deps.Registerer, Logger: e.log}); err != nil {
+			e.metrics.unregister()
+			return nil, err
+		}
+	}
+	if e.producer, err = newProducer(&cfg, &deps, e.metrics, e.spool); err != nil {
+		e.closeSpool()
 		e.metrics.unregister()
 		return nil, err
+	}
+	if e.spool != nil {
+		e.drainer = newDrainer(&cfg, &deps, e.producer, e.log, func() bool { return e.kafkaError() == nil })
 	}
 	gatherer := deps.Gatherer
 	if gatherer == nil {
@@ -154,6 +167,12 @@ func (e *Edge) Run(ctx context.Context) error {
 	watchCtx, stopWatch := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { e.watchKafka(watchCtx) })
+	drainCtx, stopDrain := context.WithCancel(context.Background())
+	defer stopDrain()
+	var draining sync.WaitGroup
+	if e.drainer != nil {
+		draining.Go(func() { e.drainer.run(drainCtx) })
+	}
 	// The library unpacks its table of IPv6 networks at the first look-up; no visitor should wait for that.
 	watching.Go(func() { country(netip.MustParseAddr("2001:4860:4860::8888")) })
 	served := make(chan error, 1)
@@ -179,7 +198,10 @@ func (e *Edge) Run(ctx context.Context) error {
 	<-served
 	stopWatch()
 	watching.Wait()
-	// Every answered request's record is durable already; what is left belongs to requests answered 503.
+	stopDrain()
+	draining.Wait()
+	e.closeSpool()
+	// Every answered request's record is durable already; what is left belongs to requests answered 503, or is in the spool.
 	if closeErr := e.producer.close(drain); closeErr != nil {
 		e.log.Warn("ingest: unacknowledged records were dropped", zap.Error(closeErr))
 	}
@@ -187,9 +209,23 @@ func (e *Edge) Run(ctx context.Context) error {
 	return err
 }
 
+// closeSpool leaves what waits to the next start.
+func (e *Edge) closeSpool() {
+	if e.spool == nil {
+		return
+	}
+	if d := e.spool.Depth(); d.Records > 0 {
+		e.log.Warn("ingest: records stay in the spool for the next start", zap.Int64("records", d.Records), zap.Duration("oldest", d.Age))
+	}
+	if err := e.spool.Close(); err != nil {
+		e.log.Warn("ingest: closing the spool", zap.Error(err))
+	}
+}
+
 // Close gives up an edge that was never run.
 func (e *Edge) Close() error {
 	err := e.listener.Close()
+	e.closeSpool()
 	e.producer.client.Close()
 	e.metrics.unregister()
 	if err != nil {

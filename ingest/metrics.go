@@ -54,6 +54,7 @@ type metrics struct {
 	produced  [topics]outlets
 	received  prometheus.Counter
 	inFlight  prometheus.Gauge
+	landed    prometheus.Counter
 
 	registerer prometheus.Registerer
 	collectors []prometheus.Collector
@@ -87,7 +88,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		m.sanitized[f] = sanitized.WithLabelValues(name)
 	}
 	produced := counter("produced_bytes_total", "Bytes of record values handed to the Kafka client, by topic.", "topic")
-	failures := counter("produce_errors_total", "Records that Kafka did not confirm, by topic and cause: buffer_full, ack_timeout or refused.", "topic", "cause")
+	failures := counter("produce_errors_total", "Records that Kafka did not confirm in time, by topic and cause: buffer_full, ack_timeout (later than ack_bound where there is a spool) or refused.", "topic", "cause")
 	ack := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "tributary", Subsystem: "ingest", Name: "ack_latency_seconds",
 		Help:    "Time from handing a record to the Kafka client until it was durable, by topic.",
@@ -102,7 +103,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	m.received = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "received_bytes_total", Help: "Bytes of request URIs and bodies."})
 	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "ingest", Name: "in_flight_requests", Help: "Requests being answered now."})
-	m.collectors = append(m.collectors, m.received, m.inFlight)
+	m.landed = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "spool_landed_records_total",
+		Help: "Records of the spool that were not sent from there: Kafka had taken them after all, later than ack_bound."})
+	m.collectors = append(m.collectors, m.received, m.inFlight, m.landed)
 	if reg == nil {
 		return m, nil
 	}

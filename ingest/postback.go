@@ -136,7 +136,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 		e.refusePostback(ctx, p, cat, refused, now, addr)
 		return
 	}
-	d, err := e.producer.prepare(topicPostbacks, []byte(p.event.ClickId), &p.event)
+	d, err := e.producer.prepare(topicPostbacks, []byte(p.event.ClickId), p.event.ReceiptId, &p.event)
 	if err == nil {
 		e.producer.send(d)
 		err = e.producer.wait(d)

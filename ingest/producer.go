@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tributary/ingest/spool"
 	"tributary/schemas"
 )
 
@@ -31,14 +32,20 @@ const (
 
 var topicNames = [topics]string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicAnomalies, schemas.TopicDeadLetters}
 
-// producer hands records to Kafka and tells each request when its own are durable. It never blocks: what does not fit into
-// its bounds is refused at once.
+// producer makes records durable, in Kafka or else in the spool, and tells each request when its own are. Handing over never
+// blocks: what does not fit into the bounds is refused at once.
 type producer struct {
 	client     *kgo.Client
 	names      [topics]string // with the deployment's prefix
-	ackTimeout time.Duration
+	ackBound   time.Duration  // how long a request waits for Kafka
+	ackTimeout time.Duration  // how long it waits in all
 	metrics    *metrics
 	pool       sync.Pool
+
+	// spool is nil where there is none.
+	spool *spool.Spool
+	// landed has the records that are in the spool and that Kafka confirmed after all.
+	landed landed
 }
 
 // message is what vtproto generates for every event.
@@ -47,14 +54,21 @@ type message interface {
 	MarshalToSizedBufferVT([]byte) (int, error)
 }
 
-// delivery is one record on its way. Two own it after send: the request that waits, and the client's promise. Whoever lets
-// go last returns it to the pool, so a request may give up while the client still reads key and value.
+// delivery is one record on its way. Two own it after it was handed to the client: the request that waits, and the client's
+// promise. Whoever lets go last returns it to the pool, so a request may give up while the client still reads key and value.
 type delivery struct {
 	producer *producer
 	record   kgo.Record
 	topic    topic
 	key      []byte
 	value    []byte
+	// id names the event; empty when the key does.
+	id []byte
+	// batch is the spool's that has the record, refused why the spool did not take it; both nil when it went to the client only.
+	batch   *spool.Batch
+	refused error
+	// unsettled: the request gave up waiting for Kafka, which may take the record all the same; kept: the spool has it.
+	unsettled, kept bool
 	// done holds the outcome; it has room for one, so that the promise never waits for the request.
 	done    chan error
 	owners  atomic.Int32
@@ -63,8 +77,9 @@ type delivery struct {
 	promise func(*kgo.Record, error)
 }
 
-func newProducer(cfg *Config, deps *Deps, m *metrics) (*producer, error) {
-	p := &producer{ackTimeout: cfg.AckTimeout, metrics: m}
+func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer, error) {
+	p := &producer{ackBound: cfg.AckTimeout, ackTimeout: cfg.AckTimeout, metrics: m, spool: s}
+	p.landed.settled = make(chan struct{}, 1)
 	for i, name := range topicNames {
 		p.names[i] = deps.TopicPrefix + name
 	}
@@ -74,11 +89,39 @@ func newProducer(cfg *Config, deps *Deps, m *metrics) (*producer, error) {
 		d.promise = d.finish
 		return d
 	}
+	opts := produceOptions(cfg, deps)
+	if s == nil {
+		opts = append(opts,
+			// A record that no request waits for any more makes room. It was answered 503, so that its landing after all, or
+			// twice when the sender tries again, breaks no promise: the processor counts each click ID and conversion once.
+			kgo.RecordDeliveryTimeout(cfg.AckTimeout+cfg.Linger),
+			kgo.AllowIdempotentProduceCancellation(),
+		)
+	} else {
+		p.ackBound = cfg.AckBound
+		// A record that no request waits for is in the spool. Before it was sent it is forgotten here, the sooner the better;
+		// once it was sent the client finds out what became of it, however long that takes, so that the spool sends it again
+		// only if Kafka has not taken it.
+		opts = append(opts, kgo.RecordDeliveryTimeout(max(cfg.AckBound+cfg.Linger, minDeliveryTimeout)))
+	}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("making the kafka producer: %w", err)
+	}
+	p.client = client
+	return p, nil
+}
+
+// minDeliveryTimeout is the shortest that the Kafka client allows.
+const minDeliveryTimeout = time.Second
+
+// produceOptions are what the edge's producers share: durable, idempotent, and the same partition for a key.
+func produceOptions(cfg *Config, deps *Deps) []kgo.Opt {
 	codec := kgo.NoCompression()
 	if cfg.Compression == "lz4" {
 		codec = kgo.Lz4Compression()
 	}
-	opts := append(append([]kgo.Opt(nil), deps.Kafka...),
+	return append(append([]kgo.Opt(nil), deps.Kafka...),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.ProducerBatchCompression(codec),
@@ -86,21 +129,11 @@ func newProducer(cfg *Config, deps *Deps, m *metrics) (*producer, error) {
 		kgo.ProducerBatchMaxBytes(int32(cfg.BatchBytes)),
 		kgo.MaxBufferedRecords(cfg.BufferRecords),
 		kgo.MaxBufferedBytes(cfg.BufferBytes),
-		// A record that no request waits for any more makes room. It was answered 503, so that its landing after all, or
-		// twice when the sender tries again, breaks no promise: the processor counts each click ID and conversion once.
-		kgo.RecordDeliveryTimeout(cfg.AckTimeout+cfg.Linger),
 		kgo.ProduceRequestTimeout(cfg.AckTimeout),
-		kgo.AllowIdempotentProduceCancellation(),
 		// A leader that moved is found again while requests still wait: the client's own pauses grow to 2.5 s.
 		kgo.RetryBackoffFn(backoff),
 		kgo.MetadataMinAge(maxBackoff),
 	)
-	client, err := kgo.NewClient(opts...)
-	if err != nil {
-		return nil, fmt.Errorf("making the kafka producer: %w", err)
-	}
-	p.client = client
-	return p, nil
 }
 
 // maxBackoff is the longest pause between two tries of one request to Kafka.
@@ -113,11 +146,12 @@ func backoff(tries int) time.Duration {
 }
 
 // prepare answers a delivery for an event. The event may be reused at once: it is marshalled into the delivery's own
-// buffer. key is copied; nil makes a record without a key.
-func (p *producer) prepare(t topic, key []byte, event message) (*delivery, error) {
+// buffer. key and id, the event's, are copied; a nil key makes a record without one, an empty id says that the key is it.
+func (p *producer) prepare(t topic, key []byte, id string, event message) (*delivery, error) {
 	d := p.pool.Get().(*delivery)
 	d.topic = t
 	d.key = append(d.key[:0], key...)
+	d.id = append(d.id[:0], id...)
 	size := event.SizeVT()
 	if cap(d.value) < size {
 		d.value = make([]byte, max(size, 512))
@@ -130,36 +164,77 @@ func (p *producer) prepare(t topic, key []byte, event message) (*delivery, error
 	return d, nil
 }
 
-// send hands the record to the client. It does not block. The record is stamped by the real clock, whatever the edge's is:
-// the client's delivery timeout counts from there.
+// send hands the record to the client, or to the spool while records wait there: what is behind may not overtake them. It
+// does not block. The record is stamped by the real clock, whatever the edge's is: the client's delivery timeout counts from there.
 func (p *producer) send(d *delivery) {
 	d.sent = time.Now()
+	p.metrics.produced[d.topic].bytes.Add(float64(len(d.value)))
+	if p.spool != nil && p.spool.Pending() {
+		d.owners.Store(1)
+		p.keep(d)
+		return
+	}
 	d.owners.Store(2)
 	d.record = kgo.Record{Topic: p.names[d.topic], Value: d.value, Timestamp: d.sent}
 	if len(d.key) > 0 {
 		d.record.Key = d.key
 	}
-	p.metrics.produced[d.topic].bytes.Add(float64(len(d.value)))
 	p.client.TryProduce(context.Background(), &d.record, d.promise)
 }
 
-// wait answers nil once the record is durable. Any error wraps errUnavailable or errFull: the record may still land later,
-// but nobody was told that it did. wait gives the delivery away.
-func (p *producer) wait(d *delivery) error {
-	d.timer.Reset(p.ackTimeout)
-	var err error
-	select {
-	case err = <-d.done:
-		d.timer.Stop()
-		if err == nil {
-			p.metrics.produced[d.topic].ack.Observe(time.Since(d.sent).Seconds())
-		}
-	case <-d.timer.C:
-		err = errUnavailable
-		p.metrics.produced[d.topic].late.Inc()
+// keep gives the record to the spool.
+func (p *producer) keep(d *delivery) {
+	id := d.id
+	if len(id) == 0 {
+		id = d.key
 	}
+	d.batch, d.refused = p.spool.Submit(&spool.Record{Topic: topicNames[d.topic], ID: id, Key: d.key, Value: d.value, TimeMS: d.sent.UnixMilli()})
+}
+
+// wait answers nil once the record is durable. Any error wraps errUnavailable, errFull or one of the spool's: the record may
+// still land later, but nobody was told that it did. wait gives the delivery away.
+func (p *producer) wait(d *delivery) error {
+	var err error
+	if d.batch == nil && d.refused == nil {
+		d.timer.Reset(p.ackBound)
+		select {
+		case err = <-d.done:
+			d.timer.Stop()
+			if err == nil {
+				p.metrics.produced[d.topic].ack.Observe(time.Since(d.sent).Seconds())
+			}
+		case <-d.timer.C:
+			err = errUnavailable
+			p.metrics.produced[d.topic].late.Inc()
+			if p.spool != nil {
+				d.unsettled = true
+				p.landed.expect()
+			}
+		}
+		if err == nil || p.spool == nil {
+			d.release()
+			return err
+		}
+		p.keep(d)
+	}
+	if err = d.refused; err == nil {
+		err = p.waitSpool(d)
+	}
+	d.kept = err == nil
 	d.release()
 	return err
+}
+
+// waitSpool waits for the disk for what is left of ack_timeout.
+func (p *producer) waitSpool(d *delivery) error {
+	d.timer.Reset(max(0, p.ackTimeout-time.Since(d.sent)))
+	select {
+	case <-d.batch.Done():
+		d.timer.Stop()
+		return d.batch.Err()
+	case <-d.timer.C:
+		return spool.ErrBusy
+	}
 }
 
 // finish is the client's promise. It runs on the client's one promise goroutine and must not block.
@@ -183,18 +258,28 @@ func (d *delivery) release() {
 		return
 	}
 	select {
-	case <-d.done:
+	case err := <-d.done:
+		if d.unsettled {
+			d.producer.landed.settle(d, err)
+		}
 	default:
 	}
 	d.record = kgo.Record{}
+	d.batch, d.refused, d.unsettled, d.kept = nil, nil, false, false
 	if cap(d.value) > keptBytes {
 		d.value = nil
 	}
 	d.producer.pool.Put(d)
 }
 
-// close flushes what is still on its way, until ctx is done, and closes the client.
+// close flushes what is still on its way, until ctx is done, and closes the client. Where there is a spool, it has what is
+// still on its way: a short wait spares sending that twice.
 func (p *producer) close(ctx context.Context) error {
+	if p.spool != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.ackBound)
+		defer cancel()
+	}
 	err := p.client.Flush(ctx)
 	p.client.Close()
 	if err != nil {

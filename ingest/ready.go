@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +20,11 @@ const (
 	kafkaCheckLimit = 3 * time.Second
 )
 
-var errNotChecked = errors.New("kafka has not been reached yet")
+var (
+	errNotChecked = errors.New("kafka has not been reached yet")
+	// errUnreachable says that Kafka is away, which a spool bridges; any other answer of the check is a fault to be mended.
+	errUnreachable = errors.New("kafka is away")
+)
 
 // readiness is the last answer of the watch.
 type readiness struct{ err atomic.Pointer[error] }
@@ -33,12 +38,42 @@ func (e *Edge) Ready() error {
 	if e.catalog.Load() == nil {
 		missing = append(missing, errNoCatalog)
 	}
-	if err := e.kafka.err.Load(); err == nil {
-		missing = append(missing, errNotChecked)
-	} else if *err != nil {
-		missing = append(missing, *err)
+	if err := e.kafkaError(); err != nil {
+		switch {
+		case e.spool == nil || !errors.Is(err, errUnreachable):
+			missing = append(missing, err)
+		case e.spool.Err() != nil:
+			missing = append(missing, err, e.spool.Err())
+		}
 	}
 	return errors.Join(missing...)
+}
+
+// kafkaError is the last answer of the watch.
+func (e *Edge) kafkaError() error {
+	if err := e.kafka.err.Load(); err != nil {
+		return *err
+	}
+	return errNotChecked
+}
+
+// Note answers in words what an operator should know of an edge that is ready: that the spool holds records, that it takes
+// none, that Kafka is away. It is empty when all is well.
+func (e *Edge) Note() string {
+	if e.spool == nil {
+		return ""
+	}
+	var notes []string
+	if d := e.spool.Depth(); d.Records > 0 {
+		notes = append(notes, fmt.Sprintf("spooling: %d records, oldest %ds", d.Records, int(d.Age.Seconds())))
+	}
+	if err := e.spool.Err(); err != nil {
+		notes = append(notes, err.Error())
+	}
+	if err := e.kafkaError(); errors.Is(err, errUnreachable) {
+		notes = append(notes, err.Error())
+	}
+	return strings.Join(notes, "; ")
 }
 
 // watchKafka looks again and again whether the topics are there and fit together.
@@ -80,19 +115,21 @@ func (e *Edge) checkKafka(ctx context.Context) error {
 	}
 	resp, err := req.RequestWith(ctx, e.producer.client)
 	if err != nil {
-		return fmt.Errorf("asking kafka for the topics: %w", err)
+		return fmt.Errorf("%w: asking for the topics: %w", errUnreachable, err)
 	}
 	partitions := map[string]int{}
 	for _, topic := range resp.Topics {
 		if topic.Topic == nil {
 			continue
 		}
-		if err := kerr.ErrorForCode(topic.ErrorCode); err != nil {
+		if err := kerr.ErrorForCode(topic.ErrorCode); errors.Is(err, kerr.LeaderNotAvailable) {
+			return fmt.Errorf("%w: topic %s: %w", errUnreachable, *topic.Topic, err)
+		} else if err != nil {
 			return fmt.Errorf("topic %s: %w", *topic.Topic, err)
 		}
 		for _, p := range topic.Partitions {
 			if p.Leader < 0 {
-				return fmt.Errorf("topic %s: partition %d has no leader", *topic.Topic, p.Partition)
+				return fmt.Errorf("%w: topic %s: partition %d has no leader", errUnreachable, *topic.Topic, p.Partition)
 			}
 		}
 		partitions[*topic.Topic] = len(topic.Partitions)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"tributary/ingest/spool"
 	"tributary/schemas"
 )
 
@@ -73,10 +74,13 @@ func (e *Edge) answerUnavailable(ctx *fasthttp.RequestCtx, err error) {
 	e.answerError(ctx, fasthttp.StatusServiceUnavailable, answer{Error: unavailable(err)})
 }
 
+// unavailableFor are the causes that an answer names.
+var unavailableFor = []error{errFull, errNoCatalog, spool.ErrFull, spool.ErrStale, spool.ErrBusy, spool.ErrNoSpace, spool.ErrDisk, spool.ErrClosed}
+
 // unavailable hides what the client said: addresses of brokers are nobody's business outside.
 func unavailable(err error) *refusal {
 	detail := errUnavailable.Error()
-	for _, known := range []error{errFull, errNoCatalog} {
+	for _, known := range unavailableFor {
 		if errors.Is(err, known) {
 			detail = known.Error()
 		}

@@ -120,16 +120,17 @@ func (e *Edge) allow(ctx *fasthttp.RequestCtx, methods string) bool {
 type health struct {
 	Status  string   `json:"status"`
 	Reasons []string `json:"reasons,omitempty"`
+	Note    string   `json:"note,omitempty"`
 }
 
 func (e *Edge) serveReady(ctx *fasthttp.RequestCtx) {
 	err := e.Ready()
 	if err == nil {
-		writeJSON(ctx, health{Status: "ready"})
+		writeJSON(ctx, health{Status: "ready", Note: e.Note()})
 		return
 	}
 	ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
-	writeJSON(ctx, health{Status: "not ready", Reasons: strings.Split(err.Error(), "\n")})
+	writeJSON(ctx, health{Status: "not ready", Reasons: strings.Split(err.Error(), "\n"), Note: e.Note()})
 }
 
 // serveLink sends a click on to its offer once it is durable. HEAD, which checkers of links use, is sent on without being
@@ -169,7 +170,7 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 		v.event.ClickId = ""
 	} else {
 		e.observe(v)
-		d, err := e.producer.prepare(topicClicks, v.id[:], &v.event)
+		d, err := e.producer.prepare(topicClicks, v.id[:], "", &v.event)
 		if err == nil {
 			e.producer.send(d)
 			err = e.producer.wait(d)

@@ -12,7 +12,7 @@ import (
 
 // Config is the whole file. A role's section is the role's own struct.
 type Config struct {
-	DataDir    string           `yaml:"data_dir" doc:"Folder of everything that is kept: embedded engines, the processor's state, generated keys."`
+	DataDir    string           `yaml:"data_dir" doc:"Folder of everything that is kept: embedded engines, the processor's state, the edge's spool, generated keys."`
 	Log        Log              `yaml:"log"`
 	Ops        Ops              `yaml:"ops"`
 	Kafka      Kafka            `yaml:"kafka"`
@@ -27,8 +27,12 @@ type Config struct {
 func Defaults() Config {
 	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Catalog: catalog.Defaults()}
 	c.defaults()
+	c.Ingest.Spool.Dir = filepath.Join(c.DataDir, spoolFolder)
 	return c
 }
+
+// spoolFolder is the edge's spool in data_dir.
+const spoolFolder = "spool"
 
 // Sections that a command may need; see Sources.Sections.
 const (
@@ -65,6 +69,7 @@ func (c *Config) derive(isSet func(path string) bool) {
 			*to = value
 		}
 	}
+	imply("ingest.spool.dir", &c.Ingest.Spool.Dir, filepath.Join(c.DataDir, spoolFolder))
 	imply("processor.state_dir", &c.Processor.StateDir, filepath.Join(c.DataDir, "processor"))
 	imply("processor.group", &c.Processor.Group, c.Kafka.TopicPrefix+c.Processor.Group)
 	imply("sink.group", &c.Sink.Group, c.Kafka.TopicPrefix+c.Sink.Group)

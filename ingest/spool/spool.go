@@ -36,6 +36,7 @@ type Spool struct {
 	pending atomic.Int64
 	// oldestMS is the time of the oldest of them, 0 for none known.
 	oldestMS atomic.Int64
+	fault    atomic.Pointer[fault]
 
 	mu       sync.Mutex
 	batch    *Batch // gathers
@@ -202,6 +203,38 @@ func (s *Spool) Depth() Depth {
 	return d
 }
 
+// Err answers why Submit would refuse, or the fault of the last batch for a little while; nil when all is well.
+func (s *Spool) Err() error {
+	s.mu.Lock()
+	full := s.bytes+maxFrameBytes > s.cfg.MaxBytes
+	s.mu.Unlock()
+	switch f := s.fault.Load(); {
+	case full:
+		return ErrFull
+	case s.stale():
+		return ErrStale
+	case f != nil && time.Since(f.at) < faultShown:
+		return f.err
+	}
+	return nil
+}
+
+// faultShown is how long a fault of the disk is told of: an edge that is not ready gets no requests, so that only time could
+// show that the disk works again.
+const faultShown = 5 * time.Second
+
+// fault is why a batch was refused.
+type fault struct {
+	err error
+	at  time.Time
+}
+
+// stale tells whether the oldest record waits too long.
+func (s *Spool) stale() bool {
+	at := s.oldestMS.Load()
+	return at > 0 && s.pending.Load() > 0 && s.now().UnixMilli()-at > s.cfg.MaxAge.Milliseconds()
+}
+
 // Submit copies the record into the batch that gathers; what it answers says when it is durable. An error wraps one of the
 // package's, and then nothing was taken.
 func (s *Spool) Submit(r *Record) (*Batch, error) {
@@ -227,8 +260,7 @@ func (s *Spool) submit(r *Record) (*Batch, error) {
 		return nil, ErrBusy
 	case s.bytes+int64(len(b.frames)+n) > s.cfg.MaxBytes:
 		return nil, ErrFull
-	}
-	if at := s.oldestMS.Load(); at > 0 && s.pending.Load() > 0 && s.now().UnixMilli()-at > s.cfg.MaxAge.Milliseconds() {
+	case s.stale():
 		return nil, ErrStale
 	}
 	if b.frames == nil {

@@ -34,6 +34,7 @@ func (s *Spool) commit(b *Batch) {
 	if b.err != nil {
 		s.metrics.refuse(b.err, b.records)
 		s.pending.Add(-int64(b.records))
+		s.fault.Store(&fault{b.err, time.Now()})
 		s.log.Warn("spool: a batch was refused", zap.Int("records", b.records), zap.Error(b.err))
 	} else {
 		s.metrics.sync.Observe(time.Since(start).Seconds())
