@@ -25,7 +25,7 @@ const (
 )
 
 // idKey lies below every partition's range.
-var idKey = []byte{keyVersion - 1, 'i', 'd'}
+var idKey = []byte{firstKeyVersion - 1, 'i', 'd'}
 
 // A Checkpoint is one partition's state at one moment, as files that do not change any more. Most are hard links: they cost
 // no space until the database rewrites them, and then they keep the old ones until Remove.

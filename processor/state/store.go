@@ -22,8 +22,12 @@ const bloomBitsPerKey = 10
 // writeBuffers is how many memtables there may be at once.
 const writeBuffers = 3
 
-// keyVersion is the first byte of every key.
-const keyVersion = 0x01
+// keyVersion is the first byte of every key of a partition. It counts up when a stage's state is no longer readable by its successor: the
+// old one is dropped at the first Open, and the partitions are rebuilt from the topics.
+const (
+	keyVersion      = 0x02
+	firstKeyVersion = 0x01
+)
 
 // Options says where the state lies and how much memory it may use.
 type Options struct {
@@ -76,10 +80,31 @@ func Open(o Options) (*Store, error) {
 	}
 	opts.EnsureDefaults()
 	s := &Store{db: db, dir: o.Dir, opts: opts, views: map[int32]*Partition{}}
-	if err := s.dropScratch(); err != nil {
+	if err := errors.Join(s.dropScratch(), s.dropOldVersions()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// dropOldVersions removes what an older program remembered in another form.
+func (s *Store) dropOldVersions() error {
+	low, high := []byte{firstKeyVersion}, []byte{keyVersion}
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
+	if err != nil {
+		return fmt.Errorf("%w: looking for older state: %w", ErrStorage, err)
+	}
+	found := it.First()
+	if err := it.Close(); err != nil {
+		return fmt.Errorf("%w: looking for older state: %w", ErrStorage, err)
+	}
+	if !found {
+		return nil
+	}
+	s.opts.Logger.Infof("the state was written by an older version: it is dropped and rebuilt from the topics")
+	if err := s.db.DeleteRange(low, high, pebble.Sync); err != nil {
+		return fmt.Errorf("%w: dropping older state: %w", ErrStorage, err)
+	}
+	return nil
 }
 
 // Sync makes every batch flushed so far durable.

@@ -8,14 +8,15 @@
 // comes while another waits, waits too; a postback waits at most the grace time of the stream's watermark; every postback
 // becomes one ledger entry or one dead letter.
 //
-// State, by first byte of the key (ID is the 25 bytes of a native click ID, which begin with its time, so that expiry removes
+// State, by first byte of the key (ID is a native click ID without its MAC, 17 bytes, which begin with its time, so that expiry removes
 // a range; text is a foreign click ID and a zero byte):
 //
-//	c ID         the click, without what no ledger row needs
-//	b ID         the click's conversions: length of click · click (as of the first conversion) · book
+//	c ID         snapshot of the click: what a ledger row needs of it
+//	b ID         the click's conversions: length of snapshot · snapshot (as of the first conversion) · book
 //	C, B text    the same of foreign click IDs, removed by timers
 //	p ID offset  a waiting postback: deadline · postback   (P text 0 offset: foreign)
 //	s source     statistics of a source
+//	w epoch no   a word: a part that many snapshots share (see words)
 //
 // Concurrency: as in package stage. Not its job: reading Kafka, committing, clocks.
 package join

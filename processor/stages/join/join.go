@@ -82,16 +82,20 @@ type task struct {
 	waiting map[uint64]int32
 	count   int
 
+	words    words
 	click    events.Click
-	stored   events.Click
 	postback events.Postback
 	id       ident
 	key      []byte
 	buf      []byte
+	part     []byte
 }
 
 // Process takes a click or a postback.
 func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
+	if err := t.words.enter(ctx, ctx.ArrivalMS()); err != nil {
+		return err
+	}
 	if rec.Topic == schemas.TopicClicks {
 		return t.processClick(ctx, rec)
 	}
@@ -153,19 +157,10 @@ func (t *task) forward(ctx *stage.Context, rec *stage.Record, score uint32, reas
 	return ctx.Forward(schemas.TopicScoredClicks, rec, suffix)
 }
 
-// storeClick remembers what a later ledger entry needs. The ID is the key already.
+// storeClick remembers what a later ledger entry needs.
 func (t *task) storeClick(ctx *stage.Context, c *events.Click) error {
-	s := &t.stored
-	s.Reset()
-	s.EventMs, s.ReceivedMs = c.EventMs, c.ReceivedMs
-	s.CampaignId, s.Campaign, s.SourceId, s.Source, s.OfferId, s.Offer = c.CampaignId, c.Campaign, c.SourceId, c.Source, c.OfferId, c.Offer
-	s.Subs, s.ExternalId = c.Subs, c.ExternalId
-	s.OfferPayoutMicros, s.OfferCurrency, s.OfferPayoutBaseMicros = c.OfferPayoutMicros, c.OfferCurrency, c.OfferPayoutBaseMicros
-	s.Country, s.Device, s.Os, s.Browser, s.Bot = c.Country, c.Device, c.Os, c.Browser, c.Bot
-	s.IpClicksPerMinute, s.Foreign = c.IpClicksPerMinute, c.Foreign
-	if _, err := s.MarshalToSizedBufferVT(ctx.State.PutSized(t.key, s.SizeVT())); err != nil {
-		return fmt.Errorf("writing a click: %w", err)
-	}
+	t.buf = t.appendSnapshot(ctx, t.buf[:0], c)
+	ctx.State.Put(t.key, t.buf)
 	if t.id.foreign {
 		ctx.SetTimer(ctx.ArrivalMS()+t.opts.Rules.WindowMS+t.opts.GraceMS, t.key)
 	}

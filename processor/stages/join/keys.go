@@ -6,10 +6,14 @@ import (
 	"tributary/schemas/id"
 )
 
+// nativeBytes is what of a click ID stands in keys: all but its MAC, which the edge has checked and which the rest determines. It would
+// be the larger part of what a click costs on disk, for nothing else of it is random.
+const nativeBytes = id.ClickBytes - 8
+
 // An ident is a click ID as it stands in keys.
 type ident struct {
 	foreign bool
-	bytes   []byte // 25 bytes, or the text of a foreign one
+	bytes   []byte // nativeBytes, or the text of a foreign one
 	timeMS  int64  // when the click happened; 0 for a foreign one
 	buf     [id.ClickBytes]byte
 }
@@ -19,7 +23,7 @@ func (i *ident) identify(clickID string, foreign bool) {
 	if !foreign && len(clickID) == id.ClickTextBytes {
 		if c, err := id.ParseClick(clickID); err == nil {
 			i.buf = c
-			i.foreign, i.bytes, i.timeMS = false, i.buf[:], c.TimeMS()
+			i.foreign, i.bytes, i.timeMS = false, i.buf[:nativeBytes], c.TimeMS()
 			return
 		}
 	}

@@ -25,7 +25,7 @@ const expiryEveryMS = 60 * 60 * 1000
 
 // Open counts the waiting postbacks and sees to expiry.
 func (t *task) Open(ctx *stage.Context) error {
-	t.waiting, t.count = map[uint64]int32{}, 0
+	t.waiting, t.count, t.words = map[uint64]int32{}, 0, words{}
 	for _, kind := range []byte{kindParked, foreignParked} {
 		if err := ctx.State.Scan([]byte{kind}, nil, func(key, _ []byte) bool {
 			t.waiting[maphash.Bytes(seed, parkedID(key))]++
@@ -143,6 +143,9 @@ func (t *task) parkedOf(ctx *stage.Context, prefix []byte) (all []waitingPostbac
 
 // OnTimer ends the wait of a postback, or removes what is too old.
 func (t *task) OnTimer(ctx *stage.Context, key []byte, atMS int64) error {
+	if err := t.words.enter(ctx, ctx.ArrivalMS()); err != nil {
+		return err
+	}
 	switch {
 	case len(key) == 0:
 		return nil
@@ -182,8 +185,11 @@ func (t *task) clickHorizonMS(ctx *stage.Context) int64 {
 	return ctx.WatermarkMS() - t.opts.Rules.WindowMS - t.opts.GraceMS - expiryEveryMS
 }
 
-// expire removes clicks and books that are too old, from the very beginning, so that late ones written again go too.
+// expire removes clicks, books and words that are too old, from the very beginning, so that late ones written again go too.
 func (t *task) expire(ctx *stage.Context) {
+	booksMS := ctx.WatermarkMS() - t.opts.BookRetentionMS - expiryEveryMS
 	ctx.State.DeleteRange([]byte{kindClick}, timeBound(kindClick, t.clickHorizonMS(ctx)))
-	ctx.State.DeleteRange([]byte{kindBook}, timeBound(kindBook, ctx.WatermarkMS()-t.opts.BookRetentionMS-expiryEveryMS))
+	ctx.State.DeleteRange([]byte{kindBook}, timeBound(kindBook, booksMS))
+	// A foreign click's book is kept from its first conversion on, which may come a window after the click.
+	t.words.expire(ctx, booksMS-t.opts.Rules.WindowMS-t.opts.GraceMS-wordsEpochMS)
 }

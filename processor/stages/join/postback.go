@@ -85,8 +85,7 @@ func (t *task) file(ctx *stage.Context) (*file, error) {
 		}
 	}
 	if len(f.snapshot) > 0 {
-		f.click = &events.Click{}
-		if err := f.click.UnmarshalVTUnsafe(f.snapshot); err != nil {
+		if f.click, err = t.readSnapshot(ctx, f.snapshot); err != nil {
 			return nil, fmt.Errorf("reading the click of a postback: %w", err)
 		}
 	}
