@@ -40,12 +40,58 @@ func (p *Processor) applyEvents() error {
 		if e.err != nil {
 			return e.err
 		}
+		if p.parts[e.ready.id] != nil {
+			return fmt.Errorf("partition %d was taken over again without having been given up", e.ready.id)
+		}
 		p.parts[e.ready.id] = e.ready
 		p.session.Client().ResumeFetchPartitions(p.allInputs(e.ready.id))
 	}
 	p.metrics.partitions.Set(float64(len(p.parts)))
 	p.updateReadiness()
 	return nil
+}
+
+// grant is told each assignment before any callback about it.
+func (p *Processor) grant(assigned map[string][]int32) {
+	granted := map[int32]bool{}
+	for _, id := range assigned[p.kafkaName(p.inputs[0])] {
+		granted[id] = true
+	}
+	p.mu.Lock()
+	p.granted = granted
+	p.mu.Unlock()
+}
+
+// reconcile readies the session for the next transaction after partitions were given up. The session aborts the first transaction
+// after that, and keeps the callbacks of a second rebalance back until one has ended: an empty one does. Whatever a callback kept back
+// would have taken away goes here. Only the loop calls it, while callbacks are held off.
+func (p *Processor) reconcile(ctx context.Context) error {
+	if !p.interrupted.Swap(false) {
+		return nil
+	}
+	if err := p.session.Begin(); err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	if _, err := p.session.End(ctx, kgo.TryAbort); err != nil {
+		return fmt.Errorf("%w: ending an empty transaction: %w", ErrCommitUnknown, err)
+	}
+	p.mu.Lock()
+	granted := p.granted
+	p.mu.Unlock()
+	for id := range p.parts {
+		if !granted[id] {
+			return fmt.Errorf("partition %d went to another processor unnoticed", id)
+		}
+	}
+	return nil
+}
+
+// lost gives up partitions that may belong to others already.
+func (p *Processor) lost(gone map[string][]int32) {
+	p.mu.Lock()
+	p.granted = nil
+	p.mu.Unlock()
+	p.revoked(gone)
 }
 
 func (p *Processor) updateReadiness() {
@@ -88,6 +134,10 @@ func (p *Processor) revoked(gone map[string][]int32) {
 			}
 		}
 	}
+	if len(ids) == 0 {
+		return
+	}
+	p.interrupted.Store(true)
 	p.log.Info("partitions revoked", zap.Int32s("partitions", ids))
 	for _, id := range ids {
 		// After a failure the state in memory may be half of a cycle.

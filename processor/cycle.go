@@ -52,6 +52,9 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.checkFetches(fetches); err != nil {
 			return err
 		}
+		if err := p.reconcile(ctx); err != nil {
+			return err
+		}
 		if err := p.applyEvents(); err != nil {
 			return err
 		}

@@ -53,6 +53,10 @@ type Processor struct {
 	mu        sync.Mutex
 	events    []event
 	preparing map[int32]*preparation
+	// granted are the partitions of the newest assignment; nil after the membership was lost.
+	granted map[int32]bool
+	// interrupted: partitions were given up since the last transaction.
+	interrupted atomic.Bool
 
 	readiness atomic.Pointer[string]
 }
@@ -188,7 +192,7 @@ func (p *Processor) connect() error {
 		kgo.SessionTimeout(p.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(max(p.cfg.SessionTimeout/10, 100*time.Millisecond)),
 		kgo.ConsumeTopics(topics...),
-		kgo.Balancers(kgo.RangeBalancer()), // partition i of every input goes to the same member
+		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
@@ -203,7 +207,7 @@ func (p *Processor) connect() error {
 		kgo.AdjustFetchOffsetsFn(p.adjust),
 		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, got map[string][]int32) { p.assigned(got) }),
 		kgo.OnPartitionsRevoked(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { p.revoked(gone) }),
-		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { p.revoked(gone) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, gone map[string][]int32) { p.lost(gone) }),
 	)
 	session, err := kgo.NewGroupTransactSession(opts...)
 	if err != nil {
