@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // ProcessConfig describes the child as its parent sees it. Zero values mean the defaults named at each field.
@@ -258,8 +259,12 @@ func ServeChild(ctx context.Context, cfg ServerConfig) error {
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	leash, err := takeStdin()
+	if err != nil {
+		return err
+	}
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, leash)
 		cancel()
 	}()
 	debug.SetGCPercent(50) // this process's Go part holds bodies in transit, short-lived and large
@@ -271,4 +276,24 @@ func ServeChild(ctx context.Context, cfg ServerConfig) error {
 		}
 	}
 	return Serve(ctx, cfg)
+}
+
+// takeStdin moves the standard input to another number and puts an empty one in its place. The engine reads the standard
+// input with every insert, for data that might follow, and makes it non-blocking: a read of ours, begun again after the
+// process was stopped and continued, would then fail as if the parent had died.
+func takeStdin() (*os.File, error) {
+	number, err := unix.FcntlInt(os.Stdin.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, fmt.Errorf("keeping the standard input: %w", err)
+	}
+	leash := os.NewFile(uintptr(number), "stdin")
+	empty, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("replacing the standard input: %w", err), leash.Close())
+	}
+	defer empty.Close()
+	if err := unix.Dup2(int(empty.Fd()), int(os.Stdin.Fd())); err != nil {
+		return nil, errors.Join(fmt.Errorf("replacing the standard input: %w", err), leash.Close())
+	}
+	return leash, nil
 }

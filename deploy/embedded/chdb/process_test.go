@@ -123,6 +123,24 @@ func TestKilledEngineKeepsAcknowledgedRowsAndTokens(t *testing.T) {
 	}
 }
 
+func TestStoppedAndContinuedEngineGoesOn(t *testing.T) {
+	process := chdbtest.StartIn(t, t.TempDir())
+	conn := open(t, process.Address(), "default", nil)
+	ctx := context.Background()
+	createLedger(t, conn)
+	for i := range 10 {
+		must(t, insertTokened(ctx, conn, fmt.Sprintf("block-%d", i), i, 1))
+		must(t, syscall.Kill(process.PID(), syscall.SIGSTOP))
+		must(t, syscall.Kill(process.PID(), syscall.SIGCONT))
+	}
+	must(t, insertTokened(ctx, conn, "last", 10, 1))
+	select {
+	case <-process.Done():
+		t.Fatalf("ended: %v", process.Err())
+	default:
+	}
+}
+
 func TestStopLetsARunningQueryEnd(t *testing.T) {
 	process, err := chdb.Start(context.Background(), chdbtest.Config(t, t.TempDir()))
 	must(t, err)

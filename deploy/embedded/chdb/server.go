@@ -194,7 +194,7 @@ func (s *server) kill(id string) {
 	if s.killer == nil {
 		return
 	}
-	if err := s.killer.exec("KILL QUERY WHERE Settings['log_comment'] = " + quote(id) + " ASYNC"); err != nil {
+	if err := s.killer.exec("KILL QUERY WHERE Settings['log_comment'] = " + quote(id) + " ASYNC FORMAT Null"); err != nil {
 		s.cfg.Logger.Warn("killing a query whose client went away", zap.Error(err))
 	}
 }
