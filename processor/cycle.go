@@ -135,6 +135,7 @@ func (p *Processor) cycle() error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	p.throttle()
 	if worked {
 		p.metrics.cycleSeconds.Observe(time.Since(started).Seconds())
 		p.observeLag(nowMS)
@@ -145,6 +146,23 @@ func (p *Processor) cycle() error {
 		}
 	}
 	return nil
+}
+
+// throttle stops the fetching of inputs of which a cycle's worth waits for other inputs, and lets it go on when that is done.
+func (p *Processor) throttle() {
+	for id, part := range p.parts {
+		for i := range part.inputs {
+			in := &part.inputs[i]
+			switch {
+			case !in.paused && len(in.records) > p.cfg.MaxCycleRecords/2:
+				in.paused = true
+				p.session.Client().PauseFetchPartitions(map[string][]int32{p.kafkaName(in.topic): {id}})
+			case in.paused && len(in.records) <= p.cfg.MaxCycleRecords/4:
+				in.paused = false
+				p.session.Client().ResumeFetchPartitions(map[string][]int32{p.kafkaName(in.topic): {id}})
+			}
+		}
+	}
 }
 
 func (p *Processor) observeLag(nowMS int64) {

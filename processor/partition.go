@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -30,6 +31,7 @@ type input struct {
 	position, end int64
 	latestMS      int64 // largest timestamp seen
 	records       []*kgo.Record
+	paused        bool // no more is fetched while records wait for other inputs
 }
 
 // A partition is everything of one assigned partition. One goroutine owns it at a time.
@@ -44,6 +46,8 @@ type partition struct {
 	pending []stage.Output
 	touched bool
 
+	// held is since when records wait for an input that is behind, zero while none do.
+	held    time.Time
 	cycle   events.Cycle // the one at hand, reused
 	rec     stage.Record
 	buf     []byte
@@ -79,7 +83,7 @@ func (p *partition) begin(nowMS int64) error {
 		in := &p.inputs[i]
 		in.position = p.meta.positions[in.topic]
 		in.latestMS = p.meta.watermarkMS
-		in.records = nil
+		in.records, in.paused = nil, false
 	}
 	return p.stages.Open(p.meta.watermarkMS, nowMS)
 }
@@ -104,7 +108,7 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 	changed := false
 	for {
 		in := p.earliest()
-		if in == nil {
+		if in == nil || !replay && p.mustWait(in) {
 			break
 		}
 		r := in.records[0]
@@ -174,6 +178,31 @@ func (p *partition) streamTimeMS() int64 {
 		}
 	}
 	return min(least, most)
+}
+
+// holdLimit is how long records wait for an input that is behind and does not move: its last offsets may be ones that no
+// consumer ever sees.
+const holdLimit = 2 * time.Second
+
+// mustWait tells whether the next record has to wait for another input that has earlier ones to read. In a backlog, of two topics with
+// as many bytes the one with fewer records an hour is read many hours ahead: its postbacks would all be parked, and beyond
+// max_parked rejected, though their clicks lie in Kafka.
+func (p *partition) mustWait(in *input) bool {
+	if !in.clocked {
+		return false
+	}
+	for i := range p.inputs {
+		o := &p.inputs[i]
+		if o == in || !o.clocked || len(o.records) > 0 || o.position >= o.end || in.records[0].Timestamp.UnixMilli() <= o.latestMS {
+			continue
+		}
+		if p.held.IsZero() {
+			p.held = time.Now()
+		}
+		return time.Since(p.held) < holdLimit
+	}
+	p.held = time.Time{}
+	return false
 }
 
 func (p *partition) earliest() (first *input) {
