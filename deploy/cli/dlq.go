@@ -145,6 +145,8 @@ func dlqError(err error, c *config.Config) error {
 		return nil
 	case errors.Is(err, dlq.ErrUsage):
 		return usageError{err}
+	case errors.Is(err, dlq.ErrClickHouse):
+		return fmt.Errorf("%w (clickhouse.addr: %s)", err, c.ClickHouse.Addr)
 	}
 	return fmt.Errorf("%w (kafka.brokers: %s)", err, strings.Join(c.Kafka.Brokers, ", "))
 }

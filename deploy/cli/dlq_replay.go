@@ -163,7 +163,7 @@ func newDLQReplay(env *environment) *cobra.Command {
 	filter.register(command)
 	flags := command.Flags()
 	flags.BoolVarP(&o.Send, "yes", "y", false, "send; without it nothing is written")
-	flags.IntVarP(&o.Limit, "limit", "n", dlq.DefaultReplayLimit, "look at the oldest `LETTERS` that were not replayed yet")
+	flags.IntVarP(&o.Limit, "limit", "n", dlq.DefaultReplayLimit, "send at most so many `LETTERS`, the oldest that can be")
 	flags.Float64Var(&o.Rate, "rate", 0, "send at most so many letters a second; 0: as fast as Kafka takes them")
 	flags.BoolVar(&o.Overtake, "overtake", false, "send postbacks even if the ledger has a later word about their conversion")
 	flags.BoolVar(&o.Repeats, "repeats", false, "send letters that say the same as another one too")

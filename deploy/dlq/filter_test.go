@@ -126,6 +126,9 @@ func TestStakesCountAConversionOnce(t *testing.T) {
 	try("c1", "2", "unknown_status", 5_000_000, false)
 	try("c2", "1", "duplicate_postback", 7_000_000, false) // booked before
 	try("c3", "1", "unknown_status", 7_000_000, true)      // replayed
+	try("c3", "1", "unknown_status", 7_000_000, false)     // what was replayed, tried again before
+	try("c4", "1", "unknown_status", 7_000_000, false)
+	try("c4", "1", "unknown_status", 7_000_000, true)
 	if got := s.String(); got != "15.00 USD" {
 		t.Errorf("at stake: %s", got)
 	}

@@ -13,6 +13,9 @@ import (
 	"tributary/schemas/events"
 )
 
+// ErrClickHouse is matched when ClickHouse did not answer.
+var ErrClickHouse = errors.New("asking ClickHouse")
+
 // ledger asks ClickHouse what is booked and loaded.
 type ledger struct {
 	conn     driver.Conn
@@ -31,7 +34,7 @@ func (g *ledger) check(ctx context.Context, plans []*Plan, progress func(done, t
 		progress(start, len(plans))
 		batch := plans[start:min(start+ledgerBatch, len(plans))]
 		if err := errors.Join(g.checkPostbacks(ctx, batch), g.checkRows(ctx, batch)); err != nil {
-			return fmt.Errorf("asking ClickHouse what is booked: %w", err)
+			return fmt.Errorf("%w what is booked: %w", ErrClickHouse, err)
 		}
 	}
 	return nil

@@ -93,7 +93,7 @@ func (o *ListOptions) table(ctx context.Context, out io.Writer) error {
 }
 
 func atStakeNote(s *stakes) string {
-	if len(s.micros) == 0 {
+	if s.String() == "-" {
 		return ""
 	}
 	if s.full {

@@ -32,41 +32,58 @@ func payout(e *events.DeadLetter) string {
 }
 
 // stakes add up money that is not booked: each conversion once, however often its sender tried. Letters about what was booked
-// before, and letters that were replayed, have nothing at stake.
+// before, and conversions of which a letter was replayed, have nothing at stake.
 type stakes struct {
-	counted map[string]struct{}
+	counted map[string]*stake
 	// micros by currency, as the senders named it.
 	micros map[string]int64
 	// full says that maxStakes was reached: what came after counts each time.
 	full bool
 }
 
+type stake struct {
+	micros   int64
+	currency string
+}
+
 // maxStakes bounds the memory of which conversions were counted.
 const maxStakes = 1_000_000
 
-func newStakes() *stakes { return &stakes{counted: map[string]struct{}{}, micros: map[string]int64{}} }
+func newStakes() *stakes { return &stakes{counted: map[string]*stake{}, micros: map[string]int64{}} }
 
 func (s *stakes) add(l *Letter) {
 	e := l.Event
-	if e.PayoutMicros == 0 || booked(e.Reason) || len(l.Replayed) > 0 {
+	if e.PayoutMicros == 0 || booked(e.Reason) {
 		return
+	}
+	here := stake{e.PayoutMicros, e.Currency}
+	settled := len(l.Replayed) > 0
+	if settled {
+		here.micros = 0
 	}
 	// Without a click ID nothing tells a second try from a second conversion.
 	if e.ClickId != "" {
 		key := strings.Join([]string{e.Network, e.ClickId, e.Event, e.Txid}, "\x00")
-		if _, again := s.counted[key]; again {
+		if before := s.counted[key]; before != nil {
+			if settled {
+				s.micros[before.currency] -= before.micros
+				before.micros = 0
+			}
 			return
 		}
 		if s.full = len(s.counted) == maxStakes; !s.full {
-			s.counted[key] = struct{}{}
+			s.counted[key] = &here
 		}
 	}
-	s.micros[e.Currency] += e.PayoutMicros
+	s.micros[here.currency] += here.micros
 }
 
 func (s *stakes) String() string {
 	var parts []string
 	for _, currency := range slices.Sorted(maps.Keys(s.micros)) {
+		if s.micros[currency] == 0 {
+			continue
+		}
 		name := currency
 		if name == "" {
 			name = "of unknown currency"

@@ -2,6 +2,7 @@ package dlq
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"time"
@@ -65,8 +66,8 @@ type planner struct {
 	now       func() time.Time
 	// repeats sends letters that repeat another one too.
 	repeats bool
-	// first has the ID of the first letter with these words.
-	first map[string]string
+	// first has the ID of the first letter with these words, by their hash; of maxStakes at most.
+	first map[identity]string
 }
 
 func (p *planner) plan(l *Letter) *Plan {
@@ -119,7 +120,8 @@ func (p *planner) postback(plan *Plan) {
 	plan.Verdict, plan.Topic, plan.postback = Send, schemas.TopicPostbacks, pb
 	plan.What = describe(pb)
 	p.address(plan, []byte(pb.ClickId), value, anyPartition)
-	words := strings.Join([]string{pb.Network, pb.ClickId, pb.Event, pb.Txid, pb.Status.String(), fmt.Sprint(pb.HasPayout, pb.PayoutMicros, pb.Currency)}, "\x00")
+	sum := sha256.Sum256([]byte(strings.Join([]string{pb.Network, pb.ClickId, pb.Event, pb.Txid, pb.Status.String(), fmt.Sprint(pb.HasPayout, pb.PayoutMicros, pb.Currency)}, "\x00")))
+	words := identity(sum[:16])
 	if other, again := p.first[words]; again && other != e.LetterId && !p.repeats {
 		plan.Verdict, plan.Why = Done, "it says the same as letter "+other
 		if pb.BlankTxidIsNew && pb.Txid == "" {
@@ -128,7 +130,9 @@ func (p *planner) postback(plan *Plan) {
 		}
 		return
 	}
-	p.first[words] = e.LetterId
+	if len(p.first) < maxStakes {
+		p.first[words] = e.LetterId
+	}
 }
 
 // describe says in words what a postback would book.

@@ -20,7 +20,7 @@ const DefaultReplayLimit = 10_000
 type ReplayOptions struct {
 	Source
 	Filter Filter
-	// Limit is how many letters that were not replayed yet are looked at, the oldest; 0 for DefaultReplayLimit.
+	// Limit is how many letters are sent, the oldest that can be, and how many others are named; 0 for DefaultReplayLimit.
 	Limit int
 	// Send does it; else nothing is written anywhere.
 	Send bool
@@ -47,11 +47,13 @@ type ReplayOptions struct {
 
 // Outcome is what a replay came to.
 type Outcome struct {
-	// Plans has every letter that was looked at, oldest first.
+	// Plans has up to Limit letters that can be sent and as many of the others, oldest first.
 	Plans []*Plan
+	// Unnamed counts the others that Plans has no room for.
+	Unnamed map[Verdict]int
 	// Sent were sent and noted; 0 in a dry run.
 	Sent int
-	// More letters match than were looked at.
+	// More could be sent beyond Limit.
 	More int64
 }
 
@@ -102,32 +104,44 @@ func (o *ReplayOptions) progress(p Progress) {
 	}
 }
 
-// plans decides about the oldest letters. Letters that were replayed only count as what later ones may repeat.
+// plans decides about letters, twice: first as they are read, so that those that cannot go take no room from those that can;
+// then, of what is kept, oldest first. Letters that were replayed come before all: later ones may repeat them.
 func plans(ctx context.Context, o *ReplayOptions) (*Outcome, error) {
-	fresh := keeper{limit: o.Limit}
-	old := keeper{limit: MaxLetters, newest: true}
+	fresh, old, rest := keeper{limit: o.Limit}, keeper{limit: MaxLetters, newest: true}, keeper{limit: o.Limit}
+	out := &Outcome{Unnamed: map[Verdict]int{}}
+	scout := o.planner()
 	if _, err := o.each(ctx, o.Filter, func(l *Letter) error {
-		if len(l.Replayed) > 0 {
+		switch verdict := scout.plan(l).Verdict; {
+		case len(l.Replayed) > 0:
 			old.add(l)
-		} else {
+		case verdict == Send:
 			fresh.add(l)
+		case rest.Len() < o.Limit && rest.bytes < maxHeldBytes:
+			rest.add(l)
+		default:
+			out.Unnamed[verdict]++
 		}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	p := planner{prefix: o.TopicPrefix, catalog: o.Catalog, noCatalog: o.NoCatalog, now: o.Now, repeats: o.Repeats, first: map[string]string{}}
-	out := &Outcome{More: fresh.dropped}
+	out.More = fresh.dropped
+	p := o.planner()
 	for _, l := range old.sorted() {
 		out.Plans = append(out.Plans, p.plan(l))
 	}
-	for _, l := range fresh.sorted() {
+	both := keeper{limit: 2 * o.Limit, held: append(fresh.held, rest.held...)}
+	for _, l := range both.sorted() {
 		out.Plans = append(out.Plans, p.plan(l))
 	}
 	if err := o.check(ctx, out.Plans); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+func (o *ReplayOptions) planner() *planner {
+	return &planner{prefix: o.TopicPrefix, catalog: o.Catalog, noCatalog: o.NoCatalog, now: o.Now, repeats: o.Repeats, first: map[identity]string{}}
 }
 
 func (o *ReplayOptions) check(ctx context.Context, list []*Plan) error {
@@ -150,8 +164,7 @@ func PlanFor(ctx context.Context, o ReplayOptions, l *Letter) (*Plan, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := planner{prefix: o.TopicPrefix, catalog: o.Catalog, noCatalog: o.NoCatalog, now: o.Now, first: map[string]string{}}
-	plan := p.plan(l)
+	plan := o.planner().plan(l)
 	return plan, o.check(ctx, []*Plan{plan})
 }
 

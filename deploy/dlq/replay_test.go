@@ -320,8 +320,12 @@ func TestSecondReplayEndsTheFirst(t *testing.T) {
 	}
 }
 
+// Letters that cannot go take no room from those that can.
 func TestLimitTakesTheOldestAndGoesOn(t *testing.T) {
 	f := newFixture(t)
+	for n := range 15 {
+		f.write("", refused(fmt.Sprintf("never%02d", n), "GET /postback?network=acme&status=weird&click_id="+signedClick(t, 0), schemas.RejectUnknownStatus, -n))
+	}
 	for i := range 25 {
 		n := (i*7 + 3) % 25 // not in order
 		f.write(fmt.Sprint(n), refused(fmt.Sprintf("l%02d", n), fmt.Sprintf("GET /postback?network=acme&status=ok&txid=%d&click_id=%s", n, signedClick(t, uint64(n))), schemas.RejectUnknownStatus, n))

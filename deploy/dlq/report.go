@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"text/tabwriter"
 	"time"
 )
 
-// shownPlans is how many letters a table of plans names for each verdict; --json has all.
+// shownPlans is how many letters a table of plans names for each verdict; --json has as many as were kept.
 const shownPlans = 20
 
 func (out *Outcome) print(o *ReplayOptions) (err error) {
@@ -30,15 +31,15 @@ func (out *Outcome) print(o *ReplayOptions) (err error) {
 		}
 		return nil
 	}
-	counts := map[Verdict]int{}
-	atStake := newStakes()
+	counts := maps.Clone(out.Unnamed)
+	named := newStakes()
 	for _, p := range out.Plans {
 		counts[p.Verdict]++
-		if p.Verdict == Send {
-			atStake.add(p.Letter)
+		if p.Verdict == Send && p.postback != nil {
+			named.micros[p.postback.Currency] += p.postback.PayoutMicros
 		}
 	}
-	if len(out.Plans) == 0 {
+	if len(counts) == 0 {
 		fmt.Fprintln(w, "No dead letter matches: nothing to replay.")
 		return nil
 	}
@@ -51,7 +52,7 @@ func (out *Outcome) print(o *ReplayOptions) (err error) {
 		case verdict == Send && o.Send:
 			title = fmt.Sprintf("sent: %d of %d", out.Sent, counts[verdict])
 		case verdict == Send:
-			title = fmt.Sprintf("would be sent: %d (money that they name: %s)", counts[verdict], atStake)
+			title = fmt.Sprintf("would be sent: %d (money that they name: %s)", counts[verdict], named)
 		default:
 			title = fmt.Sprintf("%s: %d", title, counts[verdict])
 		}
@@ -75,12 +76,12 @@ func (out *Outcome) print(o *ReplayOptions) (err error) {
 		if err := t.Flush(); err != nil {
 			return fmt.Errorf("printing: %w", err)
 		}
-		if n > shownPlans {
-			fmt.Fprintf(w, "  … and %d more (--json prints all)\n", n-shownPlans)
+		if more := counts[verdict] - min(n, shownPlans); more > 0 {
+			fmt.Fprintf(w, "  … and %d more (--json prints up to --limit)\n", more)
 		}
 	}
 	if out.More > 0 {
-		fmt.Fprintf(w, "%s more match: the oldest were looked at (--limit); run it again after this.\n", plural(out.More, "letter"))
+		fmt.Fprintf(w, "%s more could be sent: these are the oldest (--limit); the same command again goes on.\n", plural(out.More, "letter"))
 	}
 	if !o.Send && counts[Send] > 0 {
 		fmt.Fprintln(w, "Nothing was sent: this was a dry run. The same with --yes sends.")
