@@ -9,15 +9,11 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // ErrStorage is wrapped by every error of the disk or of the database. It is no fault of a record: the process must stop.
 var ErrStorage = errors.New("state storage")
-
-// bloomBitsPerKey gives about one false read in a hundred.
-const bloomBitsPerKey = 10
 
 // writeBuffers is how many memtables there may be at once.
 const writeBuffers = 3
@@ -70,10 +66,7 @@ func Open(o Options) (*Store, error) {
 	if opts.Logger == nil {
 		opts.Logger = quiet{}
 	}
-	for i := range opts.Levels {
-		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
-	}
-	opts.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	tune(opts)
 	db, err := pebble.Open(o.Dir, opts)
 	if err != nil {
 		return nil, fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
