@@ -147,6 +147,33 @@ func (s span) halve() (span, span) {
 	return low, high
 }
 
+// without cuts the rows that skip names out of a span: what is left are runs of rows next to each other, so that a run is
+// known by its first and last offset alone.
+func (s span) without(skip func(row uint32) bool) []span {
+	rows := slices.Clone(s.order)
+	slices.Sort(rows)
+	run := make(map[uint32]int, len(rows)) // row to the number of its run
+	var runs []span
+	open := false
+	for _, row := range rows {
+		if skip(row) {
+			open = false
+			continue
+		}
+		if !open {
+			runs, open = append(runs, span{month: s.month, from: row}), true
+		}
+		run[row] = len(runs) - 1
+		runs[len(runs)-1].to = row + 1
+	}
+	for _, row := range s.order {
+		if n, ok := run[row]; ok {
+			runs[n].order = append(runs[n].order, row)
+		}
+	}
+	return runs
+}
+
 // digest is a hash of the records behind a span, in offset order: part of its token, so that a token is never reused for
 // other bytes.
 func (b *batch) digest(s span) uint64 {

@@ -97,7 +97,7 @@ func BenchmarkInsert(b *testing.B) {
 			batch.add(value, time.Time{}, 0, int64(row), time.Time{})
 		}
 		for _, s := range batch.spans() {
-			if err := in.insert(b.Context(), s.order, fmt.Sprint(token, batch.digest(s))); err != nil {
+			if err := in.insert(b.Context(), s.order, fmt.Sprint(token, batch.digest(s)), time.Now().Add(time.Minute)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -15,9 +15,9 @@ import (
 // maxLetterRaw is how much of a record a letter quotes: all of it unless it is as long as a record may be.
 const maxLetterRaw = schemas.MaxRecordBytes - 4<<10
 
-// reportUndecodable makes the batch's undecodable records dead letters. It returns when Kafka has them.
-func (o *owner) reportUndecodable() error {
-	letters := make([]*events.DeadLetter, 0, len(o.batch.letters))
+// reportLetters makes the batch's undecodable records and refused rows dead letters. It returns when Kafka has them.
+func (o *owner) reportLetters() error {
+	var letters []*events.DeadLetter
 	for i := range o.batch.letters {
 		u := &o.batch.letters[i]
 		letters = append(letters, &events.DeadLetter{
@@ -30,26 +30,24 @@ func (o *owner) reportUndecodable() error {
 		})
 	}
 	o.metrics.letters.Add(float64(len(letters)))
-	return o.sendLetters(letters)
-}
-
-// reportRefused makes a row that ClickHouse refuses for good a dead letter. It returns when Kafka has it.
-func (o *owner) reportRefused(row uint32, cause error) error {
-	o.metrics.refused.Inc()
-	offset := o.batch.table.offset(row)
-	if o.repeatsItself(row) {
-		o.loader.log.Error("ClickHouse refuses the dead letter about a refused row; the row stays in Kafka only",
-			zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("offset", offset), zap.Error(cause))
-		return nil
+	o.metrics.refused.Add(float64(len(o.refused)))
+	for _, r := range o.refused {
+		offset := o.batch.table.offset(r.row)
+		if o.repeatsItself(r.row) {
+			o.loader.log.Error("ClickHouse refuses the dead letter about a refused row; the row stays in Kafka only",
+				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("offset", offset), zap.Error(r.cause))
+			continue
+		}
+		letters = append(letters, &events.DeadLetter{
+			LetterId:   o.letterID("row", offset),
+			Kind:       events.DeadLetter_KIND_ROW,
+			Reason:     string(schemas.RejectRowRefused),
+			Detail:     r.cause.Error(),
+			ReceivedMs: o.batch.table.receivedMS(r.row),
+			Raw:        o.batch.values[r.row], SourceOffset: offset,
+		})
 	}
-	return o.sendLetters([]*events.DeadLetter{{
-		LetterId:   o.letterID("row", offset),
-		Kind:       events.DeadLetter_KIND_ROW,
-		Reason:     string(schemas.RejectRowRefused),
-		Detail:     cause.Error(),
-		ReceivedMs: o.batch.table.receivedMS(row),
-		Raw:        o.batch.values[row], SourceOffset: offset,
-	}})
+	return o.sendLetters(letters)
 }
 
 // repeatsItself says whether the row is a letter about a refused row: another about it would be refused alike, for ever.

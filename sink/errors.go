@@ -111,7 +111,7 @@ func classify(err error) class {
 	switch {
 	case errors.As(err, &schema):
 		return classSchema
-	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe),
+	case errors.Is(err, errStale), errors.Is(err, errPartial), errors.Is(err, errOrphan), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled),
 		errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE),
 		errors.Is(err, clickhouse.ErrAcquireConnTimeout):

@@ -93,7 +93,9 @@ type pipeline struct {
 	conn     driver.Conn
 	config   Config
 	faults   faults
-	log      *zap.Logger
+	// adjust changes a loader before it runs.
+	adjust func(*Loader)
+	log    *zap.Logger
 }
 
 func newPipeline(t testing.TB, partitions int32) *pipeline {
@@ -148,6 +150,9 @@ func (p *pipeline) start() *running {
 		p.t.Fatal(err)
 	}
 	l.faults = p.faults
+	if p.adjust != nil {
+		p.adjust(l)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{loader: l, stop: cancel, result: make(chan error, 1)}
 	go func() { r.result <- l.Run(ctx) }()

@@ -4,17 +4,18 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// tokenWindow is non_replicated_deduplication_window of the tables: how many inserts a table remembers. A margin below
-// it covers inserts that are under way.
-const (
-	tokenWindow = 10_000
-	tokenMargin = 1_000
-)
+// tokenWindow is non_replicated_deduplication_window of the tables: how many entries a table's deduplication log has.
+const tokenWindow = 10_000
+
+// tokenInserts is how many inserts a token is trusted to survive. ClickHouse 26 writes two entries for each insert, one
+// made from the token alone and one from the data too; a fifth is left for inserts under way.
+const tokenInserts = tokenWindow / 2 * 4 / 5
 
 // insertSettings keep one batch one block: in the table and in what its materialized views are given. The token would
 // guard only the first of several.
@@ -46,19 +47,23 @@ type inserter struct {
 	// through the driver's columns.
 	http    bool
 	encoder encoder
+	// tokenInserts is the constant, but in tests.
+	tokenInserts int64
 }
 
 func newInserter(conn driver.Conn, http bool, database string, t table) *inserter {
-	in := &inserter{conn: conn, http: http, database: database, table: t}
+	in := &inserter{conn: conn, http: http, database: database, table: t, tokenInserts: tokenInserts}
 	in.query = "INSERT INTO " + database + "." + t.name() + " (" + strings.Join(columnNames(t), ", ") + ")"
 	return in
 }
 
 // insert sends the rows of order as one block. A nil error means that they are in the table and in its rollups.
-func (in *inserter) insert(ctx context.Context, order []uint32, token string) error {
+// Its last byte leaves before until, or it fails with errStale.
+func (in *inserter) insert(ctx context.Context, order []uint32, token string, until time.Time) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings(token)))
 	if in.http {
 		body := newNativeBody(in.table.columns(), order, &in.encoder)
+		body.until = until
 		defer body.release()
 		if err := in.conn.InsertFormat(ctx, "Native", in.query, body); err != nil {
 			return fmt.Errorf("inserting into %s.%s: %w", in.database, in.table.name(), err)
@@ -83,6 +88,9 @@ func (in *inserter) insert(ctx context.Context, order []uint32, token string) er
 		if err := in.encoder.fill(column, order, into[i]); err != nil {
 			return fmt.Errorf("preparing an insert into %s.%s: %w", in.database, in.table.name(), err)
 		}
+	}
+	if time.Now().After(until) {
+		return fmt.Errorf("inserting into %s.%s: %w", in.database, in.table.name(), errStale)
 	}
 	if err := batch.Send(); err != nil {
 		return fmt.Errorf("inserting into %s.%s: %w", in.database, in.table.name(), err)
@@ -114,15 +122,84 @@ func (in *inserter) present(ctx context.Context, p place) (int, error) {
 	return int(count), nil
 }
 
-// tokenHolds says whether the table surely still remembers the token of rows that it has: fewer inserts than the window
-// came after them. Block numbers count a table's inserts, and the name of the part that a row is in has those of its
-// part. A merge with much older parts makes the answer false although it might be true.
-func (in *inserter) tokenHolds(ctx context.Context, p place) (bool, error) {
-	var newest, of int64
-	query := fmt.Sprintf(`SELECT max(max_block_number), minIf(min_block_number, name IN (SELECT DISTINCT _part FROM %[1]s.%[2]s WHERE %[3]s))
-FROM system.parts WHERE database = '%[1]s' AND table = '%[2]s' AND active`, in.database, in.table.name(), p.where())
-	if err := in.conn.QueryRow(ctx, query).Scan(&newest, &of); err != nil {
-		return false, fmt.Errorf("reading the parts of %s.%s: %w", in.database, in.table.name(), err)
+// offsets are those of a place that the table has.
+func (in *inserter) offsets(ctx context.Context, p place) (map[uint64]bool, error) {
+	rows, err := in.conn.Query(ctx, "SELECT _offset FROM "+in.database+"."+in.table.name()+" WHERE "+p.where())
+	if err != nil {
+		return nil, fmt.Errorf("reading which of offsets %d to %d are in %s.%s: %w", p.first, p.last, in.database, in.table.name(), err)
 	}
-	return newest-of < tokenWindow-tokenMargin, nil
+	defer rows.Close() // its error is rows.Err's
+	found := make(map[uint64]bool)
+	for rows.Next() {
+		var offset uint64
+		if err := rows.Scan(&offset); err != nil {
+			return nil, fmt.Errorf("reading which offsets are in %s.%s: %w", in.database, in.table.name(), err)
+		}
+		found[offset] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading which offsets are in %s.%s: %w", in.database, in.table.name(), err)
+	}
+	return found, nil
+}
+
+// placesByMonth are the rows that the table has of some offsets of a partition, month by month of received_at.
+func (in *inserter) placesByMonth(ctx context.Context, partition int32, first, last int64) (found []place, total int, err error) {
+	rows, err := in.conn.Query(ctx, fmt.Sprintf("SELECT count(), toUnixTimestamp64Milli(min(received_at)), toUnixTimestamp64Milli(max(received_at)) FROM %s.%s WHERE _partition = %d AND _offset BETWEEN %d AND %d GROUP BY toYYYYMM(received_at)",
+		in.database, in.table.name(), partition, first, last))
+	if err != nil {
+		return nil, 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
+	}
+	defer rows.Close() // its error is rows.Err's
+	for rows.Next() {
+		at := place{partition: partition, first: first, last: last}
+		var n uint64
+		if err := rows.Scan(&n, &at.minMS, &at.maxMS); err != nil {
+			return nil, 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
+		}
+		found, total = append(found, at), total+int(n)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
+	}
+	return found, total, nil
+}
+
+// blocks are the block numbers that the table and its rollups have reached. Every insert takes a number, merges take none
+// of their own: the difference of two readings is at least the inserts between them.
+func (in *inserter) blocks(ctx context.Context) ([]int64, error) {
+	tables := []string{in.table.name()}
+	for _, r := range rollupsOf[in.table.name()] {
+		tables = append(tables, r.table)
+	}
+	columns := make([]string, len(tables))
+	numbers := make([]int64, len(tables))
+	into := make([]any, len(tables))
+	for i, table := range tables {
+		columns[i], into[i] = fmt.Sprintf("toInt64(maxIf(max_block_number, table = '%s'))", table), &numbers[i]
+	}
+	query := fmt.Sprintf("SELECT %s FROM system.parts WHERE database = '%s'", strings.Join(columns, ", "), in.database)
+	if err := in.conn.QueryRow(ctx, query).Scan(into...); err != nil {
+		return nil, fmt.Errorf("reading the block numbers of %s.%s: %w", in.database, in.table.name(), err)
+	}
+	return numbers, nil
+}
+
+// remembers says whether ClickHouse surely knows the tokens of inserts made after it had reached the given block numbers,
+// in the table and in every rollup: each has a log of its own, and the rollups' fill up faster.
+func (in *inserter) remembers(ctx context.Context, since []int64) (bool, error) {
+	now, err := in.blocks(ctx)
+	if err != nil {
+		return false, err
+	}
+	if len(since) != len(now) {
+		return false, nil
+	}
+	for i := range now {
+		// A number that went back is another table's.
+		if now[i] < since[i] || now[i]-since[i] >= in.tokenInserts {
+			return false, nil
+		}
+	}
+	return true, nil
 }

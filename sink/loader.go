@@ -49,6 +49,11 @@ type Loader struct {
 	// slots bounds the inserts that run at once.
 	slots  chan struct{}
 	faults faults
+	// settleAfter is how long a rollup must have missed rows before it is filled: time for every other insert that ended
+	// half done to be repeated by its owner.
+	settleAfter time.Duration
+	// tokenInserts is the constant, but in tests.
+	tokenInserts int64
 
 	// crash ends everything at once; its cause is what Run returns.
 	crash     context.Context
@@ -60,10 +65,40 @@ type Loader struct {
 	assigned map[key]bool
 	plans    map[key]*plan
 	joined   bool
+	blocks   map[string]blockReading
 	// down is the state of ClickHouse: when the first failure of the current outage was, and what it said.
 	down   time.Time
 	reason string
 	tried  bool
+}
+
+// blockReading is what inserter.blocks said, and when.
+type blockReading struct {
+	numbers []int64
+	at      time.Time
+}
+
+// blocksEvery is how old a reading of block numbers may be: older ones make tokens seem older than they are.
+const blocksEvery = 10 * time.Second
+
+// blocksOf are block numbers that the inserter's table and its rollups have surely reached.
+func (l *Loader) blocksOf(ctx context.Context, in *inserter) ([]int64, error) {
+	table := in.table.name()
+	l.mu.Lock()
+	reading, ok := l.blocks[table]
+	l.mu.Unlock()
+	if ok && time.Since(reading.at) < blocksEvery {
+		return reading.numbers, nil
+	}
+	at := time.Now()
+	numbers, err := in.blocks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	l.blocks[table] = blockReading{numbers, at}
+	l.mu.Unlock()
+	return numbers, nil
 }
 
 type key struct {
@@ -80,7 +115,8 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		return nil, errors.New("configuring the sink: no ClickHouse to load into is named")
 	}
 	l := &Loader{config: cfg, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
-		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan)}
+		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan),
+		blocks: make(map[string]blockReading), settleAfter: cfg.SessionTimeout, tokenInserts: tokenInserts}
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}

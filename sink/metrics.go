@@ -16,6 +16,8 @@ type metrics struct {
 	fenced     prometheus.Counter
 	replays    prometheus.Counter
 	unsure     prometheus.Counter
+	orphans    prometheus.Counter
+	filled     prometheus.Counter
 	up         prometheus.Gauge
 }
 
@@ -48,7 +50,9 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		commits:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_commits_total", Help: "Offset commits, each for any number of partitions."}),
 		fenced:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_fenced_commits_total", Help: "Plans refused by Kafka because this member no longer owns the partition."}),
 		replays:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_replayed_plans_total", Help: "Plans of an earlier life that were carried out again."}),
-		unsure:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_unproven_rollups_total", Help: "Replayed inserts that were in the table already and too old for their token: whether the rollups have them was not proven."}),
+		unsure:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_unproven_rollups_total", Help: "Replayed inserts of which it could not be told whether a rollup has them."}),
+		orphans:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_orphan_tokens_total", Help: "Inserts that ClickHouse lost but for their token, and that were made again under another."}),
+		filled:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_filled_rollups_total", Help: "Rollups that missed an insert of their table and were filled from it."}),
 		up:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_clickhouse_up", Help: "1 when the last attempt of an insert succeeded."}),
 	}
 	for _, topic := range topics {
@@ -63,7 +67,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		}
 		m.topics[topic] = t
 	}
-	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.unsure, m.up} {
+	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.unsure, m.orphans, m.filled, m.up} {
 		if registerer == nil {
 			break
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/column"
@@ -24,6 +25,8 @@ type nativeBody struct {
 	columns []namedColumn
 	order   []uint32
 	encoder *encoder
+	// until is when the body fails instead of ending; zero is never. A process that slept over it has lost its partition.
+	until time.Time
 
 	mu   sync.Mutex
 	next int
@@ -45,6 +48,9 @@ func (b *nativeBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.rest) == 0 {
+		if !b.until.IsZero() && time.Now().After(b.until) {
+			return 0, errStale
+		}
 		if b.done || b.next == len(b.columns) {
 			return 0, io.EOF
 		}

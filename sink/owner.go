@@ -27,8 +27,11 @@ type owner struct {
 	// planned is when the current plan was last committed; zero while there is none.
 	planned time.Time
 	// landed is the last offset that is in ClickHouse and not confirmed yet, else -1.
-	landed  int64
-	refused int
+	landed int64
+	// astray is set until a batch is found of which the table has nothing: the group's offsets may have gone back.
+	astray bool
+	// refused are the rows of the batch that ClickHouse does not take.
+	refused []refusal
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -45,11 +48,12 @@ type owner struct {
 }
 
 func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *owner {
-	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1,
+	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, astray: true,
 		finish: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	o.batch.table = newTable(base)
 	o.batch.first, o.batch.last = -1, -1
 	o.insert = newInserter(l.conn, l.http, l.config.Database, o.batch.table)
+	o.insert.tokenInserts = l.tokenInserts
 	o.ctx, o.cancel = context.WithCancel(l.crash)
 	return o
 }
@@ -149,6 +153,11 @@ func (o *owner) consume() error {
 	o.mu.Unlock()
 	now := time.Now()
 	for _, record := range records {
+		if o.pending != nil && record.Offset < o.pending.first {
+			o.loader.log.Error("a batch plan is dropped: Kafka gives earlier records than the plan's; the topic was made anew, or the group's offsets were set back",
+				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("planned_first", o.pending.first), zap.Int64("offset", record.Offset))
+			o.setPending(nil)
+		}
 		if o.pending != nil && record.Offset > o.pending.last {
 			// The plan's last record is gone from Kafka: what is left of the plan is all there is.
 			if err := o.flush(); err != nil {
@@ -181,16 +190,18 @@ func (o *owner) full(offset int64, now time.Time) bool {
 func (o *owner) flush() error {
 	defer func() { o.planned = time.Time{} }()
 	p := plan{first: o.batch.first, last: o.batch.last, records: o.batch.records()}
-	h := history{}
-	if o.pending != nil {
+	spans := o.batch.spans()
+	again := o.pending != nil
+	if again {
 		p = *o.pending
-		h = history{check: true, sent: !p.split && o.batch.records() == p.records}
 		o.loader.metrics.replays.Inc()
 		if o.batch.records() != p.records {
-			o.loader.log.Error("Kafka no longer has all records of a batch plan: its topic's retention is too short for this stop, or records were deleted",
-				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("first", p.first), zap.Int64("last", p.last),
-				zap.Int("planned_records", p.records), zap.Int("left_records", o.batch.records()))
+			if err := o.mourn(&p); err != nil {
+				return err
+			}
 		}
+	} else if err := o.prepare(&p, spans); err != nil {
+		return err
 	}
 	if o.batch.records() > 0 {
 		if err := o.announce(p); err != nil {
@@ -199,16 +210,15 @@ func (o *owner) flush() error {
 		if err := o.loader.faults.at(pointPlanned, o, p); err != nil {
 			return err
 		}
-		o.refused = 0
-		for _, s := range o.batch.spans() {
-			if err := o.land(&p, s, h); err != nil {
+		for _, s := range spans {
+			if err := o.landSpan(&p, s, again); err != nil {
 				return err
 			}
 		}
-		if err := o.reportUndecodable(); err != nil {
+		if err := o.loader.faults.at(pointLanded, o, p); err != nil {
 			return err
 		}
-		if err := o.loader.faults.at(pointLanded, o, p); err != nil {
+		if err := o.reportLetters(); err != nil {
 			return err
 		}
 		if len(o.batch.values) > 0 {
@@ -219,6 +229,7 @@ func (o *owner) flush() error {
 	o.landed = p.last
 	o.setPending(nil)
 	o.batch.reset()
+	o.refused = o.refused[:0]
 	o.release(bytes)
 	return nil
 }
@@ -269,129 +280,6 @@ func (o *owner) commit(offset int64, metadata string) error {
 			return err
 		}
 	}
-}
-
-// history is what is known of a span before an attempt.
-type history struct {
-	// check: an earlier attempt, of this life or another, may have landed some of it. The table is asked first.
-	check bool
-	// sent: if all of it is in the table, then by an insert of exactly this span, whose token is worth repeating. Otherwise
-	// its rows came in pieces with tokens of their own, and the span's would let them in again.
-	sent bool
-}
-
-// land inserts a span until it is in ClickHouse, whatever it takes.
-func (o *owner) land(p *plan, s span, h history) error {
-	pauses := o.loader.pauses()
-	for {
-		// While an insert is not repeated for long, another member may have taken over.
-		if time.Since(o.planned) > o.loader.config.SessionTimeout/2 {
-			if err := o.announce(*p); err != nil {
-				return err
-			}
-		}
-		sent, err := o.attempt(s, h)
-		if err == nil {
-			o.loader.insertSucceeded()
-			return nil
-		}
-		if o.ctx.Err() != nil {
-			return o.ctx.Err()
-		}
-		h.check, h.sent = true, h.sent || sent
-		class := classify(err)
-		if errors.Is(err, errPartial) || class == classRow && len(s.order) > 1 {
-			return o.landHalves(p, s)
-		}
-		o.metrics.errors[class].Inc()
-		if class == classRow && o.refused < maxRefused {
-			o.refused++
-			o.loader.insertSucceeded() // it answers, and its answer is about this row only
-			return o.reportRefused(s.from, err)
-		}
-		o.loader.insertFailed(err, class)
-		if err := sleep(o.ctx, pauses.NextBackOff()); err != nil {
-			return err
-		}
-	}
-}
-
-// landHalves closes in on a refused row. The plan says so first: whoever replays it must not take pieces for the whole.
-func (o *owner) landHalves(p *plan, s span) error {
-	if !p.split {
-		p.split = true
-		if err := o.announce(*p); err != nil {
-			return err
-		}
-	}
-	low, high := s.halve()
-	if err := o.land(p, low, history{check: true}); err != nil {
-		return err
-	}
-	return o.land(p, high, history{check: true})
-}
-
-// maxRefused bounds the rows of one batch that are put aside. Where ClickHouse refuses more, it is the table that does not
-// fit, and the loader waits for somebody to mend it.
-const maxRefused = 1000
-
-// errPartial: some rows of a span are in the table and some are not, because an earlier life inserted it in pieces.
-var errPartial = errors.New("the table has a part of these rows")
-
-// attempt is one try of one insert. sent says whether the insert itself was tried.
-func (o *owner) attempt(s span, h history) (sent bool, err error) {
-	l := o.loader
-	select {
-	case l.slots <- struct{}{}:
-	case <-o.ctx.Done():
-		return false, o.ctx.Err()
-	}
-	defer func() { <-l.slots }()
-	l.metrics.running.Inc()
-	defer l.metrics.running.Dec()
-	ctx, cancel := context.WithTimeout(o.ctx, l.config.InsertTimeout)
-	defer cancel()
-
-	at := o.place(s)
-	if h.check {
-		landed, err := o.landedBefore(ctx, s, at, h.sent)
-		if landed || err != nil {
-			return false, err
-		}
-	}
-	start := time.Now()
-	if err := o.insert.insert(ctx, s.order, token(l.config.Group, o.topic, o.partition, at.first, at.last, s.month, o.batch.digest(s))); err != nil {
-		return true, err
-	}
-	if err := l.faults.at(pointInserted, o, plan{first: at.first, last: at.last, records: len(s.order)}); err != nil {
-		return true, err
-	}
-	o.metrics.landed(len(s.order), o.bytes(s), time.Since(start))
-	return true, nil
-}
-
-// landedBefore asks the table for a span's rows. It answers false when the insert is to be made: nothing is there, or all
-// of it with a token that is remembered. In the second case the insert changes nothing that is there, and adds what the
-// materialized views miss if they did not run to their end.
-func (o *owner) landedBefore(ctx context.Context, s span, at place, sent bool) (bool, error) {
-	have, err := o.insert.present(ctx, at)
-	switch {
-	case err != nil:
-		return false, err
-	case have == 0:
-		return false, nil
-	case have < len(s.order):
-		return false, errPartial
-	case sent:
-		holds, err := o.insert.tokenHolds(ctx, at)
-		if holds || err != nil {
-			return false, err
-		}
-	}
-	o.loader.metrics.unsure.Inc()
-	o.loader.log.Warn("replayed rows are in the table, and their insert cannot be repeated to make sure of the rollups; compare them with the table for these rows",
-		zap.String("table", o.batch.table.name()), zap.Int32("partition", o.partition), zap.Int64("first", at.first), zap.Int64("last", at.last))
-	return true, nil
 }
 
 func (o *owner) place(s span) place {

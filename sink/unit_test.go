@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -19,9 +20,10 @@ import (
 )
 
 func TestPlanSurvivesItsText(t *testing.T) {
-	for _, want := range []plan{{first: 0, last: 0, records: 1}, {first: 7, last: math.MaxInt64, records: 200_000}, {first: 5, last: 9, records: 2, split: true}} {
+	for _, want := range []plan{{first: 0, last: 0, records: 1}, {first: 7, last: math.MaxInt64, records: 200_000, blocks: []int64{1, 0, 1 << 40}},
+		{first: 5, last: 9, records: 2, blocks: []int64{3}, at: &piece{202610, 5, 5, 3}}, {first: 5, last: 9, records: 2, at: &noPiece}} {
 		got, found, err := parsePlan(want.first, want.metadata())
-		if err != nil || !found || got != want {
+		if err != nil || !found || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v came back as %+v, %v, %v", want, got, found, err)
 		}
 	}
@@ -30,7 +32,8 @@ func TestPlanSurvivesItsText(t *testing.T) {
 			t.Errorf("%q is taken for a plan: %v, %v", foreign, found, err)
 		}
 	}
-	for _, bad := range []string{"tributary-plan:2:3:4:1", "tributary-plan:1:3:4", "tributary-plan:1:3:2:1", "tributary-plan:1:4:5:1", "tributary-plan:1:3:4:3", "tributary-plan:1:3:4:0", "tributary-plan:1:3:x:1", "tributary-plan:1:3:4:1:9"} {
+	for _, bad := range []string{"tributary-plan:1:3:4:1", "tributary-plan:2:3:4:", "tributary-plan:2:3:2:1:", "tributary-plan:2:4:5:1:", "tributary-plan:2:3:4:3:", "tributary-plan:2:3:4:0:", "tributary-plan:2:3:x:1:",
+		"tributary-plan:2:3:4:1:9.x", "tributary-plan:2:3:4:1:9:1.2.3", "tributary-plan:2:3:4:1:9:1.2.3.4:5"} {
 		if _, _, err := parsePlan(3, bad); err == nil {
 			t.Errorf("%q is taken for a plan", bad)
 		}
@@ -38,14 +41,14 @@ func TestPlanSurvivesItsText(t *testing.T) {
 }
 
 func FuzzParsePlan(f *testing.F) {
-	f.Add(int64(3), "tributary-plan:1:3:4:2")
-	f.Add(int64(3), "tributary-plan:1:3:4:2:split")
+	f.Add(int64(3), "tributary-plan:2:3:4:2:")
+	f.Add(int64(3), "tributary-plan:2:3:4:2:7.8.9:202610.3.3.1")
 	f.Fuzz(func(t *testing.T, offset int64, text string) {
 		p, found, err := parsePlan(offset, text)
 		if err != nil || !found {
 			return
 		}
-		if again, found, err := parsePlan(p.first, p.metadata()); err != nil || !found || again != p {
+		if again, found, err := parsePlan(p.first, p.metadata()); err != nil || !found || !reflect.DeepEqual(again, p) {
 			t.Errorf("%q: %+v came back as %+v, %v", text, p, again, err)
 		}
 	})

@@ -1,0 +1,395 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tributary/deploy/embedded/chdb"
+	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/schemas"
+	schema "tributary/schemas/clickhouse"
+	"tributary/schemas/events"
+)
+
+// smallWindow makes the tables remember few inserts, and loaders know it.
+func (p *pipeline) smallWindow() {
+	p.t.Helper()
+	for _, table := range []string{"clicks", "conversions", "rollup_minute", "rollup_hour"} {
+		if err := p.conn.Exec(p.t.Context(), "ALTER TABLE "+p.database+"."+table+" MODIFY SETTING non_replicated_deduplication_window = 20"); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	p.adjust = func(l *Loader) { l.tokenInserts, l.settleAfter = 8, 50*time.Millisecond }
+}
+
+// others inserts n clicks of a partition that no loader has, one by one, and returns them.
+func (p *pipeline) others(n int) []*events.Click {
+	p.t.Helper()
+	clicks, _ := newEvents(99, n, 0)
+	table := newClicks()
+	in := newInserter(p.conn, true, p.database, table)
+	for i, c := range clicks {
+		reset(table)
+		value, err := c.MarshalVT()
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if err := table.add(value, 99, int64(i)); err != nil {
+			p.t.Fatal(err)
+		}
+		if err := in.insert(p.t.Context(), []uint32{0}, fmt.Sprint("other-", i), time.Now().Add(time.Minute)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	return clicks
+}
+
+// dies starts a loader and expects its death at a boundary.
+func (p *pipeline) dies(at point, n int32) {
+	p.t.Helper()
+	p.faults = dieAt(at, n)
+	if err := <-p.start().result; !errors.Is(err, errKilled) {
+		p.t.Fatalf("the loader ended with %v", err)
+	}
+	p.faults = nil
+}
+
+// value is a counter's.
+func value(t testing.TB, c prometheus.Counter) float64 {
+	t.Helper()
+	alone := prometheus.NewPedanticRegistry()
+	if err := alone.Register(c); err != nil {
+		t.Fatal(err)
+	}
+	families, err := alone.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families[0].Metric[0].Counter.GetValue()
+}
+
+func (p *pipeline) views(do string, views ...string) {
+	p.t.Helper()
+	for _, view := range views {
+		if err := p.conn.Exec(p.t.Context(), do+" TABLE "+p.database+"."+view); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// TestTokenForgotten: by the time a plan is carried out again its tokens are forgotten, in the table or only in the
+// rollups, which two tables fill. A repeated insert would double the rows, or the sums.
+func TestTokenForgotten(t *testing.T) {
+	for name, detached := range map[string][]string{"rollups complete": nil, "one rollup missed": {"rollup_hour_from_clicks"}, "both missed": {"rollup_hour_from_clicks", "rollup_minute_from_clicks"}} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, 1)
+			p.smallWindow()
+			clicks, _ := newEvents(20, 300, 0)
+			p.produceEvents(clicks, nil)
+			p.views("DETACH", detached...)
+			p.dies(pointInserted, 1)
+			p.views("ATTACH", detached...)
+			clicks = append(clicks, p.others(25)...)
+			r := p.start()
+			p.awaitRows("clicks", len(clicks))
+			await(t, "all is confirmed", func() bool { return p.confirmed() })
+			filled := value(t, r.loader.metrics.filled)
+			r.end(t)
+			p.check(clicks, nil)
+			if int(filled) != len(detached) {
+				t.Errorf("%v rollups were filled, want %d", filled, len(detached))
+			}
+		})
+	}
+	t.Run("rollups only", func(t *testing.T) {
+		p := newPipeline(t, 1)
+		p.smallWindow()
+		_, conversions := newEvents(21, 300, 200)
+		p.produceEvents(nil, conversions)
+		p.dies(pointLanded, 1)
+		clicks := p.others(25) // of these conversions knows nothing
+		r := p.start()
+		p.awaitRows("conversions", len(conversions))
+		await(t, "all is confirmed", func() bool { return p.confirmed() })
+		r.end(t)
+		p.check(clicks, conversions)
+	})
+}
+
+// confirmed says whether the group is at the end of the scored topics without a plan.
+func (p *pipeline) confirmed() bool {
+	admin := kadm.NewClient(p.producer)
+	offsets, err := admin.FetchOffsets(context.Background(), p.config.Group)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	ends, err := admin.ListCommittedOffsets(context.Background(), p.prefix+schemas.TopicScoredClicks, p.prefix+schemas.TopicConversions)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	done := true
+	ends.Each(func(end kadm.ListedOffset) {
+		got, ok := offsets.Lookup(end.Topic, end.Partition)
+		done = done && (end.Offset == 0 || ok && got.At == end.Offset && got.Metadata == "")
+	})
+	return done
+}
+
+// TestTokenWithoutRows: ClickHouse was killed after it wrote an insert's token down and before the block had its name. The
+// repeated insert is answered like a good one.
+func TestTokenWithoutRows(t *testing.T) {
+	for _, lost := range []string{"clicks", "rollup_minute"} {
+		t.Run(lost, func(t *testing.T) {
+			p := newPipeline(t, 1)
+			p.adjust = func(l *Loader) { l.settleAfter = 50 * time.Millisecond }
+			config := chdbtest.Config(t, t.TempDir())
+			process, err := chdb.Start(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.Listen = process.Address()
+			p.options, p.conn = connect(t, process.Address())
+			if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+				t.Fatal(err)
+			}
+			clicks, _ := newEvents(22, 200, 0)
+			for _, c := range clicks {
+				c.ReceivedMs = baseMS // one month, one insert
+			}
+			p.produceEvents(clicks, nil)
+			p.dies(pointInserted, 1)
+			var parts []string
+			gone := []string{lost}
+			if lost == "clicks" { // what comes after the table was not begun either, token or rows
+				gone = append(gone, "rollup_minute", "rollup_hour")
+			}
+			for _, table := range gone {
+				if err := p.conn.Exec(t.Context(), "SYSTEM STOP MERGES "+p.database+"."+table); err != nil {
+					t.Fatal(err)
+				}
+				parts = append(parts, p.text("SELECT path FROM system.parts WHERE database = '%s' AND active AND table = '"+table+"'"))
+				if table != lost {
+					log := p.text("SELECT arrayElement(data_paths, 1) FROM system.tables WHERE database = '%s' AND name = '"+table+"'") + "deduplication_logs"
+					parts = append(parts, log)
+				}
+			}
+			if err := process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			for _, part := range parts {
+				if err := os.RemoveAll(part); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if process, err = chdb.Start(t.Context(), config); err != nil {
+				t.Fatal(err)
+			}
+			defer process.Stop()
+			r := p.start()
+			p.awaitRows("clicks", len(clicks))
+			await(t, "all is confirmed", p.confirmed)
+			orphans, filled := value(t, r.loader.metrics.orphans), value(t, r.loader.metrics.filled)
+			r.end(t)
+			p.check(clicks, nil)
+			if want := map[string][2]float64{"clicks": {1, 0}, "rollup_minute": {0, 1}}[lost]; orphans != want[0] || filled != want[1] {
+				t.Errorf("%v orphans and %v filled rollups, want %v", orphans, filled, want)
+			}
+		})
+	}
+}
+
+// TestDeathInPieces: loader after loader dies while the rows around refused ones are inserted in pieces.
+func TestDeathInPieces(t *testing.T) {
+	for at, name := range map[point]string{pointInserted: "after an insert", pointLanded: "before the letters"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, 1)
+			clicks, _ := newEvents(23, 400, 0)
+			bad := map[int]bool{0: true, 77: true, 78: true, 301: true}
+			var good []*events.Click
+			for i, c := range clicks {
+				if bad[i] {
+					c.Country = "XX"
+				} else {
+					good = append(good, c)
+				}
+			}
+			if err := p.conn.Exec(t.Context(), "ALTER TABLE "+p.database+".clicks ADD CONSTRAINT no_xx CHECK country != 'XX'"); err != nil {
+				t.Fatal(err)
+			}
+			p.produceEvents(clicks, nil)
+			for life := range int32(7) {
+				if at == pointLanded && life > 1 {
+					break
+				}
+				n := 1 + life%4
+				if at == pointLanded {
+					n = 1
+				}
+				p.faults = dieAt(at, n)
+				r := p.start()
+				select {
+				case err := <-r.result:
+					if !errors.Is(err, errKilled) {
+						t.Fatalf("life %d ended with %v", life, err)
+					}
+				case <-time.After(time.Minute):
+					t.Fatalf("life %d does not end", life)
+				}
+			}
+			p.faults = nil
+			r := p.start()
+			p.awaitRows("clicks", len(good))
+			p.awaitRows("dead_letters", len(bad))
+			await(t, "all is confirmed", p.confirmed)
+			r.end(t)
+			p.check(good, nil)
+			if n := p.count("SELECT toUInt64(uniqExact(letter_id)) FROM %s.dead_letters"); n != uint64(len(bad)) {
+				t.Errorf("%d dead letters, want %d", n, len(bad))
+			}
+		})
+	}
+}
+
+// TestOffsetsSetBack: the group has lost its offsets, as after a long stop. What the table has is left alone.
+func TestOffsetsSetBack(t *testing.T) {
+	p := newPipeline(t, 2)
+	clicks, conversions := newEvents(24, 3000, 300)
+	p.produceEvents(clicks[:2000], conversions[:200])
+	r := p.start()
+	p.awaitRows("clicks", 2000)
+	p.awaitRows("conversions", 200)
+	r.end(t)
+	if _, err := kadm.NewClient(p.producer).DeleteGroups(t.Context(), p.config.Group); err != nil {
+		t.Fatal(err)
+	}
+	p.config.BatchRows = 333 // other batches than before
+	p.produceEvents(clicks[2000:], conversions[200:])
+	r = p.start()
+	p.awaitRows("clicks", len(clicks))
+	p.awaitRows("conversions", len(conversions))
+	await(t, "all is confirmed", p.confirmed)
+	r.end(t)
+	p.check(clicks, conversions)
+}
+
+// TestPlanExpired: Kafka has lost some or all records of a plan whose insert was left half done. The block is in the table
+// as a whole, so that its rollups are completed.
+func TestPlanExpired(t *testing.T) {
+	for name, upTo := range map[string]int64{"some": 120, "all": -1} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, 1)
+			p.adjust = func(l *Loader) { l.settleAfter = 50 * time.Millisecond }
+			clicks, _ := newEvents(25, 300, 0)
+			for _, c := range clicks {
+				c.ReceivedMs = baseMS
+			}
+			p.produceEvents(clicks[:250], nil)
+			p.views("DETACH", "rollup_hour_from_clicks")
+			p.dies(pointInserted, 1)
+			p.views("ATTACH", "rollup_hour_from_clicks")
+			landed := int64(p.count("SELECT count() FROM %s.clicks"))
+			if upTo < 0 {
+				upTo = landed
+			}
+			var offsets kadm.Offsets
+			offsets.AddOffset(p.prefix+schemas.TopicScoredClicks, 0, upTo, -1)
+			if answer, err := kadm.NewClient(p.producer).DeleteRecords(t.Context(), offsets); err != nil || answer.Error() != nil {
+				t.Fatal(err, answer.Error())
+			}
+			p.produceEvents(clicks[250:], nil)
+			r := p.start()
+			p.awaitRows("clicks", len(clicks))
+			await(t, "all is confirmed", p.confirmed)
+			r.end(t)
+			p.check(clicks, nil)
+		})
+	}
+}
+
+// TestSameInsertAtOnce: a fenced member's insert is under way while its heir makes the same one, several times over.
+func TestSameInsertAtOnce(t *testing.T) {
+	p := newPipeline(t, 1)
+	clicks, _ := newEvents(26, 2000, 0)
+	for _, c := range clicks {
+		c.ReceivedMs = baseMS
+	}
+	values := marshalled(clicks)
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			table := newClicks()
+			order := make([]uint32, len(values))
+			for i, value := range values {
+				order[i] = uint32(i)
+				if err := table.add(value, 0, int64(i)); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := newInserter(p.conn, true, p.database, table).insert(t.Context(), order, "one token", time.Now().Add(time.Minute)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	p.check(clicks, nil)
+}
+
+// TestZombieAfterTheWindow: a member sleeps between its plan and its insert until the heir has carried the plan out and
+// ClickHouse has forgotten the token. Only the plan's age keeps its insert back.
+func TestZombieAfterTheWindow(t *testing.T) {
+	p := newPipeline(t, 1)
+	p.smallWindow()
+	p.config.SessionTimeout = time.Second
+	p.config.DrainTimeout = 100 * time.Millisecond
+	clicks, _ := newEvents(27, 100, 0)
+	asleep, awake := make(chan struct{}), make(chan struct{})
+	var slept atomic.Bool
+	p.faults = func(at point, o *owner, plan plan) error {
+		if at == pointPlanned && slept.CompareAndSwap(false, true) {
+			close(asleep)
+			<-awake
+		}
+		return nil
+	}
+	p.produceEvents(clicks, nil)
+	zombie := p.start()
+	<-asleep
+	p.expel()
+	p.faults = nil
+	heir := p.start()
+	p.awaitRows("clicks", len(clicks))
+	clicks = append(clicks, p.others(25)...)
+	time.Sleep(p.config.SessionTimeout / 4) // the plan's age is what is tested
+	close(awake)
+	await(t, "the zombie is told", func() bool { return value(t, zombie.loader.metrics.fenced) > 0 })
+	heir.end(t)
+	zombie.end(t)
+	p.check(clicks, nil)
+}
+
+// expel drops every member of the group, as a broker does with those that do not answer.
+func (p *pipeline) expel() {
+	p.t.Helper()
+	described, err := kadm.NewClient(p.producer).DescribeGroups(p.t.Context(), p.config.Group)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group = p.config.Group
+	for _, member := range described[p.config.Group].Members {
+		leave.Members = append(leave.Members, kmsg.LeaveGroupRequestMember{MemberID: member.MemberID})
+	}
+	if answer, err := leave.RequestWith(p.t.Context(), p.producer); err != nil || len(answer.Members) == 0 || answer.Members[0].ErrorCode != 0 {
+		p.t.Fatal(err, answer)
+	}
+}
