@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/valyala/fasthttp"
 )
 
@@ -50,6 +51,24 @@ func BenchmarkRedirect(b *testing.B) {
 				drive(b, bench.edge.Addr().String(), connections, links())
 			})
 		}
+	}
+}
+
+// BenchmarkSpool is the same with a spool beside Kafka: idle while Kafka is well, and taking everything while Kafka refuses.
+func BenchmarkSpool(b *testing.B) {
+	for _, kafka := range []string{"well", "away"} {
+		b.Run("kafka="+kafka, func(b *testing.B) {
+			bench := newBench(b, func(cfg *Config, deps *Deps) {
+				deps.Now = time.Now
+				cfg.Spool.Dir, cfg.Spool.MaxBytes = b.TempDir(), 16<<30
+			})
+			waitReady(b, bench.edge)
+			if kafka == "away" {
+				defer bench.refuseProduce(kerr.NotEnoughReplicas)()
+			}
+			drive(b, bench.edge.Addr().String(), connections, links())
+			b.ReportMetric(float64(bench.edge.spool.Depth().Records), "spooled")
+		})
 	}
 }
 

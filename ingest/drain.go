@@ -35,19 +35,31 @@ type drainer struct {
 	reachable func() bool
 	client    *kgo.Client
 
-	records []kgo.Record
-	results []error
-	todo    []int
+	// One slot a record of the window, its promise made once.
+	slots []slot
+	on    sync.WaitGroup
+	todo  []int
+}
+
+type slot struct {
+	record  kgo.Record
+	promise func(*kgo.Record, error)
+	err     error
 }
 
 func newDrainer(cfg *Config, deps *Deps, p *producer, log *zap.Logger, reachable func() bool) *drainer {
-	return &drainer{producer: p, spool: p.spool, log: log, reachable: reachable,
+	d := &drainer{producer: p, spool: p.spool, log: log, reachable: reachable, slots: make([]slot, drainWindow),
 		connect: func() (*kgo.Client, error) {
 			return kgo.NewClient(append(produceOptions(cfg, deps),
 				kgo.UnknownTopicRetries(-1),
 				kgo.MaxBufferedRecords(2*drainWindow),
 			)...)
 		}}
+	for i := range d.slots {
+		s := &d.slots[i]
+		s.promise = func(_ *kgo.Record, err error) { s.err = err; d.on.Done() }
+	}
+	return d
 }
 
 // run drains until ctx is done.
@@ -145,22 +157,15 @@ func topicOf(name string) (topic, bool) {
 
 // send tries what is still to do once, and leaves in todo what has to be tried again, in order.
 func (d *drainer) send(ctx context.Context, entries []spool.Entry) error {
-	if cap(d.records) < len(d.todo) {
-		d.records, d.results = make([]kgo.Record, drainWindow), make([]error, drainWindow)
-	}
-	var on sync.WaitGroup
-	on.Add(len(d.todo))
+	d.on.Add(len(d.todo))
 	for n, i := range d.todo {
-		e := &entries[i]
+		e, s := &entries[i], &d.slots[n]
 		t, _ := topicOf(e.Topic)
-		d.records[n] = kgo.Record{Topic: d.producer.names[t], Key: e.Key, Value: e.Value, Timestamp: time.UnixMilli(e.TimeMS)}
-		d.client.Produce(ctx, &d.records[n], func(_ *kgo.Record, err error) {
-			d.results[n] = err
-			on.Done()
-		})
+		s.record = kgo.Record{Topic: d.producer.names[t], Key: e.Key, Value: e.Value, Timestamp: time.UnixMilli(e.TimeMS)}
+		d.client.Produce(ctx, &s.record, s.promise)
 	}
 	confirmed := make(chan struct{})
-	go func() { on.Wait(); close(confirmed) }()
+	go func() { d.on.Wait(); close(confirmed) }()
 	select {
 	case <-confirmed:
 	case <-ctx.Done():
@@ -172,7 +177,7 @@ func (d *drainer) send(ctx context.Context, entries []spool.Entry) error {
 	var failed error
 	again := d.todo[:0]
 	for n, i := range d.todo {
-		switch err := d.results[n]; {
+		switch err := d.slots[n].err; {
 		case err == nil:
 		case refusedForGood(err):
 			if err := d.spool.SetAside(&entries[i], err); err != nil {

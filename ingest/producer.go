@@ -196,20 +196,15 @@ func (p *producer) keep(d *delivery) {
 func (p *producer) wait(d *delivery) error {
 	var err error
 	if d.batch == nil && d.refused == nil {
-		d.timer.Reset(p.ackBound)
-		select {
-		case err = <-d.done:
-			d.timer.Stop()
-			if err == nil {
-				p.metrics.produced[d.topic].ack.Observe(time.Since(d.sent).Seconds())
-			}
-		case <-d.timer.C:
-			err = errUnavailable
+		var late bool
+		if late, err = p.waitKafka(d); late {
 			p.metrics.produced[d.topic].late.Inc()
 			if p.spool != nil {
 				d.unsettled = true
 				p.landed.expect()
 			}
+		} else if err == nil {
+			p.metrics.produced[d.topic].ack.Observe(time.Since(d.sent).Seconds())
 		}
 		if err == nil || p.spool == nil {
 			d.release()
@@ -223,6 +218,24 @@ func (p *producer) wait(d *delivery) error {
 	d.kept = err == nil
 	d.release()
 	return err
+}
+
+// waitKafka waits for the client's promise, at most as long as a request may wait for Kafka. late says that it did not come.
+func (p *producer) waitKafka(d *delivery) (late bool, err error) {
+	d.timer.Reset(p.ackBound)
+	select {
+	case err = <-d.done:
+		d.timer.Stop()
+		return false, err
+	case <-d.timer.C:
+	}
+	// On a busy machine both have happened by the time that this goroutine runs.
+	select {
+	case err = <-d.done:
+		return false, err
+	default:
+		return true, errUnavailable
+	}
 }
 
 // waitSpool waits for the disk for what is left of ack_timeout.

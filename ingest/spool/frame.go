@@ -54,8 +54,8 @@ func signFrames(frames []byte, segment uint64, offset int64) {
 
 var errPayload = errors.New("the payload is no record")
 
-// readPayload answers a record that points into the payload. An empty key is none.
-func readPayload(p []byte) (Record, error) {
+// readPayload answers a record that points into the payload. An empty key is none. topic is a likely one, whose memory is shared.
+func readPayload(p []byte, topic string) (Record, error) {
 	var r Record
 	if len(p) < 8+1 {
 		return r, errPayload
@@ -66,7 +66,10 @@ func readPayload(p []byte) (Record, error) {
 	if len(p) < 1+n+1 || n == 0 {
 		return r, errPayload
 	}
-	r.Topic, p = string(p[1:1+n]), p[1+n:]
+	if r.Topic = topic; string(p[1:1+n]) != topic {
+		r.Topic = string(p[1 : 1+n])
+	}
+	p = p[1+n:]
 	n = int(p[0])
 	if len(p) < 1+n+2 {
 		return r, errPayload
@@ -93,8 +96,9 @@ const maxResyncBytes = 64 << 20
 type cursor struct {
 	src     io.ReaderAt
 	segment uint64
-	off     int64 // of the next frame
-	end     int64 // of what may be read
+	off     int64  // of the next frame
+	end     int64  // of what may be read
+	topic   string // of the last frame
 	buf     []byte
 	at      int64 // where buf stands
 }
@@ -163,10 +167,11 @@ func (c *cursor) read(window []byte) (f frame, tried int, ok bool) {
 	if checksum(c.segment, c.off, window[4:8], payload) != binary.LittleEndian.Uint32(window[8:]) {
 		return f, len(payload), false
 	}
-	r, err := readPayload(payload)
+	r, err := readPayload(payload, c.topic)
 	if err != nil {
 		return f, len(payload), false
 	}
+	c.topic = r.Topic
 	return frame{record: r, off: c.off, next: c.off + frameHead + n}, len(payload), true
 }
 
