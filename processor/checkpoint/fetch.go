@@ -140,7 +140,8 @@ func (s *Store) fetchFile(ctx context.Context, m *Manifest, f File, fs vfs.FS, d
 			return err
 		}
 		h := sha256.New()
-		n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(dst, h)}, io.LimitReader(body, f.Bytes+1), make([]byte, copyBytes))
+		// The checksum comes first: a vfs.File may change the bytes that it is given.
+		n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(h, dst)}, io.LimitReader(body, f.Bytes+1), make([]byte, copyBytes))
 		if err = errors.Join(err, dst.Close()); err != nil {
 			return err
 		}
