@@ -87,7 +87,7 @@ func (d *Driver) Run(ctx context.Context, g *Generator) error {
 	for i := range lanes {
 		lanes[i] = make(chan Step, laneQueue)
 		workers.Go(func() {
-			w := worker{d: d, ctx: ctx}
+			w := worker{d: d, ctx: ctx, home: i}
 			for step := range lanes[i] {
 				if ctx.Err() == nil {
 					w.do(step)
@@ -161,7 +161,7 @@ type worker struct {
 	d    *Driver
 	ctx  context.Context
 	body []byte
-	turn int // the edge to try next
+	home int // the edge that it prefers
 }
 
 func (w *worker) do(step Step) {
@@ -175,38 +175,45 @@ func (w *worker) do(step Step) {
 	}
 }
 
-// exchange sends a request until it has an answer other than 503. doubt is called each time an attempt may have been
-// accepted without our knowing. It answers false when it gave up.
-func (w *worker) exchange(request *fasthttp.Request, answer *fasthttp.Response, doubt func(), repeat bool) bool {
+// exchange sends a request until it has an answer other than 503, and answers the edge that gave it, nil when it gave up.
+// doubt is called each time an attempt may have been accepted without our knowing. With must it goes to that edge only, and
+// is given up, counted as skipped, while nothing of it can have been accepted.
+func (w *worker) exchange(request *fasthttp.Request, answer *fasthttp.Response, doubt func(), repeat bool, must *edge) *edge {
 	stats := &w.d.Stats
 	deadline := time.Now().Add(w.d.options.RetryFor)
 	pause := firstBackoff
-	for {
+	doubted := false
+	for attempt := 0; ; attempt++ {
 		began := time.Now()
 		answer.Reset()
-		e := w.pick(began)
+		e := w.pick(began, must, attempt)
 		err := e.client.DoTimeout(request, answer, w.d.options.Timeout)
 		answered := err == nil && answer.StatusCode() != fasthttp.StatusServiceUnavailable
 		e.note(answered)
 		if answered {
 			stats.observe(time.Since(began))
-			return true
+			return e
 		}
 		if err != nil {
 			stats.Failed.Add(1)
 			if !neverSent(err) {
+				doubted = true
 				doubt()
 				if !repeat {
-					return false
+					return nil
 				}
+			} else if must != nil && !doubted {
+				stats.Skipped.Add(1)
+				return nil
 			}
 		} else {
 			stats.Refused503.Add(1)
+			doubted = true
 			doubt() // a record that was given up waiting for may land all the same
 		}
 		if time.Now().After(deadline) || w.ctx.Err() != nil {
 			stats.GaveUp.Add(1)
-			return false
+			return nil
 		}
 		stats.Retried.Add(1)
 		timer := time.NewTimer(pause/2 + rand.N(pause))
@@ -235,7 +242,7 @@ func (w *worker) click(c *Click) {
 		post(request, "/v1/clicks", "application/json", w.body)
 	}
 	w.d.Stats.Clicks.Add(1)
-	if !w.exchange(request, answer, func() { w.d.truth.doubtClick(c) }, !c.Link) {
+	if w.exchange(request, answer, func() { w.d.truth.doubtClick(c) }, !c.Link, nil) == nil {
 		return
 	}
 	clickID := ""
@@ -285,7 +292,7 @@ func (w *worker) badClick(b *BadClick) {
 		post(request, "/v1/clicks", "application/json", []byte(b.Body))
 	}
 	w.d.Stats.Bad.Add(1)
-	if w.exchange(request, answer, func() { w.d.truth.doubtRefusal("click", b.Refusal) }, true) {
+	if w.exchange(request, answer, func() { w.d.truth.doubtRefusal("click", b.Refusal) }, true, nil) != nil {
 		w.refusal("click", what, b.Refusal, answer)
 	}
 }
@@ -301,9 +308,13 @@ func (w *worker) postback(p *Postback) {
 	if p.AfterClickMS > 0 {
 		eventMS = p.Click.EventMS + p.AfterClickMS
 	}
-	if w.d.truth.unsure(p) {
-		w.d.Stats.Skipped.Add(1)
-		return
+	var must *edge
+	if len(w.d.edges) > 1 { // one edge keeps the order by itself
+		must = predecessor(p)
+		if w.d.truth.unsure(p) || must != nil && must.suspect.Load() != 0 {
+			w.d.Stats.Skipped.Add(1)
+			return
+		}
 	}
 	query := p.Query
 	if p.Refusal == "" {
@@ -316,7 +327,8 @@ func (w *worker) postback(p *Postback) {
 		request.SetHost("tributary")
 	}
 	w.d.Stats.Postbacks.Add(1)
-	if !w.exchange(request, answer, func() { w.d.truth.doubtPostback(p, eventMS) }, true) {
+	through := w.exchange(request, answer, func() { w.d.truth.doubtPostback(p, eventMS) }, true, must)
+	if through == nil {
 		return
 	}
 	if p.Refusal != "" {
@@ -330,6 +342,7 @@ func (w *worker) postback(p *Postback) {
 		w.d.surprise("postback %s: %d %s, want 200 and a receipt", query, answer.StatusCode(), cut(answer.Body()))
 		return
 	}
+	passed(p, through)
 	w.d.truth.postback(p, eventMS)
 	if w.d.Watch != nil {
 		w.d.Watch(p.Click, p)

@@ -41,14 +41,44 @@ func (e *edge) usable(now time.Time) bool {
 	return until == 0 || now.UnixNano() > until && e.suspect.CompareAndSwap(until, now.Add(e.timeout+suspicion).UnixNano())
 }
 
-// pick answers the next edge in turn, past those under suspicion unless all are.
-func (w *worker) pick(now time.Time) *edge {
+// pick answers the edge for the next attempt: the one that has to be, else the worker's own, past those under suspicion
+// unless all are.
+func (w *worker) pick(now time.Time, must *edge, attempt int) *edge {
+	if must != nil {
+		return must
+	}
 	edges := w.d.edges
-	w.turn++
 	for i := range edges {
-		if e := edges[(w.turn+i)%len(edges)]; e.usable(now) {
+		if e := edges[(w.home+attempt+i)%len(edges)]; e.usable(now) {
 			return e
 		}
 	}
-	return edges[w.turn%len(edges)]
+	return edges[(w.home+attempt)%len(edges)]
+}
+
+// A passage says through which edge a postback of a conversion went.
+type passage struct {
+	event, txid string
+	through     *edge
+}
+
+// predecessor answers the edge through which the postback before this one about the same conversion went: nil for none. An
+// edge keeps the order of a click, also over its spool; two edges do not, so this one has to go through the same.
+func predecessor(p *Postback) *edge {
+	if p.Click == nil {
+		return nil
+	}
+	for _, way := range p.Click.passages {
+		if way.event == p.Event && way.txid == p.TxID {
+			return way.through
+		}
+	}
+	return nil
+}
+
+// passed notes an answered postback. Only the worker of its click calls it.
+func passed(p *Postback, through *edge) {
+	if p.Click != nil && predecessor(p) == nil {
+		p.Click.passages = append(p.Click.passages, passage{p.Event, p.TxID, through})
+	}
 }

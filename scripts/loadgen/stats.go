@@ -12,7 +12,7 @@ type Stats struct {
 	Clicks, Postbacks, Bad atomic.Int64
 	// Failed attempts had no answer; Refused503 were told to come again; Retried attempts followed either; GaveUp requests ran
 	// out of time; Unexpected answers were not what the generator built the request for; Skipped postbacks were not sent
-	// because an earlier one about the same conversion may still land after them.
+	// because an earlier one about the same conversion may still land after them, or went through an edge that is away.
 	Failed, Refused503, Retried, GaveUp, Unexpected, Skipped atomic.Int64
 
 	began, ended atomic.Int64 // Unix ns

@@ -34,6 +34,8 @@ type Click struct {
 	conversions []*conversion
 	// doubted are its postbacks of which a request had no answer.
 	doubted []*Postback
+	// passages say through which edges its conversions went.
+	passages []passage
 }
 
 // A Postback is one request of a network.

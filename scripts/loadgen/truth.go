@@ -61,6 +61,8 @@ type Truth struct {
 	// doubt is how much more than groups, and than rejects, there may be: requests whose outcome is unknown.
 	doubt        map[Group]*Totals
 	doubtRejects map[Reject]int64
+	// repeats: see Repeats.
+	repeats bool
 
 	acceptedClicks, acceptedPostbacks int64
 }
@@ -274,6 +276,21 @@ func (t *Truth) again(p *Postback, eventMS int64) schemas.RejectReason {
 		return schemas.RejectStaleStatus
 	}
 	return schemas.RejectDuplicate
+}
+
+// Repeats says that any accepted request may come again by itself: an edge that was killed sends again what its spool had
+// sent just before. Dead letters about repeated requests then have no upper bound; that each belongs to a record which did
+// come is the auditor's to check. All else stays exact.
+func (t *Truth) Repeats() {
+	t.mu.Lock()
+	t.repeats = true
+	t.mu.Unlock()
+}
+
+// repeated are the reasons for which a repeated request is refused.
+var repeated = []Reject{
+	{"click", schemas.RejectDuplicateClick}, {"postback", schemas.RejectDuplicate}, {"postback", schemas.RejectStaleStatus},
+	{"postback", schemas.RejectOutsideWindow}, {"postback", schemas.RejectOrphan},
 }
 
 // Total is the sum over all groups.
