@@ -291,6 +291,7 @@ func TestPoisonRow(t *testing.T) {
 	w.postback("network", "shopline", "click_id", click, "payout", "5", "txid", "small")
 	w.await("SELECT toString(groupArray(reason)) FROM tributary.dead_letters", "['row_refused']")
 	w.await(money, "(1,5)")
+	w.verify() // a refused row is missing for a reason
 	as := w.catalog(func(*catalog.Config) {})
 	if _, text := w.replay(as, func(o *dlq.ReplayOptions) { o.ClickHouse = nil }); !strings.Contains(text, "held back: 1") {
 		t.Errorf("without ClickHouse a row must be held back:\n%s", text)
@@ -303,6 +304,7 @@ func TestPoisonRow(t *testing.T) {
 	}
 	w.await(money, "(2,505)")
 	w.await("SELECT toString(sum(revenue_confirmed)) FROM tributary.rollup_hour", "505")
+	w.verify()
 	if out, _ := w.replay(as, nil); out.Sent != 0 {
 		t.Error("it was sent twice")
 	}

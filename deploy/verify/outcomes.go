@@ -78,6 +78,9 @@ func (a *auditor) suspects(ctx context.Context, names []string, take func(name s
 		for partition, e := range t.extents {
 			a.options.Progress(Progress{What: fmt.Sprintf("topic %s, partition %d again, for the offending IDs", name, partition)})
 			err := a.log.scan(ctx, name, partition, e.start, e.end, func(offset int64, value []byte) error {
+				if a.refused.replayed(name, partition, offset) {
+					return nil
+				}
 				r, err := decode(name, offset, value)
 				if err != nil {
 					return nil // counted at the first reading

@@ -187,8 +187,12 @@ func (a *auditor) nameRows(ctx context.Context, t table, key chunkKey) error {
 		case !s.inTopic:
 			what = "more than the topic has"
 			count[what] += s.rows - 1
+		case s.rows == 0 && a.refused.has(t.topic, key.partition, offset):
+			continue
 		case s.rows == 0:
 			what = "missing"
+		case a.refused.replayed(t.topic, key.partition, offset):
+			what = "there although refused and replayed"
 		case s.rows > 1:
 			what = "too many"
 			count[what] += s.rows - 2
@@ -203,7 +207,7 @@ func (a *auditor) nameRows(ctx context.Context, t table, key chunkKey) error {
 		}
 	}
 	where := fmt.Sprintf("topic %s, partition %d, table %s", t.topic, key.partition, t.name)
-	for _, what := range []string{"missing", "too many", "with other contents than their record", "more than the topic has"} {
+	for _, what := range []string{"missing", "too many", "there although refused and replayed", "with other contents than their record", "more than the topic has"} {
 		if n := count[what]; n > 0 {
 			a.differ(where, fmt.Sprintf("%s %s in offsets %d to %d", plural(n, "row"), what, from, to-1), found[what]...)
 		}

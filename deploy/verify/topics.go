@@ -63,7 +63,11 @@ func (a *auditor) readTopics(ctx context.Context) error {
 				e := t.extents[partition]
 				seen := int64(0)
 				err := a.log.scan(ctx, name, partition, e.start, e.end, func(offset int64, value []byte) error {
-					part.add(partition, offset, value)
+					if a.refused.replayed(name, partition, offset) {
+						part.records++
+					} else {
+						part.add(partition, offset, value, !a.refused.has(name, partition, offset))
+					}
 					if seen++; seen%8192 == 0 {
 						a.options.Progress(Progress{"topic " + name, done.Add(8192), total.Load()})
 					}
@@ -101,8 +105,8 @@ func (t *topic) merge(o *topic) {
 	}
 }
 
-// add takes one record into the sums.
-func (t *topic) add(partition int, offset int64, value []byte) {
+// add takes one record into the sums; inTable tells whether its table must have it.
+func (t *topic) add(partition int, offset int64, value []byte, inTable bool) {
 	t.records++
 	row, err := decode(t.name, offset, value)
 	if err != nil {
@@ -129,7 +133,7 @@ func (t *topic) add(partition int, offset int64, value []byte) {
 	case schemas.TopicDeadLetters:
 		t.addLetter(row.letter)
 	}
-	if row.text != "" {
+	if row.text != "" && inTable {
 		key := chunkKey{partition, offset / chunkOffsets}
 		c := t.chunks[key]
 		if c == nil {

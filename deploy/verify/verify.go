@@ -71,6 +71,7 @@ type auditor struct {
 	now     func() time.Time
 	report  *Report
 	topics  map[string]*topic
+	refused refusedRows
 	// live: requests come in while the audit runs.
 	live bool
 }
@@ -97,6 +98,9 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	a.log = newLog(options)
 	defer a.log.close()
 	if err := a.settle(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.readRefused(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.readTopics(ctx); err != nil {
