@@ -21,19 +21,22 @@ const (
 	kindTablesStop = "ClickHouse SIGSTOP"
 	kindNetwork    = "network"
 	kindClock      = "clock step"
-	kindDiskFull   = "disk full"
+	kindDiskFull   = "state disk full"
+	kindSpoolFull  = "spool disk full"
 	kindDiskLoss   = "disk loss"
 )
 
-// maxStep is how far a clock is stepped at most, either way. One clock is wrong at a time.
-const maxStep = time.Hour
+// maxStep is how far a clock is stepped at most, either way; one clock is wrong at a time. It is less than the grace
+// (processor.grace, 15 min): a processor that is an hour ahead rightly finds that a postback has waited long enough for a
+// click that still lies in an edge's spool.
+const maxStep = 10 * time.Minute
 
 // restartLimit is how long Apache Kafka may take to answer again.
 const restartLimit = time.Minute
 
 // kinds are what can be done to this site.
 func (s *site) kinds() []kind {
-	var roles, processors, full, links []string
+	var roles, processors, full, spools, links []string
 	for _, m := range s.members {
 		switch m.kind {
 		case "processor":
@@ -45,6 +48,9 @@ func (s *site) kinds() []kind {
 			}
 		case "ingest", "sink":
 			roles = append(roles, m.name)
+			if m.disk != nil {
+				spools = append(spools, m.name)
+			}
 		}
 	}
 	for _, l := range s.links {
@@ -61,6 +67,7 @@ func (s *site) kinds() []kind {
 		{kindNetwork, 20, links, 4 * time.Second, sessionTimeout + 4*time.Second},
 		{kindClock, 5, roles, 5 * time.Second, 15 * time.Second},
 		{kindDiskFull, 4, full, 4 * time.Second, 8 * time.Second},
+		{kindSpoolFull, 3, spools, 4 * time.Second, 8 * time.Second},
 		{kindDiskLoss, 2, processors, time.Second, 2 * time.Second},
 	}
 }
@@ -103,6 +110,9 @@ func (f *fault) describe() string {
 	case kindBrokerKill, kindBrokerStop, kindTablesKill, kindTablesStop:
 		return fmt.Sprintf("%s for %s", f.kind, f.lasts)
 	}
+	if f.kind == kindSpoolFull {
+		return fmt.Sprintf("%s %s, cut off from Kafka, for %s", f.kind, f.target, f.lasts)
+	}
 	return fmt.Sprintf("%s %s for %s", f.kind, f.target, f.lasts)
 }
 
@@ -134,13 +144,10 @@ func (s *site) do(ctx context.Context, f *fault) error {
 		pause(ctx, f.lasts)
 		return s.broker.Resume()
 	case kindNetwork:
-		for _, l := range s.links {
-			if l.name == f.target {
-				l.poison(f.toxic, f.amount)
-				pause(ctx, f.lasts)
-				l.poison(clean, 0)
-			}
-		}
+		l := s.link(f.target)
+		l.poison(f.toxic, f.amount)
+		pause(ctx, f.lasts)
+		l.poison(clean, 0)
 		return nil
 	case kindTablesKill:
 		s.awaitInsert(ctx)
@@ -173,6 +180,20 @@ func (s *site) do(ctx context.Context, f *fault) error {
 		}
 		pause(ctx, f.lasts)
 		return m.disk.free()
+	case kindSpoolFull:
+		// The spool is needed only while Kafka is away.
+		l := s.link(m.name + " to Kafka")
+		if err := s.hold(l.name); err != nil {
+			return err
+		}
+		defer s.release(l.name)
+		if err := m.disk.fill(); err != nil {
+			return err
+		}
+		l.poison(blackHole, 0)
+		pause(ctx, f.lasts)
+		l.poison(clean, 0)
+		return m.disk.free()
 	case kindDiskLoss:
 		m.end(syscall.SIGKILL)
 		if err := empty(m.state); err != nil {
@@ -182,6 +203,15 @@ func (s *site) do(ctx context.Context, f *fault) error {
 		return m.start()
 	}
 	panic("no fault " + f.kind)
+}
+
+func (s *site) link(name string) *link {
+	for _, l := range s.links {
+		if l.name == name {
+			return l
+		}
+	}
+	panic("no link " + name)
 }
 
 func (s *site) restartBroker() error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -53,7 +56,9 @@ type member struct {
 	clock  string // file with its clock's offset
 	state  string // folder of its state, or empty
 	disk   *disk  // what state or spool lies on, or nil
-	report *report
+	// metrics is the URL of an edge's.
+	metrics string
+	report  *report
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -125,6 +130,13 @@ func (m *member) reap(cmd *exec.Cmd, done chan struct{}) {
 
 func (m *member) log() string { return filepath.Join(m.dir, "log") }
 
+// life counts from 1.
+func (m *member) life() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.lives
+}
+
 // signal sends one to the process, if there is one.
 func (m *member) signal(s syscall.Signal) error {
 	m.mu.Lock()
@@ -178,11 +190,33 @@ func (m *member) isReady() bool {
 	return answer.StatusCode == http.StatusOK
 }
 
+// spooled answers how many records an edge has on its own disk only.
+func (m *member) spooled() (float64, error) {
+	answer, err := probe.Get(m.metrics)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), "tributary_ingest_spool_records "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no figure of its spool", m.metrics)
+}
+
+// maxEnds is how often a process may end by itself before it is waited for in vain.
+const maxEnds = 20
+
 // await waits until the process can work.
 func (m *member) await(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	for !m.isReady() {
+	for first := m.life(); !m.isReady(); {
+		if m.life() > first+maxEnds {
+			return fmt.Errorf("%s ends again and again; its log is %s", m.name, m.log())
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s was not ready within %s; its log is %s", m.name, limit, m.log())

@@ -203,19 +203,29 @@ func (s *site) addRole(name string, toKafka *proxy) error {
 	switch kind {
 	case "ingest":
 		s.edges = strings.TrimPrefix(s.edges+","+listen, ",")
-		text += fmt.Sprintf("ingest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s}\n%s", listen, s.scenario.CatalogYAML())
+		m.metrics = "http://" + listen + "/metrics"
+		spool := filepath.Join(m.dir, "spool")
+		m.disk = s.newDisk(name, spool)
+		text += fmt.Sprintf("ingest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s, spool: {dir: %s}}\n%s", listen, spool, s.scenario.CatalogYAML())
 	case "processor":
 		m.args[0] = "process"
 		m.state = filepath.Join(m.dir, "state")
-		if m.disk, err = newDisk(m.state); err != nil {
-			m.disk = nil
-			s.report.say("disk full of %s: skipped: %v", name, err)
-		}
+		m.disk = s.newDisk(name, m.state)
 		text += fmt.Sprintf("ops: {listen: %q}\nprocessor: {state_dir: %s, instance_id: %s, session_timeout: %s, transaction_timeout: 10s}\n", listen, m.state, "p"+number, sessionTimeout)
 	case "sink":
 		text += fmt.Sprintf("ops: {listen: %q}\nsink: {instance_id: %s, session_timeout: %s, drain_timeout: 5s, rebalance_timeout: 10s, insert_timeout: 10s, retry_max: 2s, commit_timeout: 5s}\n", listen, "s"+number, sessionTimeout)
 	}
 	return os.WriteFile(m.args[2], []byte(text), 0o644)
+}
+
+// newDisk answers a small file system, or nil, saying so, where none can be mounted.
+func (s *site) newDisk(name, path string) *disk {
+	d, err := newDisk(path)
+	if err != nil {
+		s.report.say("disk full of %s: skipped: %v", name, err)
+		return nil
+	}
+	return d
 }
 
 // stop ends everything that runs.

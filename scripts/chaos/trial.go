@@ -41,6 +41,7 @@ func (s *site) startTraffic(ctx context.Context) (*traffic, error) {
 		return nil, err
 	}
 	t := &traffic{truth: loadgen.NewTruth(s.scenario, o.WindowMS), over: make(chan error, 1)}
+	t.truth.Repeats()
 	if t.ledger, err = newLedger(s.options.dir); err != nil {
 		return nil, err
 	}
@@ -116,13 +117,18 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 		if err := m.await(ctx, startLimit); err != nil {
 			return err
 		}
+	}
+	began := time.Now()
+	if err := s.drained(ctx); err != nil {
+		return err
+	}
+	for _, m := range s.members {
 		if m.kind == "processor" || m.kind == "up" {
 			if err := m.step(clockAhead); err != nil {
 				return err
 			}
 		}
 	}
-	began := time.Now()
 	differences, err := s.settle(ctx, t.truth)
 	if err != nil {
 		return err
@@ -153,6 +159,29 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 	}
 	if len(differences) > 0 || verifyErr != nil || !verdict.right() {
 		return errDiffers
+	}
+	return nil
+}
+
+// drained waits until the edges have handed everything to Kafka.
+func (s *site) drained(ctx context.Context) error {
+	deadline := time.Now().Add(s.options.settle)
+	for _, m := range s.members {
+		if m.metrics == "" {
+			continue
+		}
+		for {
+			n, err := m.spooled()
+			if err == nil && n == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				return fmt.Errorf("the spool of %s still holds %.0f records after %s (%w)", m.name, n, s.options.settle, err)
+			}
+			if !pause(ctx, 100*time.Millisecond) {
+				return context.Cause(ctx)
+			}
+		}
 	}
 	return nil
 }

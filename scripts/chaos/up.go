@@ -34,6 +34,7 @@ func (s *site) startUp(ctx context.Context) error {
 	}
 	m.args = []string{"up", "--config", s.config}
 	m.ready = "http://" + ops + "/readyz"
+	m.metrics = "http://" + ops + "/metrics"
 	if err := os.MkdirAll(filepath.Join(s.options.dir, "data"), 0o755); err != nil {
 		return err
 	}
@@ -51,7 +52,7 @@ func (s *site) killAgainAndAgain(ctx context.Context) {
 	random := rand.New(rand.NewPCG(s.options.seed, 0x7570))
 	m := s.member("up")
 	for pause(ctx, time.Duration(float64(s.options.gap)*(.2+random.ExpFloat64()))) {
-		what := fmt.Sprintf("kill -9 up, life %d, ready %t", m.lives, m.isReady())
+		what := fmt.Sprintf("kill -9 up, life %d, ready %t", m.life(), m.isReady())
 		s.report.begin(kindKill, what)
 		m.end(syscall.SIGKILL)
 		pause(ctx, time.Duration(random.IntN(500))*time.Millisecond)
