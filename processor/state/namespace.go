@@ -112,6 +112,38 @@ func (n *Namespace) Scan(prefix, from []byte, visit func(key, value []byte) bool
 	return nil
 }
 
+// Last answers the last key that starts with prefix, and whether there is one. The key is the caller's. An error wraps ErrStorage.
+func (n *Namespace) Last(prefix []byte) (key []byte, found bool, err error) {
+	low := append([]byte(nil), n.full(prefix)...)
+	high := successor(low)
+	cut := len(n.prefix)
+	written := map[string]bool{} // the cycle's own writes by key: whether it is there
+	newest := ""
+	for _, w := range n.collect(prefix, low, high) {
+		there := !w.t.entries[w.i].deleted
+		if written[w.key] = there; there {
+			newest = w.key // they come in order
+		}
+	}
+	it, err := n.p.store.db.NewIter(&pebble.IterOptions{LowerBound: low, UpperBound: high})
+	if err != nil {
+		return nil, false, n.p.fail("looking for the last key", err)
+	}
+	defer it.Close()
+	for valid := it.Last(); valid && string(it.Key()) > newest; valid = it.Prev() {
+		if _, mine := written[string(it.Key())]; !mine && !n.p.inDeletedRange(it.Key()) {
+			return append([]byte(nil), it.Key()[cut:]...), true, nil
+		}
+	}
+	if err := it.Error(); err != nil {
+		return nil, false, n.p.fail("looking for the last key", err)
+	}
+	if newest == "" {
+		return nil, false, nil
+	}
+	return []byte(newest[cut:]), true, nil
+}
+
 type position struct {
 	key string
 	t   *table

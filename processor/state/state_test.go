@@ -38,7 +38,7 @@ func TestAgainstAModel(t *testing.T) {
 		p.Mark()
 		key := func() []byte { return fmt.Appendf(nil, "%c%02d", 'k'+rng.IntN(2), rng.IntN(25)) }
 		for step := range 400 {
-			switch rng.IntN(12) {
+			switch rng.IntN(13) {
 			case 0, 1, 2, 3:
 				k, v := key(), fmt.Sprint("v", step)
 				n.Put(k, []byte(v))
@@ -68,6 +68,17 @@ func TestAgainstAModel(t *testing.T) {
 				v, ok, err := n.Get(k)
 				if want, known := model[string(k)]; err != nil || ok != known || string(v) != want {
 					t.Fatalf("seed %d step %d: %s is %q %v %v, want %q %v", seed, step, k, v, ok, err, want, known)
+				}
+			case 12:
+				prefix := string(rune('k' + rng.IntN(2)))
+				want := ""
+				for k := range model {
+					if strings.HasPrefix(k, prefix) {
+						want = max(want, k)
+					}
+				}
+				if got, found, err := n.Last([]byte(prefix)); err != nil || found != (want != "") || string(got) != want {
+					t.Fatalf("seed %d step %d: the last of %q is %q %v %v, want %q", seed, step, prefix, got, found, err, want)
 				}
 			case 11:
 				prefix := string(rune('k' + rng.IntN(2)))

@@ -83,6 +83,7 @@ type task struct {
 	count   int
 
 	words    words
+	recent   recent
 	click    events.Click
 	postback events.Postback
 	id       ident
@@ -113,7 +114,7 @@ func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
 	}
 	t.id.identify(c.ClickId, c.Foreign)
 	t.key = t.id.key(t.key, kindClick)
-	_, seen, err := ctx.State.Get(t.key)
+	seen, err := t.seen(ctx)
 	if err != nil {
 		return err
 	}
@@ -145,6 +146,15 @@ func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
 	return nil
 }
 
+// seen tells whether the click in t.id and t.key is stored.
+func (t *task) seen(ctx *stage.Context) (bool, error) {
+	if !t.id.foreign && t.recent.unseen(t.id.bytes, t.id.timeMS) {
+		return false, nil
+	}
+	_, seen, err := ctx.State.Get(t.key)
+	return seen, err
+}
+
 // forward sends the click on as it came, with score and reasons appended when there are any.
 func (t *task) forward(ctx *stage.Context, rec *stage.Record, score uint32, reasons []*events.Reason) error {
 	var suffix []byte
@@ -161,7 +171,9 @@ func (t *task) forward(ctx *stage.Context, rec *stage.Record, score uint32, reas
 func (t *task) storeClick(ctx *stage.Context, c *events.Click) error {
 	t.buf = t.appendSnapshot(ctx, t.buf[:0], c)
 	ctx.State.Put(t.key, t.buf)
-	if t.id.foreign {
+	if !t.id.foreign {
+		t.recent.add(t.id.bytes, t.id.timeMS)
+	} else {
 		ctx.SetTimer(ctx.ArrivalMS()+t.opts.Rules.WindowMS+t.opts.GraceMS, t.key)
 	}
 	return nil

@@ -56,3 +56,10 @@ func timeBound(kind byte, ms int64) []byte {
 	binary.BigEndian.PutUint64(t[:], uint64(max(ms, 0))<<16)
 	return append([]byte{kind}, t[:6]...)
 }
+
+// keyTimeMS is the time in the key of a native ID, as timeBound writes it.
+func keyTimeMS(key []byte) int64 {
+	var t [8]byte
+	copy(t[2:], key[1:])
+	return int64(binary.BigEndian.Uint64(t[:]))
+}

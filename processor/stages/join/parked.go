@@ -23,7 +23,7 @@ var expiryTimer = []byte{'!'}
 // expiryEveryMS is how often what is too old is removed.
 const expiryEveryMS = 60 * 60 * 1000
 
-// Open counts the waiting postbacks and sees to expiry.
+// Open counts the waiting postbacks, finds the latest click, and sees to expiry.
 func (t *task) Open(ctx *stage.Context) error {
 	t.waiting, t.count, t.words = map[uint64]int32{}, 0, words{}
 	for _, kind := range []byte{kindParked, foreignParked} {
@@ -36,6 +36,15 @@ func (t *task) Open(ctx *stage.Context) error {
 		}
 	}
 	t.parked.Add(float64(t.count))
+	latest, ok, err := ctx.State.Last([]byte{kindClick})
+	if err != nil {
+		return err
+	}
+	latestMS := int64(-1)
+	if ok {
+		latestMS = keyTimeMS(latest)
+	}
+	t.recent.reset(latestMS, recentClicks)
 	t.scheduleExpiry(ctx, max(ctx.WatermarkMS(), ctx.NowMS()))
 	return nil
 }
