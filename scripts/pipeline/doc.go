@@ -6,6 +6,9 @@
 // Invariants: roles are wired as deploy wires them and nothing is replaced by a stand-in; a test waits for conditions with a
 // deadline, never for a time. The broker is the embedded one, or Apache Kafka when TRIBUTARY_TEST_BROKER is kafka.
 //
+// TestOutage takes Kafka away from an edge in a process of its own and kills it meanwhile; TRIBUTARY_TEST_OUTAGE sets for how
+// long, 4 s by default.
+//
 // Size: 200,000 clicks and 10,000 postbacks; a tenth of it with -short; TRIBUTARY_TEST_CLICKS sets another number.
 //
 // Concurrency: one System a test; its methods may be called from any goroutine.
