@@ -107,7 +107,7 @@ func newPipeline(t testing.TB, partitions int32) *pipeline {
 		p.kafka = []kgo.Opt{kgo.SeedBrokers(broker.Addr())}
 		p.prefix = fmt.Sprintf("sink-%d.", time.Now().UnixNano())
 	} else {
-		if p.cluster, err = kfake.NewCluster(kfake.NumBrokers(1)); err != nil {
+		if p.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100*time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(p.cluster.Close)

@@ -57,20 +57,50 @@ func newInserter(conn driver.Conn, http bool, database string, t table) *inserte
 	return in
 }
 
-// insert sends the rows of order as one block. A nil error means that they are in the table and in its rollups.
-// Its last byte leaves before until, or it fails with errStale.
+// insert sends the rows of order as one block. A nil error means that they are in the table and in its rollups, or that
+// the token was known. Its last byte leaves before until, or it fails with errStale.
 func (in *inserter) insert(ctx context.Context, order []uint32, token string, until time.Time) error {
+	return in.send(ctx, in.query, order, token, until)
+}
+
+// graft brings rows into the table without giving them to its views, and without a token: by way of a table of the same
+// kind, from which the table takes their one part over.
+func (in *inserter) graft(ctx context.Context, order []uint32, month, partition int32, until time.Time) error {
+	scratch := fmt.Sprintf("%s.%s_graft_%d", in.database, in.table.name(), partition)
+	for _, query := range []string{"DROP TABLE IF EXISTS " + scratch, "CREATE TABLE " + scratch + " AS " + in.database + "." + in.table.name()} {
+		if err := in.conn.Exec(ctx, query); err != nil {
+			return fmt.Errorf("making the table %s: %w", scratch, err)
+		}
+	}
+	if err := in.send(ctx, "INSERT INTO "+scratch+" ("+strings.Join(columnNames(in.table), ", ")+")", order, "", until); err != nil {
+		return err
+	}
+	if time.Now().After(until) {
+		return errStale
+	}
+	query := fmt.Sprintf("ALTER TABLE %s.%s ATTACH PARTITION ID '%d' FROM %s", in.database, in.table.name(), month, scratch)
+	if err := in.conn.Exec(ctx, query); err != nil {
+		return fmt.Errorf("taking rows over from %s: %w", scratch, err)
+	}
+	if err := in.conn.Exec(ctx, "DROP TABLE "+scratch); err != nil {
+		return fmt.Errorf("dropping the table %s: %w", scratch, err)
+	}
+	return nil
+}
+
+// send is one INSERT of one block.
+func (in *inserter) send(ctx context.Context, query string, order []uint32, token string, until time.Time) error {
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings(token)))
 	if in.http {
 		body := newNativeBody(in.table.columns(), order, &in.encoder)
 		body.until = until
 		defer body.release()
-		if err := in.conn.InsertFormat(ctx, "Native", in.query, body); err != nil {
+		if err := in.conn.InsertFormat(ctx, "Native", query, body); err != nil {
 			return fmt.Errorf("inserting into %s.%s: %w", in.database, in.table.name(), err)
 		}
 		return nil
 	}
-	batch, err := in.conn.PrepareBatch(ctx, in.query)
+	batch, err := in.conn.PrepareBatch(ctx, query)
 	if err != nil {
 		return fmt.Errorf("preparing an insert into %s.%s: %w", in.database, in.table.name(), err)
 	}

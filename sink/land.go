@@ -151,7 +151,7 @@ func (o *owner) landRest(p *plan, s span) error {
 // land inserts a span until it is in ClickHouse with its rollups, whatever it takes. again: it may have been tried before.
 func (o *owner) land(p *plan, s span, again bool) error {
 	if p.at != nil {
-		if err := o.announcePiece(p, s, 0); err != nil {
+		if err := o.announcePiece(p, s, false); err != nil {
 			return err
 		}
 	}
@@ -177,10 +177,10 @@ func (o *owner) land(p *plan, s span, again bool) error {
 			}
 			return o.landRest(p, s)
 		case errors.Is(err, errOrphan):
-			o.loader.log.Warn("ClickHouse lost an insert and kept its token; inserting under another", zap.String("table", o.batch.table.name()),
+			o.loader.log.Warn("ClickHouse lost an insert and kept its token; bringing the rows in without one", zap.String("table", o.batch.table.name()),
 				zap.Int32("partition", o.partition), zap.Int64("first", o.batch.table.offset(s.from)), zap.Int("rows", len(s.order)))
 			o.loader.metrics.orphans.Inc()
-			if err := o.announcePiece(p, s, o.salt(p, s)+1); err != nil {
+			if err := o.announcePiece(p, s, true); err != nil {
 				return err
 			}
 			continue
@@ -242,22 +242,19 @@ func (o *owner) putAside(p *plan, s span, cause error) (done bool, err error) {
 }
 
 // announcePiece names the next insert in the plan, unless it does already.
-func (o *owner) announcePiece(p *plan, s span, salt int) error {
-	t := o.batch.table
-	at := piece{month: s.month, first: t.offset(s.from), last: t.offset(s.to - 1), salt: salt}
-	if p.at != nil && p.at.month == at.month && p.at.first == at.first && p.at.last == at.last && p.at.salt >= salt {
+func (o *owner) announcePiece(p *plan, s span, burnt bool) error {
+	if o.named(p, s) && (p.at.burnt || !burnt) {
 		return nil
 	}
-	p.at = &at
+	t := o.batch.table
+	p.at = &piece{month: s.month, first: t.offset(s.from), last: t.offset(s.to - 1), burnt: burnt}
 	return o.announce(*p)
 }
 
-// salt is that of the plan's piece if it is this span.
-func (o *owner) salt(p *plan, s span) int {
-	if p.at == nil || p.at.month != s.month || p.at.first != o.batch.table.offset(s.from) {
-		return 0
-	}
-	return p.at.salt
+// named says whether the plan names a span as its piece.
+func (o *owner) named(p *plan, s span) bool {
+	t := o.batch.table
+	return p.at != nil && p.at.month == s.month && p.at.first == t.offset(s.from) && p.at.last == t.offset(s.to-1)
 }
 
 // attempt is one try of one insert. tried says whether the insert itself was sent.
@@ -290,6 +287,14 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, e
 	ctx, cancel := context.WithTimeout(o.ctx, l.config.InsertTimeout)
 	defer cancel()
 	at := o.place(s)
+	until := o.planned.Add(l.config.SessionTimeout / 2)
+	if o.named(p, s) && p.at.burnt {
+		have, err := o.insert.present(ctx, at)
+		if err == nil && have == 0 {
+			err = o.insert.graft(ctx, s.order, s.month, o.partition, until)
+		}
+		return true, false, err
+	}
 	if again {
 		have, err := o.insert.present(ctx, at)
 		switch {
@@ -310,8 +315,8 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, e
 		}
 	}
 	start := time.Now()
-	name := token(l.config.Group, o.topic, o.partition, piece{s.month, at.first, at.last, o.salt(p, s)}, o.batch.digest(s))
-	if err := o.insert.insert(ctx, s.order, name, o.planned.Add(l.config.SessionTimeout/2)); err != nil {
+	name := token(l.config.Group, o.topic, o.partition, at.first, at.last, s.month, o.batch.digest(s))
+	if err := o.insert.insert(ctx, s.order, name, until); err != nil {
 		return false, true, err
 	}
 	if err := l.faults.at(pointInserted, o, plan{first: at.first, last: at.last, records: len(s.order)}); err != nil {

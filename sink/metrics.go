@@ -51,7 +51,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		fenced:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_fenced_commits_total", Help: "Plans refused by Kafka because this member no longer owns the partition."}),
 		replays:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_replayed_plans_total", Help: "Plans of an earlier life that were carried out again."}),
 		unsure:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_unproven_rollups_total", Help: "Replayed inserts of which it could not be told whether a rollup has them."}),
-		orphans:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_orphan_tokens_total", Help: "Inserts that ClickHouse lost but for their token, and that were made again under another."}),
+		orphans:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_orphan_tokens_total", Help: "Inserts that ClickHouse lost but for their token, and whose rows were brought in without one."}),
 		filled:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_filled_rollups_total", Help: "Rollups that missed an insert of their table and were filled from it."}),
 		up:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_clickhouse_up", Help: "1 when the last attempt of an insert succeeded."}),
 	}

@@ -27,8 +27,8 @@ type plan struct {
 type piece struct {
 	month       int32
 	first, last int64
-	// salt tells the token of this attempt from an earlier one that ClickHouse remembers without having its rows.
-	salt int
+	// burnt: ClickHouse remembers the insert's token without having its rows, and the views have been given them.
+	burnt bool
 }
 
 // noPiece stands for a batch in pieces none of which was tried yet.
@@ -37,7 +37,7 @@ var noPiece = piece{first: 0, last: -1}
 // planMark starts the metadata; its number is the format's version.
 const planMark = "tributary-plan:2:"
 
-// metadata is the plan's text, such as tributary-plan:2:100:299:200:5.7.9, with :202610.100.149.0 while it is in pieces.
+// metadata is the plan's text, such as tributary-plan:2:100:299:200:5.7.9, with :202610.100.149 while it is in pieces.
 func (p plan) metadata() string {
 	b := fmt.Appendf(nil, "%s%d:%d:%d:", planMark, p.first, p.last, p.records)
 	for i, n := range p.blocks {
@@ -47,7 +47,10 @@ func (p plan) metadata() string {
 		b = strconv.AppendInt(b, n, 10)
 	}
 	if p.at != nil {
-		b = fmt.Appendf(b, ":%d.%d.%d.%d", p.at.month, p.at.first, p.at.last, p.at.salt)
+		b = fmt.Appendf(b, ":%d.%d.%d", p.at.month, p.at.first, p.at.last)
+		if p.at.burnt {
+			b = append(b, ".1"...)
+		}
 	}
 	return string(b)
 }
@@ -79,10 +82,10 @@ func parsePlan(offset int64, metadata string) (p plan, found bool, err error) {
 	}
 	if len(fields) == 5 {
 		n, err := parseInts(strings.Split(fields[4], "."))
-		if err != nil || len(n) != 4 || n[0] > 1<<30 || n[3] > 1<<30 {
-			return plan{}, false, fmt.Errorf("reading the batch plan %q: %q is no piece, want month.first.last.salt", metadata, fields[4])
+		if err != nil || len(n) < 3 || len(n) > 4 || n[0] < 0 || n[0] > 1<<30 || len(n) == 4 && n[3] != 1 {
+			return plan{}, false, fmt.Errorf("reading the batch plan %q: %q is no piece, want month.first.last, or month.first.last.1", metadata, fields[4])
 		}
-		p.at = &piece{month: int32(n[0]), first: n[1], last: n[2], salt: int(n[3])}
+		p.at = &piece{month: int32(n[0]), first: n[1], last: n[2], burnt: len(n) == 4}
 	}
 	return p, true, nil
 }
@@ -100,10 +103,6 @@ func parseInts(fields []string) ([]int64, error) {
 
 // token names one insert. A replay of the same rows by any member of the group makes the same token; other rows make
 // another.
-func token(group, topic string, partition int32, p piece, digest uint64) string {
-	text := fmt.Sprintf("%s/%s/%d/%d-%d/%d/%016x", group, topic, partition, p.first, p.last, p.month, digest)
-	if p.salt > 0 {
-		text += "/" + strconv.Itoa(p.salt)
-	}
-	return text
+func token(group, topic string, partition int32, first, last int64, month int32, digest uint64) string {
+	return fmt.Sprintf("%s/%s/%d/%d-%d/%d/%016x", group, topic, partition, first, last, month, digest)
 }

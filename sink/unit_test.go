@@ -21,7 +21,7 @@ import (
 
 func TestPlanSurvivesItsText(t *testing.T) {
 	for _, want := range []plan{{first: 0, last: 0, records: 1}, {first: 7, last: math.MaxInt64, records: 200_000, blocks: []int64{1, 0, 1 << 40}},
-		{first: 5, last: 9, records: 2, blocks: []int64{3}, at: &piece{202610, 5, 5, 3}}, {first: 5, last: 9, records: 2, at: &noPiece}} {
+		{first: 5, last: 9, records: 2, blocks: []int64{3}, at: &piece{202610, 5, 5, true}}, {first: 5, last: 9, records: 2, at: &noPiece}} {
 		got, found, err := parsePlan(want.first, want.metadata())
 		if err != nil || !found || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v came back as %+v, %v, %v", want, got, found, err)
@@ -33,7 +33,7 @@ func TestPlanSurvivesItsText(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"tributary-plan:1:3:4:1", "tributary-plan:2:3:4:", "tributary-plan:2:3:2:1:", "tributary-plan:2:4:5:1:", "tributary-plan:2:3:4:3:", "tributary-plan:2:3:4:0:", "tributary-plan:2:3:x:1:",
-		"tributary-plan:2:3:4:1:9.x", "tributary-plan:2:3:4:1:9:1.2.3", "tributary-plan:2:3:4:1:9:1.2.3.4:5"} {
+		"tributary-plan:2:3:4:1:9.x", "tributary-plan:2:3:4:1:9:1.2", "tributary-plan:2:3:4:1:9:1.2.3.2", "tributary-plan:2:3:4:1:9:1.2.3.4:5"} {
 		if _, _, err := parsePlan(3, bad); err == nil {
 			t.Errorf("%q is taken for a plan", bad)
 		}
