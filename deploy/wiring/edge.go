@@ -11,6 +11,18 @@ type edgeSlot struct {
 	mu      sync.Mutex
 	catalog *catalog.Catalog
 	set     func(*catalog.Catalog) // of the edge that runs now
+	note    func() string          // the same edge's
+}
+
+// told is the edge's note for /readyz.
+func (slot *edgeSlot) told() (name, text string) {
+	slot.mu.Lock()
+	note := slot.note
+	slot.mu.Unlock()
+	if note != nil {
+		text = note()
+	}
+	return UnitIngest, text
 }
 
 func (s *System) setCatalog(c *catalog.Catalog) {

@@ -14,6 +14,7 @@ import (
 func (s *System) AddIngest() {
 	slot := new(edgeSlot)
 	s.edge.Store(slot)
+	s.notes = append(s.notes, slot.told)
 	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true, Wait: true,
 		New: func(_ context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
@@ -38,7 +39,7 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, err
 			}
-			slot.set = edge.SetCatalog
+			slot.set, slot.note = edge.SetCatalog, edge.Note
 			return edge, nil
 		}})
 }
