@@ -239,7 +239,6 @@ func (l *Loader) Run(ctx context.Context) error {
 }
 
 func (l *Loader) close() {
-	l.client.Close()
 	l.crashWith(nil)
 	l.metrics.unregister(noRegisterer(l.register))
 	if err := l.conn.Close(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -344,46 +343,24 @@ func TestSameInsertAtOnce(t *testing.T) {
 	p.check(clicks, nil)
 }
 
-// TestZombieAfterTheWindow: a member sleeps between its plan and its insert until the heir has carried the plan out and
-// ClickHouse has forgotten the token. Only the plan's age keeps its insert back.
-func TestZombieAfterTheWindow(t *testing.T) {
+// TestStaleInsertIsNotSent: the last of an insert's bytes leaves while the plan is young, or never: not after a sleep, when
+// another member has made the insert and ClickHouse may have forgotten its token.
+func TestStaleInsertIsNotSent(t *testing.T) {
 	p := newPipeline(t, 1)
-	p.smallWindow()
-	p.sessions()
-	p.config.SessionTimeout = time.Second
-	p.config.DrainTimeout = 100 * time.Millisecond
 	clicks, _ := newEvents(27, 100, 0)
-	asleep, awake := make(chan struct{}), make(chan struct{})
-	var slept atomic.Bool
-	p.faults = func(at point, o *owner, plan plan) error {
-		if at == pointPlanned && slept.CompareAndSwap(false, true) {
-			close(asleep)
-			<-awake
+	table := newClicks()
+	var order []uint32
+	for i, value := range marshalled(clicks) {
+		if err := table.add(value, 0, int64(i)); err != nil {
+			t.Fatal(err)
 		}
-		return nil
+		order = append(order, uint32(i))
 	}
-	p.produceEvents(clicks, nil)
-	zombie := p.start()
-	<-asleep
-	p.expel()
-	p.faults = nil
-	heir := p.start()
-	p.awaitRows("clicks", len(clicks))
-	clicks = append(clicks, p.others(25)...)
-	time.Sleep(p.config.SessionTimeout / 4) // the plan's age is what is tested
-	close(awake)
-	await(t, "the zombie is told", func() bool { return value(t, zombie.loader.metrics.fenced) > 0 })
-	heir.end(t)
-	zombie.end(t)
-	p.check(clicks, nil)
-}
-
-// sessions lets the broker take short ones.
-func (p *pipeline) sessions() {
-	p.t.Helper()
-	if p.cluster == nil {
-		p.t.Skip("the broker takes no session as short as this test's")
+	in := newInserter(p.conn, true, p.database, table)
+	if err := in.insert(t.Context(), order, "late", time.Now().Add(-time.Millisecond)); err == nil || classify(err) != classRetry {
+		t.Errorf("it ends with %v", err)
 	}
+	p.check(nil, nil)
 }
 
 // expel drops every member of the group, as a broker does with those that do not answer.
