@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/minio/minio-go/v7"
@@ -22,6 +23,9 @@ type s3Bucket struct {
 	prefix    string // empty, or ends in a slash
 }
 
+// roleTimeout is for asking the machine's own role.
+const roleTimeout = 5 * time.Second
+
 func openS3(d destination) (*s3Bucket, error) {
 	transport, err := minio.DefaultTransport(d.secure)
 	if err != nil {
@@ -29,7 +33,9 @@ func openS3(d destination) (*s3Bucket, error) {
 	}
 	client, err := minio.New(d.endpoint, &minio.Options{
 		Creds: credentials.NewChainCredentials([]credentials.Provider{
-			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{},
+			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{},
+			// Elsewhere than at AWS nobody answers.
+			&credentials.IAM{Client: &http.Client{Transport: transport, Timeout: roleTimeout}},
 		}),
 		Secure: d.secure, Region: d.region, Transport: transport,
 		MaxRetries: 1, // retries are ours: they know the rate and the whole transfer's patience

@@ -3,14 +3,18 @@ package checkpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 func TestShippedStateComesBackElsewhere(t *testing.T) {
@@ -85,6 +89,29 @@ func TestShippedStateComesBackElsewhere(t *testing.T) {
 		}
 		same(t, from, 1, want)
 	})
+}
+
+func TestManyPartitionsComeBackTogether(t *testing.T) {
+	s := memStore(t, 3, Deps{})
+	from, to := newDB(t, vfs.NewMem(), "from"), newDB(t, vfs.NewMem(), "to")
+	for p := range int32(8) {
+		put(t, from, p, 0, 3000+int(p), fmt.Sprint("x", p))
+	}
+	for p := range int32(8) {
+		ship(t, s, from, p, 1)
+	}
+	var restoring sync.WaitGroup
+	for p := range int32(8) {
+		restoring.Go(func() {
+			if _, ok, err := s.Restore(t.Context(), to, p, nil, nil); !ok || err != nil {
+				t.Error(ok, err)
+			}
+		})
+	}
+	restoring.Wait()
+	for p := range int32(8) {
+		same(t, to, p, content(t, from, p))
+	}
 }
 
 func TestOnlyWhatFitsIsRestored(t *testing.T) {
@@ -451,4 +478,58 @@ func (b *cancellingBucket) get(ctx context.Context, key string) (io.ReadCloser, 
 		}
 	}
 	return b.bucket.get(ctx, key)
+}
+
+// TestAShippedCheckpointOutlivesACrashOfTheDirectory crashes the destination's file system, with nothing or any part of what was
+// not synced, after shipping and at every change during it.
+func TestAShippedCheckpointOutlivesACrashOfTheDirectory(t *testing.T) {
+	db := newDB(t, vfs.NewMem(), "db")
+	put(t, db, 0, 0, 3000, "old")
+	flushed(t, db)
+	old := content(t, db, 0)
+	disk := vfs.NewCrashableMem()
+	ship(t, memStore(t, 1, Deps{FS: disk}), db, 0, 1)
+	put(t, db, 0, 0, 3000, "new")
+	flushed(t, db)
+	now := content(t, db, 0)
+	rng := rand.New(rand.NewPCG(3, 3))
+	for step := 1; ; step++ {
+		running := disk.CrashClone(vfs.CrashCloneCfg{})
+		var crashed *vfs.MemFS
+		changes := 0
+		var mu sync.Mutex
+		fs := errorfs.Wrap(running, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+				if changes++; changes == step {
+					crashed = running.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rng.IntN(101), RNG: rng})
+				}
+			}
+			return nil
+		}))
+		ship(t, memStore(t, 1, Deps{FS: fs}), db, 0, 2)
+		ended := crashed == nil
+		if ended {
+			crashed = running.CrashClone(vfs.CrashCloneCfg{})
+		}
+		to := newDB(t, vfs.NewMem(), "to")
+		s := memStore(t, 1, Deps{FS: crashed})
+		m, ok, err := s.Restore(t.Context(), to, 0, nil, nil)
+		must(t, err)
+		switch {
+		case ok && m.CycleSeq == 1 && !ended:
+			same(t, to, 0, old)
+		case ok && m.CycleSeq == 2:
+			same(t, to, 0, now)
+		default:
+			t.Fatalf("crashed at change %d: %v, cycle %d", step, ok, m.CycleSeq)
+		}
+		if ended {
+			if step < 20 {
+				t.Errorf("only %d changes", step)
+			}
+			return
+		}
+	}
 }

@@ -171,7 +171,8 @@ func (s *Store) fetchFile(ctx context.Context, m *Manifest, f File, fs vfs.FS, d
 
 // Restore replaces a partition's state in db by the checkpoint that is furthest among those that fits (nil: any) has no
 // error for; it answers that checkpoint and whether there was one. A damaged one is passed over for the next. On an error
-// or when there was none the partition is as it was. Views of the partition made before are of no use afterwards.
+// or when there was none the partition is as it was. Views of the partition made before are of no use afterwards. Several
+// calls at once take turns.
 //
 // tell, which may be nil, hears of "fetching", then of "applying". Errors wrap ErrDestination or ErrSpace (reading the topics
 // alone is right then), state.ErrStorage (the process must stop), or are the context's.
@@ -187,6 +188,12 @@ func (s *Store) Restore(ctx context.Context, db *state.Store, partition int32, f
 }
 
 func (s *Store) restore(ctx context.Context, db *state.Store, partition int32, fits func(*Manifest) error, tell func(Progress)) (Manifest, bool, error) {
+	select {
+	case s.restoring <- struct{}{}:
+		defer func() { <-s.restoring }()
+	case <-ctx.Done():
+		return Manifest{}, false, ctx.Err()
+	}
 	failed := map[string]bool{}
 	for {
 		// Listed anew each time: a sweep may have been the reason, and there are newer ones then.

@@ -86,8 +86,8 @@ func spread(partition int32, interval time.Duration) time.Duration {
 }
 
 // Ship freezes the partition and sends it in the background. It must be called when everything in the partition's state is
-// committed in Kafka and the state says so (settled), and nothing may be flushed to the database until it returns, which
-// takes tens of milliseconds. meta must be what the state holds. It does nothing while another partition is being
+// committed in Kafka and the state says so (settled), and the partition may not be flushed until it returns, which takes
+// tens of milliseconds; other partitions may. meta must be what the state holds. It does nothing while another partition is being
 // shipped. A failure is logged, counted and tried again later: it is no reason to stop.
 func (s *Shipper) Ship(partition int32, meta Meta) {
 	s.mu.Lock()

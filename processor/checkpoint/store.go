@@ -38,6 +38,9 @@ type Store struct {
 	bucket   bucket
 	up, down *rate.Limiter
 	metrics  *metrics
+	// restoring holds a token while a partition is restored: one at a time uses disk and CPUs fully, and the measure of the
+	// free space is true.
+	restoring chan struct{}
 }
 
 // Open makes the destination's client. A directory is made when it does not exist; an object store is not asked before
@@ -49,7 +52,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	if cfg.URL == "" {
 		return nil, fmt.Errorf("opening the checkpoints' destination: url is empty; %w", errURL)
 	}
-	s := &Store{cfg: cfg, deps: deps, log: deps.Logger, now: deps.Now, up: limiter(cfg.BytesPerSecond), down: limiter(cfg.RestoreBytesPerSecond)}
+	s := &Store{cfg: cfg, deps: deps, log: deps.Logger, now: deps.Now, up: limiter(cfg.BytesPerSecond), down: limiter(cfg.RestoreBytesPerSecond), restoring: make(chan struct{}, 1)}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}

@@ -59,9 +59,9 @@ func (c *Checkpoint) Remove() error {
 	return nil
 }
 
-// Checkpoint freezes the state of a partition as of the last Flush. No partition may Flush while it runs: a checkpoint holds
-// whole batches, but which of those that come meanwhile is not said. It syncs the database and links files; its time grows
-// with the number of files and with what is not flushed from the write buffers (see FlushSoon), not with the state.
+// Checkpoint freezes the state of a partition as of its last Flush. The partition may not Flush while it runs, others may: of
+// batches that come meanwhile it holds any number, whole. It syncs the database and links files; its time grows with the
+// number of files and with what is not flushed from the write buffers (see FlushSoon), not with the state.
 // The caller owns the result; a checkpoint that is not removed goes at the next Open.
 func (s *Store) Checkpoint(id int32) (*Checkpoint, error) {
 	low, high := bounds(id)

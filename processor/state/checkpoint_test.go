@@ -73,8 +73,8 @@ func TestARestoredPartitionEqualsTheFrozenOne(t *testing.T) {
 			}
 			from, to := openAt(), openAt()
 			for _, id := range []int32{2, 3, 4} {
-				fill(t, from, id, 30_000, fmt.Sprint("from ", id))
-				fill(t, to, id, 20_000, fmt.Sprint("old ", id))
+				fill(t, from, id, 12_000, fmt.Sprint("from ", id))
+				fill(t, to, id, 8_000, fmt.Sprint("old ", id))
 			}
 			flushed, err := from.FlushSoon()
 			must(t, err)
@@ -143,6 +143,47 @@ func TestARestoredPartitionEqualsTheFrozenOne(t *testing.T) {
 			must(t, to.Close())
 		})
 	}
+}
+
+// TestOthersMayWriteWhileAPartitionIsFrozen has two partitions write and one be restored meanwhile.
+func TestOthersMayWriteWhileAPartitionIsFrozen(t *testing.T) {
+	s, to := open(t, vfs.NewMem()), open(t, vfs.NewMem())
+	fill(t, s, 3, 3_000, "want")
+	first, err := s.Checkpoint(3)
+	must(t, err)
+	fetched := copied(t, first, s)
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	for _, id := range []int32{2, 4} {
+		others.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+					fill(t, s, id, 500, fmt.Sprint("round ", n))
+				}
+			}
+		})
+	}
+	for range 5 {
+		want := content(t, s, 3)
+		c, err := s.Checkpoint(3)
+		must(t, err)
+		_, err = to.RestorePartition(t.Context(), 3, copied(t, c, to), nil)
+		must(t, err)
+		if !maps.Equal(content(t, to, 3), want) {
+			t.Fatal("the restored partition is not as it was frozen")
+		}
+		must(t, c.Remove())
+		_, err = s.RestorePartition(t.Context(), 3, fetched, nil)
+		must(t, err)
+		fill(t, s, 3, 100, "more")
+	}
+	close(stop)
+	others.Wait()
+	must(t, s.Close())
+	must(t, to.Close())
 }
 
 func copied(t testing.TB, c *Checkpoint, to *Store) string {
