@@ -72,6 +72,23 @@ func BenchmarkSpool(b *testing.B) {
 	}
 }
 
+// BenchmarkSpoolDrain is how many records a second go from the spool to Kafka when it is back, without other load.
+func BenchmarkSpoolDrain(b *testing.B) {
+	bench := newBench(b, func(cfg *Config, deps *Deps) {
+		deps.Now = time.Now
+		cfg.Spool.Dir, cfg.Spool.MaxBytes = b.TempDir(), 16<<30
+	})
+	waitReady(b, bench.edge)
+	stop := bench.refuseProduce(kerr.NotEnoughReplicas)
+	drive(b, bench.edge.Addr().String(), connections, links())
+	before := bench.edge.spool.Depth().Records
+	b.ResetTimer()
+	start := time.Now()
+	stop()
+	bench.drained()
+	b.ReportMetric(float64(before)/time.Since(start).Seconds(), "records/s")
+}
+
 // BenchmarkPostback is the same for postbacks.
 func BenchmarkPostback(b *testing.B) {
 	bench := newBench(b, func(_ *Config, deps *Deps) { deps.Now = time.Now })

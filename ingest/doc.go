@@ -6,11 +6,16 @@
 // stage needs the catalog, and a replay decides alike.
 //
 // Invariants:
-//   - Answered 200 or 302 means durable: acks=all came back for the record. Answered 4xx with a receipt means that the dead
-//     letter is durable.
-//   - Answered 503 means that nothing was acknowledged. The record may land all the same when Kafka was only slow: delivery
-//     is at least once, and the processor counts each click ID and each conversion once.
-//   - A handler waits for Kafka at most ack_timeout; what may wait is bounded in records and in bytes.
+//   - Answered 200 or 302 means durable: acks=all came back for the record, or an fsync of the spool after it was written there.
+//     Answered 4xx with a receipt means that the dead letter is durable.
+//   - Answered 503 means that nothing was acknowledged. The record may land all the same when Kafka or the disk was only slow:
+//     delivery is at least once, and the processor counts each click ID and each conversion once.
+//   - A handler waits for Kafka at most ack_bound, then for the spool's disk, both together at most ack_timeout. What may wait is
+//     bounded in records and in bytes, in memory and on disk; beyond is 503 with Retry-After.
+//   - While the spool holds anything, every record goes there, and draining starts only when it is known what became of the
+//     records that Kafka was given before: the postbacks of one click reach Kafka in the order in which they were acknowledged.
+//   - A record that Kafka confirms after its request gave up is not sent from the spool as well. It is there twice only after a
+//     crash, under its first event ID. A crash with a produce request under way may also let the older copy arrive last.
 //   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
 //     counted. A postback is money: it is taken exactly as written, or refused with a reason.
 //   - A redirect leads only to a declared offer's URL; values in it are percent-encoded.
@@ -18,6 +23,8 @@
 // Concurrency: fasthttp calls the handler from one goroutine a connection. Requests share only immutable or atomic state
 // and pools. The memory of a request is fasthttp's again once the handler returns, therefore an event is marshalled before
 // it is handed over, and its buffer goes back to the pool when both the request and the Kafka client are done with it.
+//
+// Without a folder for the spool (ingest.spool.dir empty) a request waits for Kafka up to ack_timeout and is then answered 503.
 //
 // Not responsible for: joining, scoring, duplicates (processor), creating topics, reading configuration files (deploy).
 package ingest

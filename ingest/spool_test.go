@@ -275,3 +275,41 @@ func total(tb testing.TB, o prometheus.Observer) uint64 {
 	}
 	return m.GetHistogram().GetSampleCount()
 }
+
+// TestStopWhileKafkaIsAway stops an edge with a full spool, before and while records are on their way from there to Kafka: it
+// ends soon, and the next one brings them.
+func TestStopWhileKafkaIsAway(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		away func(b *bench) (back func())
+	}{
+		{"hangs", (*bench).hang},
+		{"refuses", func(b *bench) func() { return b.refuseProduce(kerr.NotEnoughReplicas) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			b := newBench(t, withSpool(dir))
+			waitReady(t, b.edge)
+			back := c.away(b)
+			defer back()
+			const clicks = 10
+			for range clicks {
+				if got := b.get("/c/summer"); got.status != http.StatusFound {
+					t.Fatalf("answer %+v", got)
+				}
+			}
+			start := time.Now()
+			b.stop()
+			err := <-b.ran
+			b.ran <- err
+			if took := time.Since(start); err != nil || took > 8*time.Second {
+				t.Errorf("stopped after %v: %v", took, err)
+			}
+			next := newBench(t, withSpool(dir))
+			next.drained()
+			if n := len(next.clicks()); n != clicks {
+				t.Errorf("%d clicks are in Kafka, want %d", n, clicks)
+			}
+		})
+	}
+}

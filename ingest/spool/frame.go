@@ -17,9 +17,8 @@ var marker = [4]byte{0xF7, 'T', 'F', 0xFE}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum covers where the frame stands, its length and its payload. body begins with the length.
-func checksum(segment uint64, offset int64, length, payload []byte) uint32 {
-	var place [16]byte
+// checksum covers where the frame stands, its length and its payload. place is the caller's scratch.
+func checksum(place *[16]byte, segment uint64, offset int64, length, payload []byte) uint32 {
 	binary.LittleEndian.PutUint64(place[:8], segment)
 	binary.LittleEndian.PutUint64(place[8:], uint64(offset))
 	sum := crc32.Update(0, castagnoli, place[:])
@@ -45,9 +44,10 @@ func appendFrame(dst []byte, r *Record) []byte {
 
 // signFrames adds the checksums of frames that will stand from offset on.
 func signFrames(frames []byte, segment uint64, offset int64) {
+	var place [16]byte
 	for len(frames) > 0 {
 		n := frameHead + int(binary.LittleEndian.Uint32(frames[4:]))
-		binary.LittleEndian.PutUint32(frames[8:], checksum(segment, offset, frames[4:8], frames[frameHead:n]))
+		binary.LittleEndian.PutUint32(frames[8:], checksum(&place, segment, offset, frames[4:8], frames[frameHead:n]))
 		frames, offset = frames[n:], offset+int64(n)
 	}
 }
@@ -101,6 +101,7 @@ type cursor struct {
 	topic   string // of the last frame
 	buf     []byte
 	at      int64 // where buf stands
+	place   [16]byte
 }
 
 // frame is one that is valid. Its record points into the cursor's buffer.
@@ -164,7 +165,7 @@ func (c *cursor) read(window []byte) (f frame, tried int, ok bool) {
 		return f, 0, false
 	}
 	payload := window[frameHead : frameHead+n]
-	if checksum(c.segment, c.off, window[4:8], payload) != binary.LittleEndian.Uint32(window[8:]) {
+	if checksum(&c.place, c.segment, c.off, window[4:8], payload) != binary.LittleEndian.Uint32(window[8:]) {
 		return f, len(payload), false
 	}
 	r, err := readPayload(payload, c.topic)
