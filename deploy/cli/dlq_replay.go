@@ -19,6 +19,7 @@ import (
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
 	"tributary/ingest/catalog"
+	"tributary/scripts/loadgen"
 )
 
 // dlqSources read the catalog that judges postbacks: the one that `up` or `ingest` has with the same configuration.
@@ -26,6 +27,11 @@ func (e *environment) dlqSources() config.Sources {
 	from := e.sources()
 	from.Sections = []string{}
 	from.Catalog = deploy.ExampleConfig
+	if looked, err := config.Load(e.checkSources()); err == nil && filepath.Clean(looked.Config.DataDir) == demoData {
+		scenario := loadgen.DefaultScenario(time.Now())
+		scenario.Secret = "" // the data folder's own key signs
+		from.Catalog = []byte(scenario.CatalogYAML())
+	}
 	from.Complete = func(c *config.Config, _ func(string) bool) error {
 		if c.Kafka.Mode != config.ModeEmbedded || len(c.Catalog.ClickIDKeys.Keys) > 0 {
 			return nil
@@ -58,6 +64,10 @@ func (e *environment) dlqOptions(ctx context.Context, o *dlq.ReplayOptions, with
 		o.NoCatalog = "the catalog is wrong: " + err.Error()
 	default:
 		o.Catalog = built
+		o.CatalogOf = loaded.File
+		if loaded.StoodIn {
+			o.CatalogOf = "the built-in example (no catalog is configured; is it what `tributary up` runs with? else name its --config)"
+		}
 	}
 	done = func() {}
 	o.Database = c.ClickHouse.Database

@@ -26,9 +26,9 @@ type ReplayOptions struct {
 	Send bool
 	// Rate bounds letters a second; 0 for no bound.
 	Rate float64
-	// Catalog judges postbacks; when it is nil, NoCatalog says why.
-	Catalog   *catalog.Catalog
-	NoCatalog string
+	// Catalog judges postbacks; when it is nil, NoCatalog says why. CatalogOf names where it is from, for the person.
+	Catalog              *catalog.Catalog
+	NoCatalog, CatalogOf string
 	// ClickHouse says what is booked and loaded already. Nil: rows are held back, and older words about a conversion may
 	// come after newer ones.
 	ClickHouse driver.Conn

@@ -2,9 +2,11 @@ package dlq
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -353,4 +355,114 @@ func TestLimitTakesTheOldestAndGoesOn(t *testing.T) {
 	if last := progress[len(progress)-1]; last.Done != 5 || last.Total != 5 || last.Rate <= 0 {
 		t.Errorf("progress ends with %+v", last)
 	}
+}
+
+// A replay that a signal ends says how far it came, and the next one sends the rest, each once.
+func TestInterruptedReplayGoesOn(t *testing.T) {
+	f := newFixture(t)
+	const letters = 30
+	for n := range letters {
+		f.write(fmt.Sprint(n), refused(fmt.Sprintf("l%02d", n), fmt.Sprintf("GET /postback?network=acme&status=ok&txid=%d&click_id=%s", n, signedClick(t, uint64(n))), schemas.RejectUnknownStatus, n))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	o := ReplayOptions{Source: f.source, TransactionalID: "p.tributary-dlq", Catalog: testCatalog(t, "ok"), Out: io.Discard, Send: true, Rate: 20} // chunks of 10
+	o.Progress = func(p Progress) {
+		if p.What == "replaying" && p.Done > 0 {
+			stop()
+		}
+	}
+	out, err := Replay(ctx, o)
+	if err == nil || !strings.Contains(err.Error(), "10 of 30 were sent and noted, run the same command again for the rest") || out.Sent != 10 {
+		t.Fatalf("%v", err)
+	}
+	if out, _ := f.replay(func(o *ReplayOptions) { o.Send = true }); out.Sent != letters-10 {
+		t.Errorf("the next replay sent %d", out.Sent)
+	}
+	ids := map[string]int{}
+	for _, r := range f.read(schemas.TopicPostbacks) {
+		ids[string(r.Headers[0].Value)]++
+	}
+	if len(ids) != letters || len(f.read(schemas.TopicReplays)) != letters || len(f.read(schemas.TopicPostbacks)) != letters {
+		t.Errorf("%d letters, %d records, %d notes", len(ids), len(f.read(schemas.TopicPostbacks)), len(f.read(schemas.TopicReplays)))
+	}
+}
+
+// A replay that dies inside its transaction leaves neither record nor note, and the next one sends.
+func TestDeathInsideTheTransaction(t *testing.T) {
+	f := newFixture(t)
+	value, err := (&events.Anomaly{AnomalyId: "a", ClickId: "c"}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.write("", &events.DeadLetter{LetterId: "l", Kind: events.DeadLetter_KIND_RECORD, Reason: "undecodable_record", Place: "sink", Raw: value, ReceivedMs: 1,
+		SourceTopic: "p." + schemas.TopicAnomalies, SourcePartition: 1, SourceOffset: 5})
+	options := ReplayOptions{Source: f.source, TransactionalID: "p.tributary-dlq"}
+	dying, err := newSender(t.Context(), &options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dying.transactional.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []string{schemas.TopicAnomalies, schemas.TopicReplays} {
+		if err := dying.transactional.ProduceSync(t.Context(), &kgo.Record{Topic: "p." + topic, Value: value, Partition: 1}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dying.close()
+	p := (&ReplayOptions{Source: f.source, Now: time.Now}).planner()
+	s, err := newSender(t.Context(), &options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	var list []*Plan
+	if _, err := f.source.each(t.Context(), Filter{}, func(l *Letter) error { list = append(list, p.plan(l)); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != 1 || list[0].Verdict != Send || !list[0].Transactional {
+		t.Fatalf("%+v", list[0])
+	}
+	if n, err := s.send(t.Context(), list, 0, func(Progress) {}); n != 1 || err != nil {
+		t.Fatalf("%d, %v", n, err)
+	}
+	got := f.read(schemas.TopicAnomalies)
+	if len(got) != 1 || got[0].Partition != 1 || string(got[0].Key) != "c" || len(f.read(schemas.TopicReplays)) != 1 {
+		t.Errorf("%d records, %d notes", len(got), len(f.read(schemas.TopicReplays)))
+	}
+}
+
+// BenchmarkCount reads and groups letters as `dlq list --count` does.
+func BenchmarkCount(b *testing.B) {
+	const letters = 100_000
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, schemas.TopicDeadLetters, schemas.TopicReplays))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cluster.Close()
+	opts := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+	client, err := kgo.NewClient(opts...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	for n := range letters {
+		l := refused(fmt.Sprintf("06h09nkvp01vpj8001k5%06d", n), fmt.Sprintf("GET /postback?network=acme&status=weird&payout=12.50&txid=%d&click_id=06h09nktxw000400040g7et90006abwr4vcytvq8", n), schemas.RejectUnknownStatus, n%600)
+		l.ClickId, l.Txid, l.PayoutMicros, l.Currency = "06h09nktxw000400040g7et90006abwr4vcytvq8", fmt.Sprint(n), 12_500_000, "USD"
+		value, err := l.MarshalVT()
+		if err != nil {
+			b.Fatal(err)
+		}
+		client.Produce(b.Context(), &kgo.Record{Topic: schemas.TopicDeadLetters, Key: []byte(fmt.Sprint(n)), Value: value}, nil)
+	}
+	if err := client.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := List(b.Context(), ListOptions{Source: Source{Kafka: opts}, Count: true, Out: io.Discard}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(letters)*float64(b.N)/b.Elapsed().Seconds(), "letters/s")
 }

@@ -43,6 +43,9 @@ func (out *Outcome) print(o *ReplayOptions) (err error) {
 		fmt.Fprintln(w, "No dead letter matches: nothing to replay.")
 		return nil
 	}
+	if o.CatalogOf != "" {
+		fmt.Fprintf(w, "Postbacks are judged by the catalog of %s.\n", o.CatalogOf)
+	}
 	for _, verdict := range verdicts {
 		if counts[verdict] == 0 {
 			continue
