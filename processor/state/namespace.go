@@ -20,8 +20,14 @@ type Namespace struct {
 }
 
 // Get answers the value of key and whether there is one. The value is valid until the cycle ends; copy it to keep it.
-// An error wraps ErrStorage.
-func (n *Namespace) Get(key []byte) ([]byte, bool, error) {
+// An error wraps ErrStorage. It is made for keys that are mostly not there: see Find.
+func (n *Namespace) Get(key []byte) ([]byte, bool, error) { return n.get(key, &n.p.reader, true) }
+
+// Find is Get for a key that is probably there. It does without the bloom filters of the last level, which would only say so, and of which a
+// large state has more than the cache holds.
+func (n *Namespace) Find(key []byte) ([]byte, bool, error) { return n.get(key, &n.p.finder, false) }
+
+func (n *Namespace) get(key []byte, reader **pebble.Iterator, filters bool) ([]byte, bool, error) {
 	full := n.full(key)
 	if t := n.tables[first(key)]; t != nil {
 		if i, ok := t.index[string(full)]; ok && t.entries[i].live {
@@ -32,7 +38,7 @@ func (n *Namespace) Get(key []byte) ([]byte, bool, error) {
 	if n.p.inDeletedRange(full) {
 		return nil, false, nil
 	}
-	return n.p.read(full)
+	return n.p.read(full, reader, filters)
 }
 
 // Put writes a copy of value under a copy of key.

@@ -18,9 +18,10 @@ type Partition struct {
 	undo      []undone
 	ranges    []keyRange
 	marked    int // len(ranges) at the last Mark
-	// reader serves the look-ups of one cycle: it sees the database as the last cycle left it.
-	reader *pebble.Iterator
-	failed error
+	// reader and finder serve the look-ups of one cycle, with all filters and without the last level's: they see the database as the
+	// last cycle left it.
+	reader, finder *pebble.Iterator
+	failed         error
 }
 
 // written is one key's newest value of the running cycle.
@@ -155,40 +156,43 @@ func (p *Partition) fail(doing string, err error) error {
 	return p.failed
 }
 
-// read looks a full key up in the database alone. Nearly every look-up is for a click that is not there, so it must end
-// at a bloom filter. DB.Get reads no filter on the last level, where most of the state lies, and builds an iterator each time.
-func (p *Partition) read(key []byte) ([]byte, bool, error) {
-	if p.reader == nil {
-		it, err := p.store.db.NewIter(&pebble.IterOptions{LowerBound: p.low, UpperBound: p.high, UseL6Filters: true})
-		if err != nil {
+// read looks a full key up in the database alone, through an iterator of the cycle: DB.Get would build one each time, and reads no
+// filter on the last level, where most of the state lies. With filters a look-up for what is not there ends at them.
+func (p *Partition) read(key []byte, reader **pebble.Iterator, filters bool) ([]byte, bool, error) {
+	it := *reader
+	if it == nil {
+		var err error
+		if it, err = p.store.db.NewIter(&pebble.IterOptions{LowerBound: p.low, UpperBound: p.high, UseL6Filters: filters}); err != nil {
 			return nil, false, p.fail("reading", err)
 		}
-		p.reader = it
+		*reader = it
 	}
-	if !p.reader.SeekPrefixGE(key) {
-		if err := p.reader.Error(); err != nil {
+	if !it.SeekPrefixGE(key) {
+		if err := it.Error(); err != nil {
 			return nil, false, p.fail("reading", err)
 		}
 		return nil, false, nil
 	}
-	if !bytes.Equal(p.reader.Key(), key) {
+	if !bytes.Equal(it.Key(), key) {
 		return nil, false, nil
 	}
-	v, err := p.reader.ValueAndErr()
+	v, err := it.ValueAndErr()
 	if err != nil {
 		return nil, false, p.fail("reading", err)
 	}
 	return p.mem.copy(v), true, nil
 }
 
-// release lets go of what the reader holds: it would keep files and memory that the database has replaced.
+// release lets go of what the readers hold: they would keep files and memory that the database has replaced.
 func (p *Partition) release() {
-	if p.reader == nil {
-		return
-	}
-	err := p.reader.Close()
-	p.reader = nil
-	if err != nil {
-		_ = p.fail("reading", err) // the next call answers it
+	for _, reader := range []**pebble.Iterator{&p.reader, &p.finder} {
+		if *reader == nil {
+			continue
+		}
+		err := (*reader).Close()
+		*reader = nil
+		if err != nil {
+			_ = p.fail("reading", err) // the next call answers it
+		}
 	}
 }

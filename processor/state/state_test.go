@@ -65,7 +65,11 @@ func TestAgainstAModel(t *testing.T) {
 				marked = maps.Clone(model)
 			case 10:
 				k := key()
-				v, ok, err := n.Get(k)
+				look := n.Get
+				if rng.IntN(2) == 0 {
+					look = n.Find
+				}
+				v, ok, err := look(k)
 				if want, known := model[string(k)]; err != nil || ok != known || string(v) != want {
 					t.Fatalf("seed %d step %d: %s is %q %v %v, want %q %v", seed, step, k, v, ok, err, want, known)
 				}

@@ -80,7 +80,7 @@ func (t *task) file(ctx *stage.Context) (*file, error) {
 	}
 	if len(f.snapshot) == 0 {
 		t.key = t.id.key(t.key, kindClick)
-		if f.snapshot, _, err = ctx.State.Get(t.key); err != nil {
+		if f.snapshot, _, err = ctx.State.Find(t.key); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +106,7 @@ func (t *task) attribute(ctx *stage.Context, f *file, pb *events.Postback) error
 		sourceKey = append(sourceKey, source...)
 	}
 	stats := &state.SourceStats{}
-	raw, ok, err := ctx.State.Get(sourceKey)
+	raw, ok, err := ctx.State.Find(sourceKey)
 	if err != nil {
 		return err
 	}

@@ -151,7 +151,7 @@ func (w *words) word(ctx *stage.Context, epoch int64, number uint64) (string, er
 	if word, ok := w.fetched[id]; ok {
 		return word, nil
 	}
-	value, ok, err := ctx.State.Get(w.wordKey(epoch, uint32(number)))
+	value, ok, err := ctx.State.Find(w.wordKey(epoch, uint32(number)))
 	if err != nil {
 		return "", err
 	}
