@@ -3,6 +3,9 @@ package processor
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -97,10 +100,16 @@ func (p *Processor) lost(gone map[string][]int32) {
 func (p *Processor) updateReadiness() {
 	p.mu.Lock()
 	n := len(p.preparing)
+	var each strings.Builder
+	for _, id := range slices.Sorted(maps.Keys(p.preparing)) {
+		if text := p.progress[id]; text != "" {
+			fmt.Fprintf(&each, "; partition %d: %s", id, text)
+		}
+	}
 	p.mu.Unlock()
 	p.metrics.restoring.Set(float64(n))
 	if n > 0 {
-		p.setReadiness(fmt.Sprintf("rebuilding the state of %d partitions", n))
+		p.setReadiness(fmt.Sprintf("rebuilding the state of %d partitions%s", n, each.String()))
 	} else {
 		p.setReadiness("")
 	}
@@ -149,6 +158,9 @@ func (p *Processor) revoked(gone map[string][]int32) {
 		if part := p.parts[id]; part != nil {
 			part.stages.Close()
 			delete(p.parts, id)
+			if p.shipper != nil {
+				p.shipper.Forget(id)
+			}
 		}
 	}
 	p.metrics.partitions.Set(float64(len(p.parts)))

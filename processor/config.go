@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/attributor"
+	"tributary/processor/checkpoint"
 	"tributary/processor/stage"
 	"tributary/schemas"
 )
@@ -39,6 +40,8 @@ type Config struct {
 	SessionTimeout     time.Duration `yaml:"session_timeout" doc:"how long a silent processor keeps its partitions"`
 	TransactionTimeout time.Duration `yaml:"transaction_timeout" doc:"when Kafka gives up a transaction of a dead processor"`
 	Workers            int           `yaml:"workers" doc:"partitions processed at the same time; 0: one for each CPU"`
+
+	Checkpoint checkpoint.Config `yaml:"checkpoint" doc:"copies of the state, for a partition that comes to a machine without it"`
 }
 
 // Defaults are for a machine of 2 cores.
@@ -61,6 +64,7 @@ func Defaults() Config {
 		MemtableBytes:      16 << 20,
 		SessionTimeout:     20 * time.Second,
 		TransactionTimeout: 30 * time.Second,
+		Checkpoint:         checkpoint.Defaults(),
 	}
 }
 
@@ -89,7 +93,26 @@ func (c *Config) Validate() error {
 	check(c.SessionTimeout >= time.Second, "session_timeout", "%s is too short; at least 1s would be right", c.SessionTimeout)
 	check(c.TransactionTimeout >= time.Second, "transaction_timeout", "%s is too short; at least 1s would be right", c.TransactionTimeout)
 	check(c.Workers >= 0, "workers", "%d is negative; 0 or more would be right", c.Workers)
+	if err := c.Checkpoint.Validate(); err != nil {
+		problems = append(problems, inSection("checkpoint", err)...)
+	}
 	return errors.Join(problems...)
+}
+
+// inSection names the fields of a section's problems as the section's owner knows them.
+func inSection(section string, err error) (problems []error) {
+	var list interface{ Unwrap() []error }
+	if !errors.As(err, &list) {
+		return []error{err}
+	}
+	for _, e := range list.Unwrap() {
+		var field *schemas.FieldError
+		if errors.As(e, &field) {
+			field.Field = section + "." + field.Field
+		}
+		problems = append(problems, e)
+	}
+	return problems
 }
 
 // Deps is what a Processor gets from outside.
@@ -109,8 +132,8 @@ type Deps struct {
 	LooseCommits bool
 	// Stages run beside the built-in ones, on the same records.
 	Stages []stage.Stage
-	// FS is the file system of the state; nil for the machine's.
-	FS vfs.FS
+	// FS is the file system of the state, CheckpointFS that of checkpoints shipped to a directory; nil for the machine's.
+	FS, CheckpointFS vfs.FS
 
 	// fault is called at the named steps of a cycle; its error is the crash of a test.
 	fault func(step string) error

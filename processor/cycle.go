@@ -64,6 +64,9 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.cycle(); err != nil {
 			return err
 		}
+		if err := p.ship(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -108,7 +111,13 @@ func (p *Processor) distribute(fetches kgo.Fetches) (err error) {
 			if in := &part.inputs[i]; in.topic == topic {
 				in.end = max(in.end, f.HighWatermark)
 				in.records = append(in.records, f.Records...)
-				p.metrics.recordsIn[topic].Add(float64(len(f.Records)))
+				n := 0
+				for _, r := range f.Records {
+					if !r.Attrs.IsControl() {
+						n++
+					}
+				}
+				p.metrics.recordsIn[topic].Add(float64(n))
 			}
 		}
 	})

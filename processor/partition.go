@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -46,8 +45,8 @@ type partition struct {
 	pending []stage.Output
 	touched bool
 
-	// held is since when records wait for an input that is behind, zero while none do.
-	held    time.Time
+	// shipped is the last cycle that a checkpoint was asked for.
+	shipped cycleID
 	cycle   events.Cycle // the one at hand, reused
 	rec     stage.Record
 	buf     []byte
@@ -107,16 +106,14 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 	}
 	changed := false
 	for {
+		for i := range p.inputs {
+			p.inputs[i].skip()
+		}
 		in := p.earliest()
 		if in == nil || !replay && p.mustWait(in) {
 			break
 		}
-		r := in.records[0]
-		in.records[0] = nil
-		in.records = in.records[1:]
-		if r.Offset < in.position {
-			continue // in the state already: its transaction aborted, its outputs are in the outbox
-		}
+		r := in.pop()
 		changed = true
 		if err := p.process(in, r, nowMS); err != nil {
 			return err
@@ -150,6 +147,21 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 	return p.flush()
 }
 
+func (in *input) pop() *kgo.Record {
+	r := in.records[0]
+	in.records[0] = nil
+	in.records = in.records[1:]
+	return r
+}
+
+// skip passes over what is no record to process: what is in the state already (its transaction aborted, its outputs are in the
+// outbox), and the markers of transactions, without which a log's end would never be reached.
+func (in *input) skip() {
+	for len(in.records) > 0 && (in.records[0].Offset < in.position || in.records[0].Attrs.IsControl()) {
+		in.position = max(in.position, in.pop().Offset+1)
+	}
+}
+
 func (p *partition) process(in *input, r *kgo.Record, nowMS int64) error {
 	ms := r.Timestamp.UnixMilli()
 	// A clock ahead of ours would end the grace of every postback.
@@ -180,10 +192,6 @@ func (p *partition) streamTimeMS() int64 {
 	return min(least, most)
 }
 
-// holdLimit is how long records wait for an input that is behind and does not move: its last offsets may be ones that no
-// consumer ever sees.
-const holdLimit = 2 * time.Second
-
 // mustWait tells whether the next record has to wait for another input that has earlier ones to read. In a backlog, of two topics with
 // as many bytes the one with fewer records an hour is read many hours ahead: its postbacks would all be parked, and beyond
 // max_parked rejected, though their clicks lie in Kafka.
@@ -193,15 +201,10 @@ func (p *partition) mustWait(in *input) bool {
 	}
 	for i := range p.inputs {
 		o := &p.inputs[i]
-		if o == in || !o.clocked || len(o.records) > 0 || o.position >= o.end || in.records[0].Timestamp.UnixMilli() <= o.latestMS {
-			continue
+		if o != in && o.clocked && len(o.records) == 0 && o.position < o.end && in.records[0].Timestamp.UnixMilli() > o.latestMS {
+			return true
 		}
-		if p.held.IsZero() {
-			p.held = time.Now()
-		}
-		return time.Since(p.held) < holdLimit
 	}
-	p.held = time.Time{}
 	return false
 }
 

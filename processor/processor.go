@@ -8,6 +8,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/attributor"
+	"tributary/processor/checkpoint"
 	"tributary/processor/stage"
 	"tributary/processor/stages/claims"
 	"tributary/processor/stages/join"
@@ -40,10 +42,14 @@ type Processor struct {
 	metrics    *metrics
 	collectors []prometheus.Collector
 	store      *state.Store
-	session    *kgo.GroupTransactSession
-	connected  chan struct{} // closed when a predecessor's transaction is ended
-	failed     atomic.Bool
-	admin      *kadm.Client
+	// checkpoints and shipper are nil where no destination is configured.
+	checkpoints *checkpoint.Store
+	shipper     *checkpoint.Shipper
+	topicIDs    map[string]string // by topic without prefix
+	session     *kgo.GroupTransactSession
+	connected   chan struct{} // closed when a predecessor's transaction is ended
+	failed      atomic.Bool
+	admin       *kadm.Client
 
 	// parts belongs to the loop.
 	parts     map[int32]*partition
@@ -53,6 +59,8 @@ type Processor struct {
 	mu        sync.Mutex
 	events    []event
 	preparing map[int32]*preparation
+	// progress is how far each preparation is, for a person to read.
+	progress map[int32]string
 	// granted are the partitions of the newest assignment; nil after the membership was lost.
 	granted map[int32]bool
 	// interrupted: partitions were given up since the last transaction.
@@ -73,7 +81,7 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 		deps.Registerer = prometheus.NewRegistry()
 	}
 	p := &Processor{cfg: cfg, deps: deps, log: deps.Logger, now: deps.Now, isOutput: map[string]bool{}, topicOf: map[string]string{},
-		parts: map[int32]*partition{}, preparing: map[int32]*preparation{}, connected: make(chan struct{})}
+		parts: map[int32]*partition{}, preparing: map[int32]*preparation{}, progress: map[int32]string{}, topicIDs: map[string]string{}, connected: make(chan struct{})}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -145,6 +153,11 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 			p.deps.Registerer.Unregister(c)
 		}
 	}()
+	closeCheckpoints, err := p.openCheckpoints()
+	if err != nil {
+		return err
+	}
+	defer closeCheckpoints()
 	p.setReadiness("connecting to Kafka")
 	if err := p.checkTopics(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -194,6 +207,7 @@ func (p *Processor) connect() error {
 		kgo.ConsumeTopics(topics...),
 		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchMaxBytes(int32(p.cfg.FetchMaxBytes)),
@@ -236,6 +250,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 		if d, ok := details[n]; !ok || d.Err != nil || len(d.Partitions) == 0 {
 			return fmt.Errorf("%w: %s; create it with as many partitions as the others", ErrTopicMissing, n)
 		}
+		p.topicIDs[strings.TrimPrefix(n, p.deps.TopicPrefix)] = details[n].ID.String()
 	}
 	first := p.deps.TopicPrefix + p.inputs[0]
 	for _, t := range append(slices.Clone(p.inputs[1:]), schemas.TopicCycles) {

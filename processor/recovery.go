@@ -125,13 +125,16 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (*partition, error) {
 	go func() {
 		defer close(prep.done)
 		defer cancel()
-		err := p.prepare(ctx, part, c, from, reached, until, ends)
+		part, err := p.prepare(ctx, part, c, from, reached, until, ends)
 		p.mu.Lock()
 		delete(p.preparing, id)
+		delete(p.progress, id)
 		p.mu.Unlock()
 		switch {
 		case ctx.Err() != nil: // revoked meanwhile
-			part.stages.Close()
+			if part != nil {
+				part.stages.Close()
+			}
 		case err != nil:
 			p.leave(event{err: fmt.Errorf("rebuilding partition %d: %w", id, err)})
 		default:
@@ -148,30 +151,44 @@ func (p *Processor) setEnds(part *partition, ends map[string]int64) {
 }
 
 // prepare replays [from, until) into the state, whose last cycle is reached, without outputs, and fetches the records that pending
-// outputs forward.
-func (p *Processor) prepare(ctx context.Context, part *partition, c commit, from map[string]int64, reached cycleID, until, ends map[string]int64) error {
+// outputs forward. A state that has nothing yet begins with a checkpoint, if there is one. It answers the partition ready to go on.
+func (p *Processor) prepare(ctx context.Context, part *partition, c commit, from map[string]int64, reached cycleID, until, ends map[string]int64) (*partition, error) {
 	target := part.meta.positions
+	if len(until) > 0 && reached == (cycleID{}) && p.checkpoints != nil {
+		fresh, err := p.fetchCheckpoint(ctx, part, c)
+		if err != nil {
+			return nil, err
+		}
+		for t, pos := range fresh.meta.positions {
+			if pos < from[t] {
+				p.log.Warn("records are gone from Kafka that the state has not seen: clicks among them are not known to later conversions",
+					zap.Int32("partition", part.id), zap.String("topic", p.kafkaName(t)), zap.Int64("from", pos), zap.Int64("to", from[t]))
+			}
+			from[t] = max(from[t], pos)
+		}
+		part, reached = fresh, fresh.meta.cycle
+	}
 	part.meta.positions = from
 	if err := part.begin(p.now().UnixMilli()); err != nil {
-		return err
+		return part, err
 	}
 	p.setEnds(part, until)
 	if len(until) > 0 {
 		part.meta.cycle, part.meta.base = reached, reached
 		if err := p.replay(ctx, part, c, from, until); err != nil {
-			return err
+			return part, err
 		}
 		// Timers that the committed cycles fired, maybe on the clock alone.
 		if err := part.stages.Advance(c.watermarkMS, dropFailures); err != nil {
-			return err
+			return part, err
 		}
 		part.stages.DropOutputs()
 	}
 	if err := p.fillOutbox(ctx, part); err != nil {
-		return err
+		return part, err
 	}
 	if err := p.dropVisible(ctx, part); err != nil {
-		return err
+		return part, err
 	}
 	if len(until) > 0 {
 		for i := range part.inputs {
@@ -180,12 +197,12 @@ func (p *Processor) prepare(ctx context.Context, part *partition, c commit, from
 		}
 		part.meta.settled = true
 		if err := part.flush(); err != nil {
-			return err
+			return part, err
 		}
 		if err := p.store.Sync(); err != nil {
-			return err
+			return part, err
 		}
 	}
 	p.setEnds(part, ends)
-	return nil
+	return part, nil
 }

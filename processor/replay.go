@@ -19,19 +19,21 @@ import (
 const replayBuffer = 50_000
 
 const (
-	replayLogEvery = 5 * time.Second
+	replayLogEvery  = 5 * time.Second
+	replayTellEvery = 500 * time.Millisecond
 	// replayStall is how long a replay waits for records that ought to be there before it asks whether retention took them.
 	replayStall = 2 * time.Second
 )
 
 // A replayer is the rebuilding of one partition's state from the topics.
 type replayer struct {
-	p               *Processor
-	part            *partition
-	until           map[string]int64
-	total, done     int64
-	started, logged time.Time
-	merged          int64 // records that no cycle told of
+	p            *Processor
+	part         *partition
+	until        map[string]int64
+	total, done  int64
+	merged       int64 // records that no cycle told of
+	started      time.Time
+	told, logged time.Time
 }
 
 // replay runs everything from the partition's positions up to until again, without outputs: cycle by cycle as they were
@@ -75,15 +77,20 @@ func (r *replayer) count(records map[string][]*kgo.Record) {
 }
 
 func (r *replayer) report(complete bool) {
-	if !complete && time.Since(r.logged) < replayLogEvery {
+	if !complete && time.Since(r.told) < replayTellEvery {
 		return
 	}
-	r.logged = time.Now()
+	r.told = time.Now()
 	rate := float64(r.done) / max(time.Since(r.started).Seconds(), 1e-3)
 	left := time.Duration(0)
 	if !complete && rate > 0 {
 		left = time.Duration(float64(max(r.total-r.done, 0)) / rate * float64(time.Second))
 	}
+	r.p.setProgress(r.part.id, fmt.Sprintf("%d of %d records, %.0f/s, %s left", r.done, r.total, rate, left.Round(time.Second)))
+	if !complete && time.Since(r.logged) < replayLogEvery {
+		return
+	}
+	r.logged = r.told
 	r.p.log.Info("rebuilding state", zap.Int32("partition", r.part.id), zap.Int64("records", r.done), zap.Int64("of", r.total),
 		zap.Float64("records_per_second", rate), zap.Duration("remaining", left), zap.Bool("complete", complete))
 }
@@ -105,7 +112,7 @@ func (r *replayer) cycles(ctx context.Context, c commit) error {
 	if !ok || !ok2 || end.Err != nil || start.Err != nil || start.Offset < 0 || start.Offset >= end.Offset {
 		return nil
 	}
-	client, err := p.newReader(map[string]map[int32]kgo.Offset{topic: {id: kgo.NewOffset().At(start.Offset)}}, kgo.KeepControlRecords())
+	client, err := p.newReader(map[string]map[int32]kgo.Offset{topic: {id: kgo.NewOffset().At(start.Offset)}})
 	if err != nil {
 		return err
 	}
@@ -251,7 +258,7 @@ func (l *inputLog) take(ctx context.Context, from, until map[string]int64) (map[
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			t := l.p.topicOf[r.Topic]
-			l.held[t] = append(l.held[t], r)
+			l.held[t] = append(l.held[t], r) // markers too: passing over them is part of the cycle
 			l.reached[t] = max(l.reached[t], r.Offset+1)
 			progress = time.Now()
 		})
@@ -316,7 +323,7 @@ func (p *Processor) read(ctx context.Context, id int32, from, until map[string]i
 		fetches.EachRecord(func(r *kgo.Record) {
 			t := p.topicOf[r.Topic]
 			reached[t] = max(reached[t], r.Offset+1)
-			if r.Offset < until[t] {
+			if r.Offset < until[t] && !r.Attrs.IsControl() {
 				held[t] = append(held[t], r)
 			}
 		})

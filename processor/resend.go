@@ -133,7 +133,7 @@ func (p *Processor) readVisible(ctx context.Context, topics []string, sinceMS in
 	if n == 0 {
 		return nil
 	}
-	client, err := p.newReader(from, kgo.KeepControlRecords())
+	client, err := p.newReader(from)
 	if err != nil {
 		return err
 	}
@@ -160,10 +160,11 @@ func (p *Processor) readVisible(ctx context.Context, topics []string, sinceMS in
 	return nil
 }
 
-// newReader makes a client that reads committed records of the given partitions, beside the group.
-func (p *Processor) newReader(from map[string]map[int32]kgo.Offset, opts ...kgo.Opt) (*kgo.Client, error) {
-	client, err := kgo.NewClient(append(append(slices.Clone(p.deps.Kafka), opts...),
+// newReader makes a client that reads committed records and markers of the given partitions, beside the group.
+func (p *Processor) newReader(from map[string]map[int32]kgo.Offset) (*kgo.Client, error) {
+	client, err := kgo.NewClient(append(slices.Clone(p.deps.Kafka),
 		kgo.ConsumePartitions(from),
+		kgo.KeepControlRecords(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxBytes(int32(p.cfg.FetchMaxBytes)),
