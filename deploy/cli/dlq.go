@@ -37,7 +37,8 @@ dry run: it says what would be sent and why the rest would not, and writes nothi
 
 postback  is judged again by the catalog of this configuration, under its first receipt ID and
           time, and goes to the topic postbacks. Sent twice, it is booked once.
-record    that a role could not read goes to its topic and partition again, if this program reads it.
+record    that a role could not read goes to its topic and partition again, if this program can
+          read it.
 row       that ClickHouse refused goes to its scored topic again, if its table does not have it.
 click     cannot be replayed: its visitor is gone.
 
@@ -62,7 +63,7 @@ func (f *dlqFilter) register(command *cobra.Command) {
 func newDLQ(env *environment) *cobra.Command {
 	var reasons strings.Builder
 	for _, r := range schemas.RejectReasons {
-		fmt.Fprintf(&reasons, "\n  %-20s %s", r.Reason, r.Mend)
+		fmt.Fprintf(&reasons, "\n  %-20s %s", r.Reason, strings.ReplaceAll(wrapped(r.Mend, 74), "\n", "\n"+strings.Repeat(" ", 23)))
 	}
 	command := &cobra.Command{
 		Use:   "dlq",
@@ -76,6 +77,27 @@ func newDLQ(env *environment) *cobra.Command {
 	}
 	command.AddCommand(newDLQList(env), newDLQShow(env), newDLQReplay(env))
 	return command
+}
+
+// wrapped breaks a text between words into lines of at most width characters.
+func wrapped(text string, width int) string {
+	var b strings.Builder
+	column := 0
+	for word := range strings.FieldsSeq(text) {
+		n := len([]rune(word))
+		switch {
+		case column == 0:
+		case column+1+n > width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += n
+	}
+	return b.String()
 }
 
 func newDLQList(env *environment) *cobra.Command {

@@ -27,7 +27,7 @@ func newTail(env *environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "tail TOPIC",
 		Short: "Print a topic's events as JSON lines",
-		Long:  tailLong + "\n\nTopics: " + strings.Join(names, ", "),
+		Long:  tailLong + "\n\n" + wrapped("Topics: "+strings.Join(names, ", "), 95),
 		Example: `  tributary tail clicks --follow
   tributary tail scored.conversions --filter status=approved --limit 10
   tributary tail dead-letters --from 10m --filter reason=forged_click_id`,
