@@ -108,8 +108,9 @@ func (s *site) trial(ctx context.Context) error {
 	return err
 }
 
-// clockAhead ends the grace of every waiting postback: a processor that has read everything goes by its clock.
-const clockAhead = 3 * time.Hour
+// clockAhead ends the grace (processor.grace, 15 min) of every waiting postback: a processor that has read everything goes by
+// its clock. Kafka refuses records from more than an hour ahead.
+const clockAhead = 30 * time.Minute
 
 // judge waits for the pipeline to finish and holds it against the truth.
 func (s *site) judge(ctx context.Context, t *traffic) error {
