@@ -26,6 +26,7 @@ const (
 	stepSynced   = "synced"   // state durable, outputs maybe sent
 	stepProduced = "produced" // outputs acknowledged inside the open transaction
 	stepEnded    = "ended"    // committed, not yet noted
+	stepReplayed = "replayed" // one committed cycle run again
 )
 
 func (p *Processor) fault(step string) error {

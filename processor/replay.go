@@ -145,6 +145,7 @@ func (r *replayer) cycles(ctx context.Context, c commit) error {
 }
 
 func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle, sentMS int64) error {
+	p := r.p
 	standing := r.part.standing(c)
 	if standing == within {
 		return nil
@@ -177,7 +178,7 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 		in.position = max(in.position, to[in.topic])
 	}
 	r.count(records)
-	return nil
+	return p.fault(stepReplayed)
 }
 
 // merge runs the records up to until in the order of their timestamps.

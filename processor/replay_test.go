@@ -120,6 +120,35 @@ func TestARebuiltStateIsTheSame(t *testing.T) {
 	sameContents(t, contents(t, again), contents(t, fs))
 }
 
+// TestACrashAmidARebuild: a rebuild that was interrupted goes on where it was, to the same state.
+func TestACrashAmidARebuild(t *testing.T) {
+	for _, nth := range []int{1, 4, 9} {
+		t.Run(fmt.Sprint(nth), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, testPartitions)
+			cfg := w.config()
+			cfg.MaxCycleRecords = 10
+			fs := vfs.NewMem()
+			r := w.start(cfg, w.deps(fs))
+			h := &history{w: w}
+			h.feed(40)
+			w.caughtUp(cfg.Group)
+			w.claimsDone(cfg.Group)
+			r.stop()
+			c := &crasher{step: stepReplayed, nth: nth, fs: vfs.NewCrashableMem()}
+			deps := w.deps(c.fs)
+			deps.fault = c.at
+			if err := w.start(cfg, deps).wait(); !errors.Is(err, errCrash) {
+				t.Fatalf("it ended with %v", err)
+			}
+			r = w.start(cfg, w.deps(c.saved))
+			w.awaitReady(r)
+			r.stop()
+			sameContents(t, contents(t, c.saved), contents(t, fs))
+		})
+	}
+}
+
 // TestRebuildWithoutCycles: where no cycle tells, the records are taken by their timestamps, and the stream goes on right.
 func TestRebuildWithoutCycles(t *testing.T) {
 	w := newWorld(t, testPartitions)
