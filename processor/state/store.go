@@ -71,6 +71,10 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
 	}
+	// Pebble worked on a copy. Left nil, the file system would be one that watches the disk in a goroutine nobody ends.
+	if opts.FS == nil {
+		opts.FS = vfs.Default
+	}
 	opts.EnsureDefaults()
 	s := &Store{db: db, dir: o.Dir, opts: opts, views: map[int32]*Partition{}}
 	if err := errors.Join(s.dropScratch(), s.dropOldVersions()); err != nil {
