@@ -66,6 +66,10 @@ bench: engine build ## Print rates as ratios to bare engines, measured in one ru
 bench-join: build ## Measure the processor over 1 M and 10 M live clicks (BENCHFLAGS='--clicks 1e6,1e7,1e8 --restore 1e7')
 	$(GO) run ./scripts/bench --binary $(BINARY) --only join $(BENCHFLAGS)
 
+.PHONY: bench-sink
+bench-sink: engine build ## Print the loader's rate beside the engine's own insert, and how fresh its rows are
+	$(GO) run ./scripts/bench --binary $(BINARY) --only sink $(BENCHFLAGS)
+
 .PHONY: lint
 lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
 

@@ -78,7 +78,7 @@ func BenchmarkInsert(b *testing.B) {
 	in := newInserter(conn, true, name, batch.table)
 	engine := func(token string) {
 		parameters := url.Values{"query": {in.query + " FORMAT Native"}}
-		for setting, value := range insertSettings(token) {
+		for setting, value := range InsertSettings(token) {
 			parameters.Set(setting, fmt.Sprint(value))
 		}
 		answer, err := http.Post("http://"+options.Addr[0]+"/?"+parameters.Encode(), "application/octet-stream", bytes.NewReader(body))

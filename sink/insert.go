@@ -17,9 +17,9 @@ const tokenWindow = 10_000
 // made from the token alone and one from the data too; a fifth is left for inserts under way.
 const tokenInserts = tokenWindow / 2 * 4 / 5
 
-// insertSettings keep one batch one block: in the table and in what its materialized views are given. The token would
+// InsertSettings are the settings of the loader's inserts. They keep one batch one block: in the table and in what its materialized views are given. The token would
 // guard only the first of several.
-func insertSettings(token string) clickhouse.Settings {
+func InsertSettings(token string) clickhouse.Settings {
 	return clickhouse.Settings{
 		"async_insert":                0,
 		"insert_deduplicate":          1,
@@ -90,7 +90,7 @@ func (in *inserter) graft(ctx context.Context, order []uint32, month, partition 
 
 // send is one INSERT of one block.
 func (in *inserter) send(ctx context.Context, query string, order []uint32, token string, until time.Time) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings(token)))
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(InsertSettings(token)))
 	if in.http {
 		body := newNativeBody(in.table.columns(), order, &in.encoder)
 		body.until = until

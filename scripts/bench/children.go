@@ -280,8 +280,8 @@ processor: {state_dir: %s, instance_id: bench}
 }
 
 // role starts one role of the site.
-func (b *bench) role(ctx context.Context, s *site, role string) (*process, error) {
-	args := []string{"--config", s.configFile}
+func (b *bench) role(ctx context.Context, s *site, role string, flags ...string) (*process, error) {
+	args := append([]string{"--config", s.configFile}, flags...)
 	ready := "http://" + s.edge + "/readyz"
 	if role != "ingest" {
 		ops, err := freeAddress()
