@@ -1,0 +1,148 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tributary/schemas"
+)
+
+// firstPort is the first broker's; a listener of 9 lies far away from them.
+const firstPort, clickHousePort = 9092, 8123
+
+// A kafkaError is an error that brokers answer to some requests.
+type kafkaError struct {
+	keys []kmsg.Key
+	err  *kerr.Error
+	// top: the error stands for the whole request.
+	top bool
+	// lose: no error; the request is carried out and its answer is lost with the connection.
+	lose bool
+}
+
+var kafkaErrors = map[string]kafkaError{
+	"produce-not-leader":       {keys: []kmsg.Key{kmsg.Produce}, err: kerr.NotLeaderForPartition},
+	"produce-timed-out":        {keys: []kmsg.Key{kmsg.Produce}, err: kerr.RequestTimedOut},
+	"produce-lost-answer":      {keys: []kmsg.Key{kmsg.Produce}, lose: true},
+	"fetch-not-leader":         {keys: []kmsg.Key{kmsg.Fetch}, err: kerr.NotLeaderForPartition},
+	"list-offsets-not-leader":  {keys: []kmsg.Key{kmsg.ListOffsets}, err: kerr.NotLeaderForPartition},
+	"end-txn-loading":          {keys: []kmsg.Key{kmsg.EndTxn}, err: kerr.CoordinatorLoadInProgress, top: true},
+	"end-txn-not-coordinator":  {keys: []kmsg.Key{kmsg.EndTxn}, err: kerr.NotCoordinator, top: true},
+	"end-txn-refused":          {keys: []kmsg.Key{kmsg.EndTxn}, err: kerr.UnknownServerError, top: true},
+	"end-txn-lost-answer":      {keys: []kmsg.Key{kmsg.EndTxn}, lose: true},
+	"txn-commit-generation":    {keys: []kmsg.Key{kmsg.TxnOffsetCommit}, err: kerr.IllegalGeneration},
+	"txn-commit-timed-out":     {keys: []kmsg.Key{kmsg.TxnOffsetCommit}, err: kerr.RequestTimedOut},
+	"txn-commit-rebalance":     {keys: []kmsg.Key{kmsg.TxnOffsetCommit}, err: kerr.RebalanceInProgress},
+	"commit-timed-out":         {keys: []kmsg.Key{kmsg.OffsetCommit}, err: kerr.RequestTimedOut},
+	"commit-generation":        {keys: []kmsg.Key{kmsg.OffsetCommit}, err: kerr.IllegalGeneration},
+	"commit-rebalance":         {keys: []kmsg.Key{kmsg.OffsetCommit}, err: kerr.RebalanceInProgress},
+	"commit-lost-answer":       {keys: []kmsg.Key{kmsg.OffsetCommit}, lose: true},
+	"commit-not-coordinator":   {keys: []kmsg.Key{kmsg.OffsetCommit, kmsg.TxnOffsetCommit}, err: kerr.NotCoordinator},
+	"offset-fetch-unavailable": {keys: []kmsg.Key{kmsg.OffsetFetch}, err: kerr.CoordinatorNotAvailable},
+	"heartbeat-rebalance":      {keys: []kmsg.Key{kmsg.Heartbeat}, err: kerr.RebalanceInProgress},
+	"heartbeat-unknown-member": {keys: []kmsg.Key{kmsg.Heartbeat}, err: kerr.UnknownMemberID},
+	"join-unavailable":         {keys: []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup}, err: kerr.CoordinatorNotAvailable},
+	"init-producer-concurrent": {keys: []kmsg.Key{kmsg.InitProducerID}, err: kerr.ConcurrentTransactions},
+	"coordinator-unavailable":  {keys: []kmsg.Key{kmsg.FindCoordinator}, err: kerr.CoordinatorNotAvailable},
+	"metadata-unavailable":     {keys: []kmsg.Key{kmsg.Metadata}, err: kerr.LeaderNotAvailable},
+}
+
+var kafkaErrorNames = slices.Sorted(maps.Keys(kafkaErrors))
+
+func (w *World) startKafka() error {
+	var topics []string
+	for _, t := range schemas.Topics {
+		topics = append(topics, t.Name)
+	}
+	var ports []int
+	for i := range w.scenario.Brokers {
+		ports = append(ports, firstPort+i)
+	}
+	var err error
+	w.cluster, err = kfake.NewCluster(kfake.NumBrokers(w.scenario.Brokers), kfake.Ports(ports...), kfake.ListenFn(w.network.listen),
+		kfake.SeedTopics(int32(w.scenario.Partitions), topics...), kfake.GroupMinSessionTimeout(time.Second))
+	if err != nil {
+		return fmt.Errorf("starting Kafka: %w", err)
+	}
+	for i := range w.scenario.Brokers { // kfake draws leaders at random
+		for _, t := range topics {
+			for p := range w.scenario.Partitions {
+				if (i+p)%w.scenario.Brokers == 0 {
+					_ = w.cluster.MoveTopicPartition(t, int32(p), int32(i))
+				}
+			}
+		}
+	}
+	// Every request becomes part of the trace.
+	w.cluster.Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		if w.options.Requests {
+			w.trace.add("kafka", "%s %s", kmsg.Key(r.Key()).Name(), digestOf(r.AppendTo(nil)))
+		}
+		return nil, nil, false
+	})
+	return nil
+}
+
+// kafka answers how a host reaches the brokers.
+func (w *World) kafka(h *host) []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(h.dial), kgo.ClientID(h.name), kgo.MetadataMinAge(250 * time.Millisecond)}
+}
+
+// err has brokers answer some requests by an error.
+func (w *World) kafkaFault(f Fault) {
+	e := kafkaErrors[f.Target]
+	k := kfake.Fault{Keys: e.keys, Err: e.err, TopLevel: e.top, Count: f.Count}
+	if e.lose {
+		k.Observe = true
+		k.When = func(kmsg.Request) bool {
+			w.network.loseAnswers(firstPort + int(w.cluster.CurrentNode()))
+			return true
+		}
+	}
+	handle := w.cluster.Fault(k)
+	w.later(f.For, func() { handle.Remove() })
+}
+
+// accepted reads the input topics from Kafka.
+func (w *World) accepted(ctx context.Context) ([]Accepted, error) {
+	h := w.network.host("auditor", 0)
+	client, err := kgo.NewClient(w.kafka(h)...)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, schemas.TopicClicks, schemas.TopicPostbacks)
+	if err != nil {
+		return nil, err
+	}
+	from, left := map[string]map[int32]kgo.Offset{}, int64(0)
+	ends.Each(func(o kadm.ListedOffset) {
+		if from[o.Topic] == nil {
+			from[o.Topic] = map[int32]kgo.Offset{}
+		}
+		from[o.Topic][o.Partition] = kgo.NewOffset().AtStart()
+		left += o.Offset
+	})
+	client.AddConsumePartitions(from)
+	var log []Accepted
+	for int64(len(log)) < left {
+		fetches := client.PollFetches(ctx)
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("reading the inputs back: %d of %d: %w", len(log), left, err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			log = append(log, Accepted{r.Topic, r.Partition, r.Offset, r.Value})
+		})
+	}
+	return log, nil
+}

@@ -1,0 +1,364 @@
+package oracle
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"tributary/schemas/events"
+	"tributary/schemas/id"
+)
+
+// epoch is when virtual time begins.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// A Scenario is everything that will happen in one run: it depends on the seed alone.
+type Scenario struct {
+	Seed uint64
+	Shape
+	Inputs []Input
+	Faults []Fault
+}
+
+// Shape is the size of the world and how its processes are configured.
+type Shape struct {
+	Partitions, Brokers, Processors, Sinks int
+	// Start is how long after the epoch the run begins: a month's end is in the middle of some runs.
+	Start time.Duration
+	// Active is how long inputs come and faults strike, idle gaps included.
+	Active        time.Duration
+	Window, Grace time.Duration
+	// Cycle is max_cycle_records, Batch batch_rows.
+	Cycle, Batch  int
+	BatchAge      time.Duration
+	InsertTimeout time.Duration
+	Session       time.Duration
+	// Skews are the processes' clocks against true time: processors first, then sinks, then the edge.
+	Skews []time.Duration
+}
+
+// An Input is one record that the edge produces.
+type Input struct {
+	At    time.Duration
+	Topic string
+	Key   string
+	Value []byte
+	Note  string
+}
+
+func (i Input) String() string {
+	return fmt.Sprintf("%13.3f input    %s %s", i.At.Seconds(), i.Topic, i.Note)
+}
+
+// Kinds of faults.
+const (
+	faultKill       = "kill"        // a process dies at once and comes back after For
+	faultLose       = "lose-disk"   // the same, and a processor's disk is gone
+	faultStop       = "stop"        // an orderly stop for For
+	faultFreeze     = "freeze"      // nothing goes to or from a process for For; then all of it does: a zombie
+	faultSlow       = "slow"        // a process's link is slow for For
+	faultBroker     = "broker-away" // one broker refuses connections for For
+	faultReset      = "reset"       // every connection to one broker breaks
+	faultMove       = "move"        // partitions change leaders, groups and transactions their coordinators
+	faultKafka      = "kafka-error" // requests of a kind are answered by an error, Count times
+	faultClickHouse = "clickhouse"  // a mishap befalls Count inserts within For
+	faultAway       = "clickhouse-away"
+	faultForget     = "forget-tokens" // ten thousand other inserts happen
+	faultOutage     = "outage"        // every process dies, and comes back after For
+)
+
+// A Fault strikes at a time.
+type Fault struct {
+	At   time.Duration
+	Kind string
+	// Target is a process such as p0 or s1, a broker's number, a Kafka error's name or a mishap.
+	Target string
+	For    time.Duration
+	Count  int
+	// Arg is a random number for what else is to be decided.
+	Arg uint64
+}
+
+func (f Fault) String() string {
+	return fmt.Sprintf("%13.3f fault    %s %s for %s count %d", f.At.Seconds(), f.Kind, f.Target, f.For, f.Count)
+}
+
+// Options leave out kinds of faults.
+type Options struct{ Without []string }
+
+func (o Options) has(kind string) bool { return !slices.Contains(o.Without, kind) }
+
+func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+func between(r *rand.Rand, low, high time.Duration) time.Duration {
+	if high <= low {
+		return low
+	}
+	return low + time.Duration(r.Int64N(int64(high-low)))
+}
+
+// Generate makes the scenario of a seed.
+func Generate(seed uint64, o Options) *Scenario {
+	r := rand.New(rand.NewPCG(seed, 0x6f7261636c65))
+	s := &Scenario{Seed: seed}
+	s.Partitions, s.Brokers = 1+r.IntN(3), pick(r, 1, 1, 2, 3)
+	s.Processors, s.Sinks = pick(r, 1, 1, 2, 2, 3), pick(r, 1, 1, 2, 3)
+	s.Grace = time.Duration(pick(r, 3, 4, 6, 10)) * time.Minute
+	s.Window = pick(r, 30*time.Minute, 24*time.Hour, 30*24*time.Hour)
+	s.Active = between(r, 4*time.Minute, 12*time.Minute)
+	var gap time.Duration
+	if r.IntN(3) == 0 {
+		gap = between(r, 10*time.Minute, 90*time.Minute)
+	}
+	s.Start = between(r, 24*time.Hour, 20*24*time.Hour)
+	if r.IntN(2) == 0 { // a month ends while it runs
+		s.Start = 31*24*time.Hour - between(r, 0, s.Active)
+	}
+	s.Cycle, s.Batch = pick(r, 3, 20, 200, 20_000), pick(r, 5, 50, 5_000)
+	s.BatchAge = pick(r, 100*time.Millisecond, 500*time.Millisecond, 5*time.Second)
+	s.InsertTimeout = pick(r, 2*time.Second, 5*time.Second, 30*time.Second)
+	s.Session = pick(r, 6*time.Second, 10*time.Second, 20*time.Second)
+	for range s.Processors + s.Sinks + 1 {
+		skew := time.Duration(0)
+		if r.IntN(2) == 0 {
+			skew = between(r, -s.Grace/10, s.Grace/10)
+		}
+		s.Skews = append(s.Skews, skew)
+	}
+	g := &generator{Rand: r, s: s, gap: gap}
+	g.inputs()
+	g.faults(o)
+	s.Active += gap
+	slices.SortStableFunc(s.Inputs, func(a, b Input) int { return cmp.Compare(a.At, b.At) })
+	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
+	return s
+}
+
+// A generator fills a scenario. Times are drawn as if there were no gap, and stretched at the end.
+type generator struct {
+	*rand.Rand
+	s        *Scenario
+	gap      time.Duration
+	clicks   int
+	receipts int
+	txids    int
+	shared   []string // transaction IDs that other clicks use too
+}
+
+// stretch puts the gap into the middle of the active time.
+func (g *generator) stretch(at time.Duration) time.Duration {
+	at = max(0, at)
+	if at > g.s.Active/2 {
+		at += g.gap
+	}
+	return at
+}
+
+func (g *generator) emit(at time.Duration, topic, key string, value []byte, note string) {
+	g.s.Inputs = append(g.s.Inputs, Input{at, topic, key, value, note})
+	// A retry of the edge: the same bytes again.
+	if g.IntN(12) == 0 {
+		g.s.Inputs = append(g.s.Inputs, Input{at + between(g.Rand, 0, 90*time.Second), topic, key, value, note + " again"})
+	}
+}
+
+func (g *generator) unixMS(at time.Duration) int64 {
+	return epoch.Add(g.s.Start + at).UnixMilli()
+}
+
+func (g *generator) inputs() {
+	n := 10 + g.IntN(60)
+	for range n {
+		g.journey(between(g.Rand, 0, g.s.Active))
+	}
+	for range g.IntN(3) { // records that are no events
+		topic := pick(g.Rand, "clicks", "postbacks")
+		key := fmt.Sprint("garbage", g.Uint64())
+		g.emit(g.stretch(between(g.Rand, 0, g.s.Active)), topic, key, []byte{0xff, byte(g.IntN(256)), 0xff}, "garbage")
+	}
+}
+
+// journey is a click and what comes of it.
+func (g *generator) journey(drawn time.Duration) {
+	g.clicks++
+	at := g.stretch(drawn)
+	foreign := g.IntN(8) == 0
+	campaign, source := uint32(1+g.IntN(3)), uint32(g.IntN(3))
+	eventMS := g.unixMS(at)
+	clickID := nativeID(eventMS, campaign, source, uint32(g.s.Seed), uint16(g.clicks))
+	if foreign {
+		clickID = fmt.Sprintf("foreign-%d-%d", g.s.Seed, g.clicks)
+	}
+	c := &events.Click{
+		ClickId: clickID, EventMs: eventMS, ReceivedMs: eventMS + int64(g.IntN(30)), CampaignId: campaign, Campaign: fmt.Sprint("campaign", campaign),
+		SourceId: source, Source: fmt.Sprint("source", source), OfferId: 1, Offer: "offer", Subs: []string{"a", fmt.Sprint(g.clicks)}[:g.IntN(3)],
+		ExternalId: fmt.Sprint("visit", g.clicks), CostMicros: g.Int64N(900_000), Currency: "EUR", CostBaseMicros: g.Int64N(1_000_000),
+		OfferPayoutMicros: 5_000_000, OfferCurrency: "EUR", OfferPayoutBaseMicros: 5_500_000, Ip: []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, byte(g.clicks)},
+		Country: pick(g.Rand, "DE", "FR", ""), Device: "mobile", Os: "Android", Browser: "Chrome", UserAgent: "agent", IpClicksPerMinute: 1, Foreign: foreign,
+	}
+	switch g.IntN(25) {
+	case 0:
+		c.Bot = "bot"
+	case 1:
+		c.IpClicksPerMinute = 500
+	case 2:
+		c.Keyword = poison
+	}
+	lost := g.IntN(10) == 0 // the click never comes
+	if !lost {
+		value, _ := c.MarshalVT()
+		g.emit(at, "clicks", clickID, value, "click "+clickID)
+	}
+	for range pick(g.Rand, 0, 0, 1, 1, 2) {
+		g.conversion(c, at)
+	}
+}
+
+// conversion is one conversion of a click from its first postback to its last.
+func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
+	txid := ""
+	blankIsNew := false
+	switch g.IntN(10) {
+	case 0, 1:
+	case 2:
+		blankIsNew = true
+	case 3:
+		if len(g.shared) > 0 && !strings.HasPrefix(c.Keyword, poison) {
+			txid = g.shared[0]
+			g.shared = g.shared[1:]
+			break
+		}
+		fallthrough
+	case 4:
+		g.txids++
+		txid = fmt.Sprintf("shared%d", g.txids)
+		g.shared = append(g.shared, txid)
+	case 5:
+		if g.IntN(4) == 0 {
+			g.txids++
+			txid = fmt.Sprintf("%s%d", poison, g.txids)
+			break
+		}
+		fallthrough
+	default:
+		g.txids++
+		txid = fmt.Sprintf("tx%d", g.txids)
+	}
+	// A postback may come before its click, well within the grace.
+	at := clickAt + between(g.Rand, time.Second, 4*time.Minute)
+	if g.IntN(4) == 0 {
+		at = max(0, clickAt-between(g.Rand, 0, g.s.Grace/5))
+	}
+	event := pick(g.Rand, "lead", "sale", "deposit")
+	for range pick(g.Rand, 1, 1, 2, 3) {
+		g.receipts++
+		eventMS := g.unixMS(at)
+		if g.IntN(25) == 0 {
+			eventMS += g.s.Window.Milliseconds() + int64(time.Hour/time.Millisecond)
+		}
+		pb := &events.Postback{
+			ReceiptId: fmt.Sprintf("r%08d%017d", g.s.Seed, g.receipts), ClickId: c.ClickId, Network: "acme", Event: event,
+			Status: events.Status(g.IntN(6)), OriginalStatus: fmt.Sprint("word", g.IntN(3)), Txid: txid, EventMs: eventMS, ReceivedMs: g.unixMS(at) + int64(g.IntN(30)),
+			Raw: []byte("raw"), Foreign: c.Foreign, BlankTxidIsNew: blankIsNew,
+			CampaignId: c.CampaignId, Campaign: c.Campaign, SourceId: c.SourceId, Source: c.Source,
+		}
+		if c.Foreign {
+			pb.CampaignId, pb.Campaign, pb.SourceId, pb.Source = 0, "", 0, ""
+		}
+		if g.IntN(3) > 0 {
+			pb.HasPayout, pb.PayoutMicros, pb.Currency = true, 1_000_000*(1+g.Int64N(3)), "EUR"
+			pb.PayoutBaseMicros = pb.PayoutMicros * 11 / 10
+		}
+		value, _ := pb.MarshalVT()
+		g.emit(at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %s", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, statusWord(pb.Status)))
+		at += between(g.Rand, 0, 3*time.Minute)
+	}
+}
+
+func (g *generator) faults(o Options) {
+	var kinds []string
+	for kind, weight := range []struct {
+		kind   string
+		weight int
+	}{{faultKill, 8}, {faultLose, 2}, {faultStop, 3}, {faultFreeze, 4}, {faultSlow, 3}, {faultBroker, 2}, {faultReset, 2}, {faultMove, 2}, {faultKafka, 6},
+		{faultClickHouse, 8}, {faultAway, 2}, {faultForget, 1}, {faultOutage, 1}} {
+		_ = kind
+		if o.has(weight.kind) {
+			for range weight.weight {
+				kinds = append(kinds, weight.kind)
+			}
+		}
+	}
+	if len(kinds) == 0 {
+		return
+	}
+	limit := g.s.Grace / 6 // how long the edge may be held up
+	for range g.IntN(12) {
+		f := Fault{At: g.stretch(between(g.Rand, 0, g.s.Active)), Kind: pick(g.Rand, kinds...), Arg: g.Uint64()}
+		switch f.Kind {
+		case faultKill, faultStop, faultLose:
+			f.Target, f.For = g.process(), between(g.Rand, 0, 90*time.Second)
+			if f.Kind == faultLose {
+				f.Target = fmt.Sprint("p", g.IntN(g.s.Processors))
+			}
+		case faultFreeze:
+			f.Target, f.For = g.process(), between(g.Rand, 2*time.Second, 4*g.s.Session)
+		case faultSlow:
+			f.Target, f.For, f.Count = g.process(), between(g.Rand, 10*time.Second, 2*time.Minute), 1+g.IntN(400)
+		case faultBroker:
+			f.Target, f.For = fmt.Sprint(g.IntN(g.s.Brokers)), between(g.Rand, 0, min(limit, 30*time.Second))
+		case faultReset:
+			f.Target = fmt.Sprint(g.IntN(g.s.Brokers))
+		case faultMove:
+		case faultKafka:
+			f.Target, f.Count, f.For = pick(g.Rand, kafkaErrorNames...), 1+g.IntN(5), 20*time.Second
+		case faultClickHouse:
+			f.Target = pick(g.Rand, mishapLoseAnswer, mishapLoseAnswer, mishapLate, mishapRefuse, mishapHalf, mishapHalf, mishapDrop, mishapTwice, mishapUnknown, mishapOrphan)
+			f.Count, f.For = 1+g.IntN(4), between(g.Rand, 10*time.Second, 2*time.Minute)
+		case faultAway:
+			f.For = between(g.Rand, 0, 90*time.Second)
+		case faultOutage:
+			f.For = between(g.Rand, 0, 30*time.Minute)
+		}
+		g.s.Faults = append(g.s.Faults, f)
+	}
+}
+
+func (g *generator) process() string {
+	if i := g.IntN(g.s.Processors + g.s.Sinks); i >= g.s.Processors {
+		return fmt.Sprint("s", i-g.s.Processors)
+	} else {
+		return fmt.Sprint("p", i)
+	}
+}
+
+// nativeID writes a click ID as the edge does, but for its signature, which only the edge checks.
+func nativeID(ms int64, campaign, source, instance uint32, counter uint16) string {
+	var c id.Click
+	put := func(bit, bits int, v uint64) {
+		for i := range bits {
+			if v>>(bits-1-i)&1 == 1 {
+				c[(bit+i)/8] |= 0x80 >> ((bit + i) % 8)
+			}
+		}
+	}
+	put(0, 48, uint64(ms))
+	put(48, 20, uint64(campaign))
+	put(68, 20, uint64(source))
+	put(88, 8, 1)
+	put(96, 24, uint64(instance&0xffffff))
+	put(120, 16, uint64(counter))
+	return c.String()
+}
+
+// nativeTimeMS reads the time of a native click ID; 0 of another.
+func nativeTimeMS(text string) int64 {
+	c, err := id.ParseClick(text)
+	if err != nil {
+		return 0
+	}
+	return c.TimeMS()
+}
