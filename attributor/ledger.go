@@ -5,7 +5,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/cespare/xxhash/v2"
 
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -47,6 +50,10 @@ func Attribute(in Input, rules *Rules) Outcome {
 	if item == nil {
 		return create(in, rules)
 	}
+	if slices.Contains(item.Receipts, receiptHash(pb)) {
+		return Outcome{Reject: schemas.RejectDuplicate, Detail: fmt.Sprintf(
+			"this postback was counted before (event %q, txid %q): it came twice from the edge", pb.Event, pb.Txid)}
+	}
 	before := contributionOf(item)
 	next := events.Status(item.Status)
 	if pb.Status != events.Status_STATUS_UNSPECIFIED {
@@ -67,6 +74,7 @@ func Attribute(in Input, rules *Rules) Outcome {
 		kind = events.Conversion_KIND_PAYOUT
 	}
 	item.Seq++
+	remember(item, pb)
 	item.Status = int32(next)
 	if pb.HasPayout {
 		item.PayoutMicros, item.Currency, item.PayoutBaseMicros = pb.PayoutMicros, pb.Currency, pb.PayoutBaseMicros
@@ -123,6 +131,7 @@ func create(in Input, rules *Rules) Outcome {
 		e.FlaggedDelta = 1
 	}
 	item.Score = e.Score
+	remember(item, pb)
 	in.Book.Items = append(in.Book.Items, item)
 	return Outcome{Entry: e}
 }
@@ -140,6 +149,19 @@ func find(book *state.Book, pb *events.Postback) *state.Item {
 		}
 	}
 	return nil
+}
+
+// receiptsKept bounds what one conversion remembers of the postbacks that changed it. A repeated postback follows its first copy within
+// the time that a broker was away; a network does not change one conversion so often meanwhile.
+const receiptsKept = 16
+
+func receiptHash(pb *events.Postback) uint64 { return xxhash.Sum64String(pb.ReceiptId) }
+
+func remember(item *state.Item, pb *events.Postback) {
+	if len(item.Receipts) >= receiptsKept {
+		item.Receipts = slices.Delete(item.Receipts, 0, len(item.Receipts)-receiptsKept+1)
+	}
+	item.Receipts = append(item.Receipts, receiptHash(pb))
 }
 
 func clickTimeMS(in Input) (int64, error) {

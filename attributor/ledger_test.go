@@ -78,7 +78,9 @@ func TestLifecycle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			book, stats := &state.Book{}, &state.SourceStats{}
 			for i, step := range steps {
-				out := Attribute(Input{Postback: post(step[0]), Click: testClick(), Book: book, Source: stats}, &rules)
+				pb := post(step[0])
+				pb.ReceiptId = fmt.Sprint("receipt-", i)
+				out := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats}, &rules)
 				if got := describe(out); got != step[1] {
 					t.Fatalf("step %d, %q: %s, want %s", i+1, step[0], got, step[1])
 				}
@@ -201,5 +203,39 @@ func TestSumsAreTheLastState(t *testing.T) {
 				t.Fatalf("seed %d after %q: the ledger sums to %+v, the conversions are worth %+v", seed, spec, ledger, now)
 			}
 		}
+	}
+}
+
+// TestAPostbackThatComesTwice: the edge promises a postback at least once. The second copy must not take back what came between.
+func TestAPostbackThatComesTwice(t *testing.T) {
+	book, stats := &state.Book{}, &state.SourceStats{}
+	give := func(pb *events.Postback) Outcome {
+		return Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats}, &rules)
+	}
+	first, second := post("approved t1 5"), post("approved t1 7")
+	if out := give(first); out.Entry == nil {
+		t.Fatal(out.Reject, out.Detail)
+	}
+	if out := give(second); out.Entry == nil || out.Entry.RevenueConfirmedDeltaMicros != 2*schemas.Micros {
+		t.Fatal("a correction of the payout was not booked", out)
+	}
+	for _, again := range []*events.Postback{first, second, first} {
+		if out := give(again); out.Entry != nil || out.Reject != schemas.RejectDuplicate {
+			t.Errorf("%s came again and was booked as %v", again.ReceiptId, out.Entry)
+		}
+	}
+	// The network may well go back to the first payout, in a postback of its own.
+	back := post("approved t1 5")
+	back.ReceiptId = "another"
+	if out := give(back); out.Entry == nil || out.Entry.RevenueConfirmedDeltaMicros != -2*schemas.Micros {
+		t.Error("a correction back was not booked", out)
+	}
+	// What is remembered is bounded.
+	for i := range 100 {
+		pb := post(fmt.Sprint("approved t1 ", 10+i))
+		give(pb)
+	}
+	if n := len(book.Items[0].Receipts); n != receiptsKept {
+		t.Errorf("%d receipts are remembered, want %d", n, receiptsKept)
 	}
 }
