@@ -68,6 +68,11 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 		lines[i] = e.takeClick(ctx, v, cat, click, now)
 	}
 	// All are on their way; only now wait for them.
+	for i := range lines {
+		if sent := lines[i].sent; sent != nil {
+			e.producer.offer(sent)
+		}
+	}
 	lost := 0
 	for i := range lines {
 		l := &lines[i]

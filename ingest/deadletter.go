@@ -57,6 +57,8 @@ func (e *Edge) file(letter *events.DeadLetter, anomaly *events.Anomaly) error {
 	}
 	e.producer.send(first)
 	e.producer.send(second)
+	e.producer.offer(first)
+	e.producer.offer(second)
 	// Both must be waited for, or the second would be forgotten on its way.
 	firstErr, secondErr := e.producer.wait(first), e.producer.wait(second)
 	if firstErr != nil {

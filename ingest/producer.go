@@ -67,6 +67,9 @@ type delivery struct {
 	// batch is the spool's that has the record, refused why the spool did not take it; both nil when it went to the client only.
 	batch   *spool.Batch
 	refused error
+	// offered: the wait for Kafka is over, or was spared; err is how it ended.
+	offered bool
+	err     error
 	// unsettled: the request gave up waiting for Kafka, which may take the record all the same; kept: the spool has it.
 	unsettled, kept bool
 	// done holds the outcome; it has room for one, so that the promise never waits for the request.
@@ -171,6 +174,7 @@ func (p *producer) send(d *delivery) {
 	p.metrics.produced[d.topic].bytes.Add(float64(len(d.value)))
 	if p.spool != nil && p.spool.Pending() {
 		d.owners.Store(1)
+		d.offered = true
 		p.keep(d)
 		return
 	}
@@ -194,35 +198,45 @@ func (p *producer) keep(d *delivery) {
 // wait answers nil once the record is durable. Any error wraps errUnavailable, errFull or one of the spool's: the record may
 // still land later, but nobody was told that it did. wait gives the delivery away.
 func (p *producer) wait(d *delivery) error {
-	var err error
-	if d.batch == nil && d.refused == nil {
-		var late bool
-		if late, err = p.waitKafka(d); late {
-			p.metrics.produced[d.topic].late.Inc()
-			if p.spool != nil {
-				d.unsettled = true
-				p.landed.expect()
-			}
-		} else if err == nil {
-			p.metrics.produced[d.topic].ack.Observe(time.Since(d.sent).Seconds())
-		}
-		if err == nil || p.spool == nil {
-			d.release()
-			return err
-		}
-		p.keep(d)
-	}
-	if err = d.refused; err == nil {
+	p.offer(d)
+	err := d.err
+	if d.refused != nil {
+		err = d.refused
+	} else if d.batch != nil {
 		err = p.waitSpool(d)
+		d.kept = err == nil
 	}
-	d.kept = err == nil
 	d.release()
 	return err
 }
 
+// offer ends the wait for Kafka: the client has confirmed the record, or the spool was given it. A request with several
+// records offers all before it waits for the first, so that they share the bound, and an fsync.
+func (p *producer) offer(d *delivery) {
+	if d.offered {
+		return
+	}
+	d.offered = true
+	var late bool
+	if late, d.err = p.waitKafka(d); late {
+		p.metrics.produced[d.topic].late.Inc()
+	} else if d.err == nil {
+		p.metrics.produced[d.topic].ack.Observe(time.Since(d.sent).Seconds())
+		return
+	}
+	if p.spool == nil {
+		return
+	}
+	if late {
+		d.unsettled = true
+		p.landed.expect()
+	}
+	p.keep(d)
+}
+
 // waitKafka waits for the client's promise, at most as long as a request may wait for Kafka. late says that it did not come.
 func (p *producer) waitKafka(d *delivery) (late bool, err error) {
-	d.timer.Reset(p.ackBound)
+	d.timer.Reset(max(0, p.ackBound-time.Since(d.sent)))
 	select {
 	case err = <-d.done:
 		d.timer.Stop()
@@ -278,7 +292,8 @@ func (d *delivery) release() {
 	default:
 	}
 	d.record = kgo.Record{}
-	d.batch, d.refused, d.unsettled, d.kept = nil, nil, false, false
+	d.batch, d.refused, d.err = nil, nil, nil
+	d.offered, d.unsettled, d.kept = false, false, false
 	if cap(d.value) > keptBytes {
 		d.value = nil
 	}

@@ -51,14 +51,21 @@ func (b *bench) drained() {
 // TestSlowKafkaMakesNoVisitorWait lets the broker hang: every link, postback and refusal is answered in time as if all was well,
 // and when the broker goes on each is in Kafka once, those included that the broker had taken before it hung.
 func TestSlowKafkaMakesNoVisitorWait(t *testing.T) {
+	const visitors, each, batched = 8, 25, 400
 	b := newBench(t, withSpool(t.TempDir()))
 	waitReady(t, b.edge)
 	release := b.hang()
+	// The first to find out: all its lines went to Kafka before it hung.
+	start := time.Now()
+	body := "[" + strings.Repeat(`{"campaign":"summer"},`, batched-1) + `{"campaign":"summer"}]`
+	got := b.send(http.MethodPost, "/v1/clicks", "application/json", body)
+	if took := time.Since(start); strings.Count(got.body, `"url"`) != batched || took > 3*time.Second {
+		t.Errorf("a batch is answered %d after %v", got.status, took)
+	}
 	var slowest time.Duration
 	var mu sync.Mutex
 	ids := map[string]bool{}
 	var wg sync.WaitGroup
-	const visitors, each = 8, 25
 	for range visitors {
 		wg.Go(func() {
 			for range each {
@@ -91,7 +98,7 @@ func TestSlowKafkaMakesNoVisitorWait(t *testing.T) {
 	if got := b.get("/readyz"); got.status != http.StatusOK || !strings.Contains(got.body, "spooling: ") {
 		t.Errorf("readyz answers %+v", got)
 	}
-	if metrics := b.get("/metrics").body; !strings.Contains(metrics, fmt.Sprintf("tributary_ingest_spool_records %d", visitors*each+2)) {
+	if metrics := b.get("/metrics").body; !strings.Contains(metrics, fmt.Sprintf("tributary_ingest_spool_records %d", visitors*each+batched+2)) {
 		t.Error("the metrics do not tell how many records wait")
 	}
 	release()
@@ -100,7 +107,7 @@ func TestSlowKafkaMakesNoVisitorWait(t *testing.T) {
 	for _, c := range clicks {
 		delete(ids, c.ClickId)
 	}
-	if len(ids) != 0 || len(clicks) != visitors*each {
+	if len(ids) != 0 || len(clicks) != visitors*each+batched {
 		t.Errorf("%d of %d clicks are missing, %d are in Kafka", len(ids), visitors*each, len(clicks))
 	}
 	if n := len(b.records(schemas.TopicPostbacks)); n != 1 {
