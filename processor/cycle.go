@@ -16,8 +16,6 @@ import (
 const (
 	// idleTick is how often an idle processor looks at its timers.
 	idleTick = 100 * time.Millisecond
-	// endTimeout is when a transaction that does not end is given up, and the process with it.
-	endTimeout = 60 * time.Second
 )
 
 // Steps of a cycle at which a test can crash.
@@ -200,7 +198,9 @@ func (p *Processor) commit() error {
 	if err := p.fault(stepSynced); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
+	// A transaction that does not end in time is given up, and this Processor with it: Kafka would abort it soon anyhow, and the
+	// next one finds out at once.
+	ctx, cancel := context.WithTimeout(context.Background(), p.cfg.TransactionTimeout/2)
 	defer cancel()
 	if err := p.session.Client().Flush(ctx); err != nil {
 		return fmt.Errorf("%w: flushing: %w", ErrCommitUnknown, err)
