@@ -8,6 +8,10 @@
 // Invariants: a batch is all or nothing, also after a crash; a Rollback takes back every write since the last Mark; one directory
 // has one process (Pebble's lock).
 //
+// Memory: the write buffers and the block cache, as Options say, and one cycle's writes. It does not grow with what is remembered:
+// filters, indexes and blocks of tables are read through the cache; per table some hundred bytes stay. Disk: what is remembered, and
+// for a while what was removed; see reclaimer.
+//
 // Concurrency: a Partition and its Namespaces belong to one goroutine at a time; different Partitions may work at once.
 //
 // A partition can be frozen as files (Checkpoint) and put into another database from them (RestorePartition), in one step.

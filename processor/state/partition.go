@@ -119,6 +119,7 @@ func (p *Partition) Flush() error {
 		if err := b.Commit(pebble.NoSync); err != nil {
 			return p.fail("committing", err)
 		}
+		p.store.reclaimLater(p.ranges)
 	}
 	p.discard()
 	return nil

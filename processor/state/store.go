@@ -44,6 +44,7 @@ type Store struct {
 	opts *pebble.Options // with every default
 	// scratches counts the scratch directories made.
 	scratches atomic.Int64
+	reclaim   reclaimer
 
 	mu    sync.Mutex
 	views map[int32]*Partition // the newest view of each partition
@@ -77,6 +78,7 @@ func Open(o Options) (*Store, error) {
 	}
 	opts.EnsureDefaults()
 	s := &Store{db: db, dir: o.Dir, opts: opts, views: map[int32]*Partition{}}
+	s.startReclaiming()
 	if err := errors.Join(s.dropScratch(), s.dropOldVersions()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -122,6 +124,7 @@ func (s *Store) Close() error {
 	for _, p := range s.views {
 		p.release()
 	}
+	s.stopReclaiming()
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("%w: closing: %w", ErrStorage, err)
 	}
