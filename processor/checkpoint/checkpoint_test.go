@@ -251,6 +251,18 @@ func TestABrokenOffFetchGoesOn(t *testing.T) {
 	must(t, write(to.FS(), to.FS().PathJoin(dir, "MANIFEST-999999"), "stray"))
 	must(t, write(to.FS(), to.FS().PathJoin(dir, names[0]+partSuffix), "half"))
 	bytes := fetchedBytes(t, s)
+	must(t, s.Fetch(t.Context(), m, to.FS(), dir, nil))
+	got, err := to.FS().List(dir)
+	must(t, err)
+	var listed []string
+	for _, f := range m.Files {
+		listed = append(listed, f.Name)
+	}
+	slices.Sort(got)
+	slices.Sort(listed)
+	if !slices.Equal(got, listed) {
+		t.Errorf("fetched: %v, want %v", got, listed)
+	}
 	_, ok, err := s.Restore(t.Context(), to, 0, nil, nil)
 	must(t, err)
 	if !ok {

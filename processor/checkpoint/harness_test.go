@@ -202,12 +202,13 @@ func destinations(t *testing.T, run func(t *testing.T, s *Store)) {
 	}
 }
 
-// faultyBucket counts changes and refuses them, and all that follows, from the failAt-th on.
+// faultyBucket counts changes and refuses the failAt-th, and unless once also all that follow.
 type faultyBucket struct {
 	bucket
 	mu      sync.Mutex
 	changes int
 	failAt  int // 0: never
+	once    bool
 }
 
 var errFault = errors.New("the network is gone")
@@ -216,7 +217,7 @@ func (b *faultyBucket) step() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.changes++
-	if b.failAt > 0 && b.changes >= b.failAt {
+	if b.failAt > 0 && (b.changes == b.failAt || b.changes > b.failAt && !b.once) {
 		return backoff.Permanent(errFault)
 	}
 	return nil

@@ -16,6 +16,11 @@ import (
 
 // TestATornUploadIsNeverRestored breaks shipping off at every change of the destination.
 func TestATornUploadIsNeverRestored(t *testing.T) {
+	t.Run("then everything fails", func(t *testing.T) { tornUploads(t, false) })
+	t.Run("only that fails", func(t *testing.T) { tornUploads(t, true) })
+}
+
+func tornUploads(t *testing.T, once bool) {
 	for failAt := 1; ; failAt++ {
 		s := memStore(t, 1, Deps{})
 		db := newDB(t, vfs.NewMem(), "db")
@@ -26,7 +31,7 @@ func TestATornUploadIsNeverRestored(t *testing.T) {
 		put(t, db, 0, 0, 5000, "new")
 		flushed(t, db)
 		now := content(t, db, 0)
-		faulty := &faultyBucket{bucket: s.bucket, failAt: failAt}
+		faulty := &faultyBucket{bucket: s.bucket, failAt: failAt, once: once}
 		s.bucket = faulty
 		sent, err := tryShip(t, s, db, 0, 2)
 		if err != nil && !errors.Is(err, errFault) {

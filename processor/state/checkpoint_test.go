@@ -74,7 +74,7 @@ func TestARestoredPartitionEqualsTheFrozenOne(t *testing.T) {
 			from, to := openAt(), openAt()
 			for _, id := range []int32{2, 3, 4} {
 				fill(t, from, id, 12_000, fmt.Sprint("from ", id))
-				fill(t, to, id, 8_000, fmt.Sprint("old ", id))
+				fill(t, to, id, 15_000, fmt.Sprint("old ", id)) // more keys: those beyond must go
 			}
 			flushed, err := from.FlushSoon()
 			must(t, err)
@@ -204,7 +204,7 @@ func TestACrashInARestoreLeavesAllOrNothing(t *testing.T) {
 	base := vfs.NewCrashableMem()
 	prepare := open(t, base)
 	fill(t, prepare, 2, 2000, "neighbour")
-	fill(t, prepare, 3, 2000, "old")
+	fill(t, prepare, 3, 4000, "old")
 	old, neighbour := content(t, prepare, 3), content(t, prepare, 2)
 	copyTo(t, c, base, prepare.FetchDir(3))
 	must(t, prepare.Close())
