@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -189,7 +190,7 @@ func (s *Spool) drop(seg *segment) error {
 func (s *Spool) SetAside(e *Entry, why error) error {
 	frame := appendFrame(nil, &e.Record)
 	signFrames(frame, e.segment, e.off)
-	path, err := s.writeAside(e.segment, e.off, "refused", frame)
+	path, err := s.writeAside(e.segment, e.off, "refused", bytes.NewReader(frame))
 	if err != nil {
 		return err
 	}
@@ -199,20 +200,16 @@ func (s *Spool) SetAside(e *Entry, why error) error {
 
 // keepAside copies bytes that are no frame into a file.
 func (s *Spool) keepAside(f *os.File, number uint64, g gap) error {
-	bytes := make([]byte, g.end-g.off)
-	if _, err := f.ReadAt(bytes, g.off); err != nil {
-		return fmt.Errorf("reading damage in segment %d at %d: %w", number, g.off, err)
-	}
-	path, err := s.writeAside(number, g.off, "damaged", bytes)
+	path, err := s.writeAside(number, g.off, "damaged", io.NewSectionReader(f, g.off, g.end-g.off))
 	if err != nil {
 		return err
 	}
 	s.log.Error("spool: a segment is damaged; the bytes are kept in a file, what is around them is drained",
-		zap.Uint64("segment", number), zap.Int64("offset", g.off), zap.Int("bytes", len(bytes)), zap.String("file", path))
+		zap.Uint64("segment", number), zap.Int64("offset", g.off), zap.Int64("bytes", g.end-g.off), zap.String("file", path))
 	return nil
 }
 
-func (s *Spool) writeAside(number uint64, off int64, kind string, bytes []byte) (path string, err error) {
+func (s *Spool) writeAside(number uint64, off int64, kind string, from io.Reader) (path string, err error) {
 	dir := filepath.Join(s.cfg.Dir, asideDir)
 	path = filepath.Join(dir, fmt.Sprintf("%020d-%d.%s", number, off, kind))
 	if _, err := os.Stat(path); err == nil {
@@ -220,8 +217,9 @@ func (s *Spool) writeAside(number uint64, off int64, kind string, bytes []byte) 
 	}
 	temporary := path + ".part"
 	f, err := os.Create(temporary)
+	var n int64
 	if err == nil {
-		_, err = f.Write(bytes)
+		n, err = io.Copy(f, from)
 		err = errors.Join(err, f.Sync(), f.Close())
 	}
 	if err == nil {
@@ -231,8 +229,8 @@ func (s *Spool) writeAside(number uint64, off int64, kind string, bytes []byte) 
 		err = s.disk.syncDir(dir)
 	}
 	if err != nil {
-		return "", fmt.Errorf("setting %d bytes of the spool aside: %w", len(bytes), err)
+		return "", fmt.Errorf("setting bytes of segment %d at %d aside: %w", number, off, err)
 	}
-	s.metrics.aside.Add(float64(len(bytes)))
+	s.metrics.aside.Add(float64(n))
 	return path, nil
 }

@@ -86,7 +86,7 @@ func open(cfg Config, deps Deps, d disk) (*Spool, error) {
 		s.now = time.Now
 	}
 	s.batch = &Batch{done: make(chan struct{})}
-	if err := os.MkdirAll(filepath.Join(cfg.Dir, asideDir), 0o700); err != nil {
+	if err := makeFolder(filepath.Join(cfg.Dir, asideDir), d); err != nil {
 		return nil, fmt.Errorf("making the spool's folder: %w; set ingest.spool.dir to a folder you can write to", err)
 	}
 	var err error
@@ -114,6 +114,23 @@ func open(cfg Config, deps Deps, d disk) (*Spool, error) {
 	}
 	go s.write()
 	return s, nil
+}
+
+// makeFolder makes what is missing of a path, and its names durable: a segment is lost with the folder that holds it.
+func makeFolder(path string, d disk) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := makeFolder(parent, d); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return d.syncDir(parent)
 }
 
 // recover finds the segments and the position, cuts a torn tail off, and removes what is done with.
