@@ -41,12 +41,22 @@ func (s *Stage) Task(int32) stage.Task { return &task{Stage: s} }
 type task struct {
 	*Stage
 	key []byte
-	// removed is the first epoch that was not removed yet.
-	removed uint32
+	// removed is the first epoch that was not removed yet; no use is remembered in an epoch after latest.
+	removed, latest uint32
 }
 
-// Open has nothing to rebuild.
-func (t *task) Open(*stage.Context) error { return nil }
+// Open finds the latest epoch.
+func (t *task) Open(ctx *stage.Context) error {
+	t.removed, t.latest = 0, 0
+	key, ok, err := ctx.State.Last([]byte{kindHolder})
+	if err != nil {
+		return err
+	}
+	if ok && len(key) >= 1+4 {
+		t.latest = binary.BigEndian.Uint32(key[1:])
+	}
+	return nil
+}
 
 // OnTimer is not used.
 func (t *task) OnTimer(*stage.Context, []byte, int64) error { return nil }
@@ -68,7 +78,7 @@ func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
 		t.removed = epoch - 1
 	}
 	var holder *state.ClaimHolder
-	for _, e := range [...]uint32{epoch - 1, epoch, epoch + 1} {
+	for e := epoch - 1; e <= min(epoch+1, t.latest); e++ {
 		var err error
 		if holder, err = t.holder(ctx, c, e); err != nil {
 			return err
@@ -80,6 +90,7 @@ func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
 	next, entry := attributor.CheckClaim(holder, claim)
 	if holder == nil {
 		t.key = claimKey(t.key, epoch, c)
+		t.latest = max(t.latest, epoch)
 		if _, err := next.MarshalToSizedBufferVT(ctx.State.PutSized(t.key, next.SizeVT())); err != nil {
 			return fmt.Errorf("writing a claim: %w", err)
 		}
