@@ -320,3 +320,43 @@ func TestStopWhileKafkaIsAway(t *testing.T) {
 		})
 	}
 }
+
+// TestSteadilySlowKafka has a broker that answers every produce request later than the bound, but answers: the edge goes to the
+// spool and back again and again, every click is acknowledged, and Kafka has each once.
+func TestSteadilySlowKafka(t *testing.T) {
+	b := newBench(t, withSpool(t.TempDir()))
+	waitReady(t, b.edge)
+	b.cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		b.cluster.SleepControl(func() { time.Sleep(60 * time.Millisecond) })
+		return nil, nil, false
+	})
+	var mu sync.Mutex
+	ids := map[string]bool{}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 40 {
+				got := b.get("/c/summer")
+				if got.status != http.StatusFound {
+					t.Errorf("answer %+v", got)
+					return
+				}
+				mu.Lock()
+				ids[got.header.Get("X-Click-Id")] = true
+				mu.Unlock()
+				time.Sleep(5 * time.Millisecond) // a visitor's pause, so that the spool runs empty now and then
+			}
+		})
+	}
+	wg.Wait()
+	b.drained()
+	clicks := b.clicks()
+	for _, c := range clicks {
+		delete(ids, c.ClickId)
+	}
+	if len(clicks) != 160 || len(ids) != 0 {
+		t.Errorf("%d clicks are in Kafka, %d are missing, 160 were acknowledged", len(clicks), len(ids))
+	}
+	t.Logf("%v had landed before they were drained", count(t, b.edge.metrics.landed))
+}
