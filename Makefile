@@ -58,6 +58,11 @@ test-kafka: engine ## Run the pipeline suite on Apache Kafka (needs Java 17 and 
 	packages=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(KAFKA_PACKAGES)); \
 	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages
 
+OUTAGE ?= 60s
+.PHONY: outage
+outage: engine ## Take Kafka from an edge under load for OUTAGE and kill it twice; count every acknowledged event
+	TRIBUTARY_TEST_OUTAGE=$(OUTAGE) $(GO) test -count=1 -v -run '^TestOutage$$' -timeout 30m ./scripts/pipeline
+
 .PHONY: bench
 bench: engine build ## Print rates as ratios to bare engines, measured in one run (BENCHFLAGS='--only edge')
 	$(GO) run ./scripts/bench --binary $(BINARY) $(BENCHFLAGS)
