@@ -75,6 +75,12 @@ bench-join: build ## Measure the processor over 1 M and 10 M live clicks (BENCHF
 bench-sink: engine build ## Print the loader's rate beside the engine's own insert, and how fresh its rows are
 	$(GO) run ./scripts/bench --binary $(BINARY) --only sink $(BENCHFLAGS)
 
+.PHONY: chaos
+chaos: engine ## Break the real processes at random under load (MINUTES=2 SEED=n MODE=roles or up; CHAOSFLAGS='--rate 3000')
+	$(GO) build -trimpath -tags chaos -o bin/tributary-chaos .
+	$(GO) build -trimpath -o bin/chaos ./scripts/chaos
+	@exec bin/chaos --minutes $(or $(MINUTES),2) --mode $(or $(MODE),roles) --seed $(or $(SEED),0) $(CHAOSFLAGS)
+
 .PHONY: lint
 lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
 
