@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 	"go.yaml.in/yaml/v4"
@@ -62,7 +63,7 @@ func serveEdge(text string) error {
 		return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, c.Kafka)
 	}
 	edge, err := ingest.New(cfg, ingest.Deps{
-		Kafka: []kgo.Opt{kgo.SeedBrokers(c.Kafka), kgo.Dialer(dial)}, TopicPrefix: c.Prefix, Logger: logger, Catalog: built,
+		Kafka: []kgo.Opt{kgo.SeedBrokers(c.Kafka), kgo.Dialer(dial)}, TopicPrefix: c.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger, Catalog: built,
 	})
 	if err != nil {
 		return err

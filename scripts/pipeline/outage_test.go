@@ -62,12 +62,13 @@ func TestOutage(t *testing.T) {
 		edge.start()
 	}
 	time.Sleep(outage / 4)
-	t.Logf("the edge before Kafka is back: %s", edge.readyz())
+	t.Logf("the edge before Kafka is back: %s", edge.get("/readyz"))
+	t.Logf("the spool's disk since the last kill: %s", edge.syncs())
 	kafka.Open()
 	load.phase("drained")
 	back := time.Now()
 	Await(t, patience(outage), "the spool to be drained", func() error {
-		if text := edge.readyz(); strings.Contains(text, "spooling") || strings.Contains(text, "away") {
+		if text := edge.get("/readyz"); strings.Contains(text, "spooling") || strings.Contains(text, "away") {
 			return errors.New(text)
 		}
 		return nil
@@ -126,7 +127,7 @@ func (e *edgeProcess) start() {
 		}
 	})
 	Await(e.tb, ready, "the edge to be ready", func() error {
-		text := e.readyz()
+		text := e.get("/readyz")
 		if !strings.Contains(text, `"ready"`) {
 			return errors.New(text)
 		}
@@ -144,9 +145,29 @@ func (e *edgeProcess) kill() {
 	}
 }
 
-func (e *edgeProcess) readyz() string {
+// syncs tells what waiting for the disk added, from the edge's own histogram.
+func (e *edgeProcess) syncs() string {
+	const name = "tributary_ingest_spool_sync_seconds"
+	metrics := e.get("/metrics")
+	count := after(metrics, name+"_count ")
+	for _, line := range strings.Split(metrics, "\n") {
+		if within, n, ok := strings.Cut(strings.TrimPrefix(line, name+`_bucket{le="`), `"} `); ok && strings.HasPrefix(line, name) && n == count {
+			return fmt.Sprintf("%s batches of %s records made durable, each within %s s", count, after(metrics, "tributary_ingest_spool_appended_records_total "), within)
+		}
+	}
+	return "no histogram"
+}
+
+// after answers the rest of the line that begins with prefix.
+func after(text, prefix string) string {
+	_, rest, _ := strings.Cut(text, "\n"+prefix)
+	line, _, _ := strings.Cut(rest, "\n")
+	return line
+}
+
+func (e *edgeProcess) get(path string) string {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get("http://" + e.child.Listen + "/readyz")
+	resp, err := client.Get("http://" + e.child.Listen + path)
 	if err != nil {
 		return err.Error()
 	}
