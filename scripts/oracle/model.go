@@ -40,6 +40,8 @@ type book struct {
 	status                   events.Status
 	payout, base             int64
 	currency, source, match  string
+	// receipts are of the postbacks that made its entries.
+	receipts []string
 }
 
 // model computes the ledger from the accepted inputs, in one thread, with no window of time: every click is known from the
@@ -150,6 +152,10 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 
 // change books a postback about a conversion that there is already.
 func (x *Expected) change(b *book, pb *events.Postback, click *events.Click, reject func(string)) {
+	if slices.Contains(b.receipts, pb.ReceiptId) { // the edge sent it twice
+		reject("duplicate_postback")
+		return
+	}
 	before, previous := b.worth(), b.status
 	status := pb.Status
 	if status == events.Status_STATUS_UNSPECIFIED {
@@ -203,6 +209,7 @@ func (w worth) conversions() int64 { return w.registered + w.pending + w.approve
 // enter writes the next ledger entry of a conversion.
 func (x *Expected) enter(b *book, pb *events.Postback, click *events.Click, kind string, previous events.Status, before worth) {
 	b.seq++
+	b.receipts = append(b.receipts, pb.ReceiptId)
 	after := b.worth()
 	row := Row{
 		"conversion_id": b.id, "seq": number(b.seq), "kind": kind, "receipt_id": pb.ReceiptId, "click_id": pb.ClickId, "network": pb.Network, "event": pb.Event, "txid": pb.Txid,

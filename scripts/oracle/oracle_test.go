@@ -1,34 +1,85 @@
 package oracle
 
 import (
+	"encoding/json"
 	"flag"
+	"fmt"
+	"os"
 	"testing"
+	"testing/cryptotest"
 	"testing/synctest"
-	"time"
 )
 
 var (
-	seeds     = flag.Int("seeds", 20, "scenarios to play")
-	firstSeed = flag.Uint64("seed", 1, "seed of the first")
-	verbose   = flag.Bool("history", false, "print what happens")
+	childSeed    = flag.Uint64("seed", 0, "play this scenario: the binary is a child of a Driver")
+	childOptions = flag.String("options", "{}", "what the scenario leaves out, JSON")
+	childHistory = flag.Bool("history", false, "keep the trace's lines")
+	childRequest = flag.Bool("requests", false, "trace every request to Kafka")
 )
 
+// TestScenario plays one scenario in a process of its own and prints its Result.
+func TestScenario(t *testing.T) {
+	if *childSeed == 0 {
+		t.Skip("a child of TestOracle and of the command oracle")
+	}
+	var o Options
+	if err := json.Unmarshal([]byte(*childOptions), &o); err != nil {
+		t.Fatal(err)
+	}
+	cryptotest.SetGlobalRandom(t, *childSeed)
+	s := Generate(*childSeed, o)
+	var r *Result
+	synctest.Test(t, func(*testing.T) { r = Run(s, RunOptions{Keep: *childHistory, Requests: *childRequest}) })
+	out, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(os.Stdout, "%s%s\n", resultMark, out)
+}
+
+// ciSeeds are played by every `go test`.
+const ciSeeds = 40
+
+// TestOracle plays scenarios on the deterministic runtime and holds each ledger against the model. `make oracle` plays more.
 func TestOracle(t *testing.T) {
-	started := time.Now()
-	var virtual time.Duration
-	for seed := *firstSeed; seed < *firstSeed+uint64(*seeds); seed++ {
-		s := Generate(seed, Options{})
-		var r *Result
-		one := time.Now()
-		synctest.Test(t, func(t *testing.T) { r = Run(s, RunOptions{Keep: *verbose}) })
-		virtual += r.Virtual
-		t.Logf("seed %d: %s virtual in %s, %d inputs %d faults %d deaths %d inserts %d repeats, rows %v, trace %s", seed, r.Virtual, time.Since(one).Round(time.Millisecond), r.Inputs, r.Faults, r.Deaths, r.Inserts, r.Repeats, r.Rows, r.Trace)
-		if *verbose {
-			t.Log("\n" + r.Lines)
+	d := driver(t)
+	report := d.Play(t.Context(), 1, ciSeeds, os.Stderr)
+	for _, f := range report.Failures {
+		t.Errorf("seed %d (make oracle SEEDS=1 SEED=%[1]d): %s", f.Seed, f.Text())
+	}
+	t.Log(report)
+}
+
+// TestSameSeedSameBytes plays the same seeds twice, with every request to Kafka in the trace.
+func TestSameSeedSameBytes(t *testing.T) {
+	d := driver(t)
+	for seed := uint64(1); seed <= 3; seed++ {
+		var digests [2]string
+		for i := range digests {
+			r, err := d.One(t.Context(), seed, Options{}, "-requests")
+			if err != nil {
+				t.Fatal(err)
+			}
+			digests[i] = r.Trace
 		}
-		for _, d := range r.Differences {
-			t.Errorf("seed %d: %s", seed, d)
+		if digests[0] != digests[1] {
+			t.Errorf("seed %d: two runs differ: %s and %s", seed, digests[0], digests[1])
 		}
 	}
-	t.Logf("%d seeds, %s virtual, %s", *seeds, virtual, time.Since(started))
+}
+
+func driver(t *testing.T) *Driver {
+	t.Helper()
+	if *childSeed != 0 {
+		t.Skip("this is a child")
+	}
+	if testing.Short() {
+		t.Skip("builds a Go runtime")
+	}
+	d, err := Build(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
 }

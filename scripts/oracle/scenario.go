@@ -86,8 +86,13 @@ func (f Fault) String() string {
 	return fmt.Sprintf("%13.3f fault    %s %s for %s count %d", f.At.Seconds(), f.Kind, f.Target, f.For, f.Count)
 }
 
-// Options leave out kinds of faults.
-type Options struct{ Without []string }
+// Options leave out kinds of faults, and single inputs and faults of a failing scenario.
+type Options struct {
+	Without []string `json:"without,omitempty"`
+	// Inputs and Faults are numbers of those that are left out, in order of time.
+	Inputs []int `json:"inputs,omitempty"`
+	Faults []int `json:"faults,omitempty"`
+}
 
 func (o Options) has(kind string) bool { return !slices.Contains(o.Without, kind) }
 
@@ -104,14 +109,14 @@ func between(r *rand.Rand, low, high time.Duration) time.Duration {
 func Generate(seed uint64, o Options) *Scenario {
 	r := rand.New(rand.NewPCG(seed, 0x6f7261636c65))
 	s := &Scenario{Seed: seed}
-	s.Partitions, s.Brokers = 1+r.IntN(3), pick(r, 1, 1, 2, 3)
-	s.Processors, s.Sinks = pick(r, 1, 1, 2, 2, 3), pick(r, 1, 1, 2, 3)
+	s.Partitions, s.Brokers = 1+r.IntN(3), pick(r, 1, 1, 1, 2, 3)
+	s.Processors, s.Sinks = pick(r, 1, 1, 2, 2, 3), pick(r, 1, 1, 1, 2, 3)
 	s.Grace = time.Duration(pick(r, 3, 4, 6, 10)) * time.Minute
 	s.Window = pick(r, 30*time.Minute, 24*time.Hour, 30*24*time.Hour)
 	s.Active = between(r, 4*time.Minute, 12*time.Minute)
 	var gap time.Duration
 	if r.IntN(3) == 0 {
-		gap = between(r, 10*time.Minute, 90*time.Minute)
+		gap = between(r, 20*time.Minute, 4*time.Hour)
 	}
 	s.Start = between(r, 24*time.Hour, 20*24*time.Hour)
 	if r.IntN(2) == 0 { // a month ends while it runs
@@ -131,10 +136,45 @@ func Generate(seed uint64, o Options) *Scenario {
 	g := &generator{Rand: r, s: s, gap: gap}
 	g.inputs()
 	g.faults(o)
+	if gap > 0 && r.IntN(5) > 0 {
+		g.night()
+	}
 	s.Active += gap
 	slices.SortStableFunc(s.Inputs, func(a, b Input) int { return cmp.Compare(a.At, b.At) })
 	slices.SortStableFunc(s.Faults, func(a, b Fault) int { return cmp.Compare(a.At, b.At) })
+	s.Inputs, s.Faults = without(s.Inputs, o.Inputs), without(s.Faults, o.Faults)
 	return s
+}
+
+func without[T any](all []T, dropped []int) []T {
+	if len(dropped) == 0 {
+		return all
+	}
+	out := make(map[int]bool, len(dropped))
+	for _, i := range dropped {
+		out[i] = true
+	}
+	var kept []T
+	for i, v := range all {
+		if !out[i] {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// History is the scenario in words, in order of time.
+func (s *Scenario) History() []string {
+	lines := []string{fmt.Sprintf("seed %d: %+v", s.Seed, s.Shape)}
+	inputs, faults := s.Inputs, s.Faults
+	for len(inputs)+len(faults) > 0 {
+		if len(faults) == 0 || len(inputs) > 0 && inputs[0].At <= faults[0].At {
+			lines, inputs = append(lines, inputs[0].String()), inputs[1:]
+		} else {
+			lines, faults = append(lines, faults[0].String()), faults[1:]
+		}
+	}
+	return lines
 }
 
 // A generator fills a scenario. Times are drawn as if there were no gap, and stretched at the end.
@@ -280,12 +320,11 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 
 func (g *generator) faults(o Options) {
 	var kinds []string
-	for kind, weight := range []struct {
+	for _, weight := range []struct {
 		kind   string
 		weight int
 	}{{faultKill, 8}, {faultLose, 2}, {faultStop, 3}, {faultFreeze, 4}, {faultSlow, 3}, {faultBroker, 2}, {faultReset, 2}, {faultMove, 2}, {faultKafka, 6},
 		{faultClickHouse, 8}, {faultAway, 2}, {faultForget, 1}, {faultOutage, 1}} {
-		_ = kind
 		if o.has(weight.kind) {
 			for range weight.weight {
 				kinds = append(kinds, weight.kind)
@@ -324,6 +363,17 @@ func (g *generator) faults(o Options) {
 			f.For = between(g.Rand, 0, 30*time.Minute)
 		}
 		g.s.Faults = append(g.s.Faults, f)
+	}
+}
+
+// night stops everything but one processor for most of the gap: idle hours of a whole system are dear and show little.
+func (g *generator) night() {
+	at := g.s.Active/2 + 4*time.Minute
+	for i := range g.s.Sinks {
+		g.s.Faults = append(g.s.Faults, Fault{At: at, Kind: faultStop, Target: fmt.Sprint("s", i), For: g.gap - 6*time.Minute})
+	}
+	for i := 1; i < g.s.Processors; i++ {
+		g.s.Faults = append(g.s.Faults, Fault{At: at, Kind: faultStop, Target: fmt.Sprint("p", i), For: g.gap - 6*time.Minute})
 	}
 }
 

@@ -1,0 +1,122 @@
+package oracle
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+//go:embed mutants/*.json
+var mutantFiles embed.FS
+
+// A Mutant is a bug that somebody could have written: a text of a file of processor or sink, and what stands there instead.
+type Mutant struct {
+	Name string `json:"-"`
+	What string `json:"what"`
+	Path string `json:"path"`
+	Old  string `json:"old"`
+	New  string `json:"new"`
+	// Seeds is within how many scenarios, from the first on, it must be caught.
+	Seeds int `json:"seeds"`
+}
+
+// Mutants reads them, in order of name.
+func Mutants() ([]Mutant, error) {
+	entries, err := mutantFiles.ReadDir("mutants")
+	if err != nil {
+		return nil, err
+	}
+	var all []Mutant
+	for _, e := range entries {
+		raw, err := mutantFiles.ReadFile("mutants/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		m := Mutant{Name: strings.TrimSuffix(e.Name(), ".json")}
+		if err := json.Unmarshal(raw, &m); err != nil {
+			return nil, fmt.Errorf("reading the mutant %s: %w", m.Name, err)
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// apply answers the mutated file. An old text that is not there exactly once is an error: the code has moved on.
+func (m Mutant) apply(root string) (map[string][]byte, error) {
+	raw, err := os.ReadFile(filepath.Join(root, m.Path))
+	if err != nil {
+		return nil, fmt.Errorf("applying the mutant %s: %w", m.Name, err)
+	}
+	if n := strings.Count(string(raw), m.Old); n != 1 {
+		return nil, fmt.Errorf("applying the mutant %s: %s has its old text %d times, once would be right", m.Name, m.Path, n)
+	}
+	return map[string][]byte{m.Path: []byte(strings.Replace(string(raw), m.Old, m.New, 1))}, nil
+}
+
+// ShowMutants builds each mutant and plays scenarios until one fails. It prints a table; a survivor is an error.
+func ShowMutants(ctx context.Context, w io.Writer, only string, workers int) error {
+	all, err := Mutants()
+	if err != nil {
+		return err
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "mutant\tcaught by seed\twithin\tseconds\twhat it is\tfirst difference")
+	survivors := 0
+	for _, m := range all {
+		if only != "" && !strings.Contains(m.Name, only) {
+			continue
+		}
+		started := time.Now()
+		caught, difference, err := m.hunt(ctx, root, workers)
+		if err != nil {
+			table.Flush()
+			return err
+		}
+		if caught == 0 {
+			survivors++
+			fmt.Fprintf(table, "%s\tSURVIVED\t%d\t%.0f\t%s\t\n", m.Name, m.Seeds, time.Since(started).Seconds(), m.What)
+			continue
+		}
+		first, _, _ := strings.Cut(difference, "\n")
+		fmt.Fprintf(table, "%s\t%d\t%d\t%.0f\t%s\t%s\n", m.Name, caught, m.Seeds, time.Since(started).Seconds(), m.What, first[:min(len(first), 90)])
+		fmt.Fprintf(os.Stderr, "%s: seed %d\n", m.Name, caught)
+	}
+	table.Flush()
+	if survivors > 0 {
+		return fmt.Errorf("%d mutants survive", survivors)
+	}
+	return nil
+}
+
+// hunt answers the first failing seed; 0 for none.
+func (m Mutant) hunt(ctx context.Context, root string, workers int) (uint64, string, error) {
+	replaced, err := m.apply(root)
+	if err != nil {
+		return 0, "", err
+	}
+	d, err := Build(ctx, replaced)
+	if err != nil {
+		return 0, "", fmt.Errorf("building the mutant %s: %w", m.Name, err)
+	}
+	defer d.Close()
+	if workers > 0 {
+		d.Workers = workers
+	}
+	d.Stop = true
+	report := d.Play(ctx, 1, m.Seeds, io.Discard)
+	if len(report.Failures) == 0 {
+		return 0, "", ctx.Err()
+	}
+	return report.Failures[0].Seed, report.Failures[0].Differences[0], nil
+}
