@@ -51,7 +51,10 @@ func (p *Processor) applyEvents() error {
 	}
 	p.metrics.partitions.Set(float64(len(p.parts)))
 	p.updateReadiness()
-	return nil
+	p.mu.Lock()
+	preparing := slices.Collect(maps.Keys(p.preparing))
+	p.mu.Unlock()
+	return p.store.DropFetchDirs(func(id int32) bool { return slices.Contains(preparing, id) })
 }
 
 // grant is told each assignment before any callback about it.

@@ -2,6 +2,9 @@ package processor
 
 import (
 	"cmp"
+	"encoding/binary"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -17,6 +20,8 @@ type balancer struct {
 	topic string
 	// granted is told every assignment of this member before its callbacks run.
 	granted func(map[string][]int32)
+	// states has the partitions whose state lies on this member's disk, with the number of its last cycle.
+	states map[int32]uint64
 }
 
 // ProtocolName, IsCooperative, JoinGroupMetadata, ParseSyncAssignment and MemberBalancer are kgo's.
@@ -24,7 +29,7 @@ func (*balancer) ProtocolName() string { return "tributary-copartitioned" }
 
 func (*balancer) IsCooperative() bool { return true }
 
-func (*balancer) JoinGroupMetadata(topics []string, owned map[string][]int32, generation int32) []byte {
+func (b *balancer) JoinGroupMetadata(topics []string, owned map[string][]int32, generation int32) []byte {
 	meta := kmsg.NewConsumerMemberMetadata()
 	meta.Version = 3
 	meta.Topics = topics
@@ -34,6 +39,7 @@ func (*balancer) JoinGroupMetadata(topics []string, owned map[string][]int32, ge
 		o.Topic, o.Partitions = topic, partitions
 		meta.OwnedPartitions = append(meta.OwnedPartitions, o)
 	}
+	meta.UserData = appendStates(nil, b.states)
 	// The same metadata from join to join: a difference alone would begin a rebalance.
 	slices.SortFunc(meta.OwnedPartitions, func(a, b kmsg.ConsumerMemberMetadataOwnedPartition) int { return strings.Compare(a.Topic, b.Topic) })
 	return meta.AppendTo(nil)
@@ -59,14 +65,15 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, topics map[string]int32) kg
 		partitions = max(partitions, n)
 	}
 	type member struct {
-		join *kmsg.JoinGroupResponseMember
-		has  []int32
+		join   *kmsg.JoinGroupResponseMember
+		has    []int32
+		states map[int32]uint64
 	}
 	var members []*member
 	// claims are who says that a partition is its own, and since which generation.
 	owner, since := make([]*member, partitions), make([]int32, partitions)
 	cb.EachMember(func(join *kmsg.JoinGroupResponseMember, meta *kmsg.ConsumerMemberMetadata) {
-		m := &member{join: join}
+		m := &member{join: join, states: readStates(meta.UserData)}
 		members = append(members, m)
 		for _, o := range meta.OwnedPartitions {
 			if o.Topic != b.topic {
@@ -103,6 +110,20 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, topics map[string]int32) kg
 		}
 	}
 	slices.Sort(free)
+	// Whoever has the newest state of a partition takes it, as far as there is room: a restart of all of them moves nothing.
+	free = slices.DeleteFunc(free, func(id int32) bool {
+		best := -1
+		for i, m := range members {
+			if seq := m.states[id]; seq > 0 && len(m.has) < limit(i) && (best < 0 || seq > members[best].states[id]) {
+				best = i
+			}
+		}
+		if best < 0 {
+			return false
+		}
+		members[best].has = append(members[best].has, id)
+		return true
+	})
 	for i, m := range members {
 		n := limit(i) - len(m.has)
 		m.has, free = append(m.has, free[:n]...), free[n:]
@@ -116,4 +137,33 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, topics map[string]int32) kg
 	}
 	plan.AdjustCooperative(cb)
 	return plan
+}
+
+// The user data of a member: version, then partition and last cycle of each state, in order of partition.
+const statesVersion = 1
+
+func appendStates(dst []byte, states map[int32]uint64) []byte {
+	dst = append(dst, statesVersion)
+	for _, id := range slices.Sorted(maps.Keys(states)) {
+		dst = binary.AppendUvarint(dst, uint64(id))
+		dst = binary.AppendUvarint(dst, states[id])
+	}
+	return dst
+}
+
+// readStates answers nothing for what another version wrote: it is a preference only.
+func readStates(b []byte) map[int32]uint64 {
+	r := reader{b: b}
+	if len(b) == 0 || r.byte() != statesVersion {
+		return nil
+	}
+	states := map[int32]uint64{}
+	for len(r.b) > 0 {
+		id, seq := r.uvarint(), r.uvarint()
+		if r.bad || id > math.MaxInt32 {
+			return nil
+		}
+		states[int32(id)] = seq
+	}
+	return states
 }

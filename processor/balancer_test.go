@@ -174,3 +174,84 @@ func TestARebalanceDoesNotStopTheOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestARestartOfAllMovesNothing: processors that come back, in whatever order, take the partitions whose state they have.
+func TestARestartOfAllMovesNothing(t *testing.T) {
+	w := newWorld(t, 6)
+	h := &history{w: w}
+	const processors = 3
+	configs, disks := make([]Config, processors), make([]*vfs.MemFS, processors)
+	for i := range configs {
+		configs[i] = w.config()
+		configs[i].InstanceID = fmt.Sprint("test-", i)
+		disks[i] = vfs.NewMem()
+	}
+	all := make([]*running, processors)
+	owns := func() string {
+		var text string
+		for i, r := range all {
+			r.p.mu.Lock()
+			text += fmt.Sprintln(i, len(r.p.granted), r.p.granted)
+			r.p.mu.Unlock()
+		}
+		return text
+	}
+	settled := func() bool {
+		n := 0
+		for _, r := range all {
+			r.p.mu.Lock()
+			if len(r.p.granted) != 2 {
+				n = -100
+			}
+			n += len(r.p.granted)
+			r.p.mu.Unlock()
+			if r.p.Ready() != nil {
+				n = -100
+			}
+		}
+		return n == 6
+	}
+	await := func() {
+		t.Helper()
+		deadline := time.Now().Add(30 * time.Second)
+		for !settled() {
+			h.feed(2)
+			if time.Now().After(deadline) {
+				t.Fatal("the partitions are not shared out: ", owns())
+			}
+		}
+		h.feed(20)
+		w.caughtUp(configs[0].Group)
+	}
+	for i := range all {
+		all[i] = w.start(configs[i], w.deps(disks[i]))
+	}
+	await()
+	before := owns()
+	for _, r := range all {
+		r.stop()
+	}
+	for i := range all {
+		i = processors - 1 - i
+		all[i] = w.start(configs[i], w.deps(disks[i]))
+	}
+	await()
+	if after := owns(); after != before {
+		t.Errorf("the partitions moved: before\n%safter\n%s", before, after)
+	}
+	for _, r := range all {
+		if wipes, n := valueOf(r.p.metrics.wipes), valueOf(r.p.metrics.restored); wipes > 0 {
+			t.Errorf("%v states were wiped, %v records replayed", wipes, n)
+		}
+		r.stop()
+	}
+}
+
+func FuzzStates(f *testing.F) {
+	f.Add(appendStates(nil, map[int32]uint64{0: 1, 7: 1 << 60}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if states := readStates(b); len(states) > len(b) {
+			t.Fatal(states)
+		}
+	})
+}

@@ -46,6 +46,7 @@ type Processor struct {
 	checkpoints *checkpoint.Store
 	shipper     *checkpoint.Shipper
 	topicIDs    map[string]string // by topic without prefix
+	partitions  int32             // of each input
 	session     *kgo.GroupTransactSession
 	connected   chan struct{} // closed when a predecessor's transaction is ended
 	failed      atomic.Bool
@@ -165,7 +166,11 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	if err := p.connect(); err != nil {
+	states, err := p.localStates()
+	if err != nil {
+		return err
+	}
+	if err := p.connect(states); err != nil {
 		return err
 	}
 	defer p.session.CloseAllowingRebalance()
@@ -192,7 +197,7 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 // fetchMaxPartitionBytes is what one fetch carries of one partition: some thousand records.
 const fetchMaxPartitionBytes = 256 << 10
 
-func (p *Processor) connect() error {
+func (p *Processor) connect(states map[int32]uint64) error {
 	topics := make([]string, 0, len(p.inputs))
 	for _, t := range p.inputs {
 		topics = append(topics, p.deps.TopicPrefix+t)
@@ -205,7 +210,7 @@ func (p *Processor) connect() error {
 		kgo.SessionTimeout(p.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(max(p.cfg.SessionTimeout/10, 100*time.Millisecond)),
 		kgo.ConsumeTopics(topics...),
-		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant}),
+		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant, states: states}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -231,6 +236,21 @@ func (p *Processor) connect() error {
 	return nil
 }
 
+// localStates answers the partitions whose state lies here, with the number of its last cycle.
+func (p *Processor) localStates() (map[int32]uint64, error) {
+	states := map[int32]uint64{}
+	for id := range p.partitions {
+		part := p.newPartition(id)
+		if err := part.load(); err != nil {
+			return nil, err
+		}
+		if seq := part.meta.cycle.seq; seq > 0 {
+			states[id] = seq
+		}
+	}
+	return states, nil
+}
+
 // checkTopics holds the topics against what the stages need.
 func (p *Processor) checkTopics(ctx context.Context) error {
 	cl, err := kgo.NewClient(p.deps.Kafka...)
@@ -253,6 +273,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 		p.topicIDs[strings.TrimPrefix(n, p.deps.TopicPrefix)] = details[n].ID.String()
 	}
 	first := p.deps.TopicPrefix + p.inputs[0]
+	p.partitions = int32(len(details[first].Partitions))
 	for _, t := range append(slices.Clone(p.inputs[1:]), schemas.TopicCycles) {
 		t = p.deps.TopicPrefix + t
 		if a, b := len(details[first].Partitions), len(details[t].Partitions); a != b {
