@@ -24,7 +24,10 @@ type batch struct {
 	// oldestMS is the received time of the oldest row.
 	oldestMS int64
 
-	sorted []sortRow
+	// Scratch memory of spans.
+	sorted, scratch []sortRow
+	deals           []deal
+	dealt           map[dealKey]uint32
 }
 
 type undecodable struct {
@@ -34,12 +37,23 @@ type undecodable struct {
 	detail    string
 }
 
-// sortRow orders one row. Comparing numbers first keeps the text of the key out of nearly all comparisons.
+// sortRow orders one row within its deal.
 type sortRow struct {
-	first  uint64
 	second int64
-	month  int32
 	row    uint32
+	deal   uint32
+}
+
+// A deal is the rows of a batch that have the same month and first number of the sorting key.
+type deal struct {
+	dealKey
+	number uint32
+	rows   int
+}
+
+type dealKey struct {
+	month int32
+	first uint64
 }
 
 func (b *batch) records() int { return len(b.values) + len(b.letters) }
@@ -84,47 +98,79 @@ type span struct {
 }
 
 // spans sorts the batch and cuts it by month: nearly always into one.
+//
+// Few campaigns and sources make up a batch, and the rows of each came in about the order of their times. So rows are dealt
+// out by the first number of the key and only looked through within it; what is out of order there is sorted.
 func (b *batch) spans() []span {
+	rows := len(b.values)
 	b.sorted = b.sorted[:0]
 	var last struct {
 		day   int64
 		month int32
 	}
-	for row := range uint32(len(b.values)) {
+	var previous dealKey
+	number := uint32(0)
+	b.deals = b.deals[:0]
+	clear(b.dealt)
+	if b.dealt == nil {
+		b.dealt = make(map[dealKey]uint32)
+	}
+	for row := range uint32(rows) {
 		ms := b.table.receivedMS(row)
 		if day := ms / dayMS; day != last.day || row == 0 {
 			last.day, last.month = day, month(ms)
 		}
 		first, second := b.table.sortKey(row)
-		b.sorted = append(b.sorted, sortRow{first, second, last.month, row})
+		if k := (dealKey{last.month, first}); k != previous || row == 0 {
+			n, ok := b.dealt[k]
+			if !ok {
+				n = uint32(len(b.deals))
+				b.dealt[k], b.deals = n, append(b.deals, deal{dealKey: k, number: n})
+			}
+			previous, number = k, n
+		}
+		b.deals[number].rows++
+		b.sorted = append(b.sorted, sortRow{second, row, number})
 	}
-	slices.SortFunc(b.sorted, func(x, y sortRow) int {
-		switch {
-		case x.month != y.month:
-			return cmp.Compare(x.month, y.month)
-		case x.first != y.first:
-			return cmp.Compare(x.first, y.first)
-		case x.second != y.second:
+	slices.SortFunc(b.deals, func(x, y deal) int { return cmp.Or(cmp.Compare(x.month, y.month), cmp.Compare(x.first, y.first)) })
+	starts := make([]int, len(b.deals)) // where the next row of a deal goes, by its number
+	at := 0
+	for _, d := range b.deals {
+		starts[d.number], at = at, at+d.rows
+	}
+	b.scratch = append(b.scratch[:0], b.sorted...)
+	for _, r := range b.scratch {
+		b.sorted[starts[r.deal]] = r
+		starts[r.deal]++
+	}
+	compare := func(x, y sortRow) int {
+		if x.second != y.second {
 			return cmp.Compare(x.second, y.second)
 		}
 		if tie := b.table.tie(x.row, y.row); tie != 0 {
 			return tie
 		}
 		return cmp.Compare(x.row, y.row)
-	})
+	}
 	var spans []span
-	order := make([]uint32, len(b.sorted))
-	for start := 0; start < len(b.sorted); {
-		end := start
-		s := span{month: b.sorted[start].month, from: b.sorted[start].row}
-		for ; end < len(b.sorted) && b.sorted[end].month == s.month; end++ {
-			row := b.sorted[end].row
-			order[end] = row
-			s.from, s.to = min(s.from, row), max(s.to, row+1)
+	order := make([]uint32, rows)
+	at = 0
+	for i, d := range b.deals {
+		group := b.sorted[at : at+d.rows]
+		if !slices.IsSortedFunc(group, compare) {
+			slices.SortFunc(group, compare)
 		}
-		s.order = order[start:end:end]
-		spans = append(spans, s)
-		start = end
+		if i == 0 || d.month != b.deals[i-1].month {
+			spans = append(spans, span{month: d.month, from: group[0].row})
+		}
+		s := &spans[len(spans)-1]
+		for j, r := range group {
+			order[at+j] = r.row
+			s.from, s.to = min(s.from, r.row), max(s.to, r.row+1)
+		}
+		start := at - len(s.order)
+		at += d.rows
+		s.order = order[start:at:at]
 	}
 	return spans
 }

@@ -68,12 +68,25 @@ type wordColumn struct {
 type dictionary struct {
 	numbers map[string]uint32
 	words   []string
+	// recent are numbers by a few bytes of their words: nearly every word is one of a handful, and comparing it is cheaper
+	// than hashing it.
+	recent [64]uint32
 }
 
 func (d *dictionary) number(v string) uint32 {
 	if v == "" {
 		return 0
 	}
+	slot := &d.recent[(len(v)+5*int(v[0])+17*int(v[len(v)/2])+31*int(v[len(v)-1]))%len(d.recent)]
+	if n := *slot; n != 0 && d.words[n] == v {
+		return n
+	}
+	n := d.look(v)
+	*slot = n
+	return n
+}
+
+func (d *dictionary) look(v string) uint32 {
 	n, ok := d.numbers[v]
 	if !ok {
 		if d.numbers == nil {

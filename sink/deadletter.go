@@ -15,8 +15,9 @@ import (
 // maxLetterRaw is how much of a record a letter quotes: all of it unless it is as long as a record may be.
 const maxLetterRaw = schemas.MaxRecordBytes - 4<<10
 
-// reportLetters makes the batch's undecodable records and refused rows dead letters. It returns when Kafka has them.
-func (o *owner) reportLetters() error {
+// reportLetters makes the batch's undecodable records and refused rows dead letters, and says how many they are. It returns
+// when Kafka has them.
+func (o *owner) reportLetters() (int, error) {
 	var letters []*events.DeadLetter
 	for i := range o.batch.letters {
 		u := &o.batch.letters[i]
@@ -47,7 +48,7 @@ func (o *owner) reportLetters() error {
 			Raw:        o.batch.values[r.row], SourceOffset: offset,
 		})
 	}
-	return o.sendLetters(letters)
+	return len(letters), o.sendLetters(letters)
 }
 
 // repeatsItself says whether the row is a letter about a refused row: another about it would be refused alike, for ever.

@@ -14,12 +14,8 @@
 //
 // Whoever takes over a partition carries out the plan it finds first.
 //
-//	dies before   | next owner finds    | and does
-//	1             | no plan             | reads the same records, may cut batches differently
-//	2             | the plan, no rows   | inserts the same block
-//	2 half done   | the plan, all rows  | inserts again: the token keeps rows single, and fills rollups that miss it
-//	3             | the plan, all rows  | the same
-//	after 3       | no plan, or the next| goes on
+// What it finds when somebody died in between, and what it does then, is in DESIGN.md: an uncertain insert is decided by
+// looking at the table and comparing its rollups, and a token counts only while it is surely remembered.
 //
 // Over HTTP a block is streamed column by column as it is encoded; over the native protocol the same bytes go through the
 // driver's columns. Nothing else differs.
@@ -28,8 +24,9 @@
 //
 // Invariants:
 //   - No insert without a plan that the group took from this member not longer ago than half a session.
-//   - A token never stands for two different sets of rows, nor a set of rows for two tokens: sub-inserts of a batch with a
-//     refused row are told from it by the table's _partition and _offset columns, which every repeated insert looks up first.
+//   - A token never stands for two different sets of rows. Of the inserts of a partition at most one is uncertain, and the plan
+//     names it.
+//   - Rows that the table has are never inserted again, whatever the group's offsets say: a new owner looks first.
 //   - An offset is confirmed only after the rows before it, and the dead letters about those that were refused, are durable.
 //   - Records read and not landed take at most BufferedBytes plus what one fetch brings for each partition; their columns take
 //     about as much again.
@@ -42,9 +39,9 @@
 // mail. Callbacks of the consumer group return after the owners they stop have ended, so two owners of one partition never
 // run at once in a process.
 //
-// Zombies: a member that sleeps through its session finds its plan refused. An insert already on its way when the member
-// fell asleep has the token of the plan that the next owner carried out: within the table's window of 10,000 inserts it
-// adds nothing.
+// Zombies: a member that sleeps through its session finds its plan refused, and an insert's body ends with an error when its
+// plan is older than half a session. An insert already on its way then has the token of the plan that the next owner
+// carries out.
 //
 // Not responsible for: creating tables or topics, joining or scoring, deleting old rows.
 package sink

@@ -10,6 +10,8 @@ const (
 	pointInserted
 	// pointLanded: everything of the plan is inserted, nothing is confirmed.
 	pointLanded
+	// pointReported: the batch's dead letters are in Kafka, nothing is confirmed.
+	pointReported
 )
 
 // faults is what tests put at the boundaries; nil in production.

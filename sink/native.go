@@ -43,31 +43,72 @@ func newNativeBody(columns []namedColumn, order []uint32, e *encoder) *nativeBod
 	return b
 }
 
+// fill makes rest the next of the block's bytes, a column at a time; false at the end.
+func (b *nativeBody) fill() (bool, error) {
+	if len(b.rest) > 0 {
+		return true, nil
+	}
+	if !b.until.IsZero() && time.Now().After(b.until) {
+		return false, errStale
+	}
+	if b.done || b.next == len(b.columns) {
+		return false, nil
+	}
+	column := b.columns[b.next]
+	b.next++
+	b.encoder.wire = b.encoder.wire[:0]
+	b.encoder.putText(column.name)
+	b.encoder.putText(column.kind)
+	if column.stateful() {
+		b.encoder.wire = binary.LittleEndian.AppendUint64(b.encoder.wire, dictionaryVersion)
+	}
+	column.put(b.encoder, b.order)
+	b.rest = b.encoder.wire
+	return true, nil
+}
+
 // Read is called by the HTTP client's own goroutine, maybe still after the request has failed.
 func (b *nativeBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.rest) == 0 {
-		if !b.until.IsZero() && time.Now().After(b.until) {
-			return 0, errStale
-		}
-		if b.done || b.next == len(b.columns) {
-			return 0, io.EOF
-		}
-		column := b.columns[b.next]
-		b.next++
-		b.encoder.wire = b.encoder.wire[:0]
-		b.encoder.putText(column.name)
-		b.encoder.putText(column.kind)
-		if column.stateful() {
-			b.encoder.wire = binary.LittleEndian.AppendUint64(b.encoder.wire, dictionaryVersion)
-		}
-		column.put(b.encoder, b.order)
-		b.rest = b.encoder.wire
+	more, err := b.fill()
+	if err != nil {
+		return 0, err
+	}
+	if !more {
+		return 0, io.EOF
 	}
 	n := copy(p, b.rest)
 	b.rest = b.rest[n:]
 	return n, nil
+}
+
+// maxWrite is the most bytes of a column that one write carries: large enough that system calls and the HTTP chunks' frames
+// do not count, small enough that release never waits for more.
+const maxWrite = 512 << 10
+
+// WriteTo spares the HTTP client the copies of a Read. Each write has the lock alone, so that release gets its turn.
+func (b *nativeBody) WriteTo(w io.Writer) (written int64, err error) {
+	for more := true; more; {
+		var n int
+		n, more, err = b.writeNext(w)
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+func (b *nativeBody) writeNext(w io.Writer) (n int, more bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if more, err = b.fill(); !more || err != nil {
+		return 0, false, err
+	}
+	n, err = w.Write(b.rest[:min(len(b.rest), maxWrite)])
+	b.rest = b.rest[n:]
+	return n, true, err
 }
 
 // release takes the encoder and the columns back from a reader that may still be there.

@@ -189,6 +189,7 @@ func (o *owner) full(offset int64, now time.Time) bool {
 // flush plans and lands the batch.
 func (o *owner) flush() error {
 	defer func() { o.planned = time.Time{} }()
+	confirmed := false
 	p := plan{first: o.batch.first, last: o.batch.last, records: o.batch.records()}
 	spans := o.batch.spans()
 	again := o.pending != nil
@@ -218,15 +219,28 @@ func (o *owner) flush() error {
 		if err := o.loader.faults.at(pointLanded, o, p); err != nil {
 			return err
 		}
-		if err := o.reportLetters(); err != nil {
+		reported, err := o.reportLetters()
+		if err != nil {
 			return err
+		}
+		if err := o.loader.faults.at(pointReported, o, p); err != nil {
+			return err
+		}
+		if confirmed = reported > 0; confirmed {
+			// At once: a death before it sends them again.
+			o.landed = p.last
+			if err := o.confirm(); err != nil {
+				return err
+			}
 		}
 		if len(o.batch.values) > 0 {
 			o.metrics.freshness.Observe(max(0, o.loader.now().Sub(time.UnixMilli(o.batch.oldestMS)).Seconds()))
 		}
 	}
 	bytes := o.batch.bytes
-	o.landed = p.last
+	if !confirmed {
+		o.landed = p.last
+	}
 	o.setPending(nil)
 	o.batch.reset()
 	o.refused = o.refused[:0]

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
@@ -209,7 +210,7 @@ func TestTokenWithoutRows(t *testing.T) {
 
 // TestDeathInPieces: loader after loader dies while the rows around refused ones are inserted in pieces.
 func TestDeathInPieces(t *testing.T) {
-	for at, name := range map[point]string{pointInserted: "after an insert", pointLanded: "before the letters"} {
+	for at, name := range map[point]string{pointInserted: "after an insert", pointLanded: "before the letters", pointReported: "after the letters"} {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t, 1)
 			clicks, _ := newEvents(23, 400, 0)
@@ -227,12 +228,11 @@ func TestDeathInPieces(t *testing.T) {
 			}
 			p.produceEvents(clicks, nil)
 			for life := range int32(7) {
-				if at == pointLanded && life > 1 {
-					break
-				}
 				n := 1 + life%4
-				if at == pointLanded {
-					n = 1
+				if at != pointInserted { // one batch
+					if n = 1; life > 1 {
+						break
+					}
 				}
 				p.faults = dieAt(at, n)
 				r := p.start()
@@ -313,6 +313,24 @@ func TestPlanExpired(t *testing.T) {
 			p.check(clicks, nil)
 		})
 	}
+}
+
+// TestTopicMadeAnew: the plan is of a topic that was deleted and made again with fewer records.
+func TestTopicMadeAnew(t *testing.T) {
+	p := newPipeline(t, 1)
+	p.log = zap.NewNop() // it says so in an error
+	clicks, _ := newEvents(28, 100, 0)
+	p.produceEvents(clicks, nil)
+	var offsets kadm.Offsets
+	offsets.Add(kadm.Offset{Topic: p.prefix + schemas.TopicScoredClicks, Partition: 0, At: 150, LeaderEpoch: -1, Metadata: plan{first: 150, last: 249, records: 100}.metadata()})
+	if answer, err := kadm.NewClient(p.producer).CommitOffsets(t.Context(), p.config.Group, offsets); err != nil || answer.Error() != nil {
+		t.Fatal(err, answer.Error())
+	}
+	r := p.start()
+	p.awaitRows("clicks", len(clicks))
+	await(t, "all is confirmed", p.confirmed)
+	r.end(t)
+	p.check(clicks, nil)
 }
 
 // TestSameInsertAtOnce: a fenced member's insert is under way while its heir makes the same one, several times over.
