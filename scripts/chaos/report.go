@@ -17,6 +17,7 @@ import (
 // A report is the run's timeline, on standard output and in the folder, and its progress line.
 type report struct {
 	began time.Time
+	load  time.Time // when the load began
 	total time.Duration
 	file  *os.File
 	live  bool // standard error is a terminal
@@ -93,7 +94,7 @@ func (r *report) ended(name, how string) {
 func (r *report) progress(events int64, rate float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	elapsed := time.Since(r.began)
+	elapsed := time.Since(r.load)
 	text := fmt.Sprintf("%s of %s, %d faults (%d now), %d events, %.0f/s", elapsed.Round(time.Second), r.total, r.faults, len(r.active), events, rate)
 	if r.live {
 		fmt.Fprintf(os.Stderr, "\r\x1b[K%s", text)
@@ -103,6 +104,13 @@ func (r *report) progress(events int64, rate float64) {
 	if int(elapsed.Seconds())%10 == 0 {
 		r.line("… %s", text)
 	}
+}
+
+// loading notes that the load begins.
+func (r *report) loading() {
+	r.mu.Lock()
+	r.load = time.Now()
+	r.mu.Unlock()
 }
 
 func (r *report) summary() {

@@ -12,7 +12,7 @@ import (
 	"tributary/scripts/loadgen"
 )
 
-// lookupWindow is processor.window's default.
+// lookbackWindow is processor.window's default.
 const lookbackWindow = 30 * 24 * time.Hour
 
 // requestTimeout is longer than the edge waits for Kafka (ack_timeout): its own answer is worth more.
@@ -75,6 +75,7 @@ func (s *site) trial(ctx context.Context) error {
 	}
 	defer t.ledger.file.Close()
 	began := time.Now()
+	s.report.loading()
 	watching, stopWatching := context.WithCancel(ctx)
 	go s.watch(watching, t)
 	defer stopWatching()
@@ -105,6 +106,9 @@ func (s *site) trial(ctx context.Context) error {
 	}
 	err = s.judge(ctx, t)
 	s.report.summary()
+	if err == nil {
+		s.report.say("seed %d: %d events, %d faults, 0 lost, 0 counted twice", s.options.seed, events, s.report.faults)
+	}
 	return err
 }
 
