@@ -23,6 +23,7 @@ const (
 	RejectTooLong          RejectReason = "too_long"
 	RejectBadText          RejectReason = "bad_text"
 	RejectBadBody          RejectReason = "bad_body"
+	RejectIgnoredStatus    RejectReason = "ignored_status"
 )
 
 // In the processor.
@@ -69,6 +70,7 @@ var RejectReasons = []RejectInfo{
 	{RejectTooLong, "ingest", "a parameter is longer than its limit", "shorten it; the data dictionary lists the limits"},
 	{RejectBadText, "ingest", "a parameter is not valid UTF-8 or has control characters", "percent-encode the text as UTF-8"},
 	{RejectBadBody, "ingest", "the body cannot be read as the content type says", "send application/json or a form"},
+	{RejectIgnoredStatus, "ingest", "the postback's own URL says that its status is to be ignored", "nothing, or take the word out of ignore_status in the network's postback URL"},
 	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
 	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
 	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},

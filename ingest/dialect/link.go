@@ -1,0 +1,158 @@
+package dialect
+
+import (
+	"bytes"
+	"errors"
+	"sort"
+
+	"tributary/ingest/query"
+	"tributary/schemas"
+)
+
+// LinkParams is what a configuration adds to a dialect's link: the parameters that the owner of the other tracker named, each
+// with the native name of what it means (FieldNames). It also gives one of the dialect's own names another meaning.
+type LinkParams map[string]string
+
+// maxParams bounds what one configuration adds.
+const maxParams = 100
+
+// Link reads click links of one dialect.
+type Link struct {
+	dialect *Dialect
+	names   map[string]linkName
+}
+
+type linkName struct {
+	field Field
+	form  Form
+}
+
+// NewLink compiles the links of d with the names that a configuration adds. The error has one line a problem.
+func NewLink(d *Dialect, extra LinkParams) (*Link, error) {
+	if !d.HasLinks() {
+		return nil, errors.New("the dialect " + d.Name + " has no click links")
+	}
+	l := &Link{dialect: d, names: make(map[string]linkName, len(d.Link.Names)+len(extra))}
+	for _, n := range d.Link.Names {
+		l.names[n.Name] = linkName{n.Field, n.Form}
+	}
+	var problems []error
+	if len(extra) > maxParams {
+		problems = append(problems, errTooMany)
+	}
+	for _, name := range sortedKeys(extra) {
+		field, ok := ParseField(extra[name])
+		switch {
+		case !ok:
+			problems = append(problems, errors.New(name+": "+extra[name]+" is no part of a click; one of "+FieldNames))
+		case name == "" || len(name) > schemas.MaxNameBytes:
+			problems = append(problems, errors.New("a parameter's name has 1 to 64 bytes"))
+		}
+		l.names[name] = linkName{field: field}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Dialect is the one whose links it reads.
+func (l *Link) Dialect() *Dialect { return l.dialect }
+
+// Click is what a link says about its click. It points into the query and into the text that Read was given.
+type Click struct {
+	// Values are decoded; nil for a field that the link does not name, empty for one that it names without a value in it.
+	Values [Fields][]byte
+	// Raw are the same as they came.
+	Raw [Fields][]byte
+	// PerMille: the cost is that of a thousand clicks.
+	PerMille bool
+	// IgnoredParams and UnknownParams count parameters that a click has no place for.
+	IgnoredParams, UnknownParams int
+
+	unfilled uint64
+}
+
+// Unfilled tells whether the link named f and had a macro or a placeholder in it, which is not kept.
+func (c *Click) Unfilled(f Field) bool { return c.unfilled>>f&1 != 0 }
+
+// AnyUnfilled tells whether Unfilled is true of any field.
+func (c *Click) AnyUnfilled() bool { return c.unfilled != 0 }
+
+var _ [64 - Fields]struct{} // unfilled has a bit a field
+
+// Read reads a link's query, still encoded, into c, which it clears before. Decoded text is appended to text, which it
+// returns; it allocates when text has no room for it, at most len(rawQuery) bytes.
+func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {
+	*c = Click{}
+	for scan := query.Scan(rawQuery); ; {
+		key, raw, ok := scan.Next()
+		if !ok {
+			return text
+		}
+		if len(raw) == 0 {
+			continue
+		}
+		if query.Encoded(key) {
+			start := len(text)
+			text = query.Decode(text, key)
+			key = text[start:]
+		}
+		name := l.names[string(key)]
+		switch {
+		case name.field == Unknown:
+			c.UnknownParams++
+			continue
+		case name.field == Ignored:
+			c.IgnoredParams++
+			continue
+		case c.Values[name.field] != nil:
+			continue
+		}
+		value := raw
+		if query.Encoded(raw) {
+			start := len(text)
+			text = query.Decode(text, raw)
+			value = text[start:len(text):len(text)]
+		}
+		f := name.field
+		c.Raw[f] = raw
+		if l.dialect.unfilledField(f, raw, value) {
+			c.Values[f] = raw[:0]
+			c.unfilled |= 1 << f
+			continue
+		}
+		switch name.form {
+		case Dollar:
+			value = bytes.TrimLeft(value, "$")
+		case Mille:
+			value, c.PerMille = bytes.CutPrefix(value, []byte("cpm_"))
+			// The macro may stand behind the prefix.
+			if c.PerMille && l.dialect.unfilledField(f, value, value) {
+				value = raw[:0]
+				c.unfilled |= 1 << f
+			}
+		}
+		c.Values[f] = value
+	}
+}
+
+// unfilledField is strict where the field is money or identity.
+func (d *Dialect) unfilledField(f Field, raw, value []byte) bool {
+	switch f {
+	case Cost, Currency, ExternalID, Campaign, Source:
+		return d.unfilled(raw, value, true)
+	case Keyword:
+		return query.IsMacro(raw, value) || d.isPlaceholder(value)
+	}
+	return d.unfilled(raw, value, false)
+}

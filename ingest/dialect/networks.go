@@ -1,0 +1,112 @@
+package dialect
+
+// TUNE (HasOffers). A link's partner is the source of the click, its "source" parameter a sub-ID. The amount of a postback is
+// what the customer paid; the offer says what it pays, unless the configuration maps amount to payout.
+var TUNE = Dialect{
+	Name: "tune",
+	Link: LinkTable{
+		// https://support.tune.com/hc/en-us/articles/1500005236422-Generating-Tracking-Links
+		Paths: []Path{{Pattern: "/aff_c", Has: []string{"offer_id"}, Campaign: []string{"offer_id"}}},
+		// https://support.tune.com/hc/en-us/articles/1500005236722-Customizing-a-Partner-Tracking-Link
+		Names: []FieldName{
+			{"offer_id", Campaign, Plain}, {"aff_id", Source, Plain}, {"source", Sub(6), Plain}, {"aff_click_id", ExternalID, Plain},
+			{"aff_sub", Sub(1), Plain}, {"aff_sub1", Sub(1), Plain}, {"aff_sub2", Sub(2), Plain}, {"aff_sub3", Sub(3), Plain},
+			{"aff_sub4", Sub(4), Plain}, {"aff_sub5", Sub(5), Plain}, {"aff_unique1", Sub(7), Plain}, {"aff_unique2", Sub(8), Plain},
+			{"aff_unique3", Sub(9), Plain}, {"aff_unique4", Sub(10), Plain}, {"aff_unique5", Sub(11), Plain}, {"file_id", Creative, Plain},
+			{"google_aid", Ignored, Plain}, {"ios_ifa", Ignored, Plain}, {"url_id", Ignored, Plain},
+		},
+	},
+	Postback: PostbackTable{
+		// https://support.tune.com/hc/en-us/articles/4413247665431-Receiving-Conversions-via-Postback-URL
+		Paths: []Path{
+			{Pattern: "/aff_lsr", Has: []string{"transaction_id"}}, {Pattern: "/aff_goal", Has: []string{"transaction_id"}},
+		},
+		// https://support.tune.com/hc/en-us/articles/1500005236742-Customizing-a-Conversion-URL
+		Names: join([]ParamName{
+			{"transaction_id", ClickID, Plain}, {"amount", SaleAmount, Plain}, {"currency", PayoutCurrency, Plain}, {"goal_id", Event, Plain},
+			{"security_token", Token, Plain}, {"offer_id", ParamIgnored, Plain}, {"aff_id", ParamIgnored, Plain}, {"a", ParamIgnored, Plain},
+			{"adv_sub", ParamIgnored, Plain},
+		}, ignored("adv_sub", 5), ignored("adv_unique", 5)),
+		// The words of its conversion reports.
+		Words:    []Word{{"approved", approved}, {"pending", pending}, {"rejected", rejected}},
+		Default:  approved,
+		Accepted: Reply{200, "text/plain; charset=utf-8", "success=true;"},
+		Refused:  Reply{200, "text/plain; charset=utf-8", "success=false; err_msg={detail};"},
+	},
+	Placeholders: []string{"TRANSACTION_ID"},
+	// https://docs.tracklysms.com/guides/offers/tune-integration, developers.tune.com/network-models/offerurl
+	Sends: []Macro{{ClickID, "{aff_sub}"}, {Payout, "{payout}"}, {TxID, "{transaction_id}"}},
+	Pages: []string{
+		"https://support.tune.com/hc/en-us/articles/4413247665431-Receiving-Conversions-via-Postback-URL",
+		"https://support.tune.com/hc/en-us/articles/1500005236722-Customizing-a-Partner-Tracking-Link",
+		"https://support.tune.com/hc/en-us/articles/1500005236422-Generating-Tracking-Links",
+		"https://support.tune.com/hc/en-us/articles/1500005236742-Customizing-a-Conversion-URL",
+	},
+}
+
+// Everflow. The amount is the sale's; see TUNE. Event 0 is the base conversion.
+var Everflow = Dialect{
+	Name: "everflow",
+	Postback: PostbackTable{
+		// https://helpdesk.everflow.io/customer/accessing-editing-s2s-postback-urls
+		Paths: []Path{{Pattern: "/", Has: []string{"nid", "transaction_id"}}, {Pattern: "/sdk/conversion", Has: []string{"transaction_id"}}},
+		// https://developers.everflow.io/sdk/conversion-tracking; fraud: https://activeprospect.com/leadconduit/integrations/everflow
+		Names: join([]ParamName{
+			{"transaction_id", ClickID, Plain}, {"amount", SaleAmount, Comma}, {"event_id", Event, Plain}, {"adv_event_id", Event, Plain},
+			{"order_id", TxID, Plain}, {"verification_token", Token, Plain}, {"fraud", Fraud, Plain},
+			{"nid", ParamIgnored, Plain}, {"oid", ParamIgnored, Plain}, {"aid", ParamIgnored, Plain}, {"offer_id", ParamIgnored, Plain},
+			{"coupon_code", ParamIgnored, Plain}, {"email", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
+		}, ignored("adv", 10)),
+		Words:   []Word{{"approved", approved}, {"pending", pending}, {"rejected", rejected}, {"on hold", pending}, {"on_hold", pending}},
+		Default: approved,
+		Events:  []Rename{{"0", ""}},
+	},
+	// https://developers.everflow.io/api-reference/post-affiliatespixels
+	Sends: []Macro{{ClickID, "{sub1}"}, {Payout, "{revenue}"}, {TxID, "{transaction_id}"}},
+	Pages: []string{
+		"https://helpdesk.everflow.io/customer/accessing-editing-s2s-postback-urls", "https://developers.everflow.io/sdk/conversion-tracking",
+		"https://activeprospect.com/leadconduit/integrations/everflow", "https://developers.everflow.io/api-reference/post-affiliatespixels",
+	},
+}
+
+// Affise. It takes a postback before it looks at it, so it answers 200 whatever comes of it. Goals are the same in any case.
+var Affise = Dialect{
+	Name: "affise",
+	Link: LinkTable{
+		// https://help-center.affise.com/en/articles/6838705-affise-affise
+		Paths: []Path{{Pattern: "/click", Has: []string{"offer_id", "pid"}, Campaign: []string{"offer_id"}}},
+		// https://help-center.affise.com/en/articles/6483711-affise-tracking-link-parameters
+		Names: join([]FieldName{
+			{"offer_id", Campaign, Plain}, {"pid", Source, Plain}, {"ref_id", ExternalID, Plain}, {"os_id", Ignored, Plain}, {"ext1", Ignored, Plain},
+			{"ext2", Ignored, Plain}, {"ext3", Ignored, Plain}, {"imp_id", Ignored, Plain}, {"fbclid", Ignored, Plain}, {"redirect", Ignored, Plain},
+			{"escape", Ignored, Plain},
+		}, subs("sub", 30)),
+	},
+	Postback: PostbackTable{
+		// https://help-center.affise.com/en/articles/6838705-affise-affise
+		Paths: []Path{{Pattern: "/postback", Has: []string{"clickid"}}, {Pattern: "/postback", Has: []string{"click_id"}}},
+		// https://help-center.affise.com/en/articles/6475468-affise-postback-url-parameters
+		Names: join([]ParamName{
+			{"clickid", ClickID, Plain}, {"click_id", ClickID, Plain}, {"action_id", TxID, Plain}, {"goal", Event, Plain}, {"sum", Payout, Plain},
+			{"status", Status, Plain}, {"secure", Token, Plain}, {"ip", ParamIgnored, Plain}, {"referrer", ParamIgnored, Plain},
+			{"comment", ParamIgnored, Plain}, {"fbclid", ParamIgnored, Plain}, {"device_type", ParamIgnored, Plain}, {"aimp_id", ParamIgnored, Plain},
+			{"promo_code", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
+		}, ignored("custom_field", 15)),
+		Words:   []Word{{"1", approved}, {"2", pending}, {"3", rejected}, {"5", pending}},
+		Default: approved,
+		// https://help-center.affise.com/en/articles/7241212-postback-and-conversion-processing-on-affise
+		Accepted: Reply{Status: 200},
+		Refused:  Reply{Status: 200},
+	},
+	// https://help-center.affise.com/en/articles/6564528-cross-postback-link-macros
+	Sends: []Macro{
+		{ClickID, "{sub1}"}, {Payout, "{sum}"}, {PayoutCurrency, "{currency}"}, {Status, "{status}"}, {TxID, "{transactionid}"}, {Event, "{goal}"},
+		{Timestamp, "{timestamp}"},
+	},
+	Pages: []string{
+		"https://help-center.affise.com/en/articles/6475468-affise-postback-url-parameters", "https://help-center.affise.com/en/articles/6838705-affise-affise",
+		"https://help-center.affise.com/en/articles/6483711-affise-tracking-link-parameters",
+		"https://help-center.affise.com/en/articles/6564528-cross-postback-link-macros",
+		"https://affise.zendesk.com/hc/en-us/articles/360017251600-Postbacks-Case-Insensitiveness",
+	},
+}
