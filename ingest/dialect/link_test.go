@@ -119,7 +119,7 @@ var documentedLinks = []struct {
 	{&TUNE, "https://support.tune.com/hc/en-us/articles/1500005236422-Generating-Tracking-Links", "http://demo.go2cloud.org/aff_c?offer_id=1001&aff_id=2002", nil, "1001",
 		map[string]string{"source": "2002"}},
 	{&TUNE, "https://support.tune.com/hc/en-us/articles/1500008248741-Passing-Values-to-a-Partner-Conversion-URL",
-		"http://demo.go2cloud.org/aff_c?offer_id=1001&aff_id=2002&aff_click_id=AFFSESSIONID", nil, "1001", map[string]string{"source": "2002", "external_id": "AFFSESSIONID"}},
+		"http://demo.go2cloud.org/aff_c?offer_id=1001&aff_id=2002&aff_click_id=AFFSESSIONID", nil, "1001", map[string]string{"source": "2002", "external_id": "!"}},
 	{&TUNE, "https://support.tune.com/hc/en-us/articles/1500005236722-Customizing-a-Partner-Tracking-Link",
 		"http://demo.go2cloud.org/aff_c?offer_id=1001&aff_id=2002&source=awesomepub&aff_sub=109581A&aff_sub5=e&google_aid=g", nil, "1001",
 		map[string]string{"source": "2002", "sub6": "awesomepub", "sub1": "109581A", "sub5": "e"}},

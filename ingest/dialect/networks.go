@@ -33,7 +33,8 @@ var TUNE = Dialect{
 		Accepted: Reply{200, "text/plain; charset=utf-8", "success=true;"},
 		Refused:  Reply{200, "text/plain; charset=utf-8", "success=false; err_msg={detail};"},
 	},
-	Placeholders: []string{"TRANSACTION_ID"},
+	// Pages 4413247665431, 1500008248741 and 1500005236762 of its documentation.
+	Placeholders: []string{"TRANSACTION_ID", "AFFSESSIONID", "GOOGLEAID"},
 	// https://docs.tracklysms.com/guides/offers/tune-integration, developers.tune.com/network-models/offerurl
 	Sends: []Macro{{ClickID, "{aff_sub}"}, {Payout, "{payout}"}, {TxID, "{transaction_id}"}},
 	Pages: []string{
