@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	// reclaimBytes is how much of a removed range must lie on the disk to be worth a compaction of its own.
-	reclaimBytes = 1 << 20
+	// reclaimBytes is how much of a removed range must lie on the disk to be worth a compaction of its own, which may take
+	// neighbours along: so much each owner of a partition may have on the disk for nothing.
+	reclaimBytes = 4 << 20
 	// reclaimQueue bounds the removed ranges that wait for it; what does not fit stays until compactions come by themselves, or until
 	// the range is removed again: expiry begins at the very first key each time.
 	reclaimQueue = 1024

@@ -85,6 +85,7 @@ func benchSink(ctx context.Context, b *bench) error {
 		}
 		rates, limits, ratios = append(rates, l.rate), append(limits, limit), append(ratios, l.rate/limit)
 		cpus, engineCPUs, brokerCPUs, aloneCPUs = append(cpus, l.cpu), append(engineCPUs, l.engineCPU), append(brokerCPUs, l.brokerCPU), append(aloneCPUs, alone)
+		fmt.Fprintf(os.Stderr, "  round %d: %.0f rows/s of %.0f, CPU-s a million: loader %.1f, engine %.1f (alone %.1f), broker %.1f\n", round+1, l.rate, limit, l.cpu, l.engineCPU, alone, l.brokerCPU)
 		memories, blocks = append(memories, l.memoryMiB), append(blocks, sinkClicks/l.inserts)
 	}
 	number := func(format string, values []float64) string { return fmt.Sprintf(format, median(slices.Clone(values))) }

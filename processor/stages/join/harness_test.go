@@ -111,7 +111,7 @@ func (u *unsteadyTask) Process(ctx *stage.Context, rec *stage.Record) error {
 func (w *world) click(number int) *events.Click {
 	w.nowMS++
 	return &events.Click{ClickId: w.minter.Click(w.ring, w.nowMS, 7, 3).String(), EventMs: w.nowMS, ReceivedMs: w.nowMS, CampaignId: 7, Campaign: "de-reels-push",
-		SourceId: 3, Source: "popwave", OfferId: 2, Offer: "slim-tea", Subs: []string{fmt.Sprintf("zone%d", number%40), "", "ad1"}, ExternalId: fmt.Sprintf("%016x", number*2654435761),
+		SourceId: 3, Source: "popwave", OfferId: 2, Offer: "slim-tea", Subs: []string{fmt.Sprintf("zone%d", number%40), "", "ad1"}, ExternalId: fmt.Sprintf("%016x", uint64(number+1)*0x9e3779b97f4a7c15),
 		OfferPayoutMicros: 18_400_000, OfferCurrency: "USD", OfferPayoutBaseMicros: 18_400_000, Country: "DE", Device: "mobile", Os: "Android", Browser: "Chrome", IpClicksPerMinute: 1}
 }
 

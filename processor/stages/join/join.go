@@ -28,9 +28,10 @@ type Options struct {
 
 // Stage is the join. It is shared by all partitions.
 type Stage struct {
-	opts    Options
-	rejects map[schemas.RejectReason]prometheus.Counter
-	parked  prometheus.Gauge
+	opts      Options
+	rejects   map[schemas.RejectReason]prometheus.Counter
+	parked    prometheus.Gauge
+	wordCount prometheus.Gauge
 }
 
 // New makes the stage.
@@ -40,8 +41,12 @@ func New(opts Options) *Stage {
 		Help: "Clicks and postbacks that became dead letters, by reason."}, []string{"reason"})
 	s.parked = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "processor", Name: "parked",
 		Help: "Postbacks that wait for their click."})
+	s.wordCount = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "processor", Name: "words",
+		Help: "Repeated parts of clicks that the partitions hold in memory for today, at most 4096 and 256 KiB each."})
 	if opts.Registerer != nil {
 		rejects = register(opts.Registerer, rejects)
+		s.wordCount = register(opts.Registerer, s.wordCount)
+		s.wordCount.Set(0)
 		s.parked = register(opts.Registerer, s.parked)
 		s.parked.Set(0)
 	}
@@ -97,6 +102,7 @@ func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
 	if err := t.words.enter(ctx, ctx.ArrivalMS()); err != nil {
 		return err
 	}
+	t.gaugeWords(len(t.words.list))
 	if rec.Topic == schemas.TopicClicks {
 		return t.processClick(ctx, rec)
 	}

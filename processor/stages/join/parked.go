@@ -25,6 +25,7 @@ const expiryEveryMS = 60 * 60 * 1000
 
 // Open counts the waiting postbacks, finds the latest click, and sees to expiry.
 func (t *task) Open(ctx *stage.Context) error {
+	t.gaugeWords(0)
 	t.waiting, t.count, t.words = map[uint64]int32{}, 0, words{}
 	for _, kind := range []byte{kindParked, foreignParked} {
 		if err := ctx.State.Scan([]byte{kind}, nil, func(key, _ []byte) bool {
@@ -49,9 +50,10 @@ func (t *task) Open(ctx *stage.Context) error {
 	return nil
 }
 
-// Close takes this partition's waiting postbacks out of the gauge.
+// Close takes this partition's waiting postbacks and words out of the gauges.
 func (t *task) Close() {
 	t.parked.Add(-float64(t.count))
+	t.gaugeWords(0)
 	t.waiting, t.count = nil, 0
 }
 

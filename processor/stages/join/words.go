@@ -48,6 +48,16 @@ type words struct {
 	// fetched are words of older epochs.
 	fetched map[wordID]string
 	key     []byte
+	// gauged is how many words this partition has in the gauge.
+	gauged int
+}
+
+// gaugeWords corrects the gauge where the number of words has changed.
+func (t *task) gaugeWords(n int) {
+	if n != t.words.gauged {
+		t.wordCount.Add(float64(n - t.words.gauged))
+		t.words.gauged = n
+	}
 }
 
 type wordID struct {
