@@ -81,6 +81,17 @@ chaos: engine ## Break the real processes at random under load (MINUTES=2 SEED=n
 	$(GO) build -trimpath -o bin/chaos ./scripts/chaos
 	@exec bin/chaos --minutes $(or $(MINUTES),2) --mode $(or $(MODE),roles) --seed $(or $(SEED),0) $(CHAOSFLAGS)
 
+SEEDS ?= 2000
+SEED ?= 1
+
+.PHONY: oracle
+oracle: ## Simulate SEEDS scenarios from SEED on and hold each ledger against a naive model (ORACLEFLAGS=--history)
+	@$(GO) run ./scripts/oracle/cmd --seeds $(SEEDS) --seed $(SEED) $(ORACLEFLAGS)
+
+.PHONY: mutants
+mutants: ## Show that the oracle catches each seeded bug of scripts/oracle/mutants
+	@$(GO) run ./scripts/oracle/cmd --mutants $(ORACLEFLAGS)
+
 .PHONY: lint
 lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
 

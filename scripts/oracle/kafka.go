@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"tributary/schemas"
 )
@@ -67,8 +68,12 @@ func (w *World) startKafka() error {
 	for i := range w.scenario.Brokers {
 		ports = append(ports, firstPort+i)
 	}
+	// After a change of leader kfake does not know the end of the epoch before, unlike Kafka, and clients would read their
+	// partitions again from the start: it says that it cannot be asked.
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(int16(kmsg.OffsetForLeaderEpoch), -1)
 	var err error
-	w.cluster, err = kfake.NewCluster(kfake.NumBrokers(w.scenario.Brokers), kfake.Ports(ports...), kfake.ListenFn(w.network.listen),
+	w.cluster, err = kfake.NewCluster(kfake.MaxVersions(versions), kfake.NumBrokers(w.scenario.Brokers), kfake.Ports(ports...), kfake.ListenFn(w.network.listen),
 		kfake.SeedTopics(int32(w.scenario.Partitions), topics...), kfake.GroupMinSessionTimeout(time.Second))
 	if err != nil {
 		return fmt.Errorf("starting Kafka: %w", err)

@@ -112,6 +112,7 @@ func (p *process) live() {
 		p.mu.Lock()
 		p.life++
 		h := p.world.network.host(fmt.Sprintf("%s-%d", p.name, p.life), p.world.scenario.Seed^hashName(p.name)^uint64(p.life)<<32)
+		h.slow(p.world.scenario.Latency, p.world.scenario.Latency/2)
 		p.host = h
 		p.mu.Unlock()
 		ctx, cancel := context.WithCancel(context.Background())

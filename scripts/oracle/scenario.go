@@ -38,6 +38,8 @@ type Shape struct {
 	Session       time.Duration
 	// Skews are the processes' clocks against true time: processors first, then sinks, then the edge.
 	Skews []time.Duration
+	// Latency is how long bytes take to and from processors and sinks; up to half more.
+	Latency time.Duration
 }
 
 // An Input is one record that the edge produces.
@@ -111,9 +113,9 @@ func Generate(seed uint64, o Options) *Scenario {
 	s := &Scenario{Seed: seed}
 	s.Partitions, s.Brokers = 1+r.IntN(3), pick(r, 1, 1, 1, 2, 3)
 	s.Processors, s.Sinks = pick(r, 1, 1, 2, 2, 3), pick(r, 1, 1, 1, 2, 3)
-	s.Grace = time.Duration(pick(r, 3, 4, 6, 10)) * time.Minute
+	s.Grace = time.Duration(pick(r, 2, 3, 4, 8)) * time.Minute
 	s.Window = pick(r, 30*time.Minute, 24*time.Hour, 30*24*time.Hour)
-	s.Active = between(r, 4*time.Minute, 12*time.Minute)
+	s.Active = between(r, 3*time.Minute, 9*time.Minute)
 	var gap time.Duration
 	if r.IntN(3) == 0 {
 		gap = between(r, 20*time.Minute, 4*time.Hour)
@@ -126,6 +128,7 @@ func Generate(seed uint64, o Options) *Scenario {
 	s.BatchAge = pick(r, 100*time.Millisecond, 500*time.Millisecond, 5*time.Second)
 	s.InsertTimeout = pick(r, 2*time.Second, 5*time.Second, 30*time.Second)
 	s.Session = pick(r, 6*time.Second, 10*time.Second, 20*time.Second)
+	s.Latency = pick(r, 0, 0, time.Millisecond, 10*time.Millisecond, 60*time.Millisecond)
 	for range s.Processors + s.Sinks + 1 {
 		skew := time.Duration(0)
 		if r.IntN(2) == 0 {
@@ -336,7 +339,7 @@ func (g *generator) faults(o Options) {
 	}
 	limit := g.s.Grace / 6 // how long the edge may be held up
 	for range g.IntN(12) {
-		f := Fault{At: g.stretch(between(g.Rand, 0, g.s.Active)), Kind: pick(g.Rand, kinds...), Arg: g.Uint64()}
+		f := Fault{At: g.moment(), Kind: pick(g.Rand, kinds...), Arg: g.Uint64()}
 		switch f.Kind {
 		case faultKill, faultStop, faultLose:
 			f.Target, f.For = g.process(), between(g.Rand, 0, 90*time.Second)
@@ -364,6 +367,15 @@ func (g *generator) faults(o Options) {
 		}
 		g.s.Faults = append(g.s.Faults, f)
 	}
+}
+
+// moment is when something strikes: mostly while an input is on its way, for all else is waiting.
+func (g *generator) moment() time.Duration {
+	if len(g.s.Inputs) == 0 || g.IntN(3) == 0 {
+		return g.stretch(between(g.Rand, 0, g.s.Active))
+	}
+	at := g.s.Inputs[g.IntN(len(g.s.Inputs))].At
+	return at + between(g.Rand, 0, pick(g.Rand, 20*time.Millisecond, 200*time.Millisecond, time.Second, 6*time.Second))
 }
 
 // night stops everything but one processor for most of the gap: idle hours of a whole system are dear and show little.

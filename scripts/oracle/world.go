@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,8 +71,8 @@ const patience = time.Hour
 
 // Run plays a scenario. Call it in a bubble.
 func Run(s *Scenario, o RunOptions) *Result {
-	w := &World{scenario: s, options: o, trace: newTrace(o.Keep), network: newNetwork(), procs: map[string]*process{}}
 	time.Sleep(time.Until(epoch.Add(s.Start)))
+	w := &World{scenario: s, options: o, trace: newTrace(o.Keep), network: newNetwork(), procs: map[string]*process{}}
 	w.began = time.Now()
 	if err := w.start(); err != nil {
 		return &Result{Seed: s.Seed, Differences: []string{err.Error()}}
@@ -204,7 +205,7 @@ func (w *World) strike(f Fault) {
 		if p != nil {
 			h := p.current()
 			h.slow(time.Duration(f.Count)*time.Millisecond, time.Duration(f.Count/2)*time.Millisecond)
-			w.later(f.For, func() { h.slow(0, 0) })
+			w.later(f.For, func() { h.slow(w.scenario.Latency, w.scenario.Latency/2) })
 		}
 	case faultBroker, faultReset:
 		n, _ := strconv.Atoi(f.Target)
@@ -261,14 +262,14 @@ func (w *World) drain() *Expected {
 		return nil
 	}
 	expected := model(log, w.scenario.Window.Milliseconds())
-	// Beyond the grace no postback waits for its click.
-	time.Sleep(w.scenario.Grace/2 + time.Minute)
+	// The last postbacks may wait for their clicks until the grace has passed on the slowest clock.
+	time.Sleep(w.scenario.Grace*6/5 + 10*time.Second)
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(5 * time.Second) {
 		if w.arrived(expected) {
 			break
 		}
 	}
-	time.Sleep(time.Minute)
+	time.Sleep(20 * time.Second)
 	return expected
 }
 
@@ -279,7 +280,13 @@ func (w *World) arrived(x *Expected) bool {
 	for _, n := range x.letters {
 		letters += n
 	}
-	return have["clicks"] >= len(x.clicks) && have["conversions"] >= len(x.conversions) && have["dead_letters"] >= letters
+	conversions := len(x.conversions)
+	for key, of := range x.claims {
+		if !strings.Contains(key, "/"+poison) {
+			conversions += len(of) - 1 // rescored
+		}
+	}
+	return have["clicks"] >= len(x.clicks) && have["conversions"] >= conversions && have["dead_letters"] >= letters
 }
 
 // stop ends the processes, and then what they need.

@@ -5,7 +5,8 @@
 //
 //   - random numbers (map order, hash seeds, math/rand) come from one generator with a fixed start; select and equal timers
 //     draw from a second one, so that what the allocator and the scheduler draw does not disturb them;
-//   - no goroutine is preempted because of real time, and no mutex turns unfair because of it;
+//   - no goroutine is preempted or loses its turn to a system call because of real time, and no mutex turns unfair because of it; what the
+//     runtime itself queues waits until nothing else is to do;
 //   - a goroutine that waits for a mutex counts as durably blocked in a bubble of testing/synctest. Kafka's client holds one across a
 //     request: without this, virtual time would stand still for ever;
 //   - a bubble may end while goroutines of a killed process, or of a client closed twice, still wait in it.
@@ -83,6 +84,9 @@ func fixedRandn(n uint32) uint32 {
 	{"runtime/select.go", "j := cheaprandn(uint32(norder + 1))", "j := fixedRandn(uint32(norder + 1))"},
 	{"runtime/time.go", "t.rand = cheaprand()", "t.rand = uint32(fixedRand(&fixedOrder))"},
 	{"runtime/proc.go", "const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 1 << 60"},
+	{"runtime/proc.go", "	n := 0\n	// Prevent allp slice changes. This lock will be completely", "	n := 0\n	if fixedOrder != 1 {\n		return 0\n	}\n	// Prevent allp slice changes. This lock will be completely"},
+	{"runtime/proc.go", "if pp.schedtick%61 == 0 && !sched.runq.empty() {", "if false {"},
+	{"runtime/time_nofake.go", "	return nanotime1()", "	if b := getg().bubble; b != nil {\n		return b.now\n	}\n	return nanotime1()"},
 	{"internal/sync/mutex.go", "starvationThresholdNs = 1e6", "starvationThresholdNs = 1 << 60"},
 	{"runtime/synctest.go", "	if total != 1 {", "	if total != 1 && !bubble.done {"},
 	{"runtime/runtime2.go", "	waitReasonSyncCondWait:          true,\n", `	waitReasonSyncCondWait:          true,
