@@ -194,20 +194,22 @@ func (b *builder) add(name, value string, d *Dialect) {
 	}
 	b.WriteString(url.QueryEscape(name))
 	b.WriteByte('=')
-	if d.unfilled([]byte(value), []byte(value), true) && !strings.ContainsAny(value, "&#?\\\" \t\r\n") || isHashMacro(value) {
+	if isTemplate(value) && (d.unfilled([]byte(value), []byte(value), true) || strings.Trim(value, "#") != value) {
 		b.WriteString(value)
 		return
 	}
 	b.WriteString(url.QueryEscape(value))
 }
 
-// isHashMacro tells whether value is #name#, which a URL would cut off: networks that write macros so replace them before.
-func isHashMacro(value string) bool {
-	name := strings.Trim(value, "#")
-	if name == "" || value != "#"+name+"#" && value != "##"+name+"##" {
+// isTemplate tells whether value can stand in a URL as it is: names and the marks of macros, "%" and "#", which have a
+// meaning in a URL, only around the whole. Whoever replaces #name# does it before it is a URL.
+func isTemplate(value string) bool {
+	inner := strings.Trim(value, "%#")
+	before, after := value[:len(value)-len(strings.TrimLeft(value, "%#"))], value[len(strings.TrimRight(value, "%#")):]
+	if inner == "" || before != after || len(before) > 2 {
 		return false
 	}
-	return !strings.ContainsFunc(name, func(r rune) bool {
-		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	return !strings.ContainsFunc(inner, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune("_-.:{}[]$<>!|", r)
 	})
 }

@@ -72,8 +72,6 @@ func (l *Link) Dialect() *Dialect { return l.dialect }
 type Click struct {
 	// Values are decoded; nil for a field that the link does not name, empty for one that it names without a value in it.
 	Values [Fields][]byte
-	// Raw are the same as they came.
-	Raw [Fields][]byte
 	// PerMille: the cost is that of a thousand clicks.
 	PerMille bool
 	// IgnoredParams and UnknownParams count parameters that a click has no place for.
@@ -125,7 +123,6 @@ func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {
 			value = text[start:len(text):len(text)]
 		}
 		f := name.field
-		c.Raw[f] = raw
 		if l.dialect.unfilledField(f, raw, value) {
 			c.Values[f] = raw[:0]
 			c.unfilled |= 1 << f
@@ -152,7 +149,7 @@ func (d *Dialect) unfilledField(f Field, raw, value []byte) bool {
 	case Cost, Currency, ExternalID, Campaign, Source:
 		return d.unfilled(raw, value, true)
 	case Keyword:
-		return query.IsMacro(raw, value) || d.isPlaceholder(value)
+		return d.isPlaceholder(value) || !isPlain(value) && query.IsMacro(raw, value)
 	}
 	return d.unfilled(raw, value, false)
 }

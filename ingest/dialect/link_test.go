@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	parameters "tributary/ingest/query"
 )
 
 // split cuts a URL as the edge gets it: path and query, both encoded.
@@ -382,6 +384,19 @@ func BenchmarkLink(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			router.Match(path, query)
+		}
+	})
+	// What any reader of the query has to do.
+	b.Run("scan", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for scan := parameters.Scan(query); ; {
+				_, value, ok := scan.Next()
+				if !ok {
+					break
+				}
+				parameters.IsMacro(value, parameters.Decode(text[:0], value))
+			}
 		}
 	})
 	b.Run("read", func(b *testing.B) {

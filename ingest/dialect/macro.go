@@ -20,7 +20,13 @@ func (d *Dialect) unfilled(raw, value []byte, money bool) bool {
 	if value = bytes.TrimSpace(value); len(value) == 0 {
 		return false
 	}
-	if query.IsMacro(raw, value) || d.isPlaceholder(value) || isMarked(value, d.Marks) {
+	if d.isPlaceholder(value) {
+		return true
+	}
+	if isPlain(value) {
+		return false
+	}
+	if query.IsMacro(raw, value) || isMarked(value, d.Marks) {
 		return true
 	}
 	if money && isMarked(value, moneyMarks) {
@@ -34,6 +40,23 @@ func (d *Dialect) unfilled(raw, value []byte, money bool) bool {
 	again := query.Decode(buf[:0], value)
 	return d.isPlaceholder(again) || isMarked(again, d.Marks) || money && isMarked(again, moneyMarks)
 }
+
+// isPlain tells whether value is a number, a word or the like, with nothing in it that could mark a macro.
+func isPlain(value []byte) bool {
+	for _, c := range value {
+		if !plain[c] {
+			return false
+		}
+	}
+	return len(value) == 0 || value[0] != '_'
+}
+
+var plain = func() (t [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") {
+		t[c] = true
+	}
+	return t
+}()
 
 func (d *Dialect) isPlaceholder(value []byte) bool {
 	for _, p := range d.Placeholders {

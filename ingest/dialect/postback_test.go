@@ -433,6 +433,25 @@ func TestBuildPostbackTemplate(t *testing.T) {
 	}
 }
 
+// A buffer for what is decoded, and the event type.
+func TestReadingPostbacksAllocatesLittle(t *testing.T) {
+	for _, c := range documentedPostbacks {
+		p, err := NewPostback(c.dialect, c.custom)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, query := split(t, c.url)
+		r := &Reading{}
+		if n := testing.AllocsPerRun(20, func() {
+			*r = Reading{}
+			p.ReadQuery(r, query)
+			p.Interpret(r)
+		}); n > 4 {
+			t.Errorf("%s makes %v allocations", c.url, n)
+		}
+	}
+}
+
 func BenchmarkPostback(b *testing.B) {
 	p, err := NewPostback(&Keitaro, Custom{})
 	if err != nil {
