@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	sinkClicks = 1_000_000
+	sinkClicks = 2_000_000
 	// sinkDatabase is where the engine's own inserts go.
 	sinkDatabase = "tributary_limit"
 )
