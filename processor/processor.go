@@ -139,7 +139,8 @@ func (p *Processor) setReadiness(reason string) { p.readiness.Store(&reason) }
 func (p *Processor) Run(ctx context.Context) (err error) {
 	defer p.setReadiness("stopped")
 	p.setReadiness("opening its state")
-	p.store, err = state.Open(state.Options{Dir: p.cfg.StateDir, FS: p.deps.FS, CacheBytes: p.cfg.CacheBytes, MemtableBytes: p.cfg.MemtableBytes})
+	p.store, err = state.Open(state.Options{Dir: p.cfg.StateDir, FS: p.deps.FS, CacheBytes: p.cfg.CacheBytes, MemtableBytes: p.cfg.MemtableBytes,
+		Logger: stateLog{p.log}})
 	if err != nil {
 		return err
 	}
@@ -192,6 +193,19 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	}
 	p.log.Info("processor stopped")
 	return nil
+}
+
+// stateLog ends the process when the state's disk fails: what the database holds in memory cannot be trusted any more, and
+// what is on disk and in Kafka can.
+type stateLog struct{ to *zap.Logger }
+
+func (stateLog) Infof(string, ...any) {}
+func (l stateLog) Errorf(format string, arguments ...any) {
+	l.to.Error(fmt.Sprintf(format, arguments...))
+}
+func (l stateLog) Fatalf(format string, arguments ...any) {
+	l.to.Fatal("the disk of processor.state_dir failed, and this process ends; nothing is lost: free space or mend the disk, and start again",
+		zap.String("error", fmt.Sprintf(format, arguments...)))
 }
 
 // fetchMaxPartitionBytes is what one fetch carries of one partition: some thousand records.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -142,6 +143,9 @@ func (s Settings) configs(topic schemas.Topic) map[string]*string {
 		"cleanup.policy":    kadm.StringPtr("delete"),
 		"retention.ms":      kadm.StringPtr(strconv.FormatInt(retention, 10)),
 		"max.message.bytes": kadm.StringPtr(strconv.Itoa(maxBatchBytes)),
+		// A record from a clock that is ahead is wrong, but refusing it (Kafka: beyond an hour) would keep what is behind it waiting for
+		// as long as the clock is ahead.
+		"message.timestamp.after.max.ms": kadm.StringPtr(strconv.FormatInt(math.MaxInt64, 10)),
 	}
 	if s.RetentionBytes > 0 {
 		configs["retention.bytes"] = kadm.StringPtr(strconv.FormatInt(s.RetentionBytes, 10))
