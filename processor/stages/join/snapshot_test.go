@@ -116,6 +116,7 @@ func TestAFailedCallTakesItsWordsBack(t *testing.T) {
 
 // TestAfterACrashEveryClickReads: what a crash leaves of the state has the words of every click that it has.
 func TestAfterACrashEveryClickReads(t *testing.T) {
+	found := 0
 	for seed := range uint64(30) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		fs := vfs.NewCrashableMem()
@@ -142,19 +143,18 @@ func TestAfterACrashEveryClickReads(t *testing.T) {
 				w.reopen(fs)
 			}
 		}
-		found := 0
 		for _, c := range clicks {
 			if e := w.convert(c); e != nil && e.Match == events.Conversion_MATCH_CLICK {
 				found++
 				check(t, fmt.Sprint("seed ", seed), c, e)
 			}
 		}
-		if found == 0 {
-			t.Errorf("seed %d: no click was left, so nothing was shown", seed)
-		}
 		if t.Failed() {
 			return
 		}
+	}
+	if found < 300 {
+		t.Errorf("%d clicks were left by all crashes together, so little was shown", found)
 	}
 }
 
