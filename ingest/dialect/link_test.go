@@ -80,6 +80,11 @@ var documentedLinks = []struct {
 	{&Keitaro, "https://docs.keitaro.io/en/campaigns-and-streams/campaign-parameters.html", "https://example.com/a?sub_id_1=x&sub_id_20=y&sub_id_21=z&sub_id_30=z", nil, "a",
 		map[string]string{"sub1": "x", "sub20": "y"}},
 
+	{&Voluum, "customary: a PropellerAds campaign's URL in a public stand-in for Voluum's API",
+		"http://zx1jg.voluumtrk.com/fcb78739-e306-466a-86a5-792481e1cf48?bannerid={bannerid}&campaignid={campaignid}&zoneid={zoneid}",
+		LinkParams{"bannerid": "creative", "zoneid": "sub2"}, "fcb78739-e306-466a-86a5-792481e1cf48", map[string]string{"creative": "!", "sub2": "!"}},
+	{&Voluum, "customary: tests of a public client of Voluum's API", "http://auayi.voluumtrk.com/voluum/6601c945-2601-4e23-8a79-d7e35f859f43", nil,
+		"6601c945-2601-4e23-8a79-d7e35f859f43", map[string]string{}},
 	{&Voluum, "https://doc.voluum.com/en/passing_information_from_traffic_source.html",
 		"https://track.example/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?creative_id={creative_id}&var2=a", LinkParams{"creative_id": "sub1"}, "0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90",
 		map[string]string{"sub1": "!", "sub2": "a"}},
@@ -91,7 +96,7 @@ var documentedLinks = []struct {
 		map[string]string{"cost": "!"}},
 	{&Binom, "https://docs.binom.org/update-costs.php", "http://tracker.com/click.php?camp_id=10&key=676zlthzbiagiyetab8v&bid=0.0031", nil, "676zlthzbiagiyetab8v",
 		map[string]string{"cost": "0.0031"}},
-	{&Binom, "https://docs.binom.org/images/start (quick start)", "http://tracker.com/click.php?camp_id=1&key=28z6qx4x2rupso00l06h&age={age}&sex={sex}&ad={ad}&acc={acc}",
+	{&Binom, "Binom's quick start as a public tutorial quotes it", "http://tracker.com/click.php?camp_id=1&key=28z6qx4x2rupso00l06h&age={age}&sex={sex}&ad={ad}&acc={acc}",
 		LinkParams{"age": "sub1", "sex": "sub2", "ad": "creative", "acc": "source"}, "28z6qx4x2rupso00l06h",
 		map[string]string{"sub1": "!", "sub2": "!", "creative": "!", "source": "!"}},
 	{&Binom, "https://docs.binom.org/create-source-v2.php", "http://tracker.com/click?key=k1&t1=a&t20=b&t30=c", nil, "k1", map[string]string{"sub1": "a", "sub20": "b"}},
@@ -102,9 +107,9 @@ var documentedLinks = []struct {
 	{&RedTrack, "https://pastebin.com/Rs3QxTNy", "https://rdtrck2.com/5dad7416a0e11e000128870e?sub1=t&sub10=u&cost=0.01&ref_id=r", nil, "5dad7416a0e11e000128870e",
 		map[string]string{"sub1": "t", "sub10": "u", "cost": "0.01", "external_id": "r"}},
 
-	{&BeMob, "https://docs.bemob.com/en/postback-settings-of-traffic-source", "https://8oaj3.bemobtrk.com/go/fc973a20-e5c1-44d5-8943-2e0a7b0be551?visitor_id=${SUBID}&sub1=direct", nil,
+	{&BeMob, "https://docs.bemob.com/en/postback-settings-of-traffic-source for visitor_id=${SUBID}; the path is customary", "https://8oaj3.bemobtrk.com/go/fc973a20-e5c1-44d5-8943-2e0a7b0be551?visitor_id=${SUBID}&sub1=direct", nil,
 		"fc973a20-e5c1-44d5-8943-2e0a7b0be551", map[string]string{"external_id": "!", "sub1": "direct"}},
-	{&BeMob, "https://docs.bemob.com/en/cost-models", "https://12xyz.bmtrck.com/go/fc973a20-e5c1-44d5-8943-2e0a7b0be551?zone=9&cost=1.25&visitor_id=v1", LinkParams{"zone": "sub1"},
+	{&BeMob, "https://docs.bemob.com/en/cost-models; the path is customary", "https://12xyz.bmtrck.com/go/fc973a20-e5c1-44d5-8943-2e0a7b0be551?zone=9&cost=1.25&visitor_id=v1", LinkParams{"zone": "sub1"},
 		"fc973a20-e5c1-44d5-8943-2e0a7b0be551", map[string]string{"external_id": "v1", "sub1": "9", "cost": "1.25"}},
 
 	{&FunnelFlux, "https://help.funnelflux.pro/en/article/how-tracking-and-tokens-work-17kwwy1/",

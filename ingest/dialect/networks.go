@@ -43,6 +43,11 @@ var TUNE = Dialect{
 		"https://support.tune.com/hc/en-us/articles/1500005236422-Generating-Tracking-Links",
 		"https://support.tune.com/hc/en-us/articles/1500005236742-Customizing-a-Conversion-URL",
 	},
+	Customary: []string{
+		"the names aff_unique1 to aff_unique5, file_id and url_id in a link",
+		"the names currency and aff_id and the path /aff_goal of a postback",
+		"status words: its postbacks carry none",
+	},
 }
 
 // Everflow. The amount is the sale's; see TUNE. Event 0 is the base conversion.
@@ -67,6 +72,12 @@ var Everflow = Dialect{
 	Pages: []string{
 		"https://helpdesk.everflow.io/customer/accessing-editing-s2s-postback-urls", "https://developers.everflow.io/sdk/conversion-tracking",
 		"https://activeprospect.com/leadconduit/integrations/everflow", "https://developers.everflow.io/api-reference/post-affiliatespixels",
+	},
+	Customary: []string{
+		"the path of a postback, and /sdk/conversion",
+		"the names oid and aid of a postback",
+		"status words: its postbacks carry none",
+		"the answer to a postback",
 	},
 }
 
@@ -109,5 +120,9 @@ var Affise = Dialect{
 		"https://help-center.affise.com/en/articles/6483711-affise-tracking-link-parameters",
 		"https://help-center.affise.com/en/articles/6564528-cross-postback-link-macros",
 		"https://affise.zendesk.com/hc/en-us/articles/360017251600-Postbacks-Case-Insensitiveness",
+	},
+	Customary: []string{
+		"the status of a postback that names none: it is a setting there",
+		"the body of the answer",
 	},
 }

@@ -77,6 +77,7 @@ func reference() string {
 		if len(d.Pages) > 0 {
 			row(&b, "from", strings.Join(d.Pages, " "))
 		}
+		row(&b, "customary, not documented", strings.Join(d.Customary, "; "))
 	}
 	return b.String()
 }

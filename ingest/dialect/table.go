@@ -21,6 +21,8 @@ type Dialect struct {
 	Sends []Macro
 	// Pages are the public pages that the tables were taken from.
 	Pages []string
+	// Customary is what users of the system do and its own public pages do not say, or say only in pictures.
+	Customary []string
 }
 
 // LinkTable is a dialect's click links; one without paths has none.

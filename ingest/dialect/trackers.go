@@ -49,6 +49,10 @@ var Keitaro = Dialect{
 		"https://docs.keitaro.io/en/conversions/postback.html", "https://docs.keitaro.io/en/conversions-and-postback/postback.html",
 		"http://v7.help-legacy.keitaro.io/en/postbacks", "http://v7.help-legacy.keitaro.io/en/campaigns",
 	},
+	Customary: []string{
+		"the answer to a postback without return=",
+		"the macros {tid} and {currency} of its own postbacks",
+	},
 }
 
 // Voluum. The names of a link's parameters are the traffic source's; Voluum maps them to var1 to var10, cost and external ID
@@ -56,7 +60,7 @@ var Keitaro = Dialect{
 var Voluum = Dialect{
 	Name: "voluum",
 	Link: LinkTable{
-		Paths: []Path{{Pattern: "/{campaign}", Shape: UUID}},
+		Paths: []Path{{Pattern: "/{campaign}", Shape: UUID}, {Pattern: "/voluum/{campaign}", Shape: UUID}},
 		// https://doc.voluum.com/en/passing_information_from_traffic_source.html
 		Names: join([]FieldName{
 			{"cost", Cost, Plain}, {"externalid", ExternalID, Plain}, {"external_id", ExternalID, Plain}, {"clickid", ExternalID, Plain},
@@ -80,6 +84,12 @@ var Voluum = Dialect{
 		"https://doc.voluum.com/en/tracking_conversions_postback.html", "https://doc.voluum.com/article/parameters-in-postback-urls",
 		"https://doc.voluum.com/en/upselling.html", "https://doc.voluum.com/en/tracking_offers_custom_conversions.html",
 		"https://doc.voluum.com/en/passing_information_from_traffic_source.html",
+	},
+	Customary: []string{
+		"the path of a link: a UUID, earlier /voluum/ and a UUID",
+		"the names cost, externalid, external_id, clickid, creative_id, keyword and var1 to var10 in a link",
+		"the placeholders REPLACE and OPTIONAL",
+		"the answer to a postback",
 	},
 }
 
@@ -121,6 +131,12 @@ var Binom = Dialect{
 		"https://docs.binom.org/update-costs.php", "https://docs.binom.org/postback-url.php", "https://docs.binom.org/payout-tracking-v2.php",
 		"https://docs.binom.org/update-click-v2.php", "https://docs.binom.org/conv-to-source.php", "https://docs.binom.org/create-source-v2.php",
 	},
+	Customary: []string{
+		"the link of version 2, /click?key=",
+		"the names bid, cost, externalid and t1 to t30 in a link",
+		"the meaning of its example words hold, signup, checkout, approve and reject",
+		"the answer to a postback",
+	},
 }
 
 // RedTrack. Its status "other", which a postback without a status gets, counts as revenue there, so it is approved here; a word
@@ -157,6 +173,11 @@ var RedTrack = Dialect{
 		"https://help.redtrack.io/knowledgebase/kb/conversion-tracking/tracking-event-types/",
 		"https://redtrack.zendesk.com/hc/en-us/articles/207082019-Step-2-Adding-Affiliate-Networks", "https://pastebin.com/Rs3QxTNy",
 	},
+	Customary: []string{
+		"the names cost, ref_id, refid and clickid in a link",
+		"the macros of its own postbacks",
+		"the answer to a postback",
+	},
 }
 
 // BeMob. Which words mean new, approved, declined and chargeback is set for each network there; the words below are the four
@@ -192,6 +213,11 @@ var BeMob = Dialect{
 		"https://docs.bemob.com/en/monetizer-settings", "https://docs.bemob.com/en/postback-settings-of-traffic-source",
 		"https://docs.bemob.com/en/cost-models",
 	},
+	Customary: []string{
+		"the path of a link, /go/ and a UUID",
+		"the names cost, external_id, visitor_id, c1 to c10 and sub1 to sub10 in a link",
+		"the answer to a postback",
+	},
 }
 
 // FunnelFlux (Pro). The path's segment joins the numbers of funnel and traffic source. The ad platform's own campaign shares
@@ -222,6 +248,11 @@ var FunnelFlux = Dialect{
 		"https://help.funnelflux.pro/en/article/how-tracking-and-tokens-work-17kwwy1/", "https://help.funnelflux.pro/en/article/tracking-conversions-1vtfnp5/",
 		"https://help.funnelflux.pro/en/article/tracking-incoming-cpm-costs-1lm26yx/", "https://help.funnelflux.pro/en/article/28-updating-conversion-data",
 		"https://help.funnelflux.pro/article/90-hit-and-visitor-id-technical-details",
+	},
+	Customary: []string{
+		"that a payout of -1 takes a conversion back in a postback as it does in an upload",
+		"the placeholder OPTIONAL",
+		"the answer to a postback",
 	},
 }
 
@@ -259,5 +290,8 @@ var Prosper202 = Dialect{
 		"https://prosper202.readme.io/docs/subids", "http://www.letsgettracking.com/this/understanding-tracking-links/",
 		"https://github.com/tracking202/prosper202/blob/master/tracking202/redirect/dl.php",
 		"https://github.com/tracking202/prosper202/blob/master/tracking202/static/gpb.php",
+	},
+	Customary: []string{
+		"that [[c1]] is where a network that runs it has our click ID",
 	},
 }
