@@ -223,13 +223,8 @@ type Verdict struct {
 // expanded are the parameters in which a macro is a problem, in the order in which problems are answered.
 var expanded = []Param{ClickID, Event, Status, Payout, PayoutCurrency, TxID, Timestamp, Fraud}
 
-// Interpret makes of the parameters what they say. Exactly one of its results is meaningful: with a problem the verdict has
-// what could be read.
-func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
-	v := Verdict{
-		ClickID: r.Text(ClickID), TxID: r.Text(TxID), Payout: r.Text(Payout), Currency: r.Text(PayoutCurrency), Timestamp: r.Text(Timestamp),
-		SaleAmount: r.Text(SaleAmount), Token: r.Text(Token), OriginalStatus: r.Text(Status), Status: p.defaultStatus,
-	}
+// Unfilled answers the first parameter that still is a macro or a placeholder where a value is needed, nil for none.
+func (p *Postback) Unfilled(r *Reading) *Problem {
 	for _, n := range expanded {
 		value := &r.Values[n]
 		// An event type that the template calls optional was left out on purpose.
@@ -238,8 +233,22 @@ func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
 			continue
 		}
 		if p.dialect.unfilled(value.Raw, value.Text, n != Event) {
-			return v, &Problem{schemas.RejectUnexpandedMacro, n, value.Name, value.Text, "the value itself; correct the macro in the network's postback settings"}
+			return &Problem{schemas.RejectUnexpandedMacro, n, value.Name, value.Text, "the value itself; correct the macro in the network's postback settings"}
 		}
+	}
+	return nil
+}
+
+// Interpret makes of the parameters what they say. With a problem, which may be that of Unfilled, the verdict has what could
+// be read.
+func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
+	problem := p.Unfilled(r)
+	v := Verdict{
+		ClickID: r.Text(ClickID), TxID: r.Text(TxID), Payout: r.Text(Payout), Currency: r.Text(PayoutCurrency), Timestamp: r.Text(Timestamp),
+		SaleAmount: r.Text(SaleAmount), Token: r.Text(Token), OriginalStatus: r.Text(Status), Status: p.defaultStatus,
+	}
+	if problem != nil {
+		return v, problem
 	}
 	if word := r.Text(Status); len(word) > 0 {
 		if problem := p.status(r, word, &v.Status); problem != nil {
