@@ -12,6 +12,9 @@ import (
 // stuckAfter is how long a partition may have records that readers of committed ones do not get, with nobody writing.
 const stuckAfter = 15 * time.Second
 
+// processorGroup is processor.group's default.
+const processorGroup = "tributary-processor"
+
 // stuck finds partitions whose last stable offset stands still, and says whose transaction holds it.
 type stuck struct {
 	site  *site
@@ -42,6 +45,7 @@ func (k *stuck) look(ctx context.Context, now bool) {
 	if err != nil {
 		return
 	}
+	k.orphans(ctx, admin)
 	stable.Each(func(o kadm.ListedOffset) {
 		end, ok := ends.Lookup(o.Topic, o.Partition)
 		name := fmt.Sprintf("%s/%d", o.Topic, o.Partition)
@@ -59,6 +63,36 @@ func (k *stuck) look(ctx context.Context, now bool) {
 		k.told[name] = true
 		k.site.report.say("Kafka: %s: readers of committed records wait at %d of %d%s", name, o.Offset, end.Offset, holder(ctx, admin, o.Topic, o.Partition))
 	})
+}
+
+// orphans says which input partitions no processor has, once they were so for a while.
+func (k *stuck) orphans(ctx context.Context, admin *kadm.Client) {
+	groups, err := admin.DescribeGroups(ctx, processorGroup)
+	if err != nil {
+		return
+	}
+	owned := map[int32]bool{}
+	for _, m := range groups[processorGroup].Members {
+		if a, ok := m.Assigned.AsConsumer(); ok {
+			for _, t := range a.Topics {
+				for _, p := range t.Partitions {
+					owned[p] = true
+				}
+			}
+		}
+	}
+	for p := range int32(partitions) {
+		name := fmt.Sprintf("group %s, partition %d", processorGroup, p)
+		switch {
+		case owned[p]:
+			delete(k.since, name)
+		case k.since[name].IsZero():
+			k.since[name] = time.Now()
+		case !k.told[name] && time.Since(k.since[name]) > stuckAfter:
+			k.told[name] = true
+			k.site.report.say("%s belongs to nobody for %s; the group is %s", name, stuckAfter, groups[processorGroup].State)
+		}
+	}
 }
 
 // holder describes the open transaction of a partition.

@@ -168,9 +168,13 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 	return nil
 }
 
+// waitingEvery is how often it is said what is waited for.
+const waitingEvery = 10 * time.Second
+
 // drained waits until the edges have handed everything to Kafka.
 func (s *site) drained(ctx context.Context) error {
 	deadline := time.Now().Add(s.options.settle)
+	told := time.Now()
 	for _, m := range s.members {
 		if m.metrics == "" {
 			continue
@@ -179,6 +183,10 @@ func (s *site) drained(ctx context.Context) error {
 			n, err := m.spooled()
 			if err == nil && n == 0 {
 				break
+			}
+			if time.Since(told) > waitingEvery {
+				told = time.Now()
+				s.report.say("… the spool of %s holds %.0f records", m.name, n)
 			}
 			if time.Now().After(deadline) {
 				return fmt.Errorf("the spool of %s still holds %.0f records after %s (%w)", m.name, n, s.options.settle, err)
@@ -195,6 +203,7 @@ func (s *site) drained(ctx context.Context) error {
 func (s *site) settle(ctx context.Context, truth *loadgen.Truth) ([]loadgen.Difference, error) {
 	deadline := time.Now().Add(s.options.settle)
 	stuck := newStuck(s)
+	told := time.Now()
 	for {
 		differences, err := truth.Compare(ctx, s.conn, loadgen.Tables{})
 		if err == nil && len(differences) == 0 {
@@ -205,6 +214,10 @@ func (s *site) settle(ctx context.Context, truth *loadgen.Truth) ([]loadgen.Diff
 			return differences, err
 		}
 		stuck.look(ctx, false)
+		if time.Since(told) > waitingEvery && len(differences) > 0 {
+			told = time.Now()
+			s.report.say("… not equal yet: %s", differences[0].String())
+		}
 		if !pause(ctx, time.Second) {
 			return nil, errors.Join(context.Cause(ctx), err)
 		}
