@@ -104,6 +104,7 @@ var Affise = Dialect{
 			{"comment", ParamIgnored, Plain}, {"fbclid", ParamIgnored, Plain}, {"device_type", ParamIgnored, Plain}, {"aimp_id", ParamIgnored, Plain},
 			{"promo_code", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
 		}, ignored("custom_field", 15)),
+		Spaced:  true,
 		Words:   []Word{{"1", approved}, {"2", pending}, {"3", rejected}, {"5", pending}},
 		Default: approved,
 		// https://help-center.affise.com/en/articles/7241212-postback-and-conversion-processing-on-affise

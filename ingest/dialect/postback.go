@@ -109,7 +109,7 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 		p.events[r.From] = r.To
 	}
 	for _, from := range sortedKeys(c.Events) {
-		p.events[eventName([]byte(from))] = strings.ToLower(c.Events[from])
+		p.events[p.eventName([]byte(from))] = strings.ToLower(c.Events[from])
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -119,6 +119,14 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 
 // Dialect is the one whose postbacks it reads.
 func (p *Postback) Dialect() *Dialect { return p.dialect }
+
+// Param answers what a parameter means, by its decoded name; ParamUnknown and ParamIgnored for those that have no place.
+func (p *Postback) Param(name []byte) Param {
+	if n, ok := p.names[string(name)]; ok {
+		return n.param
+	}
+	return ParamUnknown
+}
 
 // A Value is one parameter of a postback.
 type Value struct {
@@ -262,7 +270,7 @@ func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
 		v.Payout, v.Status = nil, rejected
 	}
 	if event := r.Text(Event); len(event) > 0 {
-		v.Event = eventName(event)
+		v.Event = p.eventName(event)
 		if to, ok := p.events[v.Event]; ok {
 			v.Event = to
 		}
@@ -270,9 +278,13 @@ func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
 	return v, nil
 }
 
-// eventName writes an event type in lower case, its spaces as underscores.
-func eventName(text []byte) string {
-	return strings.ReplaceAll(strings.ToLower(string(text)), " ", "_")
+// eventName writes an event type in lower case.
+func (p *Postback) eventName(text []byte) string {
+	name := strings.ToLower(string(text))
+	if p.dialect.Postback.Spaced {
+		name = strings.ReplaceAll(name, " ", "_")
+	}
+	return name
 }
 
 // status reads a status word: as the request itself explains it, else as configured, else as the dialect has it.
@@ -297,7 +309,7 @@ func (p *Postback) status(r *Reading, word []byte, to *events.Status) *Problem {
 		s = p.unknownStatus
 	}
 	if s == events.Status_STATUS_UNSPECIFIED {
-		return &Problem{schemas.RejectUnknownStatus, Status, name, word, "a word that the network's statuses declare, or one of " + statusList}
+		return &Problem{schemas.RejectUnknownStatus, Status, name, word, "a word in its statuses, or one of " + statusList}
 	}
 	*to = s
 	return nil

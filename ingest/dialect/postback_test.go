@@ -256,6 +256,33 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+func TestEvents(t *testing.T) {
+	for _, c := range []struct {
+		dialect *Dialect
+		query   string
+		want    string
+	}{
+		{&Voluum, "cid=a&et=First+Deposit", "first_deposit"},
+		{&RedTrack, "clickid=a&type=AddToCart", "addtocart"},
+		{&Affise, "clickid=a&goal=2", "ftd"},
+		{&Native, "click_id=a&event=First+Deposit", "first deposit"},
+		{&Everflow, "transaction_id=a&event_id=0", ""},
+		{&Keitaro, "subid=a", ""},
+	} {
+		_, _, v, problem := readPostback(t, c.dialect, Custom{Events: map[string]string{"2": "FTD"}}, c.query)
+		if problem != nil || v.Event != c.want {
+			t.Errorf("%s: event %q, %v, want %q", c.query, v.Event, problem, c.want)
+		}
+	}
+	p, err := NewPostback(&Affise, Custom{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Param([]byte("goal")) != Event || p.Param([]byte("ip")) != ParamIgnored || p.Param([]byte("x")) != ParamUnknown || ParamUnknown.String() != "unknown" || ParamIgnored.String() != "ignored" {
+		t.Error("parameters are not told apart by name")
+	}
+}
+
 func TestAmountsWithCommas(t *testing.T) {
 	for text, want := range map[string]string{"12,34": "12.34", "12,3": "12.3", "1,234": "1,234", "1,234.5": "1,234.5", "12,": "12,", ",": ",", "1,2,34": "1,2,34", "7": "7", ",5": ".5"} {
 		if _, _, v, _ := readPostback(t, &Everflow, Custom{}, "transaction_id=a&amount="+text); string(v.SaleAmount) != want {

@@ -42,6 +42,8 @@ type PostbackTable struct {
 	Words []Word
 	// Default is the status of a postback that names none.
 	Default events.Status
+	// Spaced: its event types are free text; a space in one becomes an underscore.
+	Spaced bool
 	// Events renames its event types, both in lower case.
 	Events []Rename
 	// Deletes are payouts, as text, that take the conversion back.

@@ -74,6 +74,7 @@ var Voluum = Dialect{
 		Names: join([]ParamName{
 			{"cid", ClickID, Plain}, {"payout", Payout, Plain}, {"txid", TxID, Plain}, {"currency", PayoutCurrency, Plain}, {"et", Event, Plain},
 		}, ignored("param", 5)),
+		Spaced:  true,
 		Default: approved,
 	},
 	// The template of the page above leaves {} where a value goes; postbacks set up from the panel say REPLACE and OPTIONAL.
@@ -162,6 +163,7 @@ var RedTrack = Dialect{
 		},
 		// https://help.redtrack.io/knowledgebase/kb/tracker-setup-for-affiliates/advanced-tracking-tracker-setup-for-advertisers/conditional-postback/
 		Words:   []Word{{"approved", approved}, {"pending", pending}, {"declined", rejected}, {"other", approved}},
+		Spaced:  true,
 		Default: approved,
 	},
 	// https://redtrack.zendesk.com/hc/en-us/articles/207082019-Step-2-Adding-Affiliate-Networks
