@@ -24,6 +24,12 @@ const (
 	RejectBadText          RejectReason = "bad_text"
 	RejectBadBody          RejectReason = "bad_body"
 	RejectIgnoredStatus    RejectReason = "ignored_status"
+	RejectBadSignature     RejectReason = "bad_signature"
+	RejectStaleRequest     RejectReason = "stale_request"
+	RejectReplayedRequest  RejectReason = "replayed_request"
+	RejectBadToken         RejectReason = "bad_token"
+	RejectIPNotAllowed     RejectReason = "ip_not_allowed"
+	RejectRateLimited      RejectReason = "rate_limited"
 )
 
 // In the processor.
@@ -71,6 +77,12 @@ var RejectReasons = []RejectInfo{
 	{RejectBadText, "ingest", "a parameter is not valid UTF-8 or has control characters", "percent-encode the text as UTF-8"},
 	{RejectBadBody, "ingest", "the body cannot be read as the content type says", "send application/json or a form"},
 	{RejectIgnoredStatus, "ingest", "the postback's own URL says that its status is to be ignored", "nothing, or take the word out of ignore_status in the network's postback URL"},
+	{RejectBadSignature, "ingest", "the network signs its postbacks, and this one is not signed or its signature does not fit", "compare key and canonical query with the network; look for somebody who invents conversions"},
+	{RejectStaleRequest, "ingest", "the postback is signed, but its timestamp lies further from the edge's clock than hmac_max_age", "set the sender's clock; a retry has to be signed anew"},
+	{RejectReplayedRequest, "ingest", "a signed postback with this nonce was taken before", "nothing: a retry or a replay was recognised; each request needs a nonce of its own"},
+	{RejectBadToken, "ingest", "the postback lacks the network's shared token, or has another one", "correct the token in the network's postback URL, or declare it in the network's trust.tokens and replay"},
+	{RejectIPNotAllowed, "ingest", "the client's address is not in the network's trust.allow", "add the network's address, or declare the proxy in front in ingest.trusted_proxies"},
+	{RejectRateLimited, "ingest", "the network or the client's address sent more postbacks than it may; a sample of them has rows", "nothing: the sender was told when to come again; raise postbacks_per_second if the rate is right"},
 	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
 	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
 	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},
