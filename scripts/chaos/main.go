@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"tributary/scripts/kafka"
 )
 
 // options are the command line.
@@ -43,8 +41,7 @@ func main() {
 	flag.StringVar(&o.dir, "dir", "", "folder of the run; default: a temporary one")
 	flag.BoolVar(&o.keep, "keep", false, "keep the run's folder when all is right too")
 	flag.DurationVar(&o.settle, "settle", 3*time.Minute, "how long the totals may take to equal the truth at the end")
-	// Not the pinned one: it loses markers of transactions when it is killed.
-	flag.StringVar(&o.kafka, "kafka", kafka.UnhurtVersion, "version of Apache Kafka")
+	flag.StringVar(&o.kafka, "kafka", "", "version of Apache Kafka; default: the one that scripts/kafka pins")
 	flag.IntVar(&o.workers, "connections", 128, "requests at the same time")
 	flag.Parse()
 	o.length = time.Duration(*minutes * float64(time.Minute))

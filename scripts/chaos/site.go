@@ -101,7 +101,7 @@ func (s *site) startRoles(ctx context.Context) error {
 		s.links = append(s.links, &link{name + " to Kafka", "Kafka", p})
 		listeners = append(listeners, kafka.Listener{Name: strings.ToUpper(strings.ReplaceAll(name, "-", "")), Port: port, Advertised: p.addr()})
 	}
-	s.report.say("starting Apache Kafka %s", s.options.kafka)
+	s.report.say("starting Apache Kafka")
 	if s.broker, err = kafka.Start(ctx, kafka.Options{Dir: filepath.Join(s.options.dir, "kafka"), Version: s.options.kafka, Properties: brokerProperties, Listeners: listeners}); err != nil {
 		return err
 	}

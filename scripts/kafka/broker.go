@@ -34,10 +34,6 @@ const exitMissing = 3
 // about a second, a stopped (SIGSTOP) one would wait for ever.
 const stopGrace = 20 * time.Second
 
-// UnhurtVersion is the newest one that marks every partition of a transaction although the broker is
-// killed meanwhile: see Kill.
-const UnhurtVersion = "4.2.0"
-
 // ErrMissing is matched by errors that say that Java or Maven has to be installed.
 var ErrMissing = errors.New("kafka: a program is missing")
 
@@ -168,8 +164,8 @@ func (b *Broker) Dir() string { return b.dir }
 // partitions lack its marker (KAFKA-20734: a partition whose leader is away is taken for deleted;
 // with a single node every restart passes through that). Readers of committed records then wait at
 // its records, until an operator writes the marker or the same transactional ID commits something
-// else in that partition: that makes the records of an ABORTED transaction visible. [UnhurtVersion]
-// marks them all. A scenario that is not about this reads its last commit before it kills.
+// else in that partition: that makes the records of an ABORTED transaction visible. The pinned 4.2.0
+// marks them all.
 func (b *Broker) Kill() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
