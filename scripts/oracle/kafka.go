@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 
 	"tributary/schemas"
 )
@@ -68,12 +67,8 @@ func (w *World) startKafka() error {
 	for i := range w.scenario.Brokers {
 		ports = append(ports, firstPort+i)
 	}
-	// After a change of leader kfake does not know the end of the epoch before, unlike Kafka, and clients would read their
-	// partitions again from the start: it says that it cannot be asked.
-	versions := kversion.Stable()
-	versions.SetMaxKeyVersion(int16(kmsg.OffsetForLeaderEpoch), -1)
 	var err error
-	w.cluster, err = kfake.NewCluster(kfake.MaxVersions(versions), kfake.NumBrokers(w.scenario.Brokers), kfake.Ports(ports...), kfake.ListenFn(w.network.listen),
+	w.cluster, err = kfake.NewCluster(kfake.NumBrokers(w.scenario.Brokers), kfake.Ports(ports...), kfake.ListenFn(w.network.listen),
 		kfake.SeedTopics(int32(w.scenario.Partitions), topics...), kfake.GroupMinSessionTimeout(time.Second))
 	if err != nil {
 		return fmt.Errorf("starting Kafka: %w", err)
@@ -93,14 +88,34 @@ func (w *World) startKafka() error {
 		if w.options.Requests {
 			w.trace.add("kafka", "%s %s", kmsg.Key(r.Key()).Name(), digestOf(r.AppendTo(nil)))
 		}
+		if q, ok := r.(*kmsg.OffsetForLeaderEpochRequest); ok {
+			return endOfEpochs(q), nil, true
+		}
 		return nil, nil, false
 	})
 	return nil
 }
 
+// endOfEpochs says that no leader's epoch ended before what a client has read: no log here is ever cut. Right after a change of leader
+// kfake itself does not know the epoch before, unlike Kafka, and clients would read their partitions again from the start.
+func endOfEpochs(q *kmsg.OffsetForLeaderEpochRequest) kmsg.Response {
+	answer := q.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+	for _, t := range q.Topics {
+		at := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		at.Topic = t.Topic
+		for _, p := range t.Partitions {
+			ap := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			ap.Partition, ap.LeaderEpoch, ap.EndOffset = p.Partition, p.LeaderEpoch, 1<<60
+			at.Partitions = append(at.Partitions, ap)
+		}
+		answer.Topics = append(answer.Topics, at)
+	}
+	return answer
+}
+
 // kafka answers how a host reaches the brokers.
 func (w *World) kafka(h *host) []kgo.Opt {
-	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(h.dial), kgo.ClientID(h.name), kgo.MetadataMinAge(250 * time.Millisecond)}
+	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(h.dial), kgo.ClientID(h.name), kgo.MetadataMinAge(250 * time.Millisecond), kgo.DisableClientMetrics()}
 }
 
 // err has brokers answer some requests by an error.

@@ -112,12 +112,12 @@ func Generate(seed uint64, o Options) *Scenario {
 	r := rand.New(rand.NewPCG(seed, 0x6f7261636c65))
 	s := &Scenario{Seed: seed}
 	s.Partitions, s.Brokers = 1+r.IntN(3), pick(r, 1, 1, 1, 2, 3)
-	s.Processors, s.Sinks = pick(r, 1, 1, 2, 2, 3), pick(r, 1, 1, 1, 2, 3)
-	s.Grace = time.Duration(pick(r, 2, 3, 4, 8)) * time.Minute
+	s.Processors, s.Sinks = pick(r, 1, 1, 1, 2, 2, 3), pick(r, 1, 1, 1, 1, 2, 3)
+	s.Grace = time.Duration(pick(r, 90, 120, 180, 360)) * time.Second
 	s.Window = pick(r, 30*time.Minute, 24*time.Hour, 30*24*time.Hour)
-	s.Active = between(r, 3*time.Minute, 9*time.Minute)
+	s.Active = between(r, 2*time.Minute, 5*time.Minute)
 	var gap time.Duration
-	if r.IntN(3) == 0 {
+	if r.IntN(4) == 0 {
 		gap = between(r, 20*time.Minute, 4*time.Hour)
 	}
 	s.Start = between(r, 24*time.Hour, 20*24*time.Hour)
@@ -204,7 +204,7 @@ func (g *generator) emit(at time.Duration, topic, key string, value []byte, note
 	g.s.Inputs = append(g.s.Inputs, Input{at, topic, key, value, note})
 	// A retry of the edge: the same bytes again.
 	if g.IntN(12) == 0 {
-		g.s.Inputs = append(g.s.Inputs, Input{at + between(g.Rand, 0, 90*time.Second), topic, key, value, note + " again"})
+		g.s.Inputs = append(g.s.Inputs, Input{at + between(g.Rand, 0, 60*time.Second), topic, key, value, note + " again"})
 	}
 }
 
@@ -213,7 +213,7 @@ func (g *generator) unixMS(at time.Duration) int64 {
 }
 
 func (g *generator) inputs() {
-	n := 10 + g.IntN(60)
+	n := 5 + g.IntN(40)
 	for range n {
 		g.journey(between(g.Rand, 0, g.s.Active))
 	}
@@ -291,7 +291,7 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 		txid = fmt.Sprintf("tx%d", g.txids)
 	}
 	// A postback may come before its click, well within the grace.
-	at := clickAt + between(g.Rand, time.Second, 4*time.Minute)
+	at := clickAt + between(g.Rand, time.Second, 2*time.Minute)
 	if g.IntN(4) == 0 {
 		at = max(0, clickAt-between(g.Rand, 0, g.s.Grace/5))
 	}
@@ -317,7 +317,7 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 		}
 		value, _ := pb.MarshalVT()
 		g.emit(at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %s", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, statusWord(pb.Status)))
-		at += between(g.Rand, 0, 3*time.Minute)
+		at += between(g.Rand, 0, 90*time.Second)
 	}
 }
 
@@ -378,13 +378,13 @@ func (g *generator) moment() time.Duration {
 	return at + between(g.Rand, 0, pick(g.Rand, 20*time.Millisecond, 200*time.Millisecond, time.Second, 6*time.Second))
 }
 
-// night stops everything but one processor for most of the gap: idle hours of a whole system are dear and show little.
+// night stops everything, or everything but one processor, for most of the gap: idle hours of a whole system are dear and show little.
 func (g *generator) night() {
 	at := g.s.Active/2 + 4*time.Minute
 	for i := range g.s.Sinks {
 		g.s.Faults = append(g.s.Faults, Fault{At: at, Kind: faultStop, Target: fmt.Sprint("s", i), For: g.gap - 6*time.Minute})
 	}
-	for i := 1; i < g.s.Processors; i++ {
+	for i := g.IntN(2); i < g.s.Processors; i++ { // in half of the nights all of them
 		g.s.Faults = append(g.s.Faults, Fault{At: at, Kind: faultStop, Target: fmt.Sprint("p", i), For: g.gap - 6*time.Minute})
 	}
 }
