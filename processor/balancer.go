@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,6 +23,8 @@ type balancer struct {
 	granted func(map[string][]int32)
 	// states has the partitions whose state lies on this member's disk, with the number of its last cycle.
 	states map[int32]uint64
+	// nudges counts how often this member asked for a rebalance; nil for never.
+	nudges *atomic.Uint64
 }
 
 // ProtocolName, IsCooperative, JoinGroupMetadata, ParseSyncAssignment and MemberBalancer are kgo's.
@@ -39,7 +42,11 @@ func (b *balancer) JoinGroupMetadata(topics []string, owned map[string][]int32, 
 		o.Topic, o.Partitions = topic, partitions
 		meta.OwnedPartitions = append(meta.OwnedPartitions, o)
 	}
-	meta.UserData = appendStates(nil, b.states)
+	nudges := uint64(0)
+	if b.nudges != nil {
+		nudges = b.nudges.Load()
+	}
+	meta.UserData = appendStates(nil, nudges, b.states)
 	// The same metadata from join to join: a difference alone would begin a rebalance.
 	slices.SortFunc(meta.OwnedPartitions, func(a, b kmsg.ConsumerMemberMetadataOwnedPartition) int { return strings.Compare(a.Topic, b.Topic) })
 	return meta.AppendTo(nil)
@@ -139,11 +146,12 @@ func (b *balancer) Balance(cb *kgo.ConsumerBalancer, topics map[string]int32) kg
 	return plan
 }
 
-// The user data of a member: version, then partition and last cycle of each state, in order of partition.
+// The user data of a member: version, nudges, then partition and last cycle of each state, in order of partition.
 const statesVersion = 1
 
-func appendStates(dst []byte, states map[int32]uint64) []byte {
+func appendStates(dst []byte, nudges uint64, states map[int32]uint64) []byte {
 	dst = append(dst, statesVersion)
+	dst = binary.AppendUvarint(dst, nudges)
 	for _, id := range slices.Sorted(maps.Keys(states)) {
 		dst = binary.AppendUvarint(dst, uint64(id))
 		dst = binary.AppendUvarint(dst, states[id])
@@ -157,6 +165,7 @@ func readStates(b []byte) map[int32]uint64 {
 	if len(b) == 0 || r.byte() != statesVersion {
 		return nil
 	}
+	_ = r.uvarint() // nudges only have to differ
 	states := map[int32]uint64{}
 	for len(r.b) > 0 {
 		id, seq := r.uvarint(), r.uvarint()

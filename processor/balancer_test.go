@@ -1,14 +1,18 @@
 package processor
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tributary/schemas"
 )
 
 // plan balances once and answers who has which partitions of each topic.
@@ -248,10 +252,62 @@ func TestARestartOfAllMovesNothing(t *testing.T) {
 }
 
 func FuzzStates(f *testing.F) {
-	f.Add(appendStates(nil, map[int32]uint64{0: 1, 7: 1 << 60}))
+	f.Add(appendStates(nil, 3, map[int32]uint64{0: 1, 7: 1 << 60}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if states := readStates(b); len(states) > len(b) {
 			t.Fatal(states)
 		}
 	})
+}
+
+// forgetful is a leader that leaves the last partition to nobody, as the first of the two rebalances of a move does.
+type forgetful struct{ balancer }
+
+func (f *forgetful) MemberBalancer(members []kmsg.JoinGroupResponseMember) (kgo.GroupMemberBalancer, map[string]struct{}, error) {
+	cb, err := kgo.NewConsumerBalancer(f, members)
+	return cb, cb.MemberTopics(), err
+}
+
+func (f *forgetful) Balance(cb *kgo.ConsumerBalancer, topics map[string]int32) kgo.IntoSyncAssignment {
+	plan := cb.NewPlan()
+	for topic, n := range topics {
+		for id := range n - 1 {
+			member, _ := cb.MemberAt(0)
+			plan.AddPartition(member, topic, id)
+		}
+	}
+	return plan
+}
+
+// TestAPartitionOfNobodyIsTaken: every member died between the two rebalances of a move, and came back to the assignment in
+// between.
+func TestAPartitionOfNobodyIsTaken(t *testing.T) {
+	w := newWorld(t, 3)
+	cfg := w.config()
+	before, err := kgo.NewClient(append(w.opts(), kgo.ConsumerGroup(cfg.Group), kgo.InstanceID(cfg.InstanceID), kgo.Balancers(&forgetful{}),
+		kgo.ConsumeTopics(schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims), kgo.SessionTimeout(20*time.Second), kgo.DisableAutoCommit())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	adm := kadm.NewClient(w.client)
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		groups, err := adm.DescribeGroups(context.Background(), cfg.Group)
+		if err == nil && groups[cfg.Group].State == "Stable" && len(uncovered(groups[cfg.Group], schemas.TopicClicks, 3)) == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the group is not as this test needs it: ", groups, err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	before.Close() // a static member: the group keeps its place
+	r := w.start(cfg, w.deps(vfs.NewMem()))
+	h := &history{w: w}
+	h.feed(40) // over all partitions
+	h.finish(r)
+	if valueOf(r.p.metrics.nudges) == 0 {
+		t.Skip("this broker began a rebalance by itself when the static member came back")
+	}
+	r.stop()
 }

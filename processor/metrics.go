@@ -10,6 +10,7 @@ type metrics struct {
 	recordsIn, recordsOut map[string]prometheus.Counter // by topic without prefix
 	commits, aborts       prometheus.Counter
 	resends, unsent       prometheus.Counter
+	nudges                prometheus.Counter
 	wipes                 prometheus.Counter
 	undecodable           prometheus.Counter
 	restored              prometheus.Counter
@@ -45,6 +46,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 		aborts:        counter("aborts_total", "Aborted transactions; their outputs are sent again."),
 		resends:       counter("resends_total", "Outboxes of partitions that were sent again."),
 		unsent:        counter("resends_visible_total", "Outputs that were not sent again because readers could see them already."),
+		nudges:        counter("nudges_total", "Rebalances asked for because partitions belonged to nobody."),
 		wipes:         counter("wipes_total", "States of partitions that were thrown away and rebuilt."),
 		undecodable:   rejects.WithLabelValues(string(schemas.RejectUndecodable)),
 		restored:      counter("restored_records_total", "Records read to rebuild state."),
@@ -61,7 +63,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 	for _, t := range outputs {
 		m.recordsOut[t] = out.WithLabelValues(t)
 	}
-	collectors := []prometheus.Collector{in, out, rejects, m.commits, m.aborts, m.resends, m.unsent, m.wipes, m.restored, m.restoring, m.partitions,
+	collectors := []prometheus.Collector{in, out, rejects, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.restored, m.restoring, m.partitions,
 		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.stateBytes}
 	for i, c := range collectors {
 		if err := reg.Register(c); err != nil {

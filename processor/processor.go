@@ -64,6 +64,9 @@ type Processor struct {
 	progress map[int32]string
 	// granted are the partitions of the newest assignment; nil after the membership was lost.
 	granted map[int32]bool
+	// ownerText says which partitions belong to nobody.
+	ownerText string
+	nudges    atomic.Uint64
 	// interrupted: partitions were given up since the last transaction.
 	interrupted atomic.Bool
 
@@ -129,7 +132,18 @@ func (p *Processor) Ready() error {
 	if r := *p.readiness.Load(); r != "" {
 		return errors.New("processor: " + r)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ownerText != "" {
+		return errors.New("processor: " + p.ownerText)
+	}
 	return nil
+}
+
+func (p *Processor) setOwnerless(text string) {
+	p.mu.Lock()
+	p.ownerText = text
+	p.mu.Unlock()
 }
 
 func (p *Processor) setReadiness(reason string) { p.readiness.Store(&reason) }
@@ -186,6 +200,16 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	}
 	close(p.connected)
 	p.setReadiness("joining its group")
+	watching, stopWatching := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		p.watchCoverage(watching)
+	}()
+	defer func() {
+		stopWatching()
+		<-watched
+	}()
 	p.log.Info("processor started", zap.String("group", p.cfg.Group), zap.String("instance", p.cfg.instance()), zap.Strings("inputs", p.inputs))
 	if err := p.loop(ctx); err != nil {
 		p.failed.Store(true)
@@ -224,7 +248,7 @@ func (p *Processor) connect(states map[int32]uint64) error {
 		kgo.SessionTimeout(p.cfg.SessionTimeout),
 		kgo.HeartbeatInterval(max(p.cfg.SessionTimeout/10, 100*time.Millisecond)),
 		kgo.ConsumeTopics(topics...),
-		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant, states: states}),
+		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant, states: states, nudges: &p.nudges}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -169,6 +169,16 @@ const (
 	fetchMaxBytes          = 256 * fetchMaxPartitionBytes
 )
 
+// balancer moves one partition at a time while the rest goes on, for partitions are independent of each other. It takes two
+// rebalances for that. Static members that all died between the two get the assignment in between from their group
+// again, without a rebalance, and partitions would belong to nobody: theirs must be complete at once.
+func balancer(instanceID string) kgo.GroupBalancer {
+	if instanceID == "" {
+		return kgo.CooperativeStickyBalancer()
+	}
+	return kgo.StickyBalancer()
+}
+
 func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 	topics := make([]string, len(Topics))
 	for i, topic := range Topics {
@@ -180,8 +190,7 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		// Partitions are independent of each other, so they may move one at a time while the rest goes on.
-		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.Balancers(balancer(l.config.InstanceID)),
 		kgo.SessionTimeout(l.config.SessionTimeout),
 		kgo.HeartbeatInterval(max(100*time.Millisecond, l.config.SessionTimeout/10)),
 		kgo.RebalanceTimeout(l.config.RebalanceTimeout),
