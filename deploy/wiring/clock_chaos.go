@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ClockVariable names a file that holds how far the roles' clock is off, as a Go duration; no file or an empty one: not at
+// ClockVariable names a file that holds how far the roles' clock is off, as a Go duration; an empty one, or none yet: not at
 // all. Only a binary built with the tag chaos knows it: a fault driver steps the clock of one process.
 const ClockVariable = "CHAOS_CLOCK_FILE"
 

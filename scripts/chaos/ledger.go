@@ -82,7 +82,29 @@ func (l *ledger) judge(ctx context.Context, s *site) (*verdict, error) {
 	}
 	slices.Sort(got)
 	v := &verdict{clicks: len(want)}
-	lost, odd := map[uint64]bool{}, map[uint64]bool{}
+	lost, odd := v.match(want, got)
+	if v.lostIDs, err = l.names(lost); err != nil {
+		return nil, err
+	}
+	for h := range odd {
+		var id string
+		var n uint64
+		if err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT any(click_id), count() FROM tributary.clicks WHERE xxHash64(click_id) = %d", h)).Scan(&id, &n); err != nil {
+			return nil, err
+		}
+		if n > 1 {
+			v.twiceIDs = append(v.twiceIDs, id)
+		} else {
+			v.others = append(v.others, id)
+		}
+	}
+	return v, nil
+}
+
+// match counts what two sorted lists of hashes differ in, want without repetitions, and answers some of the hashes: those that
+// are lost, and those that are there once too often or for no reason.
+func (v *verdict) match(want, got []uint64) (lost, odd map[uint64]bool) {
+	lost, odd = map[uint64]bool{}, map[uint64]bool{}
 	for i, j := 0, 0; i < len(want) || j < len(got); {
 		switch {
 		case j == len(got) || i < len(want) && want[i] < got[j]:
@@ -102,22 +124,7 @@ func (l *ledger) judge(ctx context.Context, s *site) (*verdict, error) {
 			}
 		}
 	}
-	if v.lostIDs, err = l.names(lost); err != nil {
-		return nil, err
-	}
-	for h := range odd {
-		var id string
-		var n uint64
-		if err := s.conn.QueryRow(ctx, fmt.Sprintf("SELECT any(click_id), count() FROM tributary.clicks WHERE xxHash64(click_id) = %d", h)).Scan(&id, &n); err != nil {
-			return nil, err
-		}
-		if n > 1 {
-			v.twiceIDs = append(v.twiceIDs, id)
-		} else {
-			v.others = append(v.others, id)
-		}
-	}
-	return v, nil
+	return lost, odd
 }
 
 func note(set map[uint64]bool, h uint64) {
