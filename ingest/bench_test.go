@@ -248,14 +248,18 @@ func clickWork(e *Edge) func() {
 		v.addr = e.proxies.client(ctx)
 		e.readLink(v, rawQuery)
 		e.readHeaders(ctx, v)
-		if refused := e.fill(v, cat, cat.Campaign(path[len(pathClick):]), testNow, false); refused != nil {
+		e.readCookie(ctx, v)
+		campaign := cat.Campaign(path[len(pathClick):])
+		if refused := e.fill(v, cat, campaign, testNow, false); refused != nil {
 			panic(refused.Detail)
 		}
+		e.observe(v)
 		d, err := e.producer.prepare(topic(topicClicks), v.id[:], "", &v.event)
 		if err != nil {
 			panic(err)
 		}
-		ctx.Response.Header.SetCanonical(headerLocation, v.link())
+		ctx.Response.Reset()
+		e.sendOn(ctx, v, campaign.Redirect)
 		d.owners.Store(1)
 		d.release()
 		e.visits.Put(v)

@@ -32,6 +32,15 @@ type visit struct {
 	// clickID is the ID that the caller brought, nil to mint one.
 	clickID []byte
 	addr    netip.Addr
+	// look: the request is no click (HEAD), so that nothing is counted for it.
+	look bool
+	// key is the visitor's, once keyed is set; visitor is the ID that a sender gave him, anonymous tells that the sender told
+	// nothing of him. wantsCookie: his key is to be put into one.
+	key                           uint64
+	keyed, anonymous, wantsCookie bool
+	visitor                       []byte
+	// counted is the offer's cap that this click was counted for.
+	counted counted
 	// eventMS is 0 for now.
 	eventMS int64
 
@@ -45,6 +54,8 @@ func (v *visit) reset() {
 	v.source, v.externalID, v.keyword, v.creative = nil, nil, nil, nil
 	v.cost, v.currency, v.userAgent, v.referrer, v.language, v.clickID = nil, nil, nil, nil, nil, nil
 	v.addr, v.eventMS, v.offer = netip.Addr{}, 0, nil
+	v.look, v.key, v.keyed, v.anonymous, v.wantsCookie, v.visitor = false, 0, false, false, false, nil
+	v.counted = counted{}
 	v.text, v.out = v.text[:0], v.out[:0]
 	if cap(v.text) > keptBytes {
 		v.text = nil
@@ -174,15 +185,6 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 		return refused
 	}
 
-	offer := campaign.Offers[0]
-	if n := uint32(len(campaign.Offers)); n > 1 {
-		offer = campaign.Offers[hashText(c.ClickId)%n]
-	}
-	v.offer = offer
-	c.OfferId, c.Offer = offer.ID, offer.Name
-	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
-	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
-
 	c.Subs = c.Subs[:0]
 	last := len(v.subs)
 	for last > 0 && len(v.subs[last-1]) == 0 {
@@ -203,12 +205,28 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	c.Device, c.Os, c.OsVersion = agent.Device, agent.OS, agent.OSVersion
 	c.Browser, c.BrowserVersion, c.Bot = agent.Browser, agent.BrowserVersion, agent.Bot
 	c.UserAgent, c.Referrer, c.Language = view(v.userAgent), view(v.referrer), view(v.language)
+
+	// Last, because nothing refuses the click any more: it is counted for the offer's cap.
+	v.name()
+	offer := e.choose(v, campaign, nowMS)
+	v.offer = offer
+	c.OfferId, c.Offer = offer.ID, offer.Name
+	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
+	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
+	c.Unique = false
 	return nil
 }
 
-// observe counts the visit for its IP. It is for a click that will be recorded: neither a refused one nor a checker's HEAD is one.
+// observe counts the visit for its IP and for its visitor. It is for a click that will be recorded: neither a refused one nor
+// a checker's HEAD is one.
 func (e *Edge) observe(v *visit) {
-	v.event.IpClicksPerMinute = e.rates.Observe(v.addr.As16(), v.event.ReceivedMs)
+	c := &v.event
+	c.IpClicksPerMinute = e.rates.Observe(v.addr.As16(), c.ReceivedMs)
+	unique, evicted := e.visitors.Observe(campaignKey(v.key, c.CampaignId), c.ReceivedMs)
+	c.Unique = unique
+	if evicted {
+		e.metrics.evicted.Inc()
+	}
 }
 
 // identify gives the click its ID: the caller's own when it proves to be one, else a new one. A new ID has the time of its
@@ -384,13 +402,4 @@ func appendLanguage(dst, header []byte) []byte {
 		dst = append(dst, c)
 	}
 	return dst
-}
-
-// hashText is FNV-1a, 32 bits: spreads click IDs over a campaign's offers.
-func hashText(text string) uint32 {
-	h := uint32(2166136261)
-	for i := range len(text) {
-		h = (h ^ uint32(text[i])) * 16777619
-	}
-	return h
 }

@@ -27,7 +27,8 @@ type line struct {
 	// ReceiptID names the dead letter of a refused click.
 	ReceiptID string `json:"receipt_id,omitempty"`
 
-	sent *delivery
+	sent    *delivery
+	counted counted
 }
 
 type batch struct {
@@ -82,6 +83,7 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 			err = errUnavailable
 		}
 		if err != nil {
+			l.counted.giveBack()
 			*l = line{Error: unavailable(err)}
 			lost++
 		}
@@ -129,7 +131,7 @@ func (e *Edge) takeClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 		return l
 	}
 	e.observe(v)
-	l := line{ClickID: strings.Clone(v.event.ClickId), URL: string(v.link())}
+	l := line{ClickID: strings.Clone(v.event.ClickId), URL: string(v.link()), counted: v.counted}
 	if d, err := e.producer.prepare(topicClicks, []byte(v.event.ClickId), "", &v.event); err == nil {
 		e.producer.send(d)
 		l.sent = d
@@ -158,6 +160,8 @@ func (e *Edge) readClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 			v.setLanguage(ctx.Request.Header.Peek(fasthttp.HeaderAcceptLanguage))
 		}
 	}
+	// A server that tells nothing of its visitors would be one visitor for all of them: each click is then one of its own.
+	v.anonymous = !r.seen["ip"]
 	campaign := cat.Campaign(r.campaign)
 	if len(r.campaign) == 0 {
 		return nil, refuse(schemas.RejectUnknownCampaign, "campaign", "the click names no campaign", "the name of a campaign in catalog.campaigns")
@@ -178,7 +182,7 @@ type jsonClick struct {
 	refused  *refusal
 }
 
-const clickMembers = "campaign, source, sub1 to sub20, subs, cost, currency, click_id, event_ms, ip, user_agent, referrer, language, external_id, keyword, creative"
+const clickMembers = "campaign, source, sub1 to sub20, subs, cost, currency, click_id, event_ms, ip, visitor, user_agent, referrer, language, external_id, keyword, creative"
 
 func (r *jsonClick) member(key []byte, value *fastjson.Value) {
 	if r.refused != nil {
@@ -212,6 +216,8 @@ func (r *jsonClick) member(key []byte, value *fastjson.Value) {
 		v.currency = r.text(name, value, schemas.MaxNameBytes, fieldCurrency)
 	case "click_id":
 		v.clickID = r.text(name, value, schemas.MaxClickIDBytes, fields)
+	case "visitor":
+		v.visitor = r.text(name, value, schemas.MaxNameBytes, fields)
 	case "user_agent":
 		v.userAgent = r.text(name, value, schemas.MaxUserAgent, fields)
 	case "referrer":

@@ -8,52 +8,62 @@ import (
 	"time"
 
 	"tributary/ingest/spool"
+	"tributary/ingest/unique"
 	"tributary/ingest/useragent"
 	"tributary/schemas"
 )
 
 // Config is the edge's section of the configuration file, `ingest`.
 type Config struct {
-	Listen         string        `yaml:"listen" doc:"address of the HTTP edge, host:port"`
-	TrustedProxies []string      `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For is believed"`
-	MaxConnections int           `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 12 KiB; more are answered 503 and closed"`
-	MaxHeaderBytes int           `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
-	MaxBodyBytes   int           `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
-	ReadTimeout    time.Duration `yaml:"read_timeout" doc:"longest time to receive one request"`
-	WriteTimeout   time.Duration `yaml:"write_timeout" doc:"longest time to send one answer"`
-	IdleTimeout    time.Duration `yaml:"idle_timeout" doc:"how long a connection may stay open without a request"`
-	DrainTimeout   time.Duration `yaml:"drain_timeout" doc:"longest time to finish open requests when stopping"`
-	AckBound       time.Duration `yaml:"ack_bound" doc:"longest time a request waits for Kafka before its record goes to the spool; not used without a spool"`
-	AckTimeout     time.Duration `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
-	Spool          spool.Config  `yaml:"spool"`
-	Linger         time.Duration `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
-	Compression    string        `yaml:"compression" doc:"compression of records: none or lz4"`
-	BatchBytes     int           `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
-	BufferRecords  int           `yaml:"buffer_records" doc:"records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
-	BufferBytes    int           `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
-	UserAgentCache int           `yaml:"user_agent_cache_bytes" doc:"memory for user agents that were seen before, in bytes"`
+	Listen           string        `yaml:"listen" doc:"address of the HTTP edge, host:port"`
+	TrustedProxies   []string      `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For is believed"`
+	MaxConnections   int           `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 12 KiB; more are answered 503 and closed"`
+	MaxHeaderBytes   int           `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
+	MaxBodyBytes     int           `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
+	ReadTimeout      time.Duration `yaml:"read_timeout" doc:"longest time to receive one request"`
+	WriteTimeout     time.Duration `yaml:"write_timeout" doc:"longest time to send one answer"`
+	IdleTimeout      time.Duration `yaml:"idle_timeout" doc:"how long a connection may stay open without a request"`
+	DrainTimeout     time.Duration `yaml:"drain_timeout" doc:"longest time to finish open requests when stopping"`
+	AckBound         time.Duration `yaml:"ack_bound" doc:"longest time a request waits for Kafka before its record goes to the spool; not used without a spool"`
+	AckTimeout       time.Duration `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
+	Spool            spool.Config  `yaml:"spool"`
+	Linger           time.Duration `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
+	Compression      string        `yaml:"compression" doc:"compression of records: none or lz4"`
+	BatchBytes       int           `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
+	BufferRecords    int           `yaml:"buffer_records" doc:"records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
+	BufferBytes      int           `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
+	UserAgentCache   int           `yaml:"user_agent_cache_bytes" doc:"memory for user agents that were seen before, in bytes"`
+	Edges            int           `yaml:"edges" doc:"number of edges that the clicks are spread over: each keeps to its part of an offer's clicks_per_day, rounded up, counted in its memory from 0 after a restart"`
+	UniqueWindow     time.Duration `yaml:"unique_window" doc:"a visitor's click is unique when it is the first of its campaign at this edge for this long, counted from the last unique one"`
+	UniqueBytes      int           `yaml:"unique_bytes" doc:"memory for visitors within unique_window, in bytes: 8 for each visitor of a campaign, and twice that to lose none; rounded down to a power of two"`
+	VisitorCookie    string        `yaml:"visitor_cookie" doc:"name of the cookie that knows a visitor again on another IP; empty for none: then IP and user agent do. It needs the visitor's consent where the law says so"`
+	VisitorCookieAge time.Duration `yaml:"visitor_cookie_age" doc:"how long browsers keep the visitor cookie"`
 }
 
 // Defaults are for a machine of 2 cores: they keep the edge within 200 MiB under full load.
 func Defaults() Config {
 	return Config{
-		Listen:         ":8080",
-		MaxConnections: 4096,
-		MaxHeaderBytes: 16 << 10,
-		MaxBodyBytes:   1 << 20,
-		ReadTimeout:    10 * time.Second,
-		WriteTimeout:   10 * time.Second,
-		IdleTimeout:    60 * time.Second,
-		DrainTimeout:   10 * time.Second,
-		AckBound:       50 * time.Millisecond,
-		AckTimeout:     5 * time.Second,
-		Spool:          spool.Defaults(),
-		Linger:         time.Millisecond,
-		Compression:    "lz4",
-		BatchBytes:     1 << 20,
-		BufferRecords:  50_000,
-		BufferBytes:    64 << 20,
-		UserAgentCache: useragent.DefaultCacheBytes,
+		Listen:           ":8080",
+		MaxConnections:   4096,
+		MaxHeaderBytes:   16 << 10,
+		MaxBodyBytes:     1 << 20,
+		ReadTimeout:      10 * time.Second,
+		WriteTimeout:     10 * time.Second,
+		IdleTimeout:      60 * time.Second,
+		DrainTimeout:     10 * time.Second,
+		AckBound:         50 * time.Millisecond,
+		AckTimeout:       5 * time.Second,
+		Spool:            spool.Defaults(),
+		Linger:           time.Millisecond,
+		Compression:      "lz4",
+		BatchBytes:       1 << 20,
+		BufferRecords:    50_000,
+		BufferBytes:      64 << 20,
+		UserAgentCache:   useragent.DefaultCacheBytes,
+		Edges:            1,
+		UniqueWindow:     24 * time.Hour,
+		UniqueBytes:      16 << 20,
+		VisitorCookieAge: 30 * 24 * time.Hour,
 	}
 }
 
@@ -101,11 +111,28 @@ func (c *Config) Validate() error {
 	if c.AckBound < time.Millisecond || c.AckBound > c.AckTimeout {
 		problem("ack_bound", "%v is not from 1ms to ack_timeout, %v", c.AckBound, c.AckTimeout)
 	}
+	number("edges", c.Edges, 1, 10_000)
+	span("unique_window", c.UniqueWindow, time.Second, unique.MaxWindow)
+	number("unique_bytes", c.UniqueBytes, unique.MinBytes, unique.MaxBytes)
+	if !isCookieName(c.VisitorCookie) {
+		problem("visitor_cookie", "%q is no name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
+	}
+	span("visitor_cookie_age", c.VisitorCookieAge, time.Second, 400*24*time.Hour)
 	c.Spool.Validate(func(field, format string, args ...any) { problem("spool."+field, format, args...) })
 	if c.Compression != "none" && c.Compression != "lz4" {
 		problem("compression", "%q is unknown; use none or lz4", c.Compression)
 	}
 	return errors.Join(problems...)
+}
+
+// isCookieName takes the empty name too.
+func isCookieName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return len(name) <= schemas.MaxNameBytes
 }
 
 const maxTrustedProxies = 256

@@ -18,7 +18,9 @@
 //     crash, under its first event ID. A crash with a produce request under way may also let the older copy arrive last.
 //   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
 //     counted. A postback is money: it is taken exactly as written, or refused with a reason.
-//   - A redirect leads only to a declared offer's URL; values in it are percent-encoded.
+//   - A click leads only to a declared offer's URL, whatever the kind of answer; values in it are percent-encoded.
+//   - Which offer a visitor gets follows from the visitor, the campaign and the catalog alone, but for caps: those, and which
+//     clicks are unique, are of this process and its memory.
 //
 // Concurrency: fasthttp calls the handler from one goroutine a connection. Requests share only immutable or atomic state
 // and pools. The memory of a request is fasthttp's again once the handler returns, therefore an event is marshalled before

@@ -21,6 +21,7 @@ import (
 	"tributary/ingest/catalog"
 	"tributary/ingest/iprate"
 	"tributary/ingest/spool"
+	"tributary/ingest/unique"
 	"tributary/ingest/useragent"
 	"tributary/schemas/id"
 )
@@ -58,11 +59,15 @@ type Edge struct {
 	minter   *id.Minter
 	rates    *iprate.Sketch
 	agents   *useragent.Parser
+	visitors *unique.Window
+	caps     caps
 	visits   sync.Pool
 	parsers  fastjson.ParserPool
 	scrape   fasthttp.RequestHandler
 	kafka    readiness
 	draining atomic.Bool
+	// cookieName is empty for no visitor cookie; cookieRest stands behind its value.
+	cookieName, cookieRest []byte
 }
 
 // New makes an edge and opens its listener, so that Addr is known and a taken port is an error here. It does not wait for
@@ -92,7 +97,12 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		e.now = time.Now
 	}
 	e.visits.New = func() any { return new(visit) }
-	e.catalog.Store(deps.Catalog)
+	e.caps.edges = cfg.Edges
+	e.SetCatalog(deps.Catalog)
+	if cfg.VisitorCookie != "" {
+		e.cookieName = []byte(cfg.VisitorCookie)
+		e.cookieRest = fmt.Appendf(nil, "; Max-Age=%d; Path=/; HttpOnly; SameSite=Lax", int64(cfg.VisitorCookieAge/time.Second))
+	}
 	for _, text := range cfg.TrustedProxies {
 		prefix, err := parseProxy(text)
 		if err != nil {
@@ -103,6 +113,9 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	var err error
 	if e.agents, err = useragent.New(useragent.Config{CacheBytes: cfg.UserAgentCache}); err != nil {
 		return nil, fmt.Errorf("making the user agent parser: %w", err)
+	}
+	if e.visitors, err = unique.New(cfg.UniqueBytes, cfg.UniqueWindow); err != nil {
+		return nil, fmt.Errorf("making the memory of visitors: %w", err)
 	}
 	if e.metrics, err = newMetrics(deps.Registerer); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
@@ -156,7 +169,10 @@ type quiet struct{}
 func (quiet) Printf(string, ...any) {}
 
 // SetCatalog replaces the catalog. Requests under way keep the one they began with.
-func (e *Edge) SetCatalog(c *catalog.Catalog) { e.catalog.Store(c) }
+func (e *Edge) SetCatalog(c *catalog.Catalog) {
+	e.caps.declare(c)
+	e.catalog.Store(c)
+}
 
 // Addr is the address that the edge listens on.
 func (e *Edge) Addr() net.Addr { return e.listener.Addr() }

@@ -25,7 +25,7 @@ const (
 var routeNames = [routes]string{"click", "clicks", "postback", "healthz", "readyz", "metrics", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
-var codes = [...]int{200, 204, 302, 400, 403, 404, 405, 408, 413, 431, 500, 503}
+var codes = [...]int{200, 204, 302, 307, 400, 403, 404, 405, 408, 413, 431, 500, 503}
 
 // field is an index into the parameters that a click link may have wrong without losing the click.
 type field uint8
@@ -46,6 +46,18 @@ const (
 
 var fieldNames = [fields]string{"source", "sub", "external_id", "keyword", "creative", "cost", "currency", "user_agent", "referrer", "language"}
 
+// capped is an index into what became of a click whose visitor's offer is at its cap.
+type capped uint8
+
+const (
+	cappedNext     capped = iota // another offer of the list
+	cappedFallback               // the campaign's fallback offer
+	cappedInSpite                // the visitor's offer: there is no other
+	cappeds
+)
+
+var cappedNames = [cappeds]string{"next", "fallback", "in_spite"}
+
 // metrics has every counter bound to its labels, so that a request looks none up.
 type metrics struct {
 	requests  [routes][600]prometheus.Counter // by status
@@ -55,6 +67,8 @@ type metrics struct {
 	received  prometheus.Counter
 	inFlight  prometheus.Gauge
 	landed    prometheus.Counter
+	capped    [cappeds]prometheus.Counter
+	evicted   prometheus.Counter
 
 	registerer prometheus.Registerer
 	collectors []prometheus.Collector
@@ -105,7 +119,13 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m.inFlight = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "ingest", Name: "in_flight_requests", Help: "Requests being answered now."})
 	m.landed = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "spool_landed_records_total",
 		Help: "Records of the spool that were not sent from there: Kafka had taken them after all, later than ack_bound."})
-	m.collectors = append(m.collectors, m.received, m.inFlight, m.landed)
+	overCap := counter("capped_clicks_total", "Clicks whose visitor's offer was at its cap, by what they were sent to: next (offer of the list), fallback, or in_spite (the offer all the same).", "to")
+	for i, name := range cappedNames {
+		m.capped[i] = overCap.WithLabelValues(name)
+	}
+	m.evicted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "unique_evicted_total",
+		Help: "Visitors that were forgotten before unique_window had passed: unique_bytes is too small."})
+	m.collectors = append(m.collectors, m.received, m.inFlight, m.landed, m.evicted)
 	if reg == nil {
 		return m, nil
 	}

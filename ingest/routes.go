@@ -149,11 +149,11 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 		name = v.text
 	}
 	now := e.now()
-	v.addr = e.proxies.client(ctx)
+	v.addr, v.look = e.proxies.client(ctx), ctx.IsHead()
 	campaign := cat.Campaign(name)
 	if campaign == nil {
 		refused := refuse(schemas.RejectUnknownCampaign, "campaign", "no campaign is named "+quoted(name), "the name of a campaign in catalog.campaigns")
-		if ctx.IsHead() {
+		if v.look {
 			e.answerError(ctx, refused.status(), answer{Error: refused})
 			return
 		}
@@ -162,12 +162,13 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 	}
 	e.readLink(v, rawQuery)
 	e.readHeaders(ctx, v)
+	e.readCookie(ctx, v)
 	if refused := e.fill(v, cat, campaign, now, false); refused != nil {
 		e.refuseLink(ctx, v, refused)
 		return
 	}
-	if ctx.IsHead() {
-		v.event.ClickId = ""
+	if v.look {
+		v.event.ClickId, v.wantsCookie = "", false
 	} else {
 		e.observe(v)
 		d, err := e.producer.prepare(topicClicks, v.id[:], "", &v.event)
@@ -176,14 +177,13 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 			err = e.producer.wait(d)
 		}
 		if err != nil {
+			v.counted.giveBack()
 			e.answerUnavailable(ctx, err)
 			return
 		}
 		ctx.Response.Header.SetCanonical(headerClickID, v.id[:])
 	}
-	ctx.SetStatusCode(fasthttp.StatusFound)
-	ctx.Response.Header.SetCanonical(headerCacheControl, valueNoStore)
-	ctx.Response.Header.SetCanonical(headerLocation, v.link())
+	e.sendOn(ctx, v, campaign.Redirect)
 }
 
 // readHeaders takes what the connection tells about the visitor.

@@ -26,12 +26,12 @@ type clicks struct {
 	ip                                                                     ipColumn
 	country, device, os, osVersion, browser, browserVersion, bot, language wordColumn
 	userAgent, referrer                                                    textColumn
-	foreign                                                                plainColumn[bool]
+	foreign, unique                                                        plainColumn[bool]
 	all                                                                    []namedColumn
 }
 
 func newClicks() *clicks {
-	t := &clicks{position: newPosition(), reasons: newReasonColumns(), ip: newIPColumn(), foreign: boolColumn(),
+	t := &clicks{position: newPosition(), reasons: newReasonColumns(), ip: newIPColumn(), foreign: boolColumn(), unique: boolColumn(),
 		campaignID: uint32Column(), sourceID: uint32Column(), offerID: uint32Column(), ipClicks: uint32Column(), score: uint32Column()}
 	t.all = append([]namedColumn{
 		{"click_id", kindText, &t.id}, {"event_at", kindTime, &t.eventAt},
@@ -44,7 +44,7 @@ func newClicks() *clicks {
 		{"ip", kindIP, &t.ip}, {"country", kindWord, &t.country}, {"device", kindWord, &t.device},
 		{"os", kindWord, &t.os}, {"os_version", kindWord, &t.osVersion}, {"browser", kindWord, &t.browser}, {"browser_version", kindWord, &t.browserVersion},
 		{"bot", kindWord, &t.bot}, {"user_agent", kindText, &t.userAgent}, {"referrer", kindText, &t.referrer}, {"language", kindWord, &t.language},
-		{"ip_clicks_per_minute", kindUint32, &t.ipClicks}, {"foreign", kindBool, &t.foreign}, {"score", kindUint32, &t.score},
+		{"ip_clicks_per_minute", kindUint32, &t.ipClicks}, {"foreign", kindBool, &t.foreign}, {"unique", kindBool, &t.unique}, {"score", kindUint32, &t.score},
 	}, append(t.reasons.columns(), t.position.columns()...)...)
 	return t
 }
@@ -96,6 +96,7 @@ func (t *clicks) add(value []byte, partition int32, offset int64) error {
 	t.language.add(e.Language)
 	t.ipClicks.add(e.IpClicksPerMinute)
 	t.foreign.add(e.Foreign)
+	t.unique.add(e.Unique)
 	t.score.add(e.Score)
 	t.reasons.add(e.Reasons)
 	return nil

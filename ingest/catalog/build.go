@@ -38,6 +38,7 @@ func Build(cfg Config) (*Catalog, error) {
 	if len(b.problems) > 0 {
 		return nil, errors.Join(b.problems...)
 	}
+	b.cat.offers = b.offers
 	return b.cat, nil
 }
 
@@ -160,6 +161,10 @@ func (b *builder) offersOf(list []OfferConfig) {
 			b.problem(field+".url", "%v", err)
 		}
 		out.URL = link
+		if o.ClicksPerDay < 0 || o.ClicksPerDay > maxClicksPerDay {
+			b.problem(field+".clicks_per_day", "%d is not from 0 to %d; 0 is no cap", o.ClicksPerDay, maxClicksPerDay)
+		}
+		out.ClicksPerDay, out.Zone = o.ClicksPerDay, b.zone(field+".time_zone", o.TimeZone)
 		if _, taken := b.offers[o.Name]; taken {
 			b.problem(field+".name", "another offer is named %q", o.Name)
 		}
@@ -179,16 +184,21 @@ func (b *builder) campaigns(list []CampaignConfig) {
 		out := &Campaign{ID: uint32(c.ID), Name: c.Name, AllowForeignClickIDs: c.AllowForeignClickIDs}
 		out.Currency = b.currency(field+".currency", c.Currency)
 		out.CostMicros = b.amount(field+".cost", c.Cost)
-		if len(c.Offers) == 0 {
-			b.problem(field+".offers", "names no offer; give at least one")
-		}
-		for j, name := range c.Offers {
-			if o := b.offers[name]; o != nil {
-				out.Offers = append(out.Offers, o)
-			} else {
-				b.problem(fmt.Sprintf("%s.offers[%d]", field, j), "no offer is named %q; the offers are %s", name, names(b.offers))
+		out.rotation, out.Offers = b.rotationOf(field, out.ID, c.Offers, c.Weights)
+		out.zone = b.zone(field+".time_zone", c.TimeZone)
+		b.rules(field, out, c.Rules)
+		if c.FallbackOffer != "" {
+			if out.Fallback = b.offers[c.FallbackOffer]; out.Fallback == nil {
+				b.problem(field+".fallback_offer", "no offer is named %q; the offers are %s", c.FallbackOffer, names(b.offers))
+			} else if out.Fallback.ClicksPerDay > 0 {
+				b.problem(field+".fallback_offer", "the offer %q has a cap itself, clicks_per_day; a fallback takes every click", c.FallbackOffer)
 			}
 		}
+		redirect, known := redirects[c.Redirect]
+		if !known {
+			b.problem(field+".redirect", "%q is unknown; the kinds are %s", c.Redirect, redirectNames)
+		}
+		out.Redirect = redirect
 		if c.Source != "" {
 			if out.Source = b.cat.sources[c.Source]; out.Source == nil {
 				b.problem(field+".source", "no source is named %q; the sources are %s", c.Source, names(b.cat.sources))
@@ -225,6 +235,7 @@ func (b *builder) networks(list []NetworkConfig) {
 			AllowForeignClickIDs: n.AllowForeignClickIDs, BlankTxIDIsNew: n.BlankTxIDIsNew, statuses: maps.Clone(statusWords),
 		}
 		out.Currency = b.currency(field+".currency", n.Currency)
+		out.Trust = b.trust(field+".trust", n.Name, n.Trust)
 		if !IsEvent([]byte(out.DefaultEvent)) {
 			b.problem(field+".default_event", "%q is no event type; use at most %d of a-z 0-9 . _ -", n.DefaultEvent, schemas.MaxNameBytes)
 		}

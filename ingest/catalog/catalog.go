@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"sort"
+	"time"
 
 	"tributary/ingest/money"
+	"tributary/ingest/trust"
 	"tributary/schemas/events"
 	"tributary/schemas/id"
 )
@@ -16,6 +18,7 @@ type Catalog struct {
 	sources    map[string]*Source
 	networks   map[string]*Network
 	currencies map[string]*Currency
+	offers     map[string]*Offer
 
 	campaignByID map[uint32]*Campaign
 	sourceByID   map[uint32]*Source
@@ -26,15 +29,37 @@ type Catalog struct {
 
 // Campaign is a declared campaign.
 type Campaign struct {
-	ID         uint32
-	Name       string
+	ID   uint32
+	Name string
+	// Offers are those of visitors who fulfil no rule; Rotation answers which of them a visitor gets.
 	Offers     []*Offer
 	CostMicros int64
 	Currency   *Currency
 	// Source of clicks that name none; nil for none.
 	Source               *Source
 	AllowForeignClickIDs bool
+	// Fallback takes the clicks whose offers are all at their caps; nil for none.
+	Fallback *Offer
+	Redirect Redirect
+
+	rotation *Rotation
+	rules    []rule
+	// byHour: a rule has hours, which are those of zone.
+	byHour bool
+	zone   *time.Location
 }
+
+// Redirect is how a click is sent on.
+type Redirect uint8
+
+// The kinds of redirects.
+const (
+	RedirectFound     Redirect = iota // 302
+	RedirectTemporary                 // 307
+	RedirectMeta                      // a page with a meta refresh
+	RedirectScript                    // a page with a script
+	RedirectJSON                      // the link as JSON, no redirect
+)
 
 // Source is a declared traffic source.
 type Source struct {
@@ -51,6 +76,19 @@ type Offer struct {
 	URL          *Template
 	PayoutMicros int64
 	Currency     *Currency
+	// ClicksPerDay is the cap, 0 for none. The day is that of Zone.
+	ClicksPerDay int
+	Zone         *time.Location
+}
+
+// maxClicksPerDay bounds a cap.
+const maxClicksPerDay = 1_000_000_000
+
+// Offers calls visit for every declared offer, in no order.
+func (c *Catalog) Offers(visit func(*Offer)) {
+	for _, o := range c.offers {
+		visit(o)
+	}
 }
 
 // Network is a declared sender of postbacks.
@@ -61,6 +99,8 @@ type Network struct {
 	DefaultStatus        events.Status
 	AllowForeignClickIDs bool
 	BlankTxIDIsNew       bool
+	// Trust is what its postbacks have to prove; nil for nothing.
+	Trust *trust.Policy
 
 	statuses map[string]events.Status
 }

@@ -21,13 +21,30 @@ type KeysConfig struct {
 
 // CampaignConfig is one campaign.
 type CampaignConfig struct {
-	ID                   int      `yaml:"id" doc:"number that click IDs carry, 1 to 1048575; never reuse it for another campaign"`
-	Name                 string   `yaml:"name" doc:"name in the click link, at most 64 of a-z A-Z 0-9 . _ -"`
-	Offers               []string `yaml:"offers" doc:"names of the offers; of several, each gets an equal share of the clicks"`
-	Cost                 string   `yaml:"cost" doc:"what a click costs when the link names no cost, in units of currency, such as 0.02"`
-	Currency             string   `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
-	Source               string   `yaml:"source" doc:"name of the source of clicks whose link names none"`
-	AllowForeignClickIDs bool     `yaml:"allow_foreign_click_ids" doc:"POST /v1/clicks may bring click IDs of another tracker"`
+	ID                   int            `yaml:"id" doc:"number that click IDs carry, 1 to 1048575; never reuse it for another campaign"`
+	Name                 string         `yaml:"name" doc:"name in the click link, at most 64 of a-z A-Z 0-9 . _ -"`
+	Offers               []string       `yaml:"offers" doc:"names of the offers, at most 256; a visitor is sent to one of them, always the same"`
+	Weights              map[string]int `yaml:"weights" doc:"share of the visitors by offer name, 0 to 1000000; 1 when left out, 0 sends nobody"`
+	Rules                []RuleConfig   `yaml:"rules" doc:"offers for some of the visitors: the first rule that a visitor fulfils decides, the campaign's own offers are for the rest; at most 64"`
+	FallbackOffer        string         `yaml:"fallback_offer" doc:"name of the offer, one without a cap, that takes clicks while all offers that the visitor could get are at their caps; without one the visitor's first offer takes them in spite of its cap"`
+	TimeZone             string         `yaml:"time_zone" doc:"IANA name of the time zone of the rules' hours, such as Europe/Berlin; UTC when left out"`
+	Redirect             string         `yaml:"redirect" doc:"how clicks are sent on: 302, 307, meta (a page with a meta refresh), js (a page with a script) or json (the link as JSON, no redirect); 302 when left out"`
+	Cost                 string         `yaml:"cost" doc:"what a click costs when the link names no cost, in units of currency, such as 0.02"`
+	Currency             string         `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
+	Source               string         `yaml:"source" doc:"name of the source of clicks whose link names none"`
+	AllowForeignClickIDs bool           `yaml:"allow_foreign_click_ids" doc:"POST /v1/clicks may bring click IDs of another tracker"`
+}
+
+// RuleConfig sends visitors who fulfil all of its conditions to offers of its own. A condition that is left out is fulfilled.
+type RuleConfig struct {
+	Countries []string       `yaml:"countries" doc:"countries of the visitor's IP, ISO 3166-1 alpha-2 such as DE; unknown for none"`
+	Devices   []string       `yaml:"devices" doc:"any of desktop, mobile, tablet, tv, bot and unknown"`
+	OSes      []string       `yaml:"oses" doc:"operating systems: any of Windows, Windows Phone, Android, macOS, iOS, Linux, FreeBSD, ChromeOS, BlackBerry, HarmonyOS, Other and unknown"`
+	Languages []string       `yaml:"languages" doc:"first languages of Accept-Language, lower case: pt is any Portuguese, pt-br that of Brazil; unknown for none"`
+	Hours     []string       `yaml:"hours" doc:"hours of the day in the campaign's time_zone: 9 (9:00 until 10:00), 9-17 (9:00 until 17:00) or 22-6 (over midnight)"`
+	Bot       string         `yaml:"bot" doc:"yes for listed bots only, no for all others"`
+	Offers    []string       `yaml:"offers" doc:"names of the offers, as of a campaign"`
+	Weights   map[string]int `yaml:"weights" doc:"share of the visitors by offer name, as of a campaign"`
 }
 
 // SourceConfig is one traffic source.
@@ -39,11 +56,13 @@ type SourceConfig struct {
 
 // OfferConfig is one offer.
 type OfferConfig struct {
-	ID       int    `yaml:"id" doc:"number of the offer, 1 to 4294967295; never reuse it for another offer"`
-	Name     string `yaml:"name" doc:"name, at most 64 bytes"`
-	URL      string `yaml:"url" doc:"where clicks are sent, with macros such as {click_id}"`
-	Payout   string `yaml:"payout" doc:"what a conversion pays when its postback names no payout, in units of currency"`
-	Currency string `yaml:"currency" doc:"ISO 4217 code of payout; the base currency when left out"`
+	ID           int    `yaml:"id" doc:"number of the offer, 1 to 4294967295; never reuse it for another offer"`
+	Name         string `yaml:"name" doc:"name, at most 64 bytes"`
+	URL          string `yaml:"url" doc:"where clicks are sent, with macros such as {click_id}"`
+	Payout       string `yaml:"payout" doc:"what a conversion pays when its postback names no payout, in units of currency"`
+	Currency     string `yaml:"currency" doc:"ISO 4217 code of payout; the base currency when left out"`
+	ClicksPerDay int    `yaml:"clicks_per_day" doc:"cap on the clicks sent to the offer in a day, over all campaigns; 0 is no cap. Counted in the edge's memory: see ingest.edges"`
+	TimeZone     string `yaml:"time_zone" doc:"IANA name of the time zone whose midnight begins a day of clicks_per_day; UTC when left out"`
 }
 
 // NetworkConfig is one sender of postbacks.
@@ -55,6 +74,7 @@ type NetworkConfig struct {
 	Statuses             map[string]string `yaml:"statuses" doc:"the network's status words, each with the status it means"`
 	AllowForeignClickIDs bool              `yaml:"allow_foreign_click_ids" doc:"its postbacks may name click IDs of another tracker"`
 	BlankTxIDIsNew       bool              `yaml:"blank_txid_is_new" doc:"each postback without a transaction ID is a conversion of its own instead of one for its click and event type"`
+	Trust                TrustConfig       `yaml:"trust"`
 }
 
 // RateConfig is one dated exchange rate.

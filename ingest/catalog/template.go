@@ -65,7 +65,7 @@ type Template struct{ segments []segment }
 type segment struct {
 	text string // of a literal
 	kind macro
-	// path: this macro stands in the path, where a value of "." or ".." would walk out of it.
+	// path: this macro stands in the path, where dots alone would walk out of it.
 	path bool
 }
 
@@ -137,11 +137,11 @@ func (t *Template) Append(dst []byte, v *Values) []byte {
 			dst = append(dst, s.text...)
 			continue
 		}
-		value := v.of(s.kind)
-		if s.path && (value == "." || value == "..") {
+		if s.path {
+			dst = appendInPath(dst, v.of(s.kind))
 			continue
 		}
-		dst = appendEscaped(dst, value)
+		dst = appendEscaped(dst, v.of(s.kind))
 	}
 	return dst
 }
@@ -179,6 +179,26 @@ func (v *Values) of(kind macro) string {
 		return v.Subs[i]
 	}
 	return ""
+}
+
+// appendInPath is appendEscaped without dots that stand alone between slashes: clients resolve them, encoded or not, and two
+// macros side by side could make two of one each. Servers that decode a slash of a value must not find any either.
+func appendInPath(dst []byte, value string) []byte {
+	for value != "" {
+		end := strings.IndexAny(value, `/\`)
+		if end < 0 {
+			end = len(value)
+		}
+		if strings.Trim(value[:end], ".") != "" {
+			dst = appendEscaped(dst, value[:end])
+		}
+		if end < len(value) {
+			dst = appendEscaped(dst, value[end:end+1])
+			end++
+		}
+		value = value[end:]
+	}
+	return dst
 }
 
 // appendEscaped percent-encodes all but RFC 3986's unreserved characters, so that a value can neither end its parameter nor

@@ -361,6 +361,8 @@ type Click struct {
 	IpClicksPerMinute uint32 `protobuf:"varint,31,opt,name=ip_clicks_per_minute,json=ipClicksPerMinute,proto3" json:"ip_clicks_per_minute,omitempty"`
 	// The click ID is another tracker's: it carries no proof of its own.
 	Foreign bool `protobuf:"varint,32,opt,name=foreign,proto3" json:"foreign,omitempty"`
+	// The visitor's first click of the campaign within the edge's window, by visitor cookie or else by IP and user agent.
+	Unique bool `protobuf:"varint,33,opt,name=unique,proto3" json:"unique,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -618,6 +620,13 @@ func (x *Click) GetIpClicksPerMinute() uint32 {
 func (x *Click) GetForeign() bool {
 	if x != nil {
 		return x.Foreign
+	}
+	return false
+}
+
+func (x *Click) GetUnique() bool {
+	if x != nil {
+		return x.Unique
 	}
 	return false
 }
@@ -1898,7 +1907,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\x91\b\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\xa9\b\n" +
 	"\x05Click\x12\x19\n" +
 	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12\x19\n" +
 	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
@@ -1938,7 +1947,8 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\breferrer\x18\x1d \x01(\tR\breferrer\x12\x1a\n" +
 	"\blanguage\x18\x1e \x01(\tR\blanguage\x12/\n" +
 	"\x14ip_clicks_per_minute\x18\x1f \x01(\rR\x11ipClicksPerMinute\x12\x18\n" +
-	"\aforeign\x18  \x01(\bR\aforeign\x12\x14\n" +
+	"\aforeign\x18  \x01(\bR\aforeign\x12\x16\n" +
+	"\x06unique\x18! \x01(\bR\x06unique\x12\x14\n" +
 	"\x05score\x18d \x01(\rR\x05score\x12.\n" +
 	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\x82\x05\n" +
 	"\bPostback\x12\x1d\n" +

@@ -64,6 +64,7 @@ CREATE TABLE tributary.clicks
     `language` LowCardinality(String) COMMENT 'First language of Accept-Language, lower case.',
     `ip_clicks_per_minute` UInt32 COMMENT 'Clicks from this IP within the click\'s minute at the edge that took it, this one included.',
     `foreign` Bool COMMENT 'The click ID is another tracker\'s: it carries no proof of its own.',
+    `unique` Bool COMMENT 'The visitor\'s first click of the campaign within the edge\'s window, by visitor cookie or else by IP and user agent. False in rows from before there was this column.',
     `score` UInt32 COMMENT 'Anomaly score, 0 (clean) to 100; flagged from 50.',
     `reason_codes` Array(LowCardinality(String)) COMMENT 'Findings behind the score, strongest family member first as the processor wrote them: signal codes, see the data dictionary.',
     `reason_points` Array(UInt32) COMMENT 'Points each finding gave to the score; same positions as reason_codes.',

@@ -1,0 +1,104 @@
+package ingest
+
+import (
+	"github.com/valyala/fasthttp"
+
+	"tributary/ingest/catalog"
+)
+
+var (
+	headerSetCookie      = []byte("Set-Cookie")
+	headerAllowOrigin    = []byte("Access-Control-Allow-Origin")
+	headerReferrerPolicy = []byte("Referrer-Policy")
+	headerSniff          = []byte("X-Content-Type-Options")
+	valueAnyOrigin       = []byte("*")
+	valueNoReferrer      = []byte("no-referrer")
+	valueNoSniff         = []byte("nosniff")
+	typeHTML             = []byte("text/html; charset=utf-8")
+	typeJSON             = []byte("application/json")
+)
+
+// Both pages ask the browser to tell the offer no referrer, and say nothing but where to go.
+const (
+	metaHead = `<!doctype html><meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=`
+	metaTail = `">`
+	// The script is for browsers that run one, the rest for those that do not.
+	scriptHead   = `<!doctype html><meta name="referrer" content="no-referrer"><script>location.replace("`
+	scriptMiddle = `")</script><noscript><meta http-equiv="refresh" content="0;url=`
+	scriptTail   = `"></noscript>`
+)
+
+// sendOn answers a click in the way of its campaign. fasthttp copies what it is given.
+func (e *Edge) sendOn(ctx *fasthttp.RequestCtx, v *visit, kind catalog.Redirect) {
+	h := &ctx.Response.Header
+	h.SetCanonical(headerCacheControl, valueNoStore)
+	e.writeCookie(ctx, v)
+	link := v.link()
+	switch kind {
+	case catalog.RedirectFound, catalog.RedirectTemporary:
+		status := fasthttp.StatusFound
+		if kind == catalog.RedirectTemporary {
+			status = fasthttp.StatusTemporaryRedirect
+		}
+		ctx.SetStatusCode(status)
+		h.SetCanonical(headerLocation, link)
+		return
+	case catalog.RedirectJSON:
+		// A page that asks by script stands on another domain; the answer holds nothing but what this very click made.
+		h.SetContentTypeBytes(typeJSON)
+		h.SetCanonical(headerAllowOrigin, valueAnyOrigin)
+	default:
+		h.SetContentTypeBytes(typeHTML)
+		h.SetCanonical(headerReferrerPolicy, valueNoReferrer)
+	}
+	h.SetCanonical(headerSniff, valueNoSniff)
+	// v.out holds the link; the body is built behind it and may move both.
+	n := len(v.out)
+	switch kind {
+	case catalog.RedirectMeta:
+		v.out = append(appendAttribute(append(v.out, metaHead...), v.out[:n]), metaTail...)
+	case catalog.RedirectScript:
+		v.out = appendScriptText(append(v.out, scriptHead...), v.out[:n])
+		v.out = append(appendAttribute(append(v.out, scriptMiddle...), v.out[:n]), scriptTail...)
+	case catalog.RedirectJSON:
+		// Neither text has anything that JSON escapes: see catalog.ParseTemplate and schemas/id.
+		v.out = append(append(v.out, `{"click_id":"`...), v.event.ClickId...)
+		v.out = append(append(append(v.out, `","url":"`...), v.out[:n]...), '"', '}', '\n')
+	}
+	ctx.Response.AppendBody(v.out[n:])
+}
+
+// appendAttribute escapes a link for an attribute in double quotes. Links have no quotes or angle brackets, the catalog
+// refuses them and percent-encodes those of values; they are escaped here all the same.
+func appendAttribute(dst, link []byte) []byte {
+	for _, c := range link {
+		switch c {
+		case '&':
+			dst = append(dst, "&amp;"...)
+		case '"':
+			dst = append(dst, "&#34;"...)
+		case '\'':
+			dst = append(dst, "&#39;"...)
+		case '<':
+			dst = append(dst, "&lt;"...)
+		case '>':
+			dst = append(dst, "&gt;"...)
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// appendScriptText escapes a link for a string in double quotes inside <script>, on the same terms.
+func appendScriptText(dst, link []byte) []byte {
+	for _, c := range link {
+		switch c {
+		case '"', '\\', '\'', '<', '>', '&':
+			dst = append(dst, '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,1 @@
+ALTER TABLE {database}.clicks ADD COLUMN IF NOT EXISTS unique Bool COMMENT 'The visitor\'s first click of the campaign within the edge\'s window, by visitor cookie or else by IP and user agent. False in rows from before there was this column.' AFTER foreign;
