@@ -14,20 +14,20 @@ import (
 // insideVariable marks the process that has a mount namespace of its own.
 const insideVariable = "CHAOS_INSIDE"
 
-// mountable tells whether small file systems can be mounted; else why not.
-var mountable = errors.New("not asked for yet")
+// errMount says why no small file systems can be mounted; nil when they can.
+var errMount = errors.New("not asked for yet")
 
 // enterNamespace starts this program again in a mount namespace of its own, with a user namespace where it is not root, and
 // answers its exit code. Where the kernel allows none it answers done false and the run goes on without.
 func enterNamespace() (code int, done bool) {
 	if os.Getenv(insideVariable) != "" {
 		// What is mounted here must not show outside.
-		mountable = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		errMount = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
 		return 0, false
 	}
 	self, err := os.Executable()
 	if err != nil {
-		mountable = err
+		errMount = err
 		return 0, false
 	}
 	cmd := exec.Command(self, os.Args[1:]...)
@@ -43,7 +43,7 @@ func enterNamespace() (code int, done bool) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if err := <-spawn(cmd); err != nil {
 		signal.Stop(signals)
-		mountable = fmt.Errorf("no mount namespace: %w", err)
+		errMount = fmt.Errorf("no mount namespace: %w", err)
 		return 0, false
 	}
 	go func() {
@@ -70,8 +70,8 @@ type disk struct{ path string }
 const diskSize = "size=4g"
 
 func newDisk(path string) (*disk, error) {
-	if mountable != nil {
-		return nil, mountable
+	if errMount != nil {
+		return nil, errMount
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, err

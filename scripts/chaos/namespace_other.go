@@ -7,15 +7,15 @@ import (
 	"syscall"
 )
 
-var mountable = errors.New("only Linux mounts small file systems for one process")
+var errMount = errors.New("only Linux mounts small file systems for one process")
 
 func enterNamespace() (int, bool) { return 0, false }
 
 type disk struct{}
 
-func newDisk(string) (*disk, error) { return nil, mountable }
-func (*disk) fill() error           { return mountable }
-func (*disk) free() error           { return mountable }
+func newDisk(string) (*disk, error) { return nil, errMount }
+func (*disk) fill() error           { return errMount }
+func (*disk) free() error           { return errMount }
 func (*disk) unmount()              {}
 
 func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
