@@ -119,20 +119,17 @@ func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
 		return errors.New("reading a click: it has no click_id")
 	}
 	t.id.identify(c.ClickId, c.Foreign)
+	if !t.id.foreign && t.id.timeMS < t.clickHorizonMS(ctx) {
+		return t.refuseClick(ctx, rec, c, schemas.RejectOutsideWindow,
+			"the click is older than clicks are remembered: whether it was counted before cannot be known")
+	}
 	t.key = t.id.key(t.key, kindClick)
 	seen, err := t.seen(ctx)
 	if err != nil {
 		return err
 	}
 	if seen {
-		t.reject(schemas.RejectDuplicateClick)
-		return ctx.EmitMessage(schemas.TopicDeadLetters, rec.Key, &events.DeadLetter{
-			LetterId: rec.Topic + "-" + strconv.Itoa(int(rec.Partition)) + "-" + strconv.FormatInt(rec.Offset, 10),
-			Kind:     events.DeadLetter_KIND_CLICK, Reason: string(schemas.RejectDuplicateClick), Place: "processor",
-			Detail:     "a click with this ID was counted before",
-			ReceivedMs: c.ReceivedMs, Raw: rec.Value, ClickId: c.ClickId, Ip: c.Ip,
-			SourceTopic: rec.Topic, SourcePartition: rec.Partition, SourceOffset: rec.Offset,
-		})
+		return t.refuseClick(ctx, rec, c, schemas.RejectDuplicateClick, "a click with this ID was counted before")
 	}
 	score, reasons := attributor.ScoreClick(c, &t.opts.Rules.Scoring)
 	if err := t.forward(ctx, rec, score, reasons); err != nil {
@@ -150,6 +147,16 @@ func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
 		return t.release(ctx, c)
 	}
 	return nil
+}
+
+func (t *task) refuseClick(ctx *stage.Context, rec *stage.Record, c *events.Click, reason schemas.RejectReason, detail string) error {
+	t.reject(reason)
+	return ctx.EmitMessage(schemas.TopicDeadLetters, rec.Key, &events.DeadLetter{
+		LetterId: rec.Topic + "-" + strconv.Itoa(int(rec.Partition)) + "-" + strconv.FormatInt(rec.Offset, 10),
+		Kind:     events.DeadLetter_KIND_CLICK, Reason: string(reason), Place: "processor", Detail: detail,
+		ReceivedMs: c.ReceivedMs, Raw: rec.Value, ClickId: c.ClickId, Ip: c.Ip,
+		SourceTopic: rec.Topic, SourcePartition: rec.Partition, SourceOffset: rec.Offset,
+	})
 }
 
 // seen tells whether the click in t.id and t.key is stored.

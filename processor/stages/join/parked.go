@@ -196,9 +196,14 @@ func (t *task) clickHorizonMS(ctx *stage.Context) int64 {
 	return ctx.WatermarkMS() - t.opts.Rules.WindowMS - t.opts.GraceMS - expiryEveryMS
 }
 
+// bookHorizonMS is the same for the conversions of a click.
+func (t *task) bookHorizonMS(ctx *stage.Context) int64 {
+	return ctx.WatermarkMS() - t.opts.BookRetentionMS - expiryEveryMS
+}
+
 // expire removes clicks, books and words that are too old, from the very beginning, so that late ones written again go too.
 func (t *task) expire(ctx *stage.Context) {
-	booksMS := ctx.WatermarkMS() - t.opts.BookRetentionMS - expiryEveryMS
+	booksMS := t.bookHorizonMS(ctx)
 	ctx.State.DeleteRange([]byte{kindClick}, timeBound(kindClick, t.clickHorizonMS(ctx)))
 	ctx.State.DeleteRange([]byte{kindBook}, timeBound(kindBook, booksMS))
 	// A foreign click's book is kept from its first conversion on, which may come a window after the click.

@@ -63,6 +63,10 @@ type file struct {
 // file reads the conversions and the click of the ID in t.id. The conversions carry the click, for they outlive it.
 func (t *task) file(ctx *stage.Context) (*file, error) {
 	f := &file{}
+	// What is too old is not looked at, whether it has been removed yet or not: a rebuilt state removes it at other times.
+	if !t.id.foreign && t.id.timeMS < t.bookHorizonMS(ctx) {
+		return f, nil
+	}
 	t.key = t.id.key(t.key, kindBook)
 	raw, ok, err := ctx.State.Get(t.key)
 	if err != nil {
@@ -78,7 +82,7 @@ func (t *task) file(ctx *stage.Context) (*file, error) {
 			return nil, fmt.Errorf("reading the conversions of a click: %w", err)
 		}
 	}
-	if len(f.snapshot) == 0 {
+	if len(f.snapshot) == 0 && (t.id.foreign || t.id.timeMS >= t.clickHorizonMS(ctx)) {
 		t.key = t.id.key(t.key, kindClick)
 		if f.snapshot, _, err = ctx.State.Find(t.key); err != nil {
 			return nil, err

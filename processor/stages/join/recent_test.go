@@ -107,6 +107,32 @@ func TestAClickIsCountedOnce(t *testing.T) {
 	again("days later, an old one", first, 0)
 }
 
+// TestAClickOlderThanMemoryIsRefused: a click that comes again when it is no longer remembered must not count a second time, whether
+// its trace has been removed from the disk already or not; it becomes a row that a user can find.
+func TestAClickOlderThanMemoryIsRefused(t *testing.T) {
+	w := newWorld(t, vfs.NewMem())
+	old := w.click(1)
+	if err := w.process(schemas.TopicClicks, old); err != nil {
+		t.Fatal(err)
+	}
+	w.flush()
+	for _, days := range []int64{31, 1, 40} {
+		w.nowMS += days * dayMS
+		if err := w.process(schemas.TopicClicks, w.click(2+int(days))); err != nil {
+			t.Fatal(err)
+		}
+		w.stages.DropOutputs()
+		if err := w.process(schemas.TopicClicks, old); err != nil {
+			t.Fatal(err)
+		}
+		out := w.stages.TakeOutputs(nil)
+		var letter events.DeadLetter
+		if len(out) != 1 || out[0].Topic != schemas.TopicDeadLetters || letter.UnmarshalVT(out[0].Value) != nil || letter.Reason != string(schemas.RejectOutsideWindow) {
+			t.Fatalf("%d days later: %v", days, out)
+		}
+	}
+}
+
 // TestExpiryFreesTheDisk: clicks older than the window go from the disk soon, without a new one to push them out.
 func TestExpiryFreesTheDisk(t *testing.T) {
 	w := newWorld(t, vfs.NewMem())
