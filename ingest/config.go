@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	"tributary/ingest/spool"
+	"tributary/ingest/trust"
 	"tributary/ingest/unique"
 	"tributary/ingest/useragent"
 	"tributary/schemas"
@@ -27,6 +27,7 @@ type Config struct {
 	AckBound         time.Duration `yaml:"ack_bound" doc:"longest time a request waits for Kafka before its record goes to the spool; not used without a spool"`
 	AckTimeout       time.Duration `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
 	Spool            spool.Config  `yaml:"spool"`
+	Trust            trust.Config  `yaml:"trust"`
 	Linger           time.Duration `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
 	Compression      string        `yaml:"compression" doc:"compression of records: none or lz4"`
 	BatchBytes       int           `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
@@ -54,6 +55,7 @@ func Defaults() Config {
 		AckBound:         50 * time.Millisecond,
 		AckTimeout:       5 * time.Second,
 		Spool:            spool.Defaults(),
+		Trust:            trust.Defaults(),
 		Linger:           time.Millisecond,
 		Compression:      "lz4",
 		BatchBytes:       1 << 20,
@@ -80,7 +82,7 @@ func (c *Config) Validate() error {
 		problem("trusted_proxies", "has %d entries, at most %d are allowed; join them into wider networks", len(c.TrustedProxies), maxTrustedProxies)
 	}
 	for i, text := range c.TrustedProxies {
-		if _, err := parseProxy(text); err != nil {
+		if _, err := trust.ParsePrefix(text); err != nil {
 			problem(fmt.Sprintf("trusted_proxies[%d]", i), "%q is neither a network such as 10.0.0.0/8 nor an address", text)
 		}
 	}
@@ -118,6 +120,7 @@ func (c *Config) Validate() error {
 		problem("visitor_cookie", "%q is no name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
 	}
 	span("visitor_cookie_age", c.VisitorCookieAge, time.Second, 400*24*time.Hour)
+	c.Trust.Validate(func(field, format string, args ...any) { problem("trust."+field, format, args...) })
 	c.Spool.Validate(func(field, format string, args ...any) { problem("spool."+field, format, args...) })
 	if c.Compression != "none" && c.Compression != "lz4" {
 		problem("compression", "%q is unknown; use none or lz4", c.Compression)
@@ -136,16 +139,3 @@ func isCookieName(name string) bool {
 }
 
 const maxTrustedProxies = 256
-
-// parseProxy reads a network or a single address.
-func parseProxy(text string) (netip.Prefix, error) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("reading a network: %w", err)
-	}
-	return prefix.Masked(), nil
-}

@@ -21,6 +21,7 @@ import (
 	"tributary/ingest/catalog"
 	"tributary/ingest/iprate"
 	"tributary/ingest/spool"
+	"tributary/ingest/trust"
 	"tributary/ingest/unique"
 	"tributary/ingest/useragent"
 	"tributary/schemas/id"
@@ -45,27 +46,29 @@ type Deps struct {
 
 // Edge is the HTTP server that takes clicks and postbacks.
 type Edge struct {
-	cfg      Config
-	log      *zap.Logger
-	now      func() time.Time
-	server   *fasthttp.Server
-	listener net.Listener
-	producer *producer
-	spool    *spool.Spool // nil for none
-	drainer  *drainer
-	metrics  *metrics
-	proxies  proxies
-	catalog  atomic.Pointer[catalog.Catalog]
-	minter   *id.Minter
-	rates    *iprate.Sketch
-	agents   *useragent.Parser
-	visitors *unique.Window
-	caps     caps
-	visits   sync.Pool
-	parsers  fastjson.ParserPool
-	scrape   fasthttp.RequestHandler
-	kafka    readiness
-	draining atomic.Bool
+	cfg         Config
+	log         *zap.Logger
+	now         func() time.Time
+	server      *fasthttp.Server
+	listener    net.Listener
+	producer    *producer
+	spool       *spool.Spool // nil for none
+	drainer     *drainer
+	metrics     *metrics
+	proxies     proxies
+	gate        *trust.Gate
+	certificate *trust.Certificate // nil without TLS
+	catalog     atomic.Pointer[catalog.Catalog]
+	minter      *id.Minter
+	rates       *iprate.Sketch
+	agents      *useragent.Parser
+	visitors    *unique.Window
+	caps        caps
+	visits      sync.Pool
+	parsers     fastjson.ParserPool
+	scrape      fasthttp.RequestHandler
+	kafka       readiness
+	draining    atomic.Bool
 	// cookieName is empty for no visitor cookie; cookieRest stands behind its value.
 	cookieName, cookieRest []byte
 }
@@ -97,27 +100,24 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		e.now = time.Now
 	}
 	e.visits.New = func() any { return new(visit) }
+	var err error
+	var collectors []prometheus.Collector
+	if e.listener, collectors, err = e.trusting(&cfg, listener); err != nil {
+		return nil, err
+	}
 	e.caps.edges = cfg.Edges
 	e.SetCatalog(deps.Catalog)
 	if cfg.VisitorCookie != "" {
 		e.cookieName = []byte(cfg.VisitorCookie)
 		e.cookieRest = fmt.Appendf(nil, "; Max-Age=%d; Path=/; HttpOnly; SameSite=Lax", int64(cfg.VisitorCookieAge/time.Second))
 	}
-	for _, text := range cfg.TrustedProxies {
-		prefix, err := parseProxy(text)
-		if err != nil {
-			return nil, err
-		}
-		e.proxies = append(e.proxies, prefix)
-	}
-	var err error
 	if e.agents, err = useragent.New(useragent.Config{CacheBytes: cfg.UserAgentCache}); err != nil {
 		return nil, fmt.Errorf("making the user agent parser: %w", err)
 	}
 	if e.visitors, err = unique.New(cfg.UniqueBytes, cfg.UniqueWindow); err != nil {
 		return nil, fmt.Errorf("making the memory of visitors: %w", err)
 	}
-	if e.metrics, err = newMetrics(deps.Registerer); err != nil {
+	if e.metrics, err = newMetrics(deps.Registerer, collectors...); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	if cfg.Spool.Dir != "" {
@@ -170,6 +170,7 @@ func (quiet) Printf(string, ...any) {}
 
 // SetCatalog replaces the catalog. Requests under way keep the one they began with.
 func (e *Edge) SetCatalog(c *catalog.Catalog) {
+	e.knowNetworks(c)
 	e.caps.declare(c)
 	e.catalog.Store(c)
 }
@@ -183,6 +184,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	watchCtx, stopWatch := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { e.watchKafka(watchCtx) })
+	watching.Go(func() { e.watchCertificate(watchCtx) })
 	drainCtx, stopDrain := context.WithCancel(context.Background())
 	defer stopDrain()
 	var draining sync.WaitGroup

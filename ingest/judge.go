@@ -22,6 +22,9 @@ type PostbackRequest struct {
 	// Arrived is when it first came: its event time unless it names one, and the day of its exchange rate.
 	Arrived time.Time
 	IP      netip.Addr
+	// Proved: the network was believed when it first came (see trust.Proves). What is not proved is proved now, as of Arrived:
+	// a token or signature that came in a header was not kept and cannot be.
+	Proved bool
 }
 
 // A Judgement is what the edge makes of a postback. Exactly one of Postback and Reason is set.
@@ -39,7 +42,7 @@ func JudgePostback(cat *catalog.Catalog, r PostbackRequest, now time.Time) Judge
 	ctx.Request.SetBody(r.Body)
 	ctx.Request.Header.SetContentType(r.ContentType)
 	ctx.Request.Header.SetNoDefaultContentType(true)
-	p := &postback{}
+	p := &postback{addr: r.IP, proved: r.Proved}
 	ip := r.IP.As16()
 	p.event.ReceiptId, p.event.Ip = r.ReceiptID, ip[:]
 	p.event.ReceivedMs, p.event.EventMs = now.UnixMilli(), r.Arrived.UnixMilli()

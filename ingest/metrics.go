@@ -18,14 +18,15 @@ const (
 	routeHealth
 	routeReady
 	routeMetrics
+	routePass
 	routeOther
 	routes
 )
 
-var routeNames = [routes]string{"click", "clicks", "postback", "healthz", "readyz", "metrics", "other"}
+var routeNames = [routes]string{"click", "clicks", "postback", "healthz", "readyz", "metrics", "pass", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
-var codes = [...]int{200, 204, 302, 307, 400, 403, 404, 405, 408, 413, 431, 500, 503}
+var codes = [...]int{200, 204, 302, 307, 400, 403, 404, 405, 408, 409, 413, 429, 431, 500, 503}
 
 // field is an index into the parameters that a click link may have wrong without losing the click.
 type field uint8
@@ -74,8 +75,8 @@ type metrics struct {
 	collectors []prometheus.Collector
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	m := &metrics{rejects: map[schemas.RejectReason]prometheus.Counter{}, registerer: reg}
+func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metrics, error) {
+	m := &metrics{rejects: map[schemas.RejectReason]prometheus.Counter{}, registerer: reg, collectors: more}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: name, Help: help}, labels)
 		m.collectors = append(m.collectors, c)

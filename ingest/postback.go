@@ -11,6 +11,7 @@ import (
 	"tributary/ingest/catalog"
 	"tributary/ingest/money"
 	"tributary/ingest/query"
+	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/id"
@@ -56,6 +57,11 @@ type postback struct {
 	// claimed is the click ID that a forged one pretends to be.
 	claimed id.Click
 	forged  bool
+	// addr is the client behind declared proxies.
+	addr netip.Addr
+	// proved: the network was believed when the postback first came.
+	proved    bool
+	admission trust.Admission
 }
 
 func (p *postback) text(n param) string { return string(p.value[n]) }
@@ -125,6 +131,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 	now := e.now()
 	p := &postback{}
 	addr := e.proxies.client(ctx)
+	p.addr = addr
 	ip := addr.As16()
 	p.event.ReceivedMs, p.event.EventMs, p.event.Ip = now.UnixMilli(), now.UnixMilli(), ip[:]
 	p.event.ReceiptId = e.receipt(now)
@@ -142,6 +149,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 		err = e.producer.wait(d)
 	}
 	if err != nil {
+		p.admission.Undo()
 		e.answerUnavailable(ctx, err)
 		return
 	}
@@ -157,16 +165,32 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 func (e *Edge) readPostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, rawQuery []byte, now time.Time) *refusal {
 	refused := e.readBody(ctx, p)
 	p.readForm(clip(rawQuery, schemas.MaxURLBytes))
+	if unproved := e.believe(ctx, p, cat, rawQuery); unproved != nil {
+		return unproved
+	}
 	if refused == nil && len(rawQuery) > schemas.MaxURLBytes {
 		refused = refuse(schemas.RejectTooLong, "", "the query has "+strconv.Itoa(len(rawQuery))+" bytes", "at most "+strconv.Itoa(schemas.MaxURLBytes)+" bytes")
 	}
 	if refused == nil {
 		refused = p.resolve(cat, now)
 	}
+	if p.event.BlankTxidIsNew && p.event.Txid == "" {
+		// A replay that passes the gate, at another edge or after a restart, is the same conversion to the processor.
+		p.event.Txid = p.admission.Nonce
+	}
 	return refused
 }
 
 func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, refused *refusal, now time.Time, addr netip.Addr) {
+	if refused.unavailable != nil {
+		e.answerUnavailable(ctx, refused.unavailable)
+		return
+	}
+	retryAfter(ctx, refused.wait)
+	if refused.unkept {
+		e.answerError(ctx, refused.status(), answer{Error: refused})
+		return
+	}
 	letter := e.letter(events.DeadLetter_KIND_POSTBACK, refused, p.event.ReceiptId, now, addr, rawRequest(ctx))
 	letter.Network = received(p.value[paramNetwork], schemas.MaxNameBytes)
 	if letter.Network == "" {
@@ -196,6 +220,7 @@ func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalo
 		anomaly = forged(p, letter, cat)
 	}
 	if err := e.file(letter, anomaly); err != nil {
+		p.admission.Undo()
 		e.answerUnavailable(ctx, err)
 		return
 	}

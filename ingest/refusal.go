@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -21,6 +22,13 @@ type refusal struct {
 	Detail       string               `json:"detail"`
 	Field        string               `json:"field,omitempty"`
 	WouldBeRight string               `json:"would_be_right,omitempty"`
+
+	// wait is when the same request would be taken; 0: never.
+	wait time.Duration
+	// unkept: the sender keeps the request, no row is made of it.
+	unkept bool
+	// unavailable: nothing is wrong with the request.
+	unavailable error
 }
 
 func refuse(reason schemas.RejectReason, field, detail, wouldBeRight string) *refusal {
@@ -32,8 +40,12 @@ func (r *refusal) status() int {
 	switch r.Reason {
 	case schemas.RejectUnknownCampaign:
 		return fasthttp.StatusNotFound
-	case schemas.RejectForgedClickID:
+	case schemas.RejectForgedClickID, schemas.RejectBadSignature, schemas.RejectStaleRequest, schemas.RejectBadToken, schemas.RejectIPNotAllowed:
 		return fasthttp.StatusForbidden
+	case schemas.RejectReplayedRequest:
+		return fasthttp.StatusConflict
+	case schemas.RejectRateLimited:
+		return fasthttp.StatusTooManyRequests
 	}
 	return fasthttp.StatusBadRequest
 }
@@ -75,7 +87,7 @@ func (e *Edge) answerUnavailable(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // unavailableFor are the causes that an answer names.
-var unavailableFor = []error{errFull, errNoCatalog, spool.ErrFull, spool.ErrStale, spool.ErrBusy, spool.ErrNoSpace, spool.ErrDisk, spool.ErrClosed}
+var unavailableFor = []error{errFull, errNoCatalog, errNonces, spool.ErrFull, spool.ErrStale, spool.ErrBusy, spool.ErrNoSpace, spool.ErrDisk, spool.ErrClosed}
 
 // unavailable hides what the client said: addresses of brokers are nobody's business outside.
 func unavailable(err error) *refusal {

@@ -21,6 +21,7 @@ var (
 	valueNoStore       = []byte("no-store")
 
 	pathClick    = []byte("/c/")
+	pathPass     = []byte("/r/")
 	pathClicks   = []byte("/v1/clicks")
 	pathPostback = []byte("/postback")
 	pathHealth   = []byte("/healthz")
@@ -78,12 +79,21 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			writeJSON(ctx, health{Status: "ok"})
 		}
 		return routeHealth
+	case bytes.HasPrefix(path, pathPass):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			e.servePass(ctx, path[len(pathPass):])
+		}
+		return routePass
 	case bytes.Equal(path, pathReady):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
-			e.serveReady(ctx)
+			if e.cfg.Trust.ManagementRoutes {
+				e.serveReady(ctx)
+			} else {
+				e.servePlainReady(ctx)
+			}
 		}
 		return routeReady
-	case bytes.Equal(path, pathMetrics):
+	case e.cfg.Trust.ManagementRoutes && bytes.Equal(path, pathMetrics):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			e.scrape(ctx)
 		}
@@ -183,7 +193,7 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 		}
 		ctx.Response.Header.SetCanonical(headerClickID, v.id[:])
 	}
-	e.sendOn(ctx, v, campaign.Redirect)
+	e.sendOn(ctx, v, cat, campaign.Redirect)
 }
 
 // readHeaders takes what the connection tells about the visitor.
@@ -230,6 +240,7 @@ func (e *Edge) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 	if path, _ := target(ctx); status == fasthttp.StatusRequestEntityTooLarge && bytes.Equal(path, pathPostback) {
 		now := e.now()
 		receipt = e.receipt(now)
+		e.hideTokens(ctx)
 		if err := e.file(e.letter(events.DeadLetter_KIND_POSTBACK, refused, receipt, now, e.proxies.client(ctx), rawRequest(ctx)), nil); err != nil {
 			e.answerUnavailable(ctx, err)
 			e.metrics.requests[routeOther][fasthttp.StatusServiceUnavailable].Inc()

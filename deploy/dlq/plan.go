@@ -97,6 +97,10 @@ func (p *planner) postback(plan *Plan) {
 		plan.Verdict, plan.Why = Done, "the same conversion with the same status and payout was booked before"
 		return
 	}
+	if e.Reason == string(schemas.RejectReplayedRequest) {
+		plan.Verdict, plan.Why = Done, "a signed request with this nonce was taken before"
+		return
+	}
 	request, err := postbackRequest(plan.Letter)
 	if err != nil {
 		plan.Why = err.Error()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tributary/ingest"
+	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -45,7 +46,7 @@ func postbackRequest(l *Letter) (ingest.PostbackRequest, error) {
 	}
 	if e.Place == "processor" {
 		// What the edge accepted is kept as query or body without the rest of the request: what the letter knows fills in.
-		r.Query, r.Body = []byte(accepted(e)), e.Raw
+		r.Query, r.Body, r.Proved = []byte(accepted(e)), e.Raw, true
 		return r, nil
 	}
 	method, path, query, body, err := splitRequest(e.Raw)
@@ -58,6 +59,7 @@ func postbackRequest(l *Letter) (ingest.PostbackRequest, error) {
 		return r, fmt.Errorf("its body was too large to be kept; ask the network to send it again")
 	}
 	r.Query, r.Body = []byte(query), body
+	r.Proved = trust.Proves(schemas.RejectReason(e.Reason))
 	return r, nil
 }
 

@@ -61,7 +61,7 @@ func TestTrustCompiles(t *testing.T) {
 	secret := []byte{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff}
 	now := time.Unix(1_770_000_000, 0)
 	r := &trust.Request{Query: []byte(trust.Sign("acme", "payout=1&token=long+enough%2C+sixteen+bytes", nil, "2026", secret, now, "nonce-01")), Client: netip.MustParseAddr("203.0.113.7"), Now: now}
-	if refused := p.Prove(r); refused != nil {
+	if nonce, refused := p.Prove(r); refused != nil || nonce != "nonce-01" {
 		t.Errorf("%+v", refused)
 	}
 	names := map[string]bool{}

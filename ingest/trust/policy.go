@@ -183,14 +183,15 @@ func side(age time.Duration) string {
 	return " ago"
 }
 
-// Prove looks at a request again that came before, as of r.Now: nonces and rates do not count.
-func (p *Policy) Prove(r *Request) *Refusal {
+// Prove looks at a request again that came before, as of r.Now: nonces and rates do not count. nonce is that of a signed
+// request.
+func (p *Policy) Prove(r *Request) (nonce string, refused *Refusal) {
 	if p == nil {
-		return nil
+		return "", nil
 	}
 	var s scratch
-	_, refused := p.prove(&s, r)
-	return refused
+	got, refused := p.prove(&s, r)
+	return string(got.nonce), refused
 }
 
 // Hide overwrites the token's parameter in a raw query or form, so that what is kept of a request is no secret.

@@ -86,12 +86,12 @@ func TestRefusals(t *testing.T) {
 				c.r.Client = someone
 			}
 			a, refused := g.Admit("acme", p, &c.r)
-			again := p.Prove(&c.r)
+			nonce, again := p.Prove(&c.r)
 			if c.reason == "" {
 				if refused != nil || again != nil {
 					t.Fatalf("refused: %+v, %+v", refused, again)
 				}
-				if (a.Nonce != "") != (len(c.rules.HMACKeys) > 0) || a.Shown != (len(c.rules.Tokens) > 0) {
+				if a.Nonce != nonce || (a.Nonce != "") != (len(c.rules.HMACKeys) > 0) || a.Shown != (len(c.rules.Tokens) > 0) {
 					t.Errorf("admission %+v", a)
 				}
 				return
@@ -174,7 +174,7 @@ func TestHide(t *testing.T) {
 	}
 	var none *Policy
 	raw := []byte("token=a")
-	if none.Hide(raw); string(raw) != "token=a" || none.TokenHeader() != "" || none.Prove(&Request{}) != nil {
+	if none.Hide(raw); string(raw) != "token=a" || none.TokenHeader() != "" {
 		t.Error("a network without a policy is not left alone")
 	}
 }

@@ -1,0 +1,172 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/trust"
+)
+
+// errNonces says that a signed postback cannot be told from a replay, because no more nonces may be remembered.
+var errNonces = errors.New("as many nonces of the network are remembered as its trust.hmac_max_nonces allows")
+
+// trusting makes what the edge believes: proxies, gate, certificate. It answers the listener to serve on and the metrics.
+func (e *Edge) trusting(cfg *Config, listener net.Listener) (net.Listener, []prometheus.Collector, error) {
+	declared, err := trust.ParseProxies(cfg.TrustedProxies)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.proxies, e.gate = proxies(declared), trust.NewGate(cfg.Trust)
+	collectors := e.gate.Collectors()
+	if cfg.Trust.ProxyProtocol {
+		// Before TLS: the header is the proxy's, in front of what the client encrypts.
+		listener = trust.ListenPROXY(listener, declared, cfg.ReadTimeout)
+	}
+	if cfg.Trust.TLSCertFile != "" {
+		if e.certificate, err = trust.LoadCertificate(cfg.Trust.TLSCertFile, cfg.Trust.TLSKeyFile); err != nil {
+			return nil, nil, err
+		}
+		collectors = append(collectors, e.certificate.Collectors()...)
+		listener = tls.NewListener(listener, e.certificate.TLS())
+	}
+	return listener, collectors, nil
+}
+
+// knowNetworks tells the gate of a catalog's networks before the catalog is in force.
+func (e *Edge) knowNetworks(c *catalog.Catalog) {
+	if c != nil {
+		e.gate.Use(c.Networks())
+	}
+}
+
+// ReloadCertificate reads the certificate's files again; it does nothing without TLS. After an error the one before stays in
+// force. Open connections keep theirs.
+func (e *Edge) ReloadCertificate() error {
+	if e.certificate == nil {
+		return nil
+	}
+	err := e.certificate.Reload()
+	e.toldCertificate(err)
+	return err
+}
+
+func (e *Edge) toldCertificate(err error) {
+	if err != nil {
+		e.log.Error("ingest: the changed certificate is refused", zap.Error(err))
+		return
+	}
+	e.log.Info("ingest: the certificate was read again")
+}
+
+func (e *Edge) watchCertificate(ctx context.Context) {
+	if e.certificate == nil {
+		return
+	}
+	if err := e.certificate.Watch(ctx, e.toldCertificate); err != nil {
+		e.log.Warn("ingest: the certificate is read again at SIGHUP only", zap.Error(err))
+	}
+}
+
+// believe looks for the proof that a postback comes from its network, before any of its parameters counts. What it says of
+// its network is the only thing taken as said.
+func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, rawQuery []byte) *refusal {
+	if p.proved {
+		return nil
+	}
+	network := cat.DefaultNetwork()
+	if value := p.value[paramNetwork]; len(value) > 0 {
+		network = cat.Network(value)
+	}
+	r := trust.Request{Query: rawQuery, Body: ctx.Request.Body(), Form: isForm(ctx), Client: p.addr, Now: time.UnixMilli(p.event.EventMs)}
+	var name string
+	var policy *trust.Policy
+	if network != nil {
+		name, policy = network.Name, network.Trust
+		if header := policy.TokenHeader(); header != "" {
+			r.Token = bytes.TrimPrefix(ctx.Request.Header.Peek(header), []byte("Bearer "))
+		}
+	}
+	var refused *trust.Refusal
+	if e.gate == nil {
+		p.admission.Nonce, refused = policy.Prove(&r)
+	} else {
+		p.admission, refused = e.gate.Admit(name, policy, &r)
+	}
+	if p.admission.Shown {
+		hideToken(ctx, policy, rawQuery)
+	}
+	if refused == nil {
+		return nil
+	}
+	if refused.Full {
+		return &refusal{unavailable: errNonces}
+	}
+	out := refuse(refused.Reason, refused.Field, refused.Detail, refused.WouldBeRight)
+	if out.wait, out.unkept = refused.Wait, refused.Unkept; out.unkept {
+		out.Detail += "; enough of its kind is on record, this one is not"
+	}
+	return out
+}
+
+// hideToken overwrites a token where the request is kept from: its target, its query (a copy in a request of a proxy) and
+// its form.
+func hideToken(ctx *fasthttp.RequestCtx, policy *trust.Policy, rawQuery []byte) {
+	policy.Hide(rawQuery)
+	if _, query, ok := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'}); ok {
+		policy.Hide(query)
+	}
+	if isForm(ctx) {
+		policy.Hide(ctx.Request.Body())
+	}
+}
+
+// isForm tells whether the body is read as a form.
+func isForm(ctx *fasthttp.RequestCtx) bool {
+	kind, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte{';'})
+	kind = bytes.TrimSpace(kind)
+	if len(kind) == 0 {
+		body := bytes.TrimSpace(ctx.Request.Body())
+		return len(body) > 0 && body[0] != '{'
+	}
+	return bytes.EqualFold(kind, []byte("application/x-www-form-urlencoded"))
+}
+
+// retryAfter says when the same request would be taken.
+func retryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
+	if wait > 0 {
+		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(trust.Seconds(wait)))
+	}
+}
+
+// servePlainReady answers only whether the edge is ready: the reasons name brokers and files.
+func (e *Edge) servePlainReady(ctx *fasthttp.RequestCtx) {
+	if e.Ready() != nil {
+		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
+		fmt.Fprintln(ctx, `{"status":"not ready"}`)
+		return
+	}
+	fmt.Fprintln(ctx, `{"status":"ready"}`)
+}
+
+// hideTokens overwrites every network's token in the target of a request whose network was not read.
+func (e *Edge) hideTokens(ctx *fasthttp.RequestCtx) {
+	cat := e.catalog.Load()
+	if cat == nil {
+		return
+	}
+	_, query, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+	for _, policy := range cat.Networks() {
+		policy.Hide(query)
+	}
+}
