@@ -259,7 +259,7 @@ func clickWork(e *Edge) func() {
 			panic(err)
 		}
 		ctx.Response.Reset()
-		e.sendOn(ctx, v, campaign.Redirect)
+		e.sendOn(ctx, v, cat, campaign.Redirect)
 		d.owners.Store(1)
 		d.release()
 		e.visits.Put(v)

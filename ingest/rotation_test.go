@@ -431,6 +431,45 @@ func TestRedirectKinds(t *testing.T) {
 	}
 }
 
+// TestDoubleMeta follows both pages, on two edges.
+func TestDoubleMeta(t *testing.T) {
+	change := func(c *catalog.Config) { c.Campaigns[0].Redirect, c.Campaigns[0].Offers = "double_meta", []string{"a"} }
+	b, other := visitors(t, nil, change), visitors(t, nil, change)
+	const head, tail = `<!doctype html><meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=`, `">`
+	target := func(r reply) string {
+		path, opened := strings.CutPrefix(r.body, head)
+		path, closed := strings.CutSuffix(path, tail)
+		if r.status != http.StatusOK || !opened || !closed || r.header.Get("Referrer-Policy") != "no-referrer" || r.header.Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Fatalf("answer %d %v %s", r.status, r.header, r.body)
+		}
+		return path
+	}
+	first := b.get("/c/c?keyword=a%26b")
+	path := target(first)
+	if !strings.HasPrefix(path, "/r/") || strings.ContainsAny(path, `&"<>'`) {
+		t.Fatalf("the first page leads to %s", path)
+	}
+	want := "https://a.example//x?o=a&amp;k=a%26b&amp;id=" + first.header.Get("X-Click-Id")
+	for _, edge := range []*bench{b, other} {
+		if got := target(edge.get(path)); got != want {
+			t.Errorf("the second page leads to %s, want %s", got, want)
+		}
+	}
+	for _, forged := range []string{"/r/", "/r/AQ", path[:len(path)-1], path + "AAAA", "/r/aHR0cHM6Ly9ldmlsLmV4YW1wbGUv"} {
+		if got := b.get(forged); got.status != http.StatusNotFound || strings.Contains(got.body, "evil") {
+			t.Errorf("%s is answered %d %s", forged, got.status, got.body)
+		}
+	}
+	if n := len(b.clicks()); n != 1 {
+		t.Errorf("%d clicks", n)
+	}
+	// A link too long for the second page is sent on with the first.
+	long := "/c/c?sub1=" + strings.Repeat("%2B", 256) + "&keyword=" + strings.Repeat("%2B", 256)
+	if got := target(b.get(long)); !strings.HasPrefix(got, "/r/") {
+		t.Errorf("1,600 bytes: %s", got)
+	}
+}
+
 // TestNoOpenRedirect tries the parameters that other trackers take a destination from.
 func TestNoOpenRedirect(t *testing.T) {
 	b := visitors(t, nil, nil)
@@ -445,7 +484,7 @@ func TestNoOpenRedirect(t *testing.T) {
 
 // TestAllocationsOfChoosing is TestAllocations with rules, weights, a cap, a cookie, and each kind of answer.
 func TestAllocationsOfChoosing(t *testing.T) {
-	for _, kind := range []string{"302", "307", "meta", "js", "json"} {
+	for _, kind := range []string{"302", "307", "meta", "double_meta", "js", "json"} {
 		b := visitors(t, func(c *Config) { c.VisitorCookie = "seen" }, func(c *catalog.Config) {
 			c.Offers[0].ClicksPerDay, c.Offers[0].TimeZone = 5, "America/New_York"
 			c.Campaigns[0].Name, c.Campaigns[0].Redirect, c.Campaigns[0].FallbackOffer = "summer", kind, "safe"

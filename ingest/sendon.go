@@ -29,7 +29,7 @@ const (
 )
 
 // sendOn answers a click in the way of its campaign. fasthttp copies what it is given.
-func (e *Edge) sendOn(ctx *fasthttp.RequestCtx, v *visit, kind catalog.Redirect) {
+func (e *Edge) sendOn(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalog, kind catalog.Redirect) {
 	h := &ctx.Response.Header
 	h.SetCanonical(headerCacheControl, valueNoStore)
 	e.writeCookie(ctx, v)
@@ -47,6 +47,13 @@ func (e *Edge) sendOn(ctx *fasthttp.RequestCtx, v *visit, kind catalog.Redirect)
 		// A page that asks by script stands on another domain; the answer holds nothing but what this very click made.
 		h.SetContentTypeBytes(typeJSON)
 		h.SetCanonical(headerAllowOrigin, valueAnyOrigin)
+	case catalog.RedirectDoubleMeta:
+		if len(link) <= catalog.MaxPassLink {
+			v.out, v.text = cat.AppendPass(append(v.out[:len(link)], pathPass...), v.text, link, v.event.ReceivedMs)
+			v.out = v.out[:copy(v.out, v.out[len(link):])]
+		}
+		kind = catalog.RedirectMeta
+		fallthrough
 	default:
 		h.SetContentTypeBytes(typeHTML)
 		h.SetCanonical(headerReferrerPolicy, valueNoReferrer)
@@ -66,6 +73,31 @@ func (e *Edge) sendOn(ctx *fasthttp.RequestCtx, v *visit, kind catalog.Redirect)
 		v.out = append(append(append(v.out, `","url":"`...), v.out[:n]...), '"', '}', '\n')
 	}
 	ctx.Response.AppendBody(v.out[n:])
+}
+
+// servePass answers the second page of a double meta refresh. The click was recorded with the first.
+func (e *Edge) servePass(ctx *fasthttp.RequestCtx, pass []byte) {
+	cat := e.catalog.Load()
+	if cat == nil {
+		e.answerUnavailable(ctx, errNoCatalog)
+		return
+	}
+	v := e.visits.Get().(*visit)
+	defer e.visits.Put(v)
+	v.reset()
+	link, err := cat.OpenPass(v.text, pass, e.now().UnixMilli())
+	if err != nil {
+		e.answerError(ctx, fasthttp.StatusNotFound, answer{Error: &refusal{Reason: reasonNotFound, Detail: err.Error(), WouldBeRight: "the click link again"}})
+		return
+	}
+	h := &ctx.Response.Header
+	h.SetCanonical(headerCacheControl, valueNoStore)
+	h.SetContentTypeBytes(typeHTML)
+	h.SetCanonical(headerReferrerPolicy, valueNoReferrer)
+	h.SetCanonical(headerSniff, valueNoSniff)
+	v.text = link
+	v.out = append(appendAttribute(append(v.out, metaHead...), link), metaTail...)
+	ctx.Response.AppendBody(v.out)
 }
 
 // appendAttribute escapes a link for an attribute in double quotes. Links have no quotes or angle brackets, the catalog

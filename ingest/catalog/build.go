@@ -87,6 +87,10 @@ func (b *builder) keys(cfg KeysConfig) {
 		return
 	}
 	b.cat.keyring = ring
+	b.cat.passKeyID = uint8(cfg.Active)
+	for keyID, secret := range secrets {
+		b.cat.passKeys[keyID] = newPassKey(secret)
+	}
 }
 
 func (b *builder) rates(base string, rates []RateConfig) {

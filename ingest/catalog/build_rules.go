@@ -21,9 +21,9 @@ var (
 	systems = []string{"Windows", "Windows Phone", "Android", "macOS", "iOS", "Linux", "FreeBSD", "ChromeOS", "BlackBerry", "HarmonyOS", "Other", unknown}
 )
 
-var redirects = map[string]Redirect{"": RedirectFound, "302": RedirectFound, "307": RedirectTemporary, "meta": RedirectMeta, "js": RedirectScript, "json": RedirectJSON}
+var redirects = map[string]Redirect{"": RedirectFound, "302": RedirectFound, "307": RedirectTemporary, "meta": RedirectMeta, "double_meta": RedirectDoubleMeta, "js": RedirectScript, "json": RedirectJSON}
 
-const redirectNames = "302, 307, meta, js and json"
+const redirectNames = "302, 307, meta, double_meta, js and json"
 
 // rotationOf resolves a list of offer names with weights; nil after a problem.
 func (b *builder) rotationOf(field string, campaign uint32, list []string, weights map[string]int) (*Rotation, []*Offer) {

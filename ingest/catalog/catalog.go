@@ -20,6 +20,9 @@ type Catalog struct {
 	currencies map[string]*Currency
 	offers     map[string]*Offer
 
+	passKeyID uint8
+	passKeys  [256]*passKey
+
 	campaignByID map[uint32]*Campaign
 	sourceByID   map[uint32]*Source
 
@@ -54,11 +57,12 @@ type Redirect uint8
 
 // The kinds of redirects.
 const (
-	RedirectFound     Redirect = iota // 302
-	RedirectTemporary                 // 307
-	RedirectMeta                      // a page with a meta refresh
-	RedirectScript                    // a page with a script
-	RedirectJSON                      // the link as JSON, no redirect
+	RedirectFound      Redirect = iota // 302
+	RedirectTemporary                  // 307
+	RedirectMeta                       // a page with a meta refresh
+	RedirectDoubleMeta                 // two of them, the second on a link of the edge
+	RedirectScript                     // a page with a script
+	RedirectJSON                       // the link as JSON, no redirect
 )
 
 // Source is a declared traffic source.

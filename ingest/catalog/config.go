@@ -28,7 +28,7 @@ type CampaignConfig struct {
 	Rules                []RuleConfig   `yaml:"rules" doc:"offers for some of the visitors: the first rule that a visitor fulfils decides, the campaign's own offers are for the rest; at most 64"`
 	FallbackOffer        string         `yaml:"fallback_offer" doc:"name of the offer, one without a cap, that takes clicks while all offers that the visitor could get are at their caps; without one the visitor's first offer takes them in spite of its cap"`
 	TimeZone             string         `yaml:"time_zone" doc:"IANA name of the time zone of the rules' hours, such as Europe/Berlin; UTC when left out"`
-	Redirect             string         `yaml:"redirect" doc:"how clicks are sent on: 302, 307, meta (a page with a meta refresh), js (a page with a script) or json (the link as JSON, no redirect); 302 when left out"`
+	Redirect             string         `yaml:"redirect" doc:"how clicks are sent on: 302, 307, meta (a page with a meta refresh), double_meta (one that leads to a second one at /r/, so that the offer cannot tell the first page), js (a page with a script) or json (the link as JSON, no redirect); 302 when left out"`
 	Cost                 string         `yaml:"cost" doc:"what a click costs when the link names no cost, in units of currency, such as 0.02"`
 	Currency             string         `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
 	Source               string         `yaml:"source" doc:"name of the source of clicks whose link names none"`
