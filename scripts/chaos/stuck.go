@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -63,6 +65,30 @@ func (k *stuck) look(ctx context.Context, now bool) {
 		k.told[name] = true
 		k.site.report.say("Kafka: %s: readers of committed records wait at %d of %d%s", name, o.Offset, end.Offset, holder(ctx, admin, o.Topic, o.Partition))
 	})
+}
+
+// heldByKafka tells whether the group coordinator answers that offsets are about to be committed while no transaction is
+// open: seen with 4.2.0 after its broker was killed while it loaded its state. The next start of the broker heals it.
+func (s *site) heldByKafka(ctx context.Context) bool {
+	if s.broker == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers))
+	if err != nil {
+		return false
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	listed, err := admin.ListTransactions(ctx, nil, []string{"Ongoing", "PrepareCommit", "PrepareAbort"})
+	if err != nil || len(listed) > 0 {
+		return false
+	}
+	offsets, err := admin.FetchOffsets(kadm.RequireStable(ctx), processorGroup)
+	held := errors.Is(err, kerr.UnstableOffsetCommit)
+	offsets.Each(func(o kadm.OffsetResponse) { held = held || errors.Is(o.Err, kerr.UnstableOffsetCommit) })
+	return held
 }
 
 // orphans says which input partitions no processor has, once they were so for a while.
