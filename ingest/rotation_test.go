@@ -433,7 +433,10 @@ func TestRedirectKinds(t *testing.T) {
 
 // TestDoubleMeta follows both pages, on two edges.
 func TestDoubleMeta(t *testing.T) {
-	change := func(c *catalog.Config) { c.Campaigns[0].Redirect, c.Campaigns[0].Offers = "double_meta", []string{"a"} }
+	change := func(c *catalog.Config) {
+		c.Campaigns[0].Redirect, c.Campaigns[0].Offers = "double_meta", []string{"a"}
+		c.Offers[0].URL += "&s={sub1}{sub2}{sub3}{sub4}{sub5}{sub6}{sub7}{sub8}"
+	}
 	b, other := visitors(t, nil, change), visitors(t, nil, change)
 	const head, tail = `<!doctype html><meta name="referrer" content="no-referrer"><meta http-equiv="refresh" content="0;url=`, `">`
 	target := func(r reply) string {
@@ -449,7 +452,7 @@ func TestDoubleMeta(t *testing.T) {
 	if !strings.HasPrefix(path, "/r/") || strings.ContainsAny(path, `&"<>'`) {
 		t.Fatalf("the first page leads to %s", path)
 	}
-	want := "https://a.example//x?o=a&amp;k=a%26b&amp;id=" + first.header.Get("X-Click-Id")
+	want := "https://a.example//x?o=a&amp;k=a%26b&amp;id=" + first.header.Get("X-Click-Id") + "&amp;s="
 	for _, edge := range []*bench{b, other} {
 		if got := target(edge.get(path)); got != want {
 			t.Errorf("the second page leads to %s, want %s", got, want)
@@ -463,10 +466,13 @@ func TestDoubleMeta(t *testing.T) {
 	if n := len(b.clicks()); n != 1 {
 		t.Errorf("%d clicks", n)
 	}
-	// A link too long for the second page is sent on with the first.
-	long := "/c/c?sub1=" + strings.Repeat("%2B", 256) + "&keyword=" + strings.Repeat("%2B", 256)
-	if got := target(b.get(long)); !strings.HasPrefix(got, "/r/") {
-		t.Errorf("1,600 bytes: %s", got)
+	// A link that is too long for the second page's own link is where the first one leads.
+	long := "/c/c?"
+	for i := range 8 {
+		long += fmt.Sprintf("sub%d=%s&", i+1, strings.Repeat("%2B", 256))
+	}
+	if got := target(b.get(long)); !strings.HasPrefix(got, "https://a.example/%2B") {
+		t.Errorf("a long link: %.80s", got)
 	}
 }
 
