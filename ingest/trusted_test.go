@@ -1,10 +1,20 @@
 package ingest
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -265,5 +275,86 @@ func TestJudgeProves(t *testing.T) {
 	}
 	if p := judge(signed("payout=5&click_id="+good, "nonce-0001"), false, "127.0.0.1", testNow).Postback; p == nil || p.Txid != "nonce-0001" {
 		t.Errorf("a signed conversion looked at again is not the one of its nonce: %v", p)
+	}
+}
+
+// certify writes a self-signed certificate with that serial number.
+func certify(t *testing.T, certFile, keyFile string, serial int64) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	form := &x509.Certificate{SerialNumber: big.NewInt(serial), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"edge"}}
+	der, err := x509.CreateCertificate(rand.Reader, form, form, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestHTTPS sends clicks over connections that were open while the certificate was replaced, behind a PROXY header too.
+func TestHTTPS(t *testing.T) {
+	certFile, keyFile := filepath.Join(t.TempDir(), "edge.crt"), filepath.Join(t.TempDir(), "edge.key")
+	certify(t, certFile, keyFile, 1)
+	b := newBench(t, func(c *Config, _ *Deps) {
+		c.Trust.TLSCertFile, c.Trust.TLSKeyFile, c.Trust.ProxyProtocol, c.TrustedProxies = certFile, keyFile, true, []string{"127.0.0.1"}
+	})
+	open := func() (*tls.Conn, int64) {
+		raw, err := net.Dial("tcp", b.edge.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw.SetDeadline(time.Now().Add(20 * time.Second))
+		raw.Write([]byte("PROXY TCP6 2a00::7 2001:db8::1 1 2\r\n"))
+		conn := tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
+		t.Cleanup(func() { conn.Close() })
+		if err := conn.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		return conn, conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+	}
+	click := func(conn *tls.Conn) {
+		t.Helper()
+		if _, err := conn.Write([]byte("GET /c/summer HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusFound {
+			t.Fatalf("a click is answered %d", resp.StatusCode)
+		}
+	}
+	old, serial := open()
+	click(old)
+	certify(t, certFile, keyFile, 2)
+	if err := b.edge.ReloadCertificate(); err != nil {
+		t.Fatal(err)
+	}
+	now, newSerial := open()
+	click(old)
+	click(now)
+	if serial != 1 || newSerial != 2 {
+		t.Errorf("certificates %d and %d", serial, newSerial)
+	}
+	clicks := b.clicks()
+	for _, c := range clicks {
+		if netip.AddrFrom16([16]byte(c.Ip)) != netip.MustParseAddr("2a00::7") {
+			t.Errorf("the click came from %v", c.Ip)
+		}
+	}
+	if len(clicks) != 3 {
+		t.Errorf("%d clicks", len(clicks))
 	}
 }

@@ -18,6 +18,9 @@ const (
 	ModeExternal = "external"
 )
 
+// minTokenBytes is the shortest shared secret that is taken.
+const minTokenBytes = 16
+
 // ClickHouse's two protocols.
 const (
 	ProtocolHTTP   = "http"
@@ -33,6 +36,7 @@ type Log struct {
 // Ops is the section "ops".
 type Ops struct {
 	Listen       string        `yaml:"listen" doc:"Address of /metrics, /healthz and /readyz of every role but the edge, which serves its own."`
+	Token        string        `yaml:"token" secret:"true" doc:"At least 16 bytes that a request must bring as Authorization: Bearer TOKEN, except for /healthz; empty: anyone who reaches the address may ask."`
 	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"How long a role may take to finish its work after a stop signal; then the process exits with code 1."`
 }
 
@@ -105,6 +109,9 @@ func (c *Config) validateShared() error {
 	oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf("log.format", c.Log.Format, "auto", "console", "json")
 	c.checkAddress(wrong, "ops.listen", c.Ops.Listen)
+	if n := len(c.Ops.Token); n > 0 && n < minTokenBytes {
+		wrong("ops.token", "has %d bytes; at least %d are needed, or none", n, minTokenBytes)
+	}
 	if c.Ops.DrainTimeout <= 0 {
 		wrong("ops.drain_timeout", "must be more than 0, such as 30s")
 	}

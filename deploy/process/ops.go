@@ -8,10 +8,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tributary/ingest/trust"
 )
 
 // The operations server's routes; the edge has the same ones on its own port.
@@ -70,6 +73,21 @@ func NewOps(address string, gather prometheus.Gatherer, states func(func(string,
 	return &Ops{listener: listener, server: &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
 	}}, nil
+}
+
+// RequireToken lets in only requests with Authorization: Bearer token, compared in constant time. /healthz stays open: who
+// restarts a process that hangs needs no secret. Call it before Run.
+func (o *Ops) RequireToken(token string) {
+	tokens, open := trust.NewToken(token), o.server.Handler
+	o.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if r.URL.Path != RouteHealth && !tokens.Match([]byte(given)) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "give the token of ops.token as Authorization: Bearer TOKEN", http.StatusUnauthorized)
+			return
+		}
+		open.ServeHTTP(w, r)
+	})
 }
 
 type readiness struct {

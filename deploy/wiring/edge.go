@@ -12,6 +12,8 @@ type edgeSlot struct {
 	catalog *catalog.Catalog
 	set     func(*catalog.Catalog) // of the edge that runs now
 	note    func() string          // the same edge's
+	// certificate reads the same edge's certificate again; it logs what comes of it.
+	certificate func() error
 }
 
 // told is the edge's note for /readyz.
@@ -23,6 +25,20 @@ func (slot *edgeSlot) told() (name, text string) {
 		text = note()
 	}
 	return UnitIngest, text
+}
+
+// reloadCertificate is for SIGHUP; the edge itself watches the files.
+func (s *System) reloadCertificate() {
+	slot := s.edge.Load()
+	if slot == nil {
+		return // this process has no edge
+	}
+	slot.mu.Lock()
+	reload := slot.certificate
+	slot.mu.Unlock()
+	if reload != nil {
+		_ = reload() // the edge has logged and counted it
+	}
 }
 
 func (s *System) setCatalog(c *catalog.Catalog) {

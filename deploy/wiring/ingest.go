@@ -39,7 +39,7 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, err
 			}
-			slot.set, slot.note = edge.SetCatalog, edge.Note
+			slot.set, slot.note, slot.certificate = edge.SetCatalog, edge.Note, edge.ReloadCertificate
 			return edge, nil
 		}})
 }

@@ -80,7 +80,11 @@ func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan st
 func (s *System) AddOps() {
 	s.supervisor.Add(process.Unit{Name: UnitOps, MustStart: true, Wait: true,
 		New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
-			return process.NewOps(s.loaded.Config.Ops.Listen, s.supervisor, s.supervisor.States(), append(s.notes, s.reload.note)...)
+			ops, err := process.NewOps(s.loaded.Config.Ops.Listen, s.supervisor, s.supervisor.States(), append(s.notes, s.reload.note)...)
+			if err == nil && s.loaded.Config.Ops.Token != "" {
+				ops.RequireToken(s.loaded.Config.Ops.Token)
+			}
+			return ops, err
 		}})
 }
 
