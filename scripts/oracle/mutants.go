@@ -61,7 +61,8 @@ func (m Mutant) apply(root string) (map[string][]byte, error) {
 }
 
 // ShowMutants builds each mutant and plays scenarios until one fails. It prints a table; a survivor is an error.
-func ShowMutants(ctx context.Context, w io.Writer, only string, workers int) error {
+// limit, when not 0, is the most scenarios for each.
+func ShowMutants(ctx context.Context, w io.Writer, only string, limit, workers int) error {
 	all, err := Mutants()
 	if err != nil {
 		return err
@@ -77,14 +78,19 @@ func ShowMutants(ctx context.Context, w io.Writer, only string, workers int) err
 		if only != "" && !strings.Contains(m.Name, only) {
 			continue
 		}
+		if limit > 0 {
+			m.Seeds = min(m.Seeds, limit)
+		}
 		started := time.Now()
 		caught, difference, err := m.hunt(ctx, root, workers)
 		if err != nil {
-			table.Flush()
-			return err
+			fmt.Fprintf(os.Stderr, "%s: %v\n", m.Name, err)
+			survivors++
+			continue
 		}
 		if caught == 0 {
 			survivors++
+			fmt.Fprintf(os.Stderr, "%s: SURVIVED %d\n", m.Name, m.Seeds)
 			fmt.Fprintf(table, "%s\tSURVIVED\t%d\t%.0f\t%s\t\n", m.Name, m.Seeds, time.Since(started).Seconds(), m.What)
 			continue
 		}

@@ -36,12 +36,13 @@ func run(ctx context.Context) error {
 	history := flag.Bool("history", false, "with one seed: print what happened")
 	mutants := flag.Bool("mutants", false, "show that each seeded bug is caught")
 	only := flag.String("only", "", "with mutants: those whose name contains this")
+	limit := flag.Int("limit", 0, "with mutants: scenarios for each at most; 0: what each says")
 	flag.Parse()
 	if *seed == 0 {
 		return fmt.Errorf("--seed 0: seeds begin at 1")
 	}
 	if *mutants {
-		return oracle.ShowMutants(ctx, os.Stdout, *only, *workers)
+		return oracle.ShowMutants(ctx, os.Stdout, *only, *limit, *workers)
 	}
 	d, err := oracle.Build(ctx, nil)
 	if err != nil {

@@ -81,6 +81,8 @@ func fixedRandn(n uint32) uint32 {
 `, `	clear(seed[:])
 	globalRand.state.Init(*seed)
 `},
+	// A new thread draws no number of the first generator: how many threads there are depends on the machine's load.
+	{"runtime/rand.go", "	mp.cheaprand = rand()", "	mp.cheaprand = bootstrapRand()"},
 	{"runtime/select.go", "j := cheaprandn(uint32(norder + 1))", "j := fixedRandn(uint32(norder + 1))"},
 	{"runtime/time.go", "t.rand = cheaprand()", "t.rand = uint32(fixedRand(&fixedOrder))"},
 	{"runtime/proc.go", "const forcePreemptNS = 10 * 1000 * 1000 // 10ms", "const forcePreemptNS = 1 << 60"},

@@ -1,0 +1,103 @@
+package oracle
+
+import (
+	"strings"
+	"testing"
+
+	"tributary/schemas/events"
+)
+
+// TestMutantsApply finds a seeded bug that the code has moved away from.
+func TestMutantsApply(t *testing.T) {
+	root, err := moduleRoot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := Mutants()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 15 {
+		t.Errorf("%d mutants, at least 15 would be right", len(all))
+	}
+	for _, m := range all {
+		if _, err := m.apply(root); err != nil {
+			t.Error(err)
+		}
+		if m.Seeds < 1 || m.What == "" || !strings.HasPrefix(m.Path, "processor/") && !strings.HasPrefix(m.Path, "sink/") {
+			t.Errorf("%s: it needs seeds, a text, and a path in processor or sink", m.Name)
+		}
+	}
+}
+
+func TestModel(t *testing.T) {
+	id := nativeID(epoch.UnixMilli(), 7, 3, 1, 1)
+	if got := nativeTimeMS(id); got != epoch.UnixMilli() {
+		t.Fatalf("the click ID's time is %d", got)
+	}
+	click := func(c *events.Click) []byte { b, _ := c.MarshalVT(); return b }
+	postback := func(p *events.Postback) []byte {
+		p.ClickId, p.Event, p.EventMs = id, "sale", epoch.UnixMilli()+1000
+		b, _ := p.MarshalVT()
+		return b
+	}
+	log := []Accepted{
+		{"postbacks", 0, 0, postback(&events.Postback{ReceiptId: "a", Txid: "1", Status: events.Status_STATUS_PENDING, HasPayout: true, PayoutMicros: 5, PayoutBaseMicros: 6, Currency: "EUR"})},
+		{"postbacks", 0, 1, postback(&events.Postback{ReceiptId: "b", Txid: "1", Status: events.Status_STATUS_APPROVED})},
+		{"postbacks", 0, 2, postback(&events.Postback{ReceiptId: "a", Txid: "1", Status: events.Status_STATUS_PENDING})},
+		{"postbacks", 0, 3, postback(&events.Postback{ReceiptId: "c", Txid: "1", Status: events.Status_STATUS_REGISTERED})},
+		{"clicks", 0, 1, click(&events.Click{ClickId: id, EventMs: epoch.UnixMilli(), CampaignId: 7})},
+		{"clicks", 0, 0, click(&events.Click{ClickId: id, EventMs: epoch.UnixMilli(), CampaignId: 7})},
+		{"clicks", 0, 2, []byte{0xff}},
+	}
+	x := model(log, 1<<40)
+	if len(x.clicks) != 1 || len(x.conversions) != 2 || len(x.letters) != 4 {
+		t.Fatalf("%d clicks, %d entries, letters %v", len(x.clicks), len(x.conversions), x.letters)
+	}
+	second := x.conversions[identity(id, "sale", "1", "")+"/2"]
+	for column, want := range map[string]string{"status": "approved", "previous_status": "pending", "conversions_delta": "0", "pending_delta": "-1", "approved_delta": "1",
+		"revenue_hold_delta": "-6", "revenue_confirmed_delta": "6", "match": "click", "campaign_id": "7"} {
+		if second[column] != want {
+			t.Errorf("%s is %q, %q would be right", column, second[column], want)
+		}
+	}
+	for letter := range x.letters {
+		if !strings.Contains(letter, "duplicate_") && !strings.Contains(letter, "stale_status") && !strings.Contains(letter, "undecodable") {
+			t.Errorf("a letter %q", letter)
+		}
+	}
+}
+
+// TestCompare sees that each kind of wrong table is told.
+func TestCompare(t *testing.T) {
+	base := func() tables {
+		click := Row{"click_id": "c", "cost": "5", "_partition": "0", "_offset": "1"}
+		return tables{rows: map[string][]Row{"clicks": {click}}, rollups: map[string]map[string]sums{}}
+	}
+	fill := func(got tables) tables {
+		for _, name := range rollups {
+			got.rollups[name] = map[string]sums{}
+			addRollup(got.rollups[name], name, "clicks", base().rows["clicks"])
+		}
+		return got
+	}
+	x := model(nil, 0)
+	x.clicks["c"] = Row{"click_id": "c", "cost": "5"}
+	if d := compare(x, fill(base())); len(d) > 0 {
+		t.Fatalf("equal tables differ: %v", d)
+	}
+	for name, spoil := range map[string]func(*tables){
+		"lost":        func(g *tables) { g.rows["clicks"] = nil },
+		"twice":       func(g *tables) { g.rows["clicks"] = append(g.rows["clicks"], g.rows["clicks"][0]) },
+		"money":       func(g *tables) { g.rows["clicks"][0]["cost"] = "6" },
+		"rollup":      func(g *tables) { g.rollups["rollup_hour"] = nil },
+		"dead letter": func(g *tables) { g.rows["dead_letters"] = []Row{{"letter_id": "x"}} },
+		"anomaly":     func(g *tables) { g.rows["anomalies"] = []Row{{"anomaly_id": "x"}} },
+	} {
+		got := fill(base())
+		spoil(&got)
+		if len(compare(x, got)) == 0 {
+			t.Errorf("%s: not told", name)
+		}
+	}
+}
