@@ -156,16 +156,23 @@ func (p *Processor) cycle() error {
 	return nil
 }
 
-// throttle stops the fetching of inputs of which a cycle's worth waits for other inputs, and lets it go on when that is done.
+// Records that wait for other inputs: no more are fetched from heldMost on, and again from heldFew on. A record that waits keeps the
+// whole answer of the broker in memory that it came with.
+const (
+	heldMost = 1000
+	heldFew  = 250
+)
+
+// throttle stops the fetching of inputs of which many records wait for other inputs, and lets it go on when they are done.
 func (p *Processor) throttle() {
 	for id, part := range p.parts {
 		for i := range part.inputs {
 			in := &part.inputs[i]
 			switch {
-			case !in.paused && len(in.records) > p.cfg.MaxCycleRecords/2:
+			case !in.paused && len(in.records) > heldMost:
 				in.paused = true
 				p.session.Client().PauseFetchPartitions(map[string][]int32{p.kafkaName(in.topic): {id}})
-			case in.paused && len(in.records) <= p.cfg.MaxCycleRecords/4:
+			case in.paused && len(in.records) <= heldFew:
 				in.paused = false
 				p.session.Client().ResumeFetchPartitions(map[string][]int32{p.kafkaName(in.topic): {id}})
 			}
