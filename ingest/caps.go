@@ -12,8 +12,8 @@ import (
 // Within one process no click too many is sent. Of several edges, each keeps to its own part, so that together they send at
 // most one click for each edge above the cap, and fewer than the cap when the traffic is not spread evenly.
 //
-// The counts live in memory: a reload of the catalog keeps them, a restart of the edge begins at 0 again. A click that was
-// answered 503 is given back.
+// The counts live in memory and are kept by a reload of the catalog. A restart begins where ingest.caps_file left off, at 0
+// without one. A click that was answered 503 is given back.
 //
 // Requests share one atomic word for each offer with a cap, and no lock.
 type caps struct {
@@ -35,6 +35,9 @@ func (c *caps) declare(cat *catalog.Catalog) {
 	c.declaring.Lock()
 	defer c.declaring.Unlock()
 	before := c.byOffer.Load()
+	if cat == nil && before != nil {
+		return
+	}
 	after := map[uint32]*capCount{}
 	if cat != nil {
 		cat.Offers(func(o *catalog.Offer) {

@@ -106,6 +106,11 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		return nil, err
 	}
 	e.caps.edges = cfg.Edges
+	if cfg.CapsFile != "" {
+		if err := e.caps.load(cfg.CapsFile); err != nil {
+			return nil, err
+		}
+	}
 	e.SetCatalog(deps.Catalog)
 	if cfg.VisitorCookie != "" {
 		e.cookieName = []byte(cfg.VisitorCookie)
@@ -185,6 +190,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { e.watchKafka(watchCtx) })
 	watching.Go(func() { e.watchCertificate(watchCtx) })
+	watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log) })
 	drainCtx, stopDrain := context.WithCancel(context.Background())
 	defer stopDrain()
 	var draining sync.WaitGroup

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -502,5 +504,48 @@ func TestAllocationsOfChoosing(t *testing.T) {
 		if n := testing.AllocsPerRun(500, work); n > 0 && !raceEnabled {
 			t.Errorf("%s: a click makes %v allocations, the budget is 0", kind, n)
 		}
+	}
+}
+
+// TestCapsSurviveARestart stops an edge after three clicks of five. A cap without a file begins anew.
+func TestCapsSurviveARestart(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "caps.json")
+	sent := func(t *testing.T, file string, n int) (offers string) {
+		b := newBench(t, func(cfg *Config, deps *Deps) {
+			cfg.CapsFile = file
+			deps.Catalog = rotationCatalog(t, func(c *catalog.Config) {
+				c.Offers[0].ClicksPerDay, c.Campaigns[0].Offers, c.Campaigns[0].FallbackOffer = 5, []string{"a"}, "safe"
+			})
+		})
+		for range n {
+			offers += offerOf(t, b.get("/c/c")) + " "
+		}
+		return offers
+	}
+	for _, c := range []struct {
+		name, file, want string
+		clicks           int
+	}{
+		{"first", file, "a a a ", 3},
+		{"second", file, "a a safe safe ", 4},
+		{"without the file", "", "a ", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := sent(t, c.file, c.clicks); got != c.want {
+				t.Errorf("sent to %s, want %s", got, c.want)
+			}
+		})
+	}
+	text, err := os.ReadFile(file)
+	if want := `[{"offer":1,"day":20513,"clicks":5}]`; err != nil || string(text) != want {
+		t.Errorf("the file has %s, %v, want %s", text, err, want)
+	}
+	if err := os.WriteFile(file, text[:10], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := Defaults()
+	cfg.Listen, cfg.CapsFile = "127.0.0.1:0", file
+	if e, err := New(cfg, Deps{}); err == nil || !strings.Contains(err.Error(), "delete "+file) {
+		t.Errorf("a broken file is answered %v, %v", e, err)
 	}
 }
