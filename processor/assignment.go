@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -131,7 +132,10 @@ func (p *Processor) assigned(got map[string][]int32) {
 	p.log.Info("partitions assigned", zap.Int32s("partitions", ids))
 	if len(ids) == 0 {
 		p.setReadiness("") // more processors than partitions: this one stands by
+		return
 	}
+	now := time.Now()
+	p.asked.Store(&now)
 }
 
 // revoked gives partitions up. It may touch them: no cycle runs while callbacks do.
@@ -211,6 +215,7 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	p.asked.Store(nil)
 	ids := map[int32]bool{}
 	for _, partitions := range offsets {
 		for id := range partitions {

@@ -17,7 +17,11 @@ import (
 // coverageEvery is the pause between two looks, as a part of the session's timeout.
 const coverageEvery = 4
 
-// watchCoverage asks for a rebalance when partitions belong to nobody at two looks. It ends with ctx.
+// offsetsOverdue is when the wait for committed offsets is worth a line.
+const offsetsOverdue = 10 * time.Second
+
+// watchCoverage asks for a rebalance when partitions belong to nobody at two looks, and says when Kafka keeps partitions waiting. It
+// ends with ctx.
 func (p *Processor) watchCoverage(ctx context.Context) {
 	tick := time.NewTicker(max(p.cfg.SessionTimeout/coverageEvery, time.Second))
 	defer tick.Stop()
@@ -27,6 +31,13 @@ func (p *Processor) watchCoverage(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if at := p.asked.Load(); at != nil && time.Since(*at) > offsetsOverdue {
+			text := fmt.Sprintf("Kafka has not told the committed offsets of newly assigned partitions for %s; it holds them back while a transaction of this group is unresolved",
+				time.Since(*at).Round(time.Second))
+			p.setOwnerless(text)
+			p.log.Warn(text)
+			continue
 		}
 		ownerless, err := p.ownerless(ctx)
 		if err != nil || len(ownerless) == 0 {

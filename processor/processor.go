@@ -67,6 +67,8 @@ type Processor struct {
 	// ownerText says which partitions belong to nobody.
 	ownerText string
 	nudges    atomic.Uint64
+	// asked is since when the committed offsets of an assignment are waited for.
+	asked atomic.Pointer[time.Time]
 	// interrupted: partitions were given up since the last transaction.
 	interrupted atomic.Bool
 
