@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/valyala/fasthttp"
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/trust"
@@ -356,5 +358,41 @@ func TestHTTPS(t *testing.T) {
 	}
 	if len(clicks) != 3 {
 		t.Errorf("%d clicks", len(clicks))
+	}
+}
+
+// TestPostbackAllocations holds what proofs cost a postback beyond reading it: nothing for an address, a token or a rate, the
+// text of its nonce for a signature, and now and then the growth of the nonces.
+func TestPostbackAllocations(t *testing.T) {
+	b := newBench(t, func(c *Config, d *Deps) {
+		c.Trust.IPPostbacksPerSecond, c.Trust.IPBurst, d.Catalog = 1_000_000, 1_000_000, trustCatalog(t)
+	})
+	const runs = 200
+	good, cat := clickID(t, testSecret, 1, 1), b.edge.catalog.Load()
+	reading := func(query func(i int) string) float64 {
+		var queries [runs + 1][]byte
+		for i := range queries {
+			queries[i] = []byte(query(i))
+		}
+		ctx, i := &fasthttp.RequestCtx{}, 0
+		return testing.AllocsPerRun(runs, func() {
+			p := &postback{addr: netip.AddrFrom4([4]byte{203, 0, 113, 7})}
+			p.event.EventMs = testNow.UnixMilli()
+			if refused := b.edge.readPostback(ctx, p, cat, queries[i], testNow); refused != nil {
+				t.Fatal(refused)
+			}
+			i++
+		})
+	}
+	rest := "&txid=T1&payout=12.50&click_id=" + good
+	open := reading(func(int) string { return "network=acme" + rest })
+	near := reading(func(int) string { return "network=near" + rest })
+	shared := reading(func(int) string {
+		return "network=shared&security_token=" + strings.ReplaceAll(theToken, " ", "+") + rest
+	})
+	hmac := reading(func(i int) string { return signed(rest[1:], fmt.Sprintf("nonce-%06d", i)) })
+	t.Logf("allocations of reading a postback: %v without proofs, %v by address, %v by token, %v by signature", open, near, shared, hmac)
+	if !raceEnabled && (near > open || shared > open || hmac > open+2) {
+		t.Errorf("allocations of reading a postback: %v without proofs, %v by address, %v by token, %v by signature", open, near, shared, hmac)
 	}
 }

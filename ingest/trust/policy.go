@@ -117,18 +117,22 @@ func (p *Policy) proveToken(s *scratch, r *Request) (int, *Refusal) {
 			value = s.plain
 		}
 	}
+	if len(value) == 0 {
+		return -1, p.badToken("the postback has no token")
+	}
+	token := p.tokens.match(value)
+	if token < 0 {
+		return -1, p.badToken("the token is none of the network's")
+	}
+	return token, nil
+}
+
+func (p *Policy) badToken(detail string) *Refusal {
 	where := "the token of network " + p.network + " in parameter " + p.rules.TokenParameter
 	if p.rules.TokenHeader != "" {
 		where += " or header " + p.rules.TokenHeader
 	}
-	if len(value) == 0 {
-		return -1, refuse(schemas.RejectBadToken, p.rules.TokenParameter, "the postback has no token", where)
-	}
-	token := p.tokens.match(value)
-	if token < 0 {
-		return -1, refuse(schemas.RejectBadToken, p.rules.TokenParameter, "the token is none of the network's", where)
-	}
-	return token, nil
+	return refuse(schemas.RejectBadToken, p.rules.TokenParameter, detail, where)
 }
 
 const rightSignature = "sig_key, sig_ts (Unix seconds), sig_nonce and sig, the HMAC-SHA256 of the canonical query in hexadecimal digits"
