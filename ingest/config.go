@@ -16,7 +16,7 @@ import (
 // Config is the edge's section of the configuration file, `ingest`.
 type Config struct {
 	Listen           string        `yaml:"listen" doc:"address of the HTTP edge, host:port"`
-	TrustedProxies   []string      `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For is believed"`
+	TrustedProxies   []string      `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For, and PROXY header with trust.proxy_protocol, is believed"`
 	MaxConnections   int           `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 12 KiB; more are answered 503 and closed"`
 	MaxHeaderBytes   int           `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
 	MaxBodyBytes     int           `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`

@@ -21,6 +21,9 @@
 //   - A click leads only to a declared offer's URL, whatever the kind of answer; values in it are percent-encoded.
 //   - Which offer a visitor gets follows from the visitor, the campaign and the catalog alone, but for caps: those, and which
 //     clicks are unique, are of this process and its memory.
+//   - A postback of a network that declares keys, tokens or addresses is taken for money only when it proves them (package
+//     trust), when it first comes and when its dead letter is looked at again. A right token is overwritten before anything is
+//     kept of the request. What is answered 429 beyond the sampled rate has no dead letter: its sender keeps it.
 //
 // Concurrency: fasthttp calls the handler from one goroutine a connection. Requests share only immutable or atomic state
 // and pools. The memory of a request is fasthttp's again once the handler returns, therefore an event is marshalled before

@@ -35,7 +35,7 @@ type Log struct {
 
 // Ops is the section "ops".
 type Ops struct {
-	Listen       string        `yaml:"listen" doc:"Address of /metrics, /healthz and /readyz of every role but the edge, which serves its own."`
+	Listen       string        `yaml:"listen" doc:"Address of /metrics, /healthz and /readyz of every role; the edge serves its own too unless ingest.trust.management_routes is false."`
 	Token        string        `yaml:"token" secret:"true" doc:"At least 16 bytes that a request must bring as Authorization: Bearer TOKEN, except for /healthz; empty: anyone who reaches the address may ask."`
 	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"How long a role may take to finish its work after a stop signal; then the process exits with code 1."`
 }
