@@ -16,7 +16,7 @@ import (
 	"tributary/schemas"
 )
 
-// firstPort is the first broker's; a listener of 9 lies far away from them.
+// firstPort is the first broker's.
 const firstPort, clickHousePort = 9092, 8123
 
 // A kafkaError is an error that brokers answer to some requests.
@@ -118,7 +118,7 @@ func (w *World) kafka(h *host) []kgo.Opt {
 	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(h.dial), kgo.ClientID(h.name), kgo.MetadataMinAge(250 * time.Millisecond), kgo.DisableClientMetrics()}
 }
 
-// err has brokers answer some requests by an error.
+// kafkaFault has brokers answer some requests by an error.
 func (w *World) kafkaFault(f Fault) {
 	e := kafkaErrors[f.Target]
 	k := kfake.Fault{Keys: e.keys, Err: e.err, TopLevel: e.top, Count: f.Count}

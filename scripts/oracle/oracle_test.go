@@ -8,12 +8,16 @@ import (
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 var (
 	childSeed    = flag.Uint64("seed", 0, "play this scenario: the binary is a child of a Driver")
 	childOptions = flag.String("options", "{}", "what the scenario leaves out, JSON")
 	childHistory = flag.Bool("history", false, "keep the trace's lines")
+	childLog     = flag.Bool("log", false, "print the processes' logs; the run is then not the same, byte for byte")
 	childRequest = flag.Bool("requests", false, "trace every request to Kafka")
 )
 
@@ -28,8 +32,12 @@ func TestScenario(t *testing.T) {
 	}
 	cryptotest.SetGlobalRandom(t, *childSeed)
 	s := Generate(*childSeed, o)
+	run := RunOptions{Keep: *childHistory, Requests: *childRequest}
+	if *childLog {
+		run.Log = zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), os.Stderr, zap.InfoLevel)
+	}
 	var r *Result
-	synctest.Test(t, func(*testing.T) { r = Run(s, RunOptions{Keep: *childHistory, Requests: *childRequest}) })
+	synctest.Test(t, func(*testing.T) { r = Run(s, run) })
 	out, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
