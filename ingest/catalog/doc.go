@@ -6,5 +6,8 @@
 // reload builds a new one and swaps it in whole, so that a request sees one state of it from beginning to end. Look-ups
 // take the request's bytes and do not allocate.
 //
+// Which of a campaign's offers a visitor gets is decided here too, purely: the first rule that he fulfils names a list of offers,
+// and his key picks one of it by weight (Rotation). Caps are the edge's: it passes over what is full.
+//
 // The package does not read files, watch for changes, or answer requests.
 package catalog
