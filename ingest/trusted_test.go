@@ -396,3 +396,25 @@ func TestPostbackAllocations(t *testing.T) {
 		t.Errorf("allocations of reading a postback: %v without proofs, %v by address, %v by token, %v by signature", open, near, shared, hmac)
 	}
 }
+
+// TestForwardedInTrailer holds that a client behind a declared proxy cannot name an address behind its body, where it would stand
+// right of what the proxy wrote.
+func TestForwardedInTrailer(t *testing.T) {
+	b := newBench(t, func(c *Config, d *Deps) { c.TrustedProxies, d.Catalog = []string{"127.0.0.1"}, trustCatalog(t) })
+	conn, err := net.Dial("tcp", b.edge.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(conn, "POST /postback?network=near&payout=5&click_id=%s HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 198.51.100.1\r\nTransfer-Encoding: chunked\r\nTrailer: X-Forwarded-For\r\nConnection: close\r\n\r\n"+
+		"3\r\na=b\r\n0\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n", clickID(t, testSecret, 1, 1))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if n := len(b.records(schemas.TopicPostbacks)); resp.StatusCode < 400 || n != 0 {
+		t.Errorf("answered %d, %d postbacks were taken", resp.StatusCode, n)
+	}
+}
