@@ -119,14 +119,24 @@ func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
 		return errors.New("reading a click: it has no click_id")
 	}
 	t.id.identify(c.ClickId, c.Foreign)
-	if !t.id.foreign && t.id.timeMS < t.clickHorizonMS(ctx) {
-		return t.refuseClick(ctx, rec, c, schemas.RejectOutsideWindow,
-			"the click is older than clicks are remembered: whether it was counted before cannot be known")
+	inTime, late := t.remembered(t.clickHorizonMS(ctx))
+	seen := false
+	if late {
+		var err error
+		t.key = t.id.lateKey(t.key, kindClick)
+		if _, seen, err = ctx.State.Get(t.key); err != nil {
+			return err
+		}
 	}
-	t.key = t.id.key(t.key, kindClick)
-	seen, err := t.seen(ctx)
-	if err != nil {
-		return err
+	if inTime && !seen {
+		t.buf = t.id.key(t.buf, kindClick)
+		var err error
+		if seen, err = t.seen(ctx, t.buf); err != nil {
+			return err
+		}
+		if !late {
+			t.key, t.buf = t.buf, t.key
+		}
 	}
 	if seen {
 		return t.refuseClick(ctx, rec, c, schemas.RejectDuplicateClick, "a click with this ID was counted before")
@@ -140,7 +150,7 @@ func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
 			return err
 		}
 	}
-	if err := t.storeClick(ctx, c); err != nil {
+	if err := t.storeClick(ctx, c, late); err != nil {
 		return err
 	}
 	if t.waiting[t.hash()] > 0 {
@@ -159,12 +169,12 @@ func (t *task) refuseClick(ctx *stage.Context, rec *stage.Record, c *events.Clic
 	})
 }
 
-// seen tells whether the click in t.id and t.key is stored.
-func (t *task) seen(ctx *stage.Context) (bool, error) {
+// seen tells whether the click in t.id is stored under key.
+func (t *task) seen(ctx *stage.Context, key []byte) (bool, error) {
 	if !t.id.foreign && t.recent.unseen(t.id.bytes, t.id.timeMS) {
 		return false, nil
 	}
-	_, seen, err := ctx.State.Get(t.key)
+	_, seen, err := ctx.State.Get(key)
 	return seen, err
 }
 
@@ -180,11 +190,11 @@ func (t *task) forward(ctx *stage.Context, rec *stage.Record, score uint32, reas
 	return ctx.Forward(schemas.TopicScoredClicks, rec, suffix)
 }
 
-// storeClick remembers what a later ledger entry needs.
-func (t *task) storeClick(ctx *stage.Context, c *events.Click) error {
+// storeClick remembers under t.key what a later ledger entry needs.
+func (t *task) storeClick(ctx *stage.Context, c *events.Click, late bool) error {
 	t.buf = t.appendSnapshot(ctx, t.buf[:0], c)
 	ctx.State.Put(t.key, t.buf)
-	if !t.id.foreign {
+	if !t.id.foreign && !late {
 		t.recent.add(t.id.bytes, t.id.timeMS)
 	} else {
 		ctx.SetTimer(ctx.ArrivalMS()+t.opts.Rules.WindowMS+t.opts.GraceMS, t.key)

@@ -15,11 +15,13 @@ type ident struct {
 	foreign bool
 	bytes   []byte // nativeBytes, or the text of a foreign one
 	timeMS  int64  // when the click happened; 0 for a foreign one
+	text    string // as it was read
 	buf     [id.ClickBytes]byte
 }
 
 // identify reads a click ID. One that looks native but was declared foreign is taken as text.
 func (i *ident) identify(clickID string, foreign bool) {
+	i.text = clickID
 	if !foreign && len(clickID) == id.ClickTextBytes {
 		if c, err := id.ParseClick(clickID); err == nil {
 			i.buf = c
@@ -48,6 +50,12 @@ func (i *ident) key(dst []byte, kind byte) []byte {
 		return append(append(dst[:0], kind), i.bytes...)
 	}
 	return append(append(append(dst[:0], kind-'a'+'A'), i.bytes...), 0)
+}
+
+// lateKey is the key of what is remembered of a native click that was too old for the place of its time when it came (history
+// brought in from elsewhere): as that of a foreign one, which goes by a timer instead.
+func (i *ident) lateKey(dst []byte, kind byte) []byte {
+	return append(append(append(dst[:0], kind-'a'+'A'), i.text...), 0)
 }
 
 // timeBound is the first key of a kind at or after a time.

@@ -196,6 +196,19 @@ func (t *task) clickHorizonMS(ctx *stage.Context) int64 {
 	return ctx.WatermarkMS() - t.opts.Rules.WindowMS - t.opts.GraceMS - expiryEveryMS
 }
 
+// lateMS is how far before its removal a place is not used any more for what comes new, so that two copies which come within this time of
+// each other find each other: of what the edge sends twice, the second one follows within its spool's age, a day.
+const lateMS = 24 * 60 * 60 * 1000
+
+// remembered tells where a native click's kind may lie: in the place of its time, and in that of what came late. What is beyond its
+// horizon is not looked at, whether it has been removed yet or not: a rebuilt state removes it at other times.
+func (t *task) remembered(horizonMS int64) (inTime, late bool) {
+	if t.id.foreign {
+		return true, false
+	}
+	return t.id.timeMS >= horizonMS, t.id.timeMS < horizonMS+lateMS
+}
+
 // bookHorizonMS is the same for the conversions of a click.
 func (t *task) bookHorizonMS(ctx *stage.Context) int64 {
 	return ctx.WatermarkMS() - t.opts.BookRetentionMS - expiryEveryMS

@@ -58,19 +58,29 @@ type file struct {
 	// snapshot is click as it is stored; empty when the click is unknown.
 	snapshot []byte
 	book     state.Book
+	// late: the conversions lie in the place of what came late.
+	late bool
 }
 
 // file reads the conversions and the click of the ID in t.id. The conversions carry the click, for they outlive it.
 func (t *task) file(ctx *stage.Context) (*file, error) {
 	f := &file{}
-	// What is too old is not looked at, whether it has been removed yet or not: a rebuilt state removes it at other times.
-	if !t.id.foreign && t.id.timeMS < t.bookHorizonMS(ctx) {
-		return f, nil
+	inTime, late := t.remembered(t.bookHorizonMS(ctx))
+	var raw []byte
+	var ok bool
+	var err error
+	if inTime {
+		t.key = t.id.key(t.key, kindBook)
+		if raw, ok, err = ctx.State.Get(t.key); err != nil {
+			return nil, err
+		}
 	}
-	t.key = t.id.key(t.key, kindBook)
-	raw, ok, err := ctx.State.Get(t.key)
-	if err != nil {
-		return nil, err
+	if late && !ok {
+		f.late = true
+		t.key = t.id.lateKey(t.key, kindBook)
+		if raw, ok, err = ctx.State.Get(t.key); err != nil {
+			return nil, err
+		}
 	}
 	if ok {
 		n, used := binary.Uvarint(raw)
@@ -82,9 +92,16 @@ func (t *task) file(ctx *stage.Context) (*file, error) {
 			return nil, fmt.Errorf("reading the conversions of a click: %w", err)
 		}
 	}
-	if len(f.snapshot) == 0 && (t.id.foreign || t.id.timeMS >= t.clickHorizonMS(ctx)) {
+	inTime, late = t.remembered(t.clickHorizonMS(ctx))
+	if len(f.snapshot) == 0 && inTime {
 		t.key = t.id.key(t.key, kindClick)
 		if f.snapshot, _, err = ctx.State.Find(t.key); err != nil {
+			return nil, err
+		}
+	}
+	if len(f.snapshot) == 0 && late {
+		t.key = t.id.lateKey(t.key, kindClick)
+		if f.snapshot, _, err = ctx.State.Get(t.key); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +167,11 @@ func (t *task) emitEntry(ctx *stage.Context, e *events.Conversion) error {
 }
 
 func (t *task) storeBook(ctx *stage.Context, f *file) error {
-	t.key = t.id.key(t.key, kindBook)
+	if f.late {
+		t.key = t.id.lateKey(t.key, kindBook)
+	} else {
+		t.key = t.id.key(t.key, kindBook)
+	}
 	n := f.book.SizeVT()
 	var head [binary.MaxVarintLen64]byte
 	h := binary.PutUvarint(head[:], uint64(len(f.snapshot)))
@@ -159,7 +180,7 @@ func (t *task) storeBook(ctx *stage.Context, f *file) error {
 	if _, err := f.book.MarshalToSizedBufferVT(v[h+len(f.snapshot):]); err != nil {
 		return fmt.Errorf("writing the conversions of a click: %w", err)
 	}
-	if t.id.foreign {
+	if t.id.foreign || f.late {
 		ctx.SetTimer(ctx.ArrivalMS()+t.opts.BookRetentionMS, t.key)
 	}
 	return nil

@@ -107,28 +107,60 @@ func TestAClickIsCountedOnce(t *testing.T) {
 	again("days later, an old one", first, 0)
 }
 
-// TestAClickOlderThanMemoryIsRefused: a click that comes again when it is no longer remembered must not count a second time, whether
-// its trace has been removed from the disk already or not; it becomes a row that a user can find.
-func TestAClickOlderThanMemoryIsRefused(t *testing.T) {
-	w := newWorld(t, vfs.NewMem())
-	old := w.click(1)
-	if err := w.process(schemas.TopicClicks, old); err != nil {
-		t.Fatal(err)
-	}
-	w.flush()
-	for _, days := range []int64{31, 1, 40} {
-		w.nowMS += days * dayMS
-		if err := w.process(schemas.TopicClicks, w.click(2+int(days))); err != nil {
-			t.Fatal(err)
-		}
-		w.stages.DropOutputs()
-		if err := w.process(schemas.TopicClicks, old); err != nil {
-			t.Fatal(err)
-		}
-		out := w.stages.TakeOutputs(nil)
-		var letter events.DeadLetter
-		if len(out) != 1 || out[0].Topic != schemas.TopicDeadLetters || letter.UnmarshalVT(out[0].Value) != nil || letter.Reason != string(schemas.RejectOutsideWindow) {
-			t.Fatalf("%d days later: %v", days, out)
+// TestOldClicksCountOnceToo: history brought in from elsewhere is older than clicks are kept by their own time. It counts, once for all
+// copies that come within a day, and its conversions know it; whatever the moment at which old state is removed.
+func TestOldClicksCountOnceToo(t *testing.T) {
+	for _, age := range []int64{29 * dayMS, 30 * dayMS, 30*dayMS + hourMS, 30*dayMS + hourMS + 14*60_000, 31 * dayMS, 32 * dayMS, 119 * dayMS, 120 * dayMS, 121 * dayMS, 500 * dayMS} {
+		for _, gap := range []int64{0, 60_000, 2 * hourMS, 23 * hourMS} {
+			w := newWorld(t, vfs.NewMem())
+			if err := w.process(schemas.TopicClicks, w.click(0)); err != nil {
+				t.Fatal(err)
+			}
+			now := w.nowMS
+			w.nowMS -= age
+			old := w.click(1)
+			pb := &events.Postback{ReceiptId: "r1", ClickId: old.ClickId, Network: "acme", Event: "sale", Txid: "t", Status: events.Status_STATUS_APPROVED,
+				EventMs: w.nowMS + 1000, ReceivedMs: now, HasPayout: true, PayoutMicros: 5, Currency: "USD", PayoutBaseMicros: 5}
+			w.nowMS = now
+			w.stages.DropOutputs()
+			for round := range 3 {
+				if err := w.process(schemas.TopicClicks, old); err != nil {
+					t.Fatal(err)
+				}
+				if round == 0 {
+					if err := w.process(schemas.TopicPostbacks, pb); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.flush()
+				w.nowMS += gap / 2
+				if err := w.process(schemas.TopicClicks, w.click(2+round)); err != nil { // moves the time on
+					t.Fatal(err)
+				}
+			}
+			pb.ReceiptId = "r2"
+			if err := w.process(schemas.TopicPostbacks, pb); err != nil {
+				t.Fatal(err)
+			}
+			counted, entries := 0, 0
+			for _, o := range w.stages.TakeOutputs(nil) {
+				switch o.Topic {
+				case schemas.TopicScoredClicks:
+					var c events.Click
+					if c.UnmarshalVT(o.Value) == nil && c.ClickId == old.ClickId {
+						counted++
+					}
+				case schemas.TopicConversions:
+					entries++
+					var e events.Conversion
+					if e.UnmarshalVT(o.Value) != nil || e.Match != events.Conversion_MATCH_CLICK {
+						t.Errorf("age %d h, gap %d min: the conversion does not know its click: %v", age/hourMS, gap/60_000, e.Match)
+					}
+				}
+			}
+			if counted != 1 || entries != 1 {
+				t.Errorf("age %d h, gap %d min: the click counts %d times, its conversion %d times", age/hourMS, gap/60_000, counted, entries)
+			}
 		}
 	}
 }
