@@ -145,8 +145,22 @@ baseline: ## Take the events as they are now for what later changes must not bre
 	cd schemas && $(BUF) build -o baseline.binpb
 
 .PHONY: ci
-ci: lint test test-kafka ## What CI runs: lint, test, test-kafka, a short demo
+ci: lint test test-kafka ## What CI runs: lint, test, test-kafka, oracle, two minutes of chaos, a short demo
+	@$(MAKE) oracle SEEDS=$(CI_SEEDS)
+	@$(MAKE) ci-chaos
 	@$(MAKE) ci-demo
+
+# The oracle plays about two seeds a second on 2 cores.
+CI_SEEDS := 100
+
+.PHONY: ci-chaos
+ci-chaos:
+	@missing=; \
+	for program in java mvn; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [[ -n "$$missing" ]]; then \
+	  echo "chaos: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
+	fi; \
+	$(MAKE) chaos MINUTES=2 CHAOSFLAGS='--rate 2500 --gap 3s'
 
 # Its data goes away with it; ports are the defaults' neighbours, so that a running Tributary does not disturb it.
 .PHONY: ci-demo
