@@ -212,6 +212,9 @@ func postBlock(ctx context.Context, address, path string) error {
 	for setting, value := range sink.InsertSettings(fmt.Sprint(path, time.Now())) {
 		parameters.Set(setting, fmt.Sprint(value))
 	}
+	// A SELECT writes its rows to the file in smaller pieces than the loader's one block: joined again before they are inserted.
+	parameters.Set("min_insert_block_size_rows", "1000000")
+	parameters.Set("min_insert_block_size_bytes", strconv.Itoa(1<<30))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/?"+parameters.Encode(), file)
 	if err != nil {
 		return err
