@@ -46,29 +46,30 @@ type Deps struct {
 
 // Edge is the HTTP server that takes clicks and postbacks.
 type Edge struct {
-	cfg         Config
-	log         *zap.Logger
-	now         func() time.Time
-	server      *fasthttp.Server
-	listener    net.Listener
-	producer    *producer
-	spool       *spool.Spool // nil for none
-	drainer     *drainer
-	metrics     *metrics
-	proxies     proxies
-	gate        *trust.Gate
-	certificate *trust.Certificate // nil without TLS
-	catalog     atomic.Pointer[catalog.Catalog]
-	minter      *id.Minter
-	rates       *iprate.Sketch
-	agents      *useragent.Parser
-	visitors    *unique.Window
-	caps        caps
-	visits      sync.Pool
-	parsers     fastjson.ParserPool
-	scrape      fasthttp.RequestHandler
-	kafka       readiness
-	draining    atomic.Bool
+	cfg          Config
+	log          *zap.Logger
+	now          func() time.Time
+	server       *fasthttp.Server
+	listener     net.Listener
+	producer     *producer
+	spool        *spool.Spool // nil for none
+	drainer      *drainer
+	metrics      *metrics
+	proxies      proxies
+	gate         *trust.Gate
+	clicksTokens *trust.Tokens      // nil for none
+	certificate  *trust.Certificate // nil without TLS
+	catalog      atomic.Pointer[catalog.Catalog]
+	minter       *id.Minter
+	rates        *iprate.Sketch
+	agents       *useragent.Parser
+	visitors     *unique.Window
+	caps         caps
+	visits       sync.Pool
+	parsers      fastjson.ParserPool
+	scrape       fasthttp.RequestHandler
+	kafka        readiness
+	draining     atomic.Bool
 	// cookieName is empty for no visitor cookie; cookieRest stands behind its value.
 	cookieName, cookieRest []byte
 }

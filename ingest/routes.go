@@ -65,7 +65,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		}
 		return routeClick
 	case bytes.Equal(path, pathClicks):
-		if e.allow(ctx, "POST, OPTIONS") {
+		if e.allow(ctx, "POST, OPTIONS") && e.mayBringClicks(ctx) {
 			e.serveClicks(ctx)
 		}
 		return routeClicks

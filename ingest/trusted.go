@@ -28,6 +28,7 @@ func (e *Edge) trusting(cfg *Config, listener net.Listener) (net.Listener, []pro
 		return nil, nil, err
 	}
 	e.proxies, e.gate = proxies(declared), trust.NewGate(cfg.Trust)
+	e.clicksTokens = tokensOf(cfg.Trust.ClicksTokens)
 	collectors := e.gate.Collectors()
 	if cfg.Trust.ProxyProtocol {
 		// Before TLS: the header is the proxy's, in front of what the client encrypts.

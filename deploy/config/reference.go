@@ -42,7 +42,7 @@ func Reference() string {
 			standard = "`" + k.Default + "`"
 		}
 		if k.Secret {
-			k.Doc = strings.TrimSpace(k.Doc + " Secret: never printed.")
+			k.Doc = strings.TrimPrefix(strings.TrimRight(k.Doc, ". ")+". Secret: never printed.", ". ")
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", k.Path, k.Type, cell(standard), cell(k.Doc))
 	}

@@ -1,6 +1,6 @@
 package catalog
 
-import "log/slog"
+import "tributary/ingest/trust"
 
 // Config is the section `catalog` of the configuration file.
 type Config struct {
@@ -87,19 +87,5 @@ type RateConfig struct {
 // Defaults declares nothing.
 func Defaults() Config { return Config{} }
 
-const redacted = "(redacted)"
-
-// Secret is a text that is never printed: every way of formatting, logging or marshalling it answers "(redacted)".
-type Secret string
-
-// String implements fmt.Stringer.
-func (s Secret) String() string { return redacted }
-
-// GoString implements fmt.GoStringer, for %#v.
-func (s Secret) GoString() string { return redacted }
-
-// MarshalText implements encoding.TextMarshaler, for YAML and JSON.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// LogValue implements slog.LogValuer.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
+// Secret is a text that is never printed.
+type Secret = trust.Secret

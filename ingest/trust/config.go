@@ -2,13 +2,14 @@ package trust
 
 // Config is the section `ingest.trust`: what does not depend on the network.
 type Config struct {
-	IPPostbacksPerSecond int    `yaml:"ip_postbacks_per_second" doc:"postbacks a second that one client address (of IPv6, one /64) may send; more are answered 429; 0 for no limit"`
-	IPBurst              int    `yaml:"ip_burst" doc:"postbacks that one client address may send at once within its rate"`
-	RateLimitedLetters   int    `yaml:"rate_limited_letters_per_second" doc:"postbacks answered 429 of which a row in dead_letters is kept, a second; more are counted only, their senders keep them"`
-	ProxyProtocol        bool   `yaml:"proxy_protocol" doc:"connections from ingest.trusted_proxies begin with a PROXY protocol header (v1 or v2) that names the client; from anyone else such a header closes the connection"`
-	TLSCertFile          string `yaml:"tls_cert_file" doc:"PEM file of the certificate and its chain: the edge then speaks HTTPS only; read again when it changes and at SIGHUP"`
-	TLSKeyFile           string `yaml:"tls_key_file" doc:"PEM file of the key of tls_cert_file"`
-	ManagementRoutes     bool   `yaml:"management_routes" doc:"serve /metrics and the reasons of /readyz on the edge's own port too; false leaves them to ops.listen, which can ask for a token"`
+	IPPostbacksPerSecond int               `yaml:"ip_postbacks_per_second" doc:"postbacks a second that one client address (of IPv6, one /64) may send; more are answered 429; 0 for no limit"`
+	IPBurst              int               `yaml:"ip_burst" doc:"postbacks that one client address may send at once within its rate"`
+	RateLimitedLetters   int               `yaml:"rate_limited_letters_per_second" doc:"postbacks answered 429 of which a row in dead_letters is kept, a second; more are counted only, their senders keep them"`
+	ProxyProtocol        bool              `yaml:"proxy_protocol" doc:"connections from ingest.trusted_proxies begin with a PROXY protocol header (v1 or v2) that names the client; from anyone else such a header closes the connection"`
+	TLSCertFile          string            `yaml:"tls_cert_file" doc:"PEM file of the certificate and its chain: the edge then speaks HTTPS only; read again when it changes and at SIGHUP"`
+	TLSKeyFile           string            `yaml:"tls_key_file" doc:"PEM file of the key of tls_cert_file"`
+	ClicksTokens         map[string]Secret `yaml:"clicks_tokens" doc:"tokens, by a name of yours, each of at least 16 bytes, of servers that may POST /v1/clicks (Authorization: Bearer TOKEN); all are good, so declare the new one before the old one goes. With none declared only this machine and private networks may"`
+	ManagementRoutes     bool              `yaml:"management_routes" doc:"serve /metrics and the reasons of /readyz on the edge's own port too; false leaves them to ops.listen, which can ask for a token"`
 }
 
 // Defaults believe as much as an edge without secrets can.
@@ -19,6 +20,9 @@ func Defaults() Config {
 const (
 	maxPerSecond = 1_000_000
 	maxLetters   = 1000
+
+	maxClicksTokens = 64
+	minTokenBytes   = 16
 )
 
 // Validate reports every problem with its field.
@@ -31,6 +35,14 @@ func (c *Config) Validate(problem func(field, format string, args ...any)) {
 	number("ip_postbacks_per_second", c.IPPostbacksPerSecond, 0, maxPerSecond)
 	number("ip_burst", c.IPBurst, 1, maxPerSecond)
 	number("rate_limited_letters_per_second", c.RateLimitedLetters, 0, maxLetters)
+	if len(c.ClicksTokens) > maxClicksTokens {
+		problem("clicks_tokens", "has %d entries, at most %d are allowed", len(c.ClicksTokens), maxClicksTokens)
+	}
+	for name, secret := range c.ClicksTokens {
+		if len(secret) < minTokenBytes {
+			problem("clicks_tokens."+name, "has %d bytes, give at least %d", len(secret), minTokenBytes)
+		}
+	}
 	if c.TLSCertFile != "" && c.TLSKeyFile == "" {
 		problem("tls_key_file", "is missing; give the key of tls_cert_file")
 	}

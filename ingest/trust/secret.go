@@ -5,8 +5,26 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"hash"
+	"log/slog"
 	"sync"
 )
+
+const redacted = "(redacted)"
+
+// Secret is a text that is never printed: every way of formatting, logging or marshalling it answers "(redacted)".
+type Secret string
+
+// String implements fmt.Stringer.
+func (s Secret) String() string { return redacted }
+
+// GoString implements fmt.GoStringer, for %#v.
+func (s Secret) GoString() string { return redacted }
+
+// MarshalText implements encoding.TextMarshaler, for YAML and JSON.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // digest stands for a secret. Digests have one length, so that comparing them takes one time, and nothing of the secret can be
 // read back from memory that is dumped.
@@ -20,6 +38,9 @@ type Tokens struct {
 	ids  []string
 	sums []digest
 }
+
+// Add makes one more token good. It is not for use at the same time as Match.
+func (t *Tokens) Add(id, secret string) { t.add(id, []byte(secret)) }
 
 func (t *Tokens) add(id string, secret []byte) {
 	t.ids, t.sums = append(t.ids, id), append(t.sums, sha256.Sum256(secret))
