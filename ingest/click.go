@@ -217,10 +217,23 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	return nil
 }
 
+// pastMS is how long ago a click may have happened and still count among those of now.
+const pastMS = 10 * 60 * 1000
+
+// past tells of a click that is brought in from elsewhere long after it happened. Its minute, its day and its visitor's window
+// are over: it is neither counted for its IP, its visitor and its offer's cap, nor refused an offer by them.
+func (v *visit) past() bool {
+	return v.eventMS != 0 && v.event.ReceivedMs-v.event.EventMs > pastMS
+}
+
 // observe counts the visit for its IP and for its visitor. It is for a click that will be recorded: neither a refused one nor
 // a checker's HEAD is one.
 func (e *Edge) observe(v *visit) {
 	c := &v.event
+	if v.past() {
+		c.IpClicksPerMinute = 0
+		return
+	}
 	c.IpClicksPerMinute = e.rates.Observe(v.addr.As16(), c.ReceivedMs)
 	unique, evicted := e.visitors.Observe(campaignKey(v.key, c.CampaignId), c.ReceivedMs)
 	c.Unique = unique

@@ -103,7 +103,7 @@ func (e *Edge) choose(v *visit, campaign *catalog.Campaign, nowMS int64) *catalo
 	rotation := campaign.Rotation(&seen)
 	var tried catalog.Tried
 	first := rotation.Pick(v.key, &tried)
-	if e.caps.take(v, first, nowMS) {
+	if v.past() || e.caps.take(v, first, nowMS) {
 		return first
 	}
 	for {
