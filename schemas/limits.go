@@ -14,6 +14,7 @@ const (
 	MaxUserAgent    = 512
 	MaxReferrer     = 512
 	MaxLanguage     = 16
+	MaxPlaceBytes   = 64 // a city's, region's, autonomous system's or connection type's name
 	MaxCurrency     = 3
 	// MaxRawBytes is how much of a refused or accepted request is kept for a person to read and to replay.
 	MaxRawBytes = 4 << 10

@@ -19,6 +19,8 @@ const (
 	TopicAnomalies = "scored.anomalies"
 	// TopicDeadLetters has DeadLetter events: exactly once from the processor, at least once from the edge and the sink.
 	TopicDeadLetters = "dead-letters"
+	// TopicParked has Parked events: each postback that waits for its click, exactly once.
+	TopicParked = "parked"
 	// TopicReplays has each dead letter that was sent again, as it was: exactly once where the record it became must not be
 	// doubled, else at least once. When the record was written is when it was replayed.
 	TopicReplays = "dead-letters.replays"
@@ -56,6 +58,7 @@ var Topics = []Topic{
 	{TopicConversions, "tributary.v1.Conversion", "click ID, canonical text", 90 * dayMS, false, true},
 	{TopicAnomalies, "tributary.v1.Anomaly", "click ID, canonical text, or none", 30 * dayMS, false, true},
 	{TopicDeadLetters, "tributary.v1.DeadLetter", "click ID as received, or none", 90 * dayMS, false, true},
+	{TopicParked, "tributary.v1.Parked", "click ID, canonical text", 7 * dayMS, false, true},
 	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
 	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true},
 }

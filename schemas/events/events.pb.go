@@ -363,6 +363,19 @@ type Click struct {
 	Foreign bool `protobuf:"varint,32,opt,name=foreign,proto3" json:"foreign,omitempty"`
 	// The visitor's first click of the campaign within the edge's window, by visitor cookie or else by IP and user agent.
 	Unique bool `protobuf:"varint,33,opt,name=unique,proto3" json:"unique,omitempty"`
+	// Of the IP, from the operator's own data files; empty, 0 or false when there is none or it does not know.
+	City   string `protobuf:"bytes,34,opt,name=city,proto3" json:"city,omitempty"`
+	Region string `protobuf:"bytes,35,opt,name=region,proto3" json:"region,omitempty"`
+	// Number and name of the autonomous system that announces the address.
+	Asn   uint32 `protobuf:"varint,36,opt,name=asn,proto3" json:"asn,omitempty"`
+	AsOrg string `protobuf:"bytes,37,opt,name=as_org,json=asOrg,proto3" json:"as_org,omitempty"`
+	// Lower case with underscores: cable_dsl, cellular, corporate, dialup, satellite, or as the file has it.
+	ConnectionType string `protobuf:"bytes,38,opt,name=connection_type,json=connectionType,proto3" json:"connection_type,omitempty"`
+	// The autonomous system is a listed hosting or cloud provider's, or the file says so.
+	Hosting bool `protobuf:"varint,39,opt,name=hosting,proto3" json:"hosting,omitempty"`
+	// What kind of bot it is: search, ai, preview, monitoring, ads, seo, security, archive, feed, library, headless or other;
+	// empty for none.
+	BotClass string `protobuf:"bytes,40,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -631,6 +644,55 @@ func (x *Click) GetUnique() bool {
 	return false
 }
 
+func (x *Click) GetCity() string {
+	if x != nil {
+		return x.City
+	}
+	return ""
+}
+
+func (x *Click) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Click) GetAsn() uint32 {
+	if x != nil {
+		return x.Asn
+	}
+	return 0
+}
+
+func (x *Click) GetAsOrg() string {
+	if x != nil {
+		return x.AsOrg
+	}
+	return ""
+}
+
+func (x *Click) GetConnectionType() string {
+	if x != nil {
+		return x.ConnectionType
+	}
+	return ""
+}
+
+func (x *Click) GetHosting() bool {
+	if x != nil {
+		return x.Hosting
+	}
+	return false
+}
+
+func (x *Click) GetBotClass() string {
+	if x != nil {
+		return x.BotClass
+	}
+	return ""
+}
+
 func (x *Click) GetScore() uint32 {
 	if x != nil {
 		return x.Score
@@ -892,26 +954,28 @@ type Conversion struct {
 	RevenueHoldDeltaMicros      int64 `protobuf:"zigzag64,22,opt,name=revenue_hold_delta_micros,json=revenueHoldDeltaMicros,proto3" json:"revenue_hold_delta_micros,omitempty"`
 	RevenueConfirmedDeltaMicros int64 `protobuf:"zigzag64,23,opt,name=revenue_confirmed_delta_micros,json=revenueConfirmedDeltaMicros,proto3" json:"revenue_confirmed_delta_micros,omitempty"`
 	// Conversions whose score reached the flag threshold.
-	FlaggedDelta  int32            `protobuf:"zigzag32,24,opt,name=flagged_delta,json=flaggedDelta,proto3" json:"flagged_delta,omitempty"`
-	EventMs       int64            `protobuf:"varint,25,opt,name=event_ms,json=eventMs,proto3" json:"event_ms,omitempty"`
-	ReceivedMs    int64            `protobuf:"varint,26,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
-	ClickMs       int64            `protobuf:"varint,27,opt,name=click_ms,json=clickMs,proto3" json:"click_ms,omitempty"`
-	Match         Conversion_Match `protobuf:"varint,28,opt,name=match,proto3,enum=tributary.v1.Conversion_Match" json:"match,omitempty"`
-	Foreign       bool             `protobuf:"varint,29,opt,name=foreign,proto3" json:"foreign,omitempty"`
-	CampaignId    uint32           `protobuf:"varint,30,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
-	Campaign      string           `protobuf:"bytes,31,opt,name=campaign,proto3" json:"campaign,omitempty"`
-	SourceId      uint32           `protobuf:"varint,32,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
-	Source        string           `protobuf:"bytes,33,opt,name=source,proto3" json:"source,omitempty"`
-	OfferId       uint32           `protobuf:"varint,34,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
-	Offer         string           `protobuf:"bytes,35,opt,name=offer,proto3" json:"offer,omitempty"`
-	Country       string           `protobuf:"bytes,36,opt,name=country,proto3" json:"country,omitempty"`
-	Device        string           `protobuf:"bytes,37,opt,name=device,proto3" json:"device,omitempty"`
-	Os            string           `protobuf:"bytes,38,opt,name=os,proto3" json:"os,omitempty"`
-	Browser       string           `protobuf:"bytes,39,opt,name=browser,proto3" json:"browser,omitempty"`
-	Subs          []string         `protobuf:"bytes,40,rep,name=subs,proto3" json:"subs,omitempty"`
-	ExternalId    string           `protobuf:"bytes,41,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
-	Score         uint32           `protobuf:"varint,42,opt,name=score,proto3" json:"score,omitempty"`
-	Reasons       []*Reason        `protobuf:"bytes,43,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	FlaggedDelta int32            `protobuf:"zigzag32,24,opt,name=flagged_delta,json=flaggedDelta,proto3" json:"flagged_delta,omitempty"`
+	EventMs      int64            `protobuf:"varint,25,opt,name=event_ms,json=eventMs,proto3" json:"event_ms,omitempty"`
+	ReceivedMs   int64            `protobuf:"varint,26,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
+	ClickMs      int64            `protobuf:"varint,27,opt,name=click_ms,json=clickMs,proto3" json:"click_ms,omitempty"`
+	Match        Conversion_Match `protobuf:"varint,28,opt,name=match,proto3,enum=tributary.v1.Conversion_Match" json:"match,omitempty"`
+	Foreign      bool             `protobuf:"varint,29,opt,name=foreign,proto3" json:"foreign,omitempty"`
+	CampaignId   uint32           `protobuf:"varint,30,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
+	Campaign     string           `protobuf:"bytes,31,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	SourceId     uint32           `protobuf:"varint,32,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	Source       string           `protobuf:"bytes,33,opt,name=source,proto3" json:"source,omitempty"`
+	OfferId      uint32           `protobuf:"varint,34,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
+	Offer        string           `protobuf:"bytes,35,opt,name=offer,proto3" json:"offer,omitempty"`
+	Country      string           `protobuf:"bytes,36,opt,name=country,proto3" json:"country,omitempty"`
+	Device       string           `protobuf:"bytes,37,opt,name=device,proto3" json:"device,omitempty"`
+	Os           string           `protobuf:"bytes,38,opt,name=os,proto3" json:"os,omitempty"`
+	Browser      string           `protobuf:"bytes,39,opt,name=browser,proto3" json:"browser,omitempty"`
+	Subs         []string         `protobuf:"bytes,40,rep,name=subs,proto3" json:"subs,omitempty"`
+	ExternalId   string           `protobuf:"bytes,41,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	Score        uint32           `protobuf:"varint,42,opt,name=score,proto3" json:"score,omitempty"`
+	Reasons      []*Reason        `protobuf:"bytes,43,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// When the processor decided, by its clock; 0 in entries from before there was this field.
+	DecidedMs     int64 `protobuf:"varint,44,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1247,6 +1311,13 @@ func (x *Conversion) GetReasons() []*Reason {
 	return nil
 }
 
+func (x *Conversion) GetDecidedMs() int64 {
+	if x != nil {
+		return x.DecidedMs
+	}
+	return 0
+}
+
 // Reason is one finding behind a score.
 type Reason struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1525,8 +1596,10 @@ type DeadLetter struct {
 	SourceTopic     string `protobuf:"bytes,17,opt,name=source_topic,json=sourceTopic,proto3" json:"source_topic,omitempty"`
 	SourcePartition int32  `protobuf:"varint,18,opt,name=source_partition,json=sourcePartition,proto3" json:"source_partition,omitempty"`
 	SourceOffset    int64  `protobuf:"varint,19,opt,name=source_offset,json=sourceOffset,proto3" json:"source_offset,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// When the processor decided, by its clock; 0 from the other roles, which decide when it arrives.
+	DecidedMs     int64 `protobuf:"varint,20,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeadLetter) Reset() {
@@ -1692,6 +1765,116 @@ func (x *DeadLetter) GetSourceOffset() int64 {
 	return 0
 }
 
+func (x *DeadLetter) GetDecidedMs() int64 {
+	if x != nil {
+		return x.DecidedMs
+	}
+	return 0
+}
+
+// Parked says that a postback waits for its click. Topic `parked`. What becomes of it follows as a ledger entry or a dead letter
+// with the same receipt.
+type Parked struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	ReceiptId  string                 `protobuf:"bytes,1,opt,name=receipt_id,json=receiptId,proto3" json:"receipt_id,omitempty"`
+	ClickId    string                 `protobuf:"bytes,2,opt,name=click_id,json=clickId,proto3" json:"click_id,omitempty"`
+	Network    string                 `protobuf:"bytes,3,opt,name=network,proto3" json:"network,omitempty"`
+	Event      string                 `protobuf:"bytes,4,opt,name=event,proto3" json:"event,omitempty"`
+	Txid       string                 `protobuf:"bytes,5,opt,name=txid,proto3" json:"txid,omitempty"`
+	ReceivedMs int64                  `protobuf:"varint,6,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
+	// When the wait began, by the processor's clock, and until when it lasts at most, by the stream's.
+	ParkedMs      int64 `protobuf:"varint,7,opt,name=parked_ms,json=parkedMs,proto3" json:"parked_ms,omitempty"`
+	UntilMs       int64 `protobuf:"varint,8,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Parked) Reset() {
+	*x = Parked{}
+	mi := &file_tributary_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Parked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Parked) ProtoMessage() {}
+
+func (x *Parked) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Parked.ProtoReflect.Descriptor instead.
+func (*Parked) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Parked) GetReceiptId() string {
+	if x != nil {
+		return x.ReceiptId
+	}
+	return ""
+}
+
+func (x *Parked) GetClickId() string {
+	if x != nil {
+		return x.ClickId
+	}
+	return ""
+}
+
+func (x *Parked) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *Parked) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Parked) GetTxid() string {
+	if x != nil {
+		return x.Txid
+	}
+	return ""
+}
+
+func (x *Parked) GetReceivedMs() int64 {
+	if x != nil {
+		return x.ReceivedMs
+	}
+	return 0
+}
+
+func (x *Parked) GetParkedMs() int64 {
+	if x != nil {
+		return x.ParkedMs
+	}
+	return 0
+}
+
+func (x *Parked) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
 // Claim asks whether a network's transaction ID was used on another click before. Internal topic `claims`, keyed by
 // network and transaction ID.
 type Claim struct {
@@ -1704,7 +1887,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_tributary_v1_events_proto_msgTypes[6]
+	mi := &file_tributary_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1716,7 +1899,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[6]
+	mi := &file_tributary_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1729,7 +1912,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Claim) GetConversion() *Conversion {
@@ -1759,7 +1942,7 @@ type Cycle struct {
 
 func (x *Cycle) Reset() {
 	*x = Cycle{}
-	mi := &file_tributary_v1_events_proto_msgTypes[7]
+	mi := &file_tributary_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1771,7 +1954,7 @@ func (x *Cycle) String() string {
 func (*Cycle) ProtoMessage() {}
 
 func (x *Cycle) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[7]
+	mi := &file_tributary_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1784,7 +1967,7 @@ func (x *Cycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cycle.ProtoReflect.Descriptor instead.
 func (*Cycle) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Cycle) GetSeq() uint64 {
@@ -1840,7 +2023,7 @@ type CycleInput struct {
 
 func (x *CycleInput) Reset() {
 	*x = CycleInput{}
-	mi := &file_tributary_v1_events_proto_msgTypes[8]
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +2035,7 @@ func (x *CycleInput) String() string {
 func (*CycleInput) ProtoMessage() {}
 
 func (x *CycleInput) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[8]
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +2048,7 @@ func (x *CycleInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleInput.ProtoReflect.Descriptor instead.
 func (*CycleInput) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CycleInput) GetTopic() string {
@@ -1907,7 +2090,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\xa9\b\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\xde\t\n" +
 	"\x05Click\x12\x19\n" +
 	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12\x19\n" +
 	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
@@ -1948,7 +2131,14 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\blanguage\x18\x1e \x01(\tR\blanguage\x12/\n" +
 	"\x14ip_clicks_per_minute\x18\x1f \x01(\rR\x11ipClicksPerMinute\x12\x18\n" +
 	"\aforeign\x18  \x01(\bR\aforeign\x12\x16\n" +
-	"\x06unique\x18! \x01(\bR\x06unique\x12\x14\n" +
+	"\x06unique\x18! \x01(\bR\x06unique\x12\x12\n" +
+	"\x04city\x18\" \x01(\tR\x04city\x12\x16\n" +
+	"\x06region\x18# \x01(\tR\x06region\x12\x10\n" +
+	"\x03asn\x18$ \x01(\rR\x03asn\x12\x15\n" +
+	"\x06as_org\x18% \x01(\tR\x05asOrg\x12'\n" +
+	"\x0fconnection_type\x18& \x01(\tR\x0econnectionType\x12\x18\n" +
+	"\ahosting\x18' \x01(\bR\ahosting\x12\x1b\n" +
+	"\tbot_class\x18( \x01(\tR\bbotClass\x12\x14\n" +
 	"\x05score\x18d \x01(\rR\x05score\x12.\n" +
 	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\x82\x05\n" +
 	"\bPostback\x12\x1d\n" +
@@ -1977,7 +2167,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"campaignId\x12\x1a\n" +
 	"\bcampaign\x18\x13 \x01(\tR\bcampaign\x12\x1b\n" +
 	"\tsource_id\x18\x14 \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\x15 \x01(\tR\x06source\"\xa7\x0e\n" +
+	"\x06source\x18\x15 \x01(\tR\x06source\"\xc6\x0e\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
@@ -2027,7 +2217,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\vexternal_id\x18) \x01(\tR\n" +
 	"externalId\x12\x14\n" +
 	"\x05score\x18* \x01(\rR\x05score\x12.\n" +
-	"\areasons\x18+ \x03(\v2\x14.tributary.v1.ReasonR\areasons\"c\n" +
+	"\areasons\x18+ \x03(\v2\x14.tributary.v1.ReasonR\areasons\x12\x1d\n" +
+	"\n" +
+	"decided_ms\x18, \x01(\x03R\tdecidedMs\"c\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +
@@ -2070,7 +2262,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\bevent_ms\x18\f \x01(\x03R\aeventMs\x12\x1f\n" +
 	"\vreceived_ms\x18\r \x01(\x03R\n" +
 	"receivedMs\x12\x14\n" +
-	"\x05score\x18\x0e \x01(\rR\x05score\"\xaf\x05\n" +
+	"\x05score\x18\x0e \x01(\rR\x05score\"\xce\x05\n" +
 	"\n" +
 	"DeadLetter\x12\x1b\n" +
 	"\tletter_id\x18\x01 \x01(\tR\bletterId\x121\n" +
@@ -2093,14 +2285,27 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x02ip\x18\x10 \x01(\fR\x02ip\x12!\n" +
 	"\fsource_topic\x18\x11 \x01(\tR\vsourceTopic\x12)\n" +
 	"\x10source_partition\x18\x12 \x01(\x05R\x0fsourcePartition\x12#\n" +
-	"\rsource_offset\x18\x13 \x01(\x03R\fsourceOffset\"^\n" +
+	"\rsource_offset\x18\x13 \x01(\x03R\fsourceOffset\x12\x1d\n" +
+	"\n" +
+	"decided_ms\x18\x14 \x01(\x03R\tdecidedMs\"^\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"KIND_CLICK\x10\x01\x12\x11\n" +
 	"\rKIND_POSTBACK\x10\x02\x12\x0f\n" +
 	"\vKIND_RECORD\x10\x03\x12\f\n" +
-	"\bKIND_ROW\x10\x04\"A\n" +
+	"\bKIND_ROW\x10\x04\"\xdf\x01\n" +
+	"\x06Parked\x12\x1d\n" +
+	"\n" +
+	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
+	"\bclick_id\x18\x02 \x01(\tR\aclickId\x12\x18\n" +
+	"\anetwork\x18\x03 \x01(\tR\anetwork\x12\x14\n" +
+	"\x05event\x18\x04 \x01(\tR\x05event\x12\x12\n" +
+	"\x04txid\x18\x05 \x01(\tR\x04txid\x12\x1f\n" +
+	"\vreceived_ms\x18\x06 \x01(\x03R\n" +
+	"receivedMs\x12\x1b\n" +
+	"\tparked_ms\x18\a \x01(\x03R\bparkedMs\x12\x19\n" +
+	"\buntil_ms\x18\b \x01(\x03R\auntilMs\"A\n" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
@@ -2141,7 +2346,7 @@ func file_tributary_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_tributary_v1_events_proto_goTypes = []any{
 	(Status)(0),                  // 0: tributary.v1.Status
 	(Conversion_Kind)(0),         // 1: tributary.v1.Conversion.Kind
@@ -2154,9 +2359,10 @@ var file_tributary_v1_events_proto_goTypes = []any{
 	(*Reason)(nil),               // 8: tributary.v1.Reason
 	(*Anomaly)(nil),              // 9: tributary.v1.Anomaly
 	(*DeadLetter)(nil),           // 10: tributary.v1.DeadLetter
-	(*Claim)(nil),                // 11: tributary.v1.Claim
-	(*Cycle)(nil),                // 12: tributary.v1.Cycle
-	(*CycleInput)(nil),           // 13: tributary.v1.CycleInput
+	(*Parked)(nil),               // 11: tributary.v1.Parked
+	(*Claim)(nil),                // 12: tributary.v1.Claim
+	(*Cycle)(nil),                // 13: tributary.v1.Cycle
+	(*CycleInput)(nil),           // 14: tributary.v1.CycleInput
 }
 var file_tributary_v1_events_proto_depIdxs = []int32{
 	8,  // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
@@ -2170,7 +2376,7 @@ var file_tributary_v1_events_proto_depIdxs = []int32{
 	8,  // 8: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
 	4,  // 9: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
 	7,  // 10: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
-	13, // 11: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
+	14, // 11: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
 	12, // [12:12] is the sub-list for method output_type
 	12, // [12:12] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
@@ -2189,7 +2395,7 @@ func file_tributary_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_events_proto_rawDesc), len(file_tributary_v1_events_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

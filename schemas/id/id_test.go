@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"tributary/schemas/fuzzbound"
 )
 
 func ring(t testing.TB, active uint8, ids ...uint8) *Keyring {
@@ -179,6 +181,7 @@ func FuzzParseClick(f *testing.F) {
 	f.Add(NewMinter().Click(ring(f, 1, 1), 1000, 1, 1).String())
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
+		fuzzbound.Hold(t, 0, func() { _, _ = ParseClick(text) })
 		c, err := ParseClick(text)
 		if (err == nil) != LooksLikeClick(text) {
 			t.Fatalf("%q: parse says %v, look says otherwise", text, err)
