@@ -24,7 +24,7 @@ type Config struct {
 	WriteTimeout     time.Duration `yaml:"write_timeout" doc:"longest time to send one answer"`
 	IdleTimeout      time.Duration `yaml:"idle_timeout" doc:"how long a connection may stay open without a request"`
 	DrainTimeout     time.Duration `yaml:"drain_timeout" doc:"longest time to finish open requests when stopping"`
-	AckBound         time.Duration `yaml:"ack_bound" doc:"longest time a request waits for Kafka before its record goes to the spool; not used without a spool"`
+	AckBound         time.Duration `yaml:"ack_bound" doc:"longest time that Kafka makes a request wait: its record then goes to the spool, early enough that its disk, as fast as lately, answers in time; not used without a spool"`
 	AckTimeout       time.Duration `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
 	Spool            spool.Config  `yaml:"spool"`
 	Trust            trust.Config  `yaml:"trust"`

@@ -234,9 +234,18 @@ func (p *producer) offer(d *delivery) {
 	p.keep(d)
 }
 
+// kafkaBound leaves of the bound what the spool's disk will take, so that the answer comes within it; at most half.
+func (p *producer) kafkaBound() time.Duration {
+	if p.spool == nil {
+		return p.ackBound
+	}
+	// Twice: a batch may be under way when the record comes.
+	return p.ackBound - min(2*p.spool.SyncTime(), p.ackBound/2)
+}
+
 // waitKafka waits for the client's promise, at most as long as a request may wait for Kafka. late says that it did not come.
 func (p *producer) waitKafka(d *delivery) (late bool, err error) {
-	d.timer.Reset(max(0, p.ackBound-time.Since(d.sent)))
+	d.timer.Reset(max(0, p.kafkaBound()-time.Since(d.sent)))
 	select {
 	case err = <-d.done:
 		d.timer.Stop()

@@ -37,6 +37,8 @@ type Spool struct {
 	// oldestMS is the time of the oldest of them, 0 for none known.
 	oldestMS atomic.Int64
 	fault    atomic.Pointer[fault]
+	// syncNS is the longest that a batch took lately, less an eighth for each one since.
+	syncNS atomic.Int64
 
 	mu       sync.Mutex
 	batch    *Batch // gathers
@@ -103,6 +105,7 @@ func open(cfg Config, deps Deps, d disk) (*Spool, error) {
 		return nil, fmt.Errorf("opening the spool in %s: %w", cfg.Dir, err)
 	}
 	// A segment that is ready spares the first visitor of an outage its making, and shows now that the folder can be written.
+	start := time.Now()
 	if err := s.rotate(0); err != nil {
 		if !errors.Is(err, ErrNoSpace) && !errors.Is(err, ErrFull) {
 			s.reader.close()
@@ -112,6 +115,7 @@ func open(cfg Config, deps Deps, d disk) (*Spool, error) {
 		}
 		s.log.Warn("spool: no room for a segment", zap.Error(err))
 	}
+	s.took(time.Since(start))
 	go s.write()
 	return s, nil
 }

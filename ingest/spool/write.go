@@ -37,7 +37,9 @@ func (s *Spool) commit(b *Batch) {
 		s.fault.Store(&fault{b.err, time.Now()})
 		s.log.Warn("spool: a batch was refused", zap.Int("records", b.records), zap.Error(b.err))
 	} else {
-		s.metrics.sync.Observe(time.Since(start).Seconds())
+		took := time.Since(start)
+		s.took(took)
+		s.metrics.sync.Observe(took.Seconds())
 		s.metrics.appended.Add(float64(b.records))
 		s.signal(s.fresh)
 	}
@@ -48,6 +50,14 @@ func (s *Spool) commit(b *Batch) {
 	s.spare = frames
 	s.mu.Unlock()
 }
+
+func (s *Spool) took(d time.Duration) {
+	before := s.syncNS.Load()
+	s.syncNS.Store(max(int64(d), before-before/8))
+}
+
+// SyncTime is how long a record that is submitted now will likely take to be durable: about the longest batch lately.
+func (s *Spool) SyncTime() time.Duration { return time.Duration(s.syncNS.Load()) }
 
 // put writes frames and makes them durable, or leaves nothing of them.
 func (s *Spool) put(frames []byte) error {
