@@ -91,6 +91,16 @@ oracle: ## Simulate SEEDS scenarios from SEED on and hold each ledger against a 
 mutants: ## Show that the oracle catches each seeded bug of scripts/oracle/mutants
 	@$(GO) run ./scripts/oracle/cmd --mutants $(ORACLEFLAGS)
 
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## Run every fuzzer for FUZZTIME each, those of the network first (FUZZFLAGS="--only '^ingest'")
+	@scripts/fuzz/run --time $(FUZZTIME) $(FUZZFLAGS)
+
+.PHONY: bench-edge
+bench-edge: build ## Measure the edge beside bare fasthttp and nginx, then at 80 % (BENCHFLAGS='--kafka' for Apache Kafka)
+	$(GO) run ./scripts/bench --binary $(BINARY) --only edge $(BENCHFLAGS)
+
 .PHONY: lint
 lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
 

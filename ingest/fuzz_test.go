@@ -16,6 +16,7 @@ import (
 	"tributary/ingest/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
+	"tributary/schemas/fuzzbound"
 )
 
 // deafEdge is an edge that is not run and has no broker.
@@ -45,12 +46,20 @@ func FuzzLink(f *testing.F) {
 	cat := e.catalog.Load()
 	f.Fuzz(func(t *testing.T, raw, agent, language []byte) {
 		v := &visit{}
-		v.reset()
-		v.addr = netip.MustParseAddr("8.8.8.8")
-		e.readLink(v, raw)
-		v.userAgent = e.clean(v, agent, schemas.MaxUserAgent, fieldUserAgent)
-		v.setLanguage(language)
-		if refused := e.fill(v, cat, cat.Campaign([]byte("summer")), testNow, false); refused != nil {
+		var refused *refusal
+		// The text grows by doubling, and the link has nine bytes a byte at most: three for each of its encoded values.
+		fuzzbound.Hold(t, 16*(len(raw)+len(agent)+len(language)), func() {
+			v.reset()
+			v.addr = netip.MustParseAddr("8.8.8.8")
+			e.readLink(v, raw)
+			v.userAgent = e.clean(v, agent, schemas.MaxUserAgent, fieldUserAgent)
+			v.setLanguage(language)
+			if refused = e.fill(v, cat, cat.Campaign([]byte("summer")), testNow, false); refused == nil {
+				v.link()
+				v.out = v.out[:0]
+			}
+		})
+		if refused != nil {
 			t.Fatalf("the click is lost: %+v", refused)
 		}
 		checkClick(t, &v.event)
@@ -107,16 +116,24 @@ func FuzzClickJSON(f *testing.F) {
 	}
 	cat := e.catalog.Load()
 	f.Fuzz(func(t *testing.T, body string) {
-		var parser fastjson.Parser
-		value, err := parser.Parse(body)
+		v := &visit{}
+		var refused *refusal
+		var err error
+		// The parser keeps 200 bytes a value, and the shortest value has two bytes; its tables grow by doubling.
+		fuzzbound.Hold(t, 512*len(body), func() {
+			var parser fastjson.Parser
+			var value *fastjson.Value
+			if value, err = parser.Parse(body); err != nil {
+				return
+			}
+			v.reset()
+			var campaign *catalog.Campaign
+			if campaign, refused = e.readClick(&fasthttp.RequestCtx{}, v, cat, value, testNow); refused == nil {
+				refused = e.fill(v, cat, campaign, testNow, true)
+			}
+		})
 		if err != nil {
 			return
-		}
-		v := &visit{}
-		v.reset()
-		campaign, refused := e.readClick(&fasthttp.RequestCtx{}, v, cat, value, testNow)
-		if refused == nil {
-			refused = e.fill(v, cat, campaign, testNow, true)
 		}
 		if refused != nil {
 			checkRefusal(t, e, refused)
@@ -144,13 +161,19 @@ func FuzzPostback(f *testing.F) {
 	f.Add("network=legacy", `{"click_id":"a","payout":1e5,"ts":true}`)
 	cat := e.catalog.Load()
 	f.Fuzz(func(t *testing.T, raw, body string) {
-		p := &postback{}
-		p.event.EventMs = testNow.UnixMilli()
-		if refused := e.readPostbackJSON(p, []byte(body)); refused != nil && body != "" {
-			checkRefusal(t, e, refused)
+		var p *postback
+		var badBody, refused *refusal
+		fuzzbound.Hold(t, 512*(len(body)+len(raw)), func() {
+			p = &postback{}
+			p.event.EventMs = testNow.UnixMilli()
+			badBody = e.readPostbackJSON(p, []byte(body))
+			p.readForm([]byte(raw))
+			refused = p.resolve(cat, testNow)
+		})
+		if badBody != nil && body != "" {
+			checkRefusal(t, e, badBody)
 		}
-		p.readForm([]byte(raw))
-		if refused := p.resolve(cat, testNow); refused != nil {
+		if refused != nil {
 			checkRefusal(t, e, refused)
 			return
 		}

@@ -13,6 +13,7 @@ import (
 
 	"tributary/schemas"
 	"tributary/schemas/events"
+	"tributary/schemas/fuzzbound"
 )
 
 const example = `
@@ -202,6 +203,11 @@ func FuzzTemplate(f *testing.F) {
 	f.Add("https://o.example/{source}?k={keyword}#{sub1}", "..", "@evil.example/\r\n", "//x")
 	f.Add("https://o.example?{sub1}", "", "", "\\evil")
 	f.Fuzz(func(t *testing.T, text, source, keyword, sub string) {
+		fuzzbound.Hold(t, 256*len(text)+16*(len(source)+len(keyword)+len(sub)), func() {
+			if tmpl, err := ParseTemplate(text); err == nil {
+				tmpl.Append(nil, &Values{Source: source, Keyword: keyword, Subs: []string{sub}})
+			}
+		})
 		tmpl, err := ParseTemplate(text)
 		if err != nil {
 			return

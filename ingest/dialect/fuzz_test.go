@@ -8,6 +8,7 @@ import (
 
 	"tributary/ingest/query"
 	"tributary/schemas"
+	"tributary/schemas/fuzzbound"
 )
 
 // FuzzLink holds routing and reading of links to what the package promises, in every dialect.
@@ -29,6 +30,15 @@ func FuzzLink(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, path, rawQuery []byte) {
 		beforePath, beforeQuery := bytes.Clone(path), bytes.Clone(rawQuery)
+		spare := make([]byte, 0, len(rawQuery)+1)
+		fuzzbound.Hold(t, 0, func() {
+			var c Click
+			router.Match(path, rawQuery)
+			for _, l := range links {
+				c = Click{}
+				l.Read(&c, rawQuery, spare)
+			}
+		})
 		if m, ok := router.Match(path, rawQuery); ok {
 			if again, _ := router.Match(append(bytes.Clone(path), '/'), rawQuery); len(path) > 1 && path[len(path)-1] != '/' && again.Dialect != m.Dialect {
 				t.Fatalf("%q is of %s, with a slash of another", path, m.Dialect.Name)
@@ -80,9 +90,14 @@ func FuzzPostback(f *testing.F) {
 	f.Fuzz(func(t *testing.T, rawQuery []byte, detail string) {
 		before := bytes.Clone(rawQuery)
 		for _, p := range postbacks {
-			r := &Reading{}
-			p.ReadQuery(r, rawQuery)
-			v, problem := p.Interpret(r)
+			var r *Reading
+			var v Verdict
+			var problem *Problem
+			fuzzbound.Hold(t, 16*len(rawQuery), func() {
+				r = &Reading{}
+				p.ReadQuery(r, rawQuery)
+				v, problem = p.Interpret(r)
+			})
 			if problem == nil {
 				if v.Status == 0 {
 					t.Fatalf("%q has no status in %s", rawQuery, p.dialect.Name)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"tributary/schemas/fuzzbound"
 )
 
 func TestScan(t *testing.T) {
@@ -69,6 +71,15 @@ func FuzzQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		before := bytes.Clone(raw)
+		decoded := make([]byte, 0, len(raw))
+		fuzzbound.Hold(t, 0, func() {
+			scan := Scan(raw)
+			for key, value, ok := scan.Next(); ok; key, value, ok = scan.Next() {
+				decoded = Decode(Decode(decoded[:0], key), value)
+				IsMacro(value, decoded)
+				Clean(decoded, 20)
+			}
+		})
 		want, err := url.ParseQuery(string(raw))
 		seen := url.Values{}
 		scan := Scan(raw)

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"tributary/schemas/fuzzbound"
 )
 
 func TestClient(t *testing.T) {
@@ -65,6 +67,7 @@ func FuzzClient(f *testing.F) {
 	proxy := netip.MustParseAddr("10.0.0.1")
 	f.Fuzz(func(t *testing.T, line, spoof string) {
 		lines := [][]byte{[]byte(line)}
+		fuzzbound.Hold(t, 0, func() { declared.Client(proxy, lines) })
 		if got := declared.Client(someone, lines); got != someone {
 			t.Fatalf("%q from an undeclared address is believed: %v", line, got)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"tributary/schemas/fuzzbound"
 	"tributary/scripts/loadgen/useragents"
 )
 
@@ -182,6 +183,7 @@ func FuzzParse(f *testing.F) {
 	devices := map[string]bool{DeviceDesktop: true, DeviceMobile: true, DeviceTablet: true, DeviceTV: true, DeviceBot: true, DeviceUnknown: true}
 	p := newParser(f, Config{CacheBytes: 1 << 16})
 	f.Fuzz(func(t *testing.T, ua []byte) {
+		fuzzbound.Hold(t, 16*MaxLength, func() { inspect(string(ua[:min(len(ua), MaxLength)])) })
 		first := p.Parse(ua)
 		if second := p.Parse(ua); first != second {
 			t.Errorf("%+v, then %+v", first, second)
