@@ -26,12 +26,14 @@ type clicks struct {
 	ip                                                                     ipColumn
 	country, device, os, osVersion, browser, browserVersion, bot, language wordColumn
 	userAgent, referrer                                                    textColumn
-	foreign, unique                                                        plainColumn[bool]
+	foreign, unique, hosting                                               plainColumn[bool]
+	asn                                                                    plainColumn[uint32]
+	city, region, asOrg, connectionType, botClass                          wordColumn
 	all                                                                    []namedColumn
 }
 
 func newClicks() *clicks {
-	t := &clicks{position: newPosition(), reasons: newReasonColumns(), ip: newIPColumn(), foreign: boolColumn(), unique: boolColumn(),
+	t := &clicks{position: newPosition(), reasons: newReasonColumns(), ip: newIPColumn(), foreign: boolColumn(), unique: boolColumn(), hosting: boolColumn(), asn: uint32Column(),
 		campaignID: uint32Column(), sourceID: uint32Column(), offerID: uint32Column(), ipClicks: uint32Column(), score: uint32Column()}
 	t.all = append([]namedColumn{
 		{"click_id", kindText, &t.id}, {"event_at", kindTime, &t.eventAt},
@@ -41,9 +43,11 @@ func newClicks() *clicks {
 		{"subs", kindTexts, &t.subs}, {"external_id", kindText, &t.externalID}, {"keyword", kindText, &t.keyword}, {"creative", kindText, &t.creative},
 		{"cost", kindMoney, &t.cost}, {"cost_original", kindMoney, &t.costOriginal}, {"currency", kindWord, &t.currency},
 		{"offer_payout", kindMoney, &t.offerPayout}, {"offer_payout_original", kindMoney, &t.offerPayoutOriginal}, {"offer_currency", kindWord, &t.offerCurrency},
-		{"ip", kindIP, &t.ip}, {"country", kindWord, &t.country}, {"device", kindWord, &t.device},
+		{"ip", kindIP, &t.ip}, {"country", kindWord, &t.country},
+		{"city", kindWord, &t.city}, {"region", kindWord, &t.region}, {"asn", kindUint32, &t.asn}, {"as_org", kindWord, &t.asOrg},
+		{"connection_type", kindWord, &t.connectionType}, {"hosting", kindBool, &t.hosting}, {"device", kindWord, &t.device},
 		{"os", kindWord, &t.os}, {"os_version", kindWord, &t.osVersion}, {"browser", kindWord, &t.browser}, {"browser_version", kindWord, &t.browserVersion},
-		{"bot", kindWord, &t.bot}, {"user_agent", kindText, &t.userAgent}, {"referrer", kindText, &t.referrer}, {"language", kindWord, &t.language},
+		{"bot", kindWord, &t.bot}, {"bot_class", kindWord, &t.botClass}, {"user_agent", kindText, &t.userAgent}, {"referrer", kindText, &t.referrer}, {"language", kindWord, &t.language},
 		{"ip_clicks_per_minute", kindUint32, &t.ipClicks}, {"foreign", kindBool, &t.foreign}, {"unique", kindBool, &t.unique}, {"score", kindUint32, &t.score},
 	}, append(t.reasons.columns(), t.position.columns()...)...)
 	return t
@@ -85,12 +89,19 @@ func (t *clicks) add(value []byte, partition int32, offset int64) error {
 	t.offerCurrency.add(e.OfferCurrency)
 	t.ip.add(e.Ip)
 	t.country.add(e.Country)
+	t.city.add(e.City)
+	t.region.add(e.Region)
+	t.asn.add(e.Asn)
+	t.asOrg.add(e.AsOrg)
+	t.connectionType.add(e.ConnectionType)
+	t.hosting.add(e.Hosting)
 	t.device.add(e.Device)
 	t.os.add(e.Os)
 	t.osVersion.add(e.OsVersion)
 	t.browser.add(e.Browser)
 	t.browserVersion.add(e.BrowserVersion)
 	t.bot.add(e.Bot)
+	t.botClass.add(e.BotClass)
 	t.userAgent.add(e.UserAgent)
 	t.referrer.add(e.Referrer)
 	t.language.add(e.Language)

@@ -373,7 +373,7 @@ type Click struct {
 	ConnectionType string `protobuf:"bytes,38,opt,name=connection_type,json=connectionType,proto3" json:"connection_type,omitempty"`
 	// The autonomous system is a listed hosting or cloud provider's, or the file says so.
 	Hosting bool `protobuf:"varint,39,opt,name=hosting,proto3" json:"hosting,omitempty"`
-	// What kind of bot it is: search, ai, preview, monitoring, ads, seo, security, archive, feed, library, headless or other;
+	// What kind of bot it is: search, ai, preview, monitoring, ads, security, archive, feed, library, headless or crawler (the rest);
 	// empty for none.
 	BotClass string `protobuf:"bytes,40,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
 	// Set by the processor.
