@@ -11,6 +11,10 @@ const (
 	// TopicCycles is internal to the processor: Cycle events, exactly once; a partition's are about the same partition of the
 	// inputs.
 	TopicCycles = "cycles"
+	// TopicImpressions has Impression events as the edge accepted them: each at least once.
+	TopicImpressions = "impressions"
+	// TopicLandingClicks has LandingClick events as the edge accepted them: each at least once.
+	TopicLandingClicks = "landing-clicks"
 	// TopicScoredClicks has Click events, each click ID exactly once.
 	TopicScoredClicks = "scored.clicks"
 	// TopicConversions has the conversion ledger: Conversion events, exactly once.
@@ -54,6 +58,8 @@ var Topics = []Topic{
 	{TopicPostbacks, "tributary.v1.Postback", "click ID, canonical text", 121 * dayMS, true, false},
 	{TopicClaims, "tributary.v1.Claim", "network, a zero byte, transaction ID", 61 * dayMS, true, true},
 	{TopicCycles, "tributary.v1.Cycle", "none; the partition is the one it is about", 121 * dayMS, true, true},
+	{TopicImpressions, "tributary.v1.Impression", "impression ID", 7 * dayMS, false, false},
+	{TopicLandingClicks, "tributary.v1.LandingClick", "landing click ID", 7 * dayMS, false, false},
 	{TopicScoredClicks, "tributary.v1.Click", "click ID, canonical text", 7 * dayMS, false, true},
 	{TopicConversions, "tributary.v1.Conversion", "click ID, canonical text", 90 * dayMS, false, true},
 	{TopicAnomalies, "tributary.v1.Anomaly", "click ID, canonical text, or none", 30 * dayMS, false, true},

@@ -150,7 +150,7 @@ func (x Conversion_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Conversion_Kind.Descriptor instead.
 func (Conversion_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{2, 0}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{4, 0}
 }
 
 type Conversion_Match int32
@@ -201,7 +201,7 @@ func (x Conversion_Match) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Conversion_Match.Descriptor instead.
 func (Conversion_Match) EnumDescriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{2, 1}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{4, 1}
 }
 
 type Conversion_PayoutSource int32
@@ -254,7 +254,7 @@ func (x Conversion_PayoutSource) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Conversion_PayoutSource.Descriptor instead.
 func (Conversion_PayoutSource) EnumDescriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{2, 2}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{4, 2}
 }
 
 type DeadLetter_Kind int32
@@ -311,7 +311,7 @@ func (x DeadLetter_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DeadLetter_Kind.Descriptor instead.
 func (DeadLetter_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{5, 0}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // Click is a paid visit accepted by the edge. Topics `clicks` (as accepted) and `scored.clicks` (each click ID once).
@@ -376,6 +376,10 @@ type Click struct {
 	// What kind of bot it is: search, ai, preview, monitoring, ads, security, archive, feed, library, headless or crawler (the rest);
 	// empty for none.
 	BotClass string `protobuf:"bytes,40,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
+	// The landing page the click was sent to, 0 and empty when it went to the offer directly. offer is then the one that the visitor would
+	// have got.
+	LandingId uint32 `protobuf:"varint,41,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
+	Landing   string `protobuf:"bytes,42,opt,name=landing,proto3" json:"landing,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -693,6 +697,20 @@ func (x *Click) GetBotClass() string {
 	return ""
 }
 
+func (x *Click) GetLandingId() uint32 {
+	if x != nil {
+		return x.LandingId
+	}
+	return 0
+}
+
+func (x *Click) GetLanding() string {
+	if x != nil {
+		return x.Landing
+	}
+	return ""
+}
+
 func (x *Click) GetScore() uint32 {
 	if x != nil {
 		return x.Score
@@ -705,6 +723,467 @@ func (x *Click) GetReasons() []*Reason {
 		return x.Reasons
 	}
 	return nil
+}
+
+// Impression is one showing of an ad, accepted by the edge. Topic `impressions`. The topic may have copies of one: same impression_id,
+// and all of them but one have resent set.
+type Impression struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 26 characters, sortable by time, unique for each accepted request.
+	ImpressionId string `protobuf:"bytes,1,opt,name=impression_id,json=impressionId,proto3" json:"impression_id,omitempty"`
+	EventMs      int64  `protobuf:"varint,2,opt,name=event_ms,json=eventMs,proto3" json:"event_ms,omitempty"`
+	ReceivedMs   int64  `protobuf:"varint,3,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
+	// Numbers are the catalog's; source_id is 0 for a source that the catalog does not declare.
+	CampaignId uint32 `protobuf:"varint,4,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
+	Campaign   string `protobuf:"bytes,5,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	SourceId   uint32 `protobuf:"varint,6,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	Source     string `protobuf:"bytes,7,opt,name=source,proto3" json:"source,omitempty"`
+	// sub1…sub20 in order; trailing empty ones are left out.
+	Subs []string `protobuf:"bytes,8,rep,name=subs,proto3" json:"subs,omitempty"`
+	// The traffic source's own ID of this showing.
+	ExternalId     string `protobuf:"bytes,9,opt,name=external_id,json=externalId,proto3" json:"external_id,omitempty"`
+	Keyword        string `protobuf:"bytes,10,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	Creative       string `protobuf:"bytes,11,opt,name=creative,proto3" json:"creative,omitempty"`
+	CostMicros     int64  `protobuf:"varint,12,opt,name=cost_micros,json=costMicros,proto3" json:"cost_micros,omitempty"`
+	Currency       string `protobuf:"bytes,13,opt,name=currency,proto3" json:"currency,omitempty"`
+	CostBaseMicros int64  `protobuf:"varint,14,opt,name=cost_base_micros,json=costBaseMicros,proto3" json:"cost_base_micros,omitempty"`
+	Ip             []byte `protobuf:"bytes,15,opt,name=ip,proto3" json:"ip,omitempty"`
+	// As of a click.
+	Country string `protobuf:"bytes,16,opt,name=country,proto3" json:"country,omitempty"`
+	Device  string `protobuf:"bytes,17,opt,name=device,proto3" json:"device,omitempty"`
+	Os      string `protobuf:"bytes,18,opt,name=os,proto3" json:"os,omitempty"`
+	Browser string `protobuf:"bytes,19,opt,name=browser,proto3" json:"browser,omitempty"`
+	// Name of the listed bot that the user agent matches; empty for none.
+	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
+	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
+	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
+	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Impression) Reset() {
+	*x = Impression{}
+	mi := &file_tributary_v1_events_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Impression) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Impression) ProtoMessage() {}
+
+func (x *Impression) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Impression.ProtoReflect.Descriptor instead.
+func (*Impression) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Impression) GetImpressionId() string {
+	if x != nil {
+		return x.ImpressionId
+	}
+	return ""
+}
+
+func (x *Impression) GetEventMs() int64 {
+	if x != nil {
+		return x.EventMs
+	}
+	return 0
+}
+
+func (x *Impression) GetReceivedMs() int64 {
+	if x != nil {
+		return x.ReceivedMs
+	}
+	return 0
+}
+
+func (x *Impression) GetCampaignId() uint32 {
+	if x != nil {
+		return x.CampaignId
+	}
+	return 0
+}
+
+func (x *Impression) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *Impression) GetSourceId() uint32 {
+	if x != nil {
+		return x.SourceId
+	}
+	return 0
+}
+
+func (x *Impression) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Impression) GetSubs() []string {
+	if x != nil {
+		return x.Subs
+	}
+	return nil
+}
+
+func (x *Impression) GetExternalId() string {
+	if x != nil {
+		return x.ExternalId
+	}
+	return ""
+}
+
+func (x *Impression) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *Impression) GetCreative() string {
+	if x != nil {
+		return x.Creative
+	}
+	return ""
+}
+
+func (x *Impression) GetCostMicros() int64 {
+	if x != nil {
+		return x.CostMicros
+	}
+	return 0
+}
+
+func (x *Impression) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Impression) GetCostBaseMicros() int64 {
+	if x != nil {
+		return x.CostBaseMicros
+	}
+	return 0
+}
+
+func (x *Impression) GetIp() []byte {
+	if x != nil {
+		return x.Ip
+	}
+	return nil
+}
+
+func (x *Impression) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *Impression) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Impression) GetOs() string {
+	if x != nil {
+		return x.Os
+	}
+	return ""
+}
+
+func (x *Impression) GetBrowser() string {
+	if x != nil {
+		return x.Browser
+	}
+	return ""
+}
+
+func (x *Impression) GetBot() string {
+	if x != nil {
+		return x.Bot
+	}
+	return ""
+}
+
+func (x *Impression) GetReferrer() string {
+	if x != nil {
+		return x.Referrer
+	}
+	return ""
+}
+
+func (x *Impression) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Impression) GetResent() bool {
+	if x != nil {
+		return x.Resent
+	}
+	return false
+}
+
+// LandingClick is a press of a button of a landing page, accepted by the edge. Topic `landing-clicks`. The topic may have copies of one:
+// same landing_click_id, and all of them but one have resent set.
+type LandingClick struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 26 characters, sortable by time, unique for each accepted request.
+	LandingClickId string `protobuf:"bytes,1,opt,name=landing_click_id,json=landingClickId,proto3" json:"landing_click_id,omitempty"`
+	// The click that led to the landing page.
+	ClickId    string `protobuf:"bytes,2,opt,name=click_id,json=clickId,proto3" json:"click_id,omitempty"`
+	EventMs    int64  `protobuf:"varint,3,opt,name=event_ms,json=eventMs,proto3" json:"event_ms,omitempty"`
+	ReceivedMs int64  `protobuf:"varint,4,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
+	// When that click happened, from its ID.
+	ClickMs int64 `protobuf:"varint,5,opt,name=click_ms,json=clickMs,proto3" json:"click_ms,omitempty"`
+	// From the click ID, named by the catalog; source_id is 0 and source empty for a source that the catalog does not declare.
+	CampaignId uint32 `protobuf:"varint,6,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
+	Campaign   string `protobuf:"bytes,7,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	SourceId   uint32 `protobuf:"varint,8,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	Source     string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
+	// The offer that the visitor was sent to.
+	OfferId uint32 `protobuf:"varint,10,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
+	Offer   string `protobuf:"bytes,11,opt,name=offer,proto3" json:"offer,omitempty"`
+	// The landing page that the campaign shows to this visitor; 0 and empty when it declares none.
+	LandingId uint32 `protobuf:"varint,12,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
+	Landing   string `protobuf:"bytes,13,opt,name=landing,proto3" json:"landing,omitempty"`
+	// Number of the button in the link, 0 when it has none.
+	Button uint32 `protobuf:"varint,14,opt,name=button,proto3" json:"button,omitempty"`
+	Ip     []byte `protobuf:"bytes,15,opt,name=ip,proto3" json:"ip,omitempty"`
+	// As of a click.
+	Country string `protobuf:"bytes,16,opt,name=country,proto3" json:"country,omitempty"`
+	Device  string `protobuf:"bytes,17,opt,name=device,proto3" json:"device,omitempty"`
+	Os      string `protobuf:"bytes,18,opt,name=os,proto3" json:"os,omitempty"`
+	Browser string `protobuf:"bytes,19,opt,name=browser,proto3" json:"browser,omitempty"`
+	// Name of the listed bot that the user agent matches; empty for none.
+	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
+	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
+	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
+	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LandingClick) Reset() {
+	*x = LandingClick{}
+	mi := &file_tributary_v1_events_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LandingClick) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LandingClick) ProtoMessage() {}
+
+func (x *LandingClick) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LandingClick.ProtoReflect.Descriptor instead.
+func (*LandingClick) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LandingClick) GetLandingClickId() string {
+	if x != nil {
+		return x.LandingClickId
+	}
+	return ""
+}
+
+func (x *LandingClick) GetClickId() string {
+	if x != nil {
+		return x.ClickId
+	}
+	return ""
+}
+
+func (x *LandingClick) GetEventMs() int64 {
+	if x != nil {
+		return x.EventMs
+	}
+	return 0
+}
+
+func (x *LandingClick) GetReceivedMs() int64 {
+	if x != nil {
+		return x.ReceivedMs
+	}
+	return 0
+}
+
+func (x *LandingClick) GetClickMs() int64 {
+	if x != nil {
+		return x.ClickMs
+	}
+	return 0
+}
+
+func (x *LandingClick) GetCampaignId() uint32 {
+	if x != nil {
+		return x.CampaignId
+	}
+	return 0
+}
+
+func (x *LandingClick) GetCampaign() string {
+	if x != nil {
+		return x.Campaign
+	}
+	return ""
+}
+
+func (x *LandingClick) GetSourceId() uint32 {
+	if x != nil {
+		return x.SourceId
+	}
+	return 0
+}
+
+func (x *LandingClick) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *LandingClick) GetOfferId() uint32 {
+	if x != nil {
+		return x.OfferId
+	}
+	return 0
+}
+
+func (x *LandingClick) GetOffer() string {
+	if x != nil {
+		return x.Offer
+	}
+	return ""
+}
+
+func (x *LandingClick) GetLandingId() uint32 {
+	if x != nil {
+		return x.LandingId
+	}
+	return 0
+}
+
+func (x *LandingClick) GetLanding() string {
+	if x != nil {
+		return x.Landing
+	}
+	return ""
+}
+
+func (x *LandingClick) GetButton() uint32 {
+	if x != nil {
+		return x.Button
+	}
+	return 0
+}
+
+func (x *LandingClick) GetIp() []byte {
+	if x != nil {
+		return x.Ip
+	}
+	return nil
+}
+
+func (x *LandingClick) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *LandingClick) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *LandingClick) GetOs() string {
+	if x != nil {
+		return x.Os
+	}
+	return ""
+}
+
+func (x *LandingClick) GetBrowser() string {
+	if x != nil {
+		return x.Browser
+	}
+	return ""
+}
+
+func (x *LandingClick) GetBot() string {
+	if x != nil {
+		return x.Bot
+	}
+	return ""
+}
+
+func (x *LandingClick) GetReferrer() string {
+	if x != nil {
+		return x.Referrer
+	}
+	return ""
+}
+
+func (x *LandingClick) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *LandingClick) GetResent() bool {
+	if x != nil {
+		return x.Resent
+	}
+	return false
 }
 
 // Postback is a network's accepted callback. Topic `postbacks`.
@@ -746,7 +1225,7 @@ type Postback struct {
 
 func (x *Postback) Reset() {
 	*x = Postback{}
-	mi := &file_tributary_v1_events_proto_msgTypes[1]
+	mi := &file_tributary_v1_events_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +1237,7 @@ func (x *Postback) String() string {
 func (*Postback) ProtoMessage() {}
 
 func (x *Postback) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[1]
+	mi := &file_tributary_v1_events_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +1250,7 @@ func (x *Postback) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Postback.ProtoReflect.Descriptor instead.
 func (*Postback) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{1}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Postback) GetReceiptId() string {
@@ -982,7 +1461,7 @@ type Conversion struct {
 
 func (x *Conversion) Reset() {
 	*x = Conversion{}
-	mi := &file_tributary_v1_events_proto_msgTypes[2]
+	mi := &file_tributary_v1_events_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -994,7 +1473,7 @@ func (x *Conversion) String() string {
 func (*Conversion) ProtoMessage() {}
 
 func (x *Conversion) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[2]
+	mi := &file_tributary_v1_events_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1007,7 +1486,7 @@ func (x *Conversion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conversion.ProtoReflect.Descriptor instead.
 func (*Conversion) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{2}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Conversion) GetConversionId() string {
@@ -1338,7 +1817,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_tributary_v1_events_proto_msgTypes[3]
+	mi := &file_tributary_v1_events_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1829,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[3]
+	mi := &file_tributary_v1_events_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1842,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{3}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Reason) GetCode() string {
@@ -1440,7 +1919,7 @@ type Anomaly struct {
 
 func (x *Anomaly) Reset() {
 	*x = Anomaly{}
-	mi := &file_tributary_v1_events_proto_msgTypes[4]
+	mi := &file_tributary_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1931,7 @@ func (x *Anomaly) String() string {
 func (*Anomaly) ProtoMessage() {}
 
 func (x *Anomaly) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[4]
+	mi := &file_tributary_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1944,7 @@ func (x *Anomaly) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anomaly.ProtoReflect.Descriptor instead.
 func (*Anomaly) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{4}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Anomaly) GetAnomalyId() string {
@@ -1604,7 +2083,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_tributary_v1_events_proto_msgTypes[5]
+	mi := &file_tributary_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +2095,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[5]
+	mi := &file_tributary_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +2108,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DeadLetter) GetLetterId() string {
@@ -1791,7 +2270,7 @@ type Parked struct {
 
 func (x *Parked) Reset() {
 	*x = Parked{}
-	mi := &file_tributary_v1_events_proto_msgTypes[6]
+	mi := &file_tributary_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +2282,7 @@ func (x *Parked) String() string {
 func (*Parked) ProtoMessage() {}
 
 func (x *Parked) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[6]
+	mi := &file_tributary_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +2295,7 @@ func (x *Parked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Parked.ProtoReflect.Descriptor instead.
 func (*Parked) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Parked) GetReceiptId() string {
@@ -1887,7 +2366,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_tributary_v1_events_proto_msgTypes[7]
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +2378,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[7]
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +2391,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Claim) GetConversion() *Conversion {
@@ -1942,7 +2421,7 @@ type Cycle struct {
 
 func (x *Cycle) Reset() {
 	*x = Cycle{}
-	mi := &file_tributary_v1_events_proto_msgTypes[8]
+	mi := &file_tributary_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2433,7 @@ func (x *Cycle) String() string {
 func (*Cycle) ProtoMessage() {}
 
 func (x *Cycle) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[8]
+	mi := &file_tributary_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2446,7 @@ func (x *Cycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cycle.ProtoReflect.Descriptor instead.
 func (*Cycle) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Cycle) GetSeq() uint64 {
@@ -2023,7 +2502,7 @@ type CycleInput struct {
 
 func (x *CycleInput) Reset() {
 	*x = CycleInput{}
-	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2035,7 +2514,7 @@ func (x *CycleInput) String() string {
 func (*CycleInput) ProtoMessage() {}
 
 func (x *CycleInput) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2048,7 +2527,7 @@ func (x *CycleInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleInput.ProtoReflect.Descriptor instead.
 func (*CycleInput) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CycleInput) GetTopic() string {
@@ -2090,7 +2569,8 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\xde\t\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\x97\n" +
+	"\n" +
 	"\x05Click\x12\x19\n" +
 	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12\x19\n" +
 	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
@@ -2138,9 +2618,70 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x06as_org\x18% \x01(\tR\x05asOrg\x12'\n" +
 	"\x0fconnection_type\x18& \x01(\tR\x0econnectionType\x12\x18\n" +
 	"\ahosting\x18' \x01(\bR\ahosting\x12\x1b\n" +
-	"\tbot_class\x18( \x01(\tR\bbotClass\x12\x14\n" +
+	"\tbot_class\x18( \x01(\tR\bbotClass\x12\x1d\n" +
+	"\n" +
+	"landing_id\x18) \x01(\rR\tlandingId\x12\x18\n" +
+	"\alanding\x18* \x01(\tR\alanding\x12\x14\n" +
 	"\x05score\x18d \x01(\rR\x05score\x12.\n" +
-	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\x82\x05\n" +
+	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\xff\x04\n" +
+	"\n" +
+	"Impression\x12#\n" +
+	"\rimpression_id\x18\x01 \x01(\tR\fimpressionId\x12\x19\n" +
+	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
+	"\vreceived_ms\x18\x03 \x01(\x03R\n" +
+	"receivedMs\x12\x1f\n" +
+	"\vcampaign_id\x18\x04 \x01(\rR\n" +
+	"campaignId\x12\x1a\n" +
+	"\bcampaign\x18\x05 \x01(\tR\bcampaign\x12\x1b\n" +
+	"\tsource_id\x18\x06 \x01(\rR\bsourceId\x12\x16\n" +
+	"\x06source\x18\a \x01(\tR\x06source\x12\x12\n" +
+	"\x04subs\x18\b \x03(\tR\x04subs\x12\x1f\n" +
+	"\vexternal_id\x18\t \x01(\tR\n" +
+	"externalId\x12\x18\n" +
+	"\akeyword\x18\n" +
+	" \x01(\tR\akeyword\x12\x1a\n" +
+	"\bcreative\x18\v \x01(\tR\bcreative\x12\x1f\n" +
+	"\vcost_micros\x18\f \x01(\x03R\n" +
+	"costMicros\x12\x1a\n" +
+	"\bcurrency\x18\r \x01(\tR\bcurrency\x12(\n" +
+	"\x10cost_base_micros\x18\x0e \x01(\x03R\x0ecostBaseMicros\x12\x0e\n" +
+	"\x02ip\x18\x0f \x01(\fR\x02ip\x12\x18\n" +
+	"\acountry\x18\x10 \x01(\tR\acountry\x12\x16\n" +
+	"\x06device\x18\x11 \x01(\tR\x06device\x12\x0e\n" +
+	"\x02os\x18\x12 \x01(\tR\x02os\x12\x18\n" +
+	"\abrowser\x18\x13 \x01(\tR\abrowser\x12\x10\n" +
+	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
+	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
+	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\xec\x04\n" +
+	"\fLandingClick\x12(\n" +
+	"\x10landing_click_id\x18\x01 \x01(\tR\x0elandingClickId\x12\x19\n" +
+	"\bclick_id\x18\x02 \x01(\tR\aclickId\x12\x19\n" +
+	"\bevent_ms\x18\x03 \x01(\x03R\aeventMs\x12\x1f\n" +
+	"\vreceived_ms\x18\x04 \x01(\x03R\n" +
+	"receivedMs\x12\x19\n" +
+	"\bclick_ms\x18\x05 \x01(\x03R\aclickMs\x12\x1f\n" +
+	"\vcampaign_id\x18\x06 \x01(\rR\n" +
+	"campaignId\x12\x1a\n" +
+	"\bcampaign\x18\a \x01(\tR\bcampaign\x12\x1b\n" +
+	"\tsource_id\x18\b \x01(\rR\bsourceId\x12\x16\n" +
+	"\x06source\x18\t \x01(\tR\x06source\x12\x19\n" +
+	"\boffer_id\x18\n" +
+	" \x01(\rR\aofferId\x12\x14\n" +
+	"\x05offer\x18\v \x01(\tR\x05offer\x12\x1d\n" +
+	"\n" +
+	"landing_id\x18\f \x01(\rR\tlandingId\x12\x18\n" +
+	"\alanding\x18\r \x01(\tR\alanding\x12\x16\n" +
+	"\x06button\x18\x0e \x01(\rR\x06button\x12\x0e\n" +
+	"\x02ip\x18\x0f \x01(\fR\x02ip\x12\x18\n" +
+	"\acountry\x18\x10 \x01(\tR\acountry\x12\x16\n" +
+	"\x06device\x18\x11 \x01(\tR\x06device\x12\x0e\n" +
+	"\x02os\x18\x12 \x01(\tR\x02os\x12\x18\n" +
+	"\abrowser\x18\x13 \x01(\tR\abrowser\x12\x10\n" +
+	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
+	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
+	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\x82\x05\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
@@ -2346,7 +2887,7 @@ func file_tributary_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_tributary_v1_events_proto_goTypes = []any{
 	(Status)(0),                  // 0: tributary.v1.Status
 	(Conversion_Kind)(0),         // 1: tributary.v1.Conversion.Kind
@@ -2354,29 +2895,31 @@ var file_tributary_v1_events_proto_goTypes = []any{
 	(Conversion_PayoutSource)(0), // 3: tributary.v1.Conversion.PayoutSource
 	(DeadLetter_Kind)(0),         // 4: tributary.v1.DeadLetter.Kind
 	(*Click)(nil),                // 5: tributary.v1.Click
-	(*Postback)(nil),             // 6: tributary.v1.Postback
-	(*Conversion)(nil),           // 7: tributary.v1.Conversion
-	(*Reason)(nil),               // 8: tributary.v1.Reason
-	(*Anomaly)(nil),              // 9: tributary.v1.Anomaly
-	(*DeadLetter)(nil),           // 10: tributary.v1.DeadLetter
-	(*Parked)(nil),               // 11: tributary.v1.Parked
-	(*Claim)(nil),                // 12: tributary.v1.Claim
-	(*Cycle)(nil),                // 13: tributary.v1.Cycle
-	(*CycleInput)(nil),           // 14: tributary.v1.CycleInput
+	(*Impression)(nil),           // 6: tributary.v1.Impression
+	(*LandingClick)(nil),         // 7: tributary.v1.LandingClick
+	(*Postback)(nil),             // 8: tributary.v1.Postback
+	(*Conversion)(nil),           // 9: tributary.v1.Conversion
+	(*Reason)(nil),               // 10: tributary.v1.Reason
+	(*Anomaly)(nil),              // 11: tributary.v1.Anomaly
+	(*DeadLetter)(nil),           // 12: tributary.v1.DeadLetter
+	(*Parked)(nil),               // 13: tributary.v1.Parked
+	(*Claim)(nil),                // 14: tributary.v1.Claim
+	(*Cycle)(nil),                // 15: tributary.v1.Cycle
+	(*CycleInput)(nil),           // 16: tributary.v1.CycleInput
 }
 var file_tributary_v1_events_proto_depIdxs = []int32{
-	8,  // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
+	10, // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
 	0,  // 1: tributary.v1.Postback.status:type_name -> tributary.v1.Status
 	1,  // 2: tributary.v1.Conversion.kind:type_name -> tributary.v1.Conversion.Kind
 	0,  // 3: tributary.v1.Conversion.status:type_name -> tributary.v1.Status
 	0,  // 4: tributary.v1.Conversion.previous_status:type_name -> tributary.v1.Status
 	3,  // 5: tributary.v1.Conversion.payout_source:type_name -> tributary.v1.Conversion.PayoutSource
 	2,  // 6: tributary.v1.Conversion.match:type_name -> tributary.v1.Conversion.Match
-	8,  // 7: tributary.v1.Conversion.reasons:type_name -> tributary.v1.Reason
-	8,  // 8: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
+	10, // 7: tributary.v1.Conversion.reasons:type_name -> tributary.v1.Reason
+	10, // 8: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
 	4,  // 9: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
-	7,  // 10: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
-	14, // 11: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
+	9,  // 10: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
+	16, // 11: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
 	12, // [12:12] is the sub-list for method output_type
 	12, // [12:12] is the sub-list for method input_type
 	12, // [12:12] is the sub-list for extension type_name
@@ -2395,7 +2938,7 @@ func file_tributary_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_events_proto_rawDesc), len(file_tributary_v1_events_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
