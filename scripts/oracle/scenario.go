@@ -362,6 +362,11 @@ func (g *generator) faults(o Options) {
 			f.Count, f.For = 1+g.IntN(4), between(g.Rand, 10*time.Second, 2*time.Minute)
 		case faultAway:
 			f.For = between(g.Rand, 0, 90*time.Second)
+			if o.has(faultKill) && g.IntN(2) == 0 {
+				// A loader that dies with an insert which has not reached ClickHouse: bytes that a dead process has written arrive.
+				g.s.Faults = append(g.s.Faults, Fault{At: f.At + between(g.Rand, 0, f.For), Kind: faultKill,
+					Target: fmt.Sprint("s", g.IntN(g.s.Sinks)), For: between(g.Rand, 0, 90*time.Second), Arg: g.Uint64()})
+			}
 		case faultOutage:
 			f.For = between(g.Rand, 0, 30*time.Minute)
 		}
