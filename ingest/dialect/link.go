@@ -48,7 +48,10 @@ func NewLink(d *Dialect, extra LinkParams) (*Link, error) {
 		case name == "" || len(name) > schemas.MaxNameBytes:
 			problems = append(problems, errors.New("a parameter's name has 1 to 64 bytes"))
 		}
-		l.names[name] = linkName{field: field}
+		// The dialect's way of writing it stays where its meaning does.
+		if own := l.names[name]; own.field != field {
+			l.names[name] = linkName{field: field}
+		}
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
@@ -128,16 +131,17 @@ func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {
 			c.unfilled |= 1 << f
 			continue
 		}
+		whole := len(value)
 		switch name.form {
 		case Dollar:
 			value = bytes.TrimLeft(value, "$")
 		case Mille:
 			value, c.PerMille = bytes.CutPrefix(value, []byte("cpm_"))
-			// The macro may stand behind the prefix.
-			if c.PerMille && l.dialect.unfilledField(f, value, value) {
-				value = raw[:0]
-				c.unfilled |= 1 << f
-			}
+		}
+		// The macro may stand behind the prefix.
+		if len(value) < whole && l.dialect.unfilledField(f, value, value) {
+			value = raw[:0]
+			c.unfilled |= 1 << f
 		}
 		c.Values[f] = value
 	}
