@@ -266,6 +266,7 @@ func (p *partition) deadLetter(f stage.Failure, d *events.DeadLetter, key []byte
 	d.Reason = string(schemas.RejectUndecodable)
 	d.Detail = text([]byte("stage " + f.Stage + ": " + f.Err.Error()))
 	d.Place = "processor"
+	d.DecidedMs = p.stages.NowMS()
 	p.metrics.undecodable.Inc()
 	if err := p.stages.EmitMessage(schemas.TopicDeadLetters, key, d); err != nil {
 		// Only a record beyond every limit: keep its place rather than its bytes.

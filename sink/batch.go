@@ -2,6 +2,7 @@ package sink
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ type batch struct {
 	values [][]byte
 	// letters are the undecodable records of the batch.
 	letters []undecodable
+	// passed are its undecodable records that their other reader reports.
+	passed int
 	// first and last are the offsets of its first and last record, decodable or not; first is -1 while it is empty.
 	first, last int64
 	// bytes is what the records take; since is when the first came.
@@ -56,14 +59,14 @@ type dealKey struct {
 	first uint64
 }
 
-func (b *batch) records() int { return len(b.values) + len(b.letters) }
+func (b *batch) records() int { return len(b.values) + len(b.letters) + b.passed }
 
 func (b *batch) reset() {
 	reset(b.table)
 	clear(b.values)
 	clear(b.letters)
 	b.values, b.letters = b.values[:0], b.letters[:0]
-	b.first, b.last, b.bytes, b.since, b.oldestMS = -1, -1, 0, time.Time{}, 0
+	b.passed, b.first, b.last, b.bytes, b.since, b.oldestMS = 0, -1, -1, 0, time.Time{}, 0
 }
 
 // add takes a record's value, which must stay unchanged until reset.
@@ -73,7 +76,10 @@ func (b *batch) add(value []byte, timestamp time.Time, partition int32, offset i
 	}
 	b.last = offset
 	b.bytes += len(value)
-	if err := b.table.add(value, partition, offset); err != nil {
+	if err := b.table.add(value, partition, offset); errors.Is(err, errReported) {
+		b.passed++
+		return
+	} else if err != nil {
 		b.letters = append(b.letters, undecodable{offset, timestamp, value, err.Error()})
 		return
 	}

@@ -16,7 +16,7 @@ type conversions struct {
 	id, receiptID, clickID, txid, externalID                                                                                                               textColumn
 	seq, campaignID, sourceID, offerID, score                                                                                                              plainColumn[uint32]
 	kind, network, eventType, status, previousStatus, originalStatus, currency, payoutSource, match, campaign, source, offer, country, device, os, browser wordColumn
-	payout, payoutOriginal, holdDelta, confirmedDelta, eventAt, clickAt                                                                                    int64Column
+	payout, payoutOriginal, holdDelta, confirmedDelta, eventAt, clickAt, decidedAt                                                                         int64Column
 	conversionsDelta, registeredDelta, pendingDelta, approvedDelta, rejectedDelta, chargebackDelta, flaggedDelta                                           plainColumn[int32]
 	foreign                                                                                                                                                plainColumn[bool]
 	subs                                                                                                                                                   textsColumn
@@ -37,7 +37,7 @@ func newConversions() *conversions {
 		{"campaign_id", kindUint32, &t.campaignID}, {"campaign", kindWord, &t.campaign}, {"source_id", kindUint32, &t.sourceID}, {"source", kindWord, &t.source},
 		{"offer_id", kindUint32, &t.offerID}, {"offer", kindWord, &t.offer}, {"country", kindWord, &t.country}, {"device", kindWord, &t.device},
 		{"os", kindWord, &t.os}, {"browser", kindWord, &t.browser}, {"subs", kindTexts, &t.subs}, {"external_id", kindText, &t.externalID},
-		{"score", kindUint32, &t.score},
+		{"score", kindUint32, &t.score}, {"decided_at", kindTime, &t.decidedAt},
 	}, append(t.reasons.columns(), t.position.columns()...)...)
 	return t
 }
@@ -99,6 +99,7 @@ func (t *conversions) add(value []byte, partition int32, offset int64) error {
 	t.subs.add(e.Subs)
 	t.externalID.add(e.ExternalId)
 	t.score.add(e.Score)
+	t.decidedAt.add(decidedMS(e.DecidedMs, e.ReceivedMs))
 	t.reasons.add(e.Reasons)
 	return nil
 }

@@ -218,7 +218,8 @@ func TestRefusedRow(t *testing.T) {
 	}
 }
 
-// TestUndecodableRecord: garbage in every topic becomes a dead letter each and stops nothing.
+// TestUndecodableRecord: garbage in every topic becomes a dead letter each and stops nothing. That in the topic postbacks is the processor's to
+// report.
 func TestUndecodableRecord(t *testing.T) {
 	p := newPipeline(t, 1)
 	clicks, conversions := newEvents(7, 300, 30)
@@ -231,11 +232,11 @@ func TestUndecodableRecord(t *testing.T) {
 	r := p.start()
 	p.awaitRows("clicks", len(clicks))
 	p.awaitRows("conversions", len(conversions))
-	p.awaitRows("dead_letters", 6)
+	p.awaitRows("dead_letters", 7)
 	r.end(t)
 	p.check(clicks, conversions)
 	got := p.text("SELECT toString(groupArray((replaceOne(source_topic, '" + p.prefix + "', ''), n))) FROM (SELECT source_topic, count() AS n FROM %s.dead_letters WHERE kind = 'record' AND reason = 'undecodable_record' GROUP BY source_topic ORDER BY source_topic)")
-	want := "[('dead-letters',2),('scored.anomalies',1),('scored.clicks',2),('scored.conversions',1)]"
+	want := "[('dead-letters',2),('parked',1),('scored.anomalies',1),('scored.clicks',2),('scored.conversions',1)]"
 	if got != want {
 		t.Errorf("dead letters: %s, want %s", got, want)
 	}

@@ -97,6 +97,9 @@ var codeClasses = map[int32]class{
 	1002: classUnknown,
 }
 
+// errReported: the record is no event, and the other reader of its topic, the processor, makes the dead letter of it.
+var errReported = errors.New("the processor reports it")
+
 // classify sorts an error of an insert or a query.
 func classify(err error) class {
 	var exception *clickhouse.Exception

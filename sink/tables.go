@@ -23,7 +23,8 @@ type table interface {
 	name() string
 	// columns are its buffers, always the same ones.
 	columns() []namedColumn
-	// add decodes value and appends a row, or appends nothing and says what is wrong. It keeps nothing of value.
+	// add decodes value and appends a row, or appends nothing and says what is wrong; an error that wraps errReported needs no dead letter.
+	// It keeps nothing of value.
 	add(value []byte, partition int32, offset int64) error
 	rows() int
 	// receivedMS is the time that decides the row's ClickHouse partition.
@@ -45,12 +46,17 @@ func newTable(topic string) table {
 		return newAnomalies()
 	case schemas.TopicDeadLetters:
 		return newLetters()
+	case schemas.TopicPostbacks:
+		return newPostbacks()
+	case schemas.TopicParked:
+		return newParked()
 	}
 	panic("sink: no table for topic " + topic)
 }
 
 // Topics are the topics a Loader reads, without prefix.
-var Topics = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}
+var Topics = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters,
+	schemas.TopicPostbacks, schemas.TopicParked}
 
 const (
 	kindText   = "String"
@@ -147,6 +153,14 @@ func checkTimes(names [3]string, times [3]int64) error {
 		}
 	}
 	return nil
+}
+
+// decidedMS is when something was decided: when it came where nobody noted it, or noted what ClickHouse cannot hold.
+func decidedMS(decided, received int64) int64 {
+	if decided <= 0 || decided >= maxTimeMS {
+		return received
+	}
+	return decided
 }
 
 // maxTimeMS is the end of DateTime, 32 bits of Unix seconds.

@@ -57,7 +57,8 @@ func FuzzParsePlan(f *testing.F) {
 // FuzzTables feeds arbitrary records to every table: a refused one must leave no trace in any column.
 func FuzzTables(f *testing.F) {
 	clicks, conversions := newEvents(1, 3, 3)
-	for i, m := range []interface{ MarshalVT() ([]byte, error) }{clicks[0], conversions[0], &events.Anomaly{Reason: &events.Reason{}}, &events.DeadLetter{Raw: []byte("x")}} {
+	for i, m := range []interface{ MarshalVT() ([]byte, error) }{clicks[0], conversions[0], &events.Anomaly{Reason: &events.Reason{}}, &events.DeadLetter{Raw: []byte("x")},
+		&events.Postback{ReceiptId: "r", ClickId: "c"}, &events.Parked{ReceiptId: "r"}} {
 		value, err := m.MarshalVT()
 		if err != nil {
 			f.Fatal(err)
@@ -159,7 +160,7 @@ func TestColumnsMatchTheSchema(t *testing.T) {
 		for _, column := range table.columns() {
 			want = append(want, column.name+" "+column.kind)
 		}
-		rows, err := p.conn.Query(t.Context(), "SELECT name, type FROM system.columns WHERE database = '"+p.database+"' AND table = '"+table.name()+"' AND default_kind = ''")
+		rows, err := p.conn.Query(t.Context(), "SELECT name, type FROM system.columns WHERE database = '"+p.database+"' AND table = '"+table.name()+"' AND default_kind IN ('', 'DEFAULT')")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +185,7 @@ func TestColumnsMatchTheSchema(t *testing.T) {
 // TestAddAllocatesNothing: once its buffers have grown, a table takes events without findings for no allocation.
 func TestAddAllocatesNothing(t *testing.T) {
 	clicks, conversions := newEvents(4, 200, 200)
-	for topic, values := range map[string][][]byte{schemas.TopicScoredClicks: marshalled(clicks), schemas.TopicConversions: marshalled(conversions)} {
+	for topic, values := range map[string][][]byte{schemas.TopicScoredClicks: marshalled(clicks), schemas.TopicConversions: marshalled(conversions), schemas.TopicPostbacks: marshalled(newPostbackEvents(200))} {
 		table := newTable(topic)
 		fill := func() {
 			reset(table)
@@ -214,4 +215,14 @@ func marshalled[T interface{ MarshalVT() ([]byte, error) }](messages []T) [][]by
 		values = append(values, value)
 	}
 	return values
+}
+
+// newPostbackEvents are postbacks of one minute, each with a receipt of its own.
+func newPostbackEvents(n int) (postbacks []*events.Postback) {
+	for i := range n {
+		postbacks = append(postbacks, &events.Postback{ReceiptId: fmt.Sprintf("r%06d", i), ClickId: fmt.Sprint("c", i%50), Network: "acme", Event: "sale", Status: events.Status_STATUS_APPROVED,
+			OriginalStatus: "ok", Txid: fmt.Sprint(i), HasPayout: true, PayoutMicros: int64(i), Currency: "EUR", PayoutBaseMicros: int64(2 * i), EventMs: baseMS, ReceivedMs: baseMS + int64(i),
+			CampaignId: 7, Campaign: "summer", SourceId: 3, Source: "pushads", Ip: make([]byte, 16), Raw: []byte("x=1")})
+	}
+	return postbacks
 }

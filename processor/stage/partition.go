@@ -93,6 +93,9 @@ func (p *Partition) Close() {
 // SetNow sets the wall clock of the coming calls.
 func (p *Partition) SetNow(ms int64) { p.nowMS = ms }
 
+// NowMS is the wall clock of the calls under way.
+func (p *Partition) NowMS() int64 { return p.nowMS }
+
 // WatermarkMS is the stream time.
 func (p *Partition) WatermarkMS() int64 { return p.watermarkMS }
 

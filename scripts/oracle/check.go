@@ -28,7 +28,7 @@ func compare(x *Expected, got tables) []string {
 	for _, s := range got.odd {
 		d.add("%s", s)
 	}
-	for _, table := range []string{"clicks", "conversions", "anomalies", "dead_letters"} {
+	for _, table := range loadedTables {
 		seen := map[string]bool{}
 		for _, row := range got.rows[table] {
 			place := row["_partition"] + "/" + row["_offset"]
@@ -42,6 +42,8 @@ func compare(x *Expected, got tables) []string {
 	d.compareConversions(x, got.rows["conversions"])
 	d.compareLetters(x, got.rows["dead_letters"])
 	d.compareAnomalies(x, got)
+	d.compareRows("postbacks", x.postbacks, byPlace(got.rows["postbacks"]))
+	d.compareParked(x, got.rows["parked"])
 	for _, name := range rollups {
 		want := map[string]sums{}
 		for _, table := range []string{"clicks", "conversions"} {
@@ -197,6 +199,40 @@ func refusedKey(row Row) string {
 		}
 	}
 	return row["letter_id"]
+}
+
+func byPlace(rows []Row) map[string]Row {
+	places := map[string]Row{}
+	for _, row := range rows {
+		places[row["_partition"]+"/"+row["_offset"]] = row
+	}
+	return places
+}
+
+// compareParked: which postbacks wait depends on the order in which clicks and postbacks are read. But each waits at most once for each of its
+// records, and one that ends as an orphan has waited.
+func (d *differences) compareParked(x *Expected, rows []Row) {
+	waited := map[string]int{}
+	for _, row := range rows {
+		waited[row["receipt_id"]]++
+		if row["until_at"] <= row["received_at"] {
+			d.add("parked: %s waits until %s, it came at %s", row["receipt_id"], row["until_at"], row["received_at"])
+		}
+	}
+	accepted := map[string]int{}
+	for _, row := range x.postbacks {
+		accepted[row["receipt_id"]]++
+	}
+	for _, id := range slices.Sorted(maps.Keys(waited)) {
+		if waited[id] > accepted[id] {
+			d.add("parked: %s waited %d times and came %d times", id, waited[id], accepted[id])
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(x.orphans)) {
+		if waited[id] != x.orphans[id] {
+			d.add("parked: %s waited %d times, %d would be right: it is an orphan", id, waited[id], x.orphans[id])
+		}
+	}
 }
 
 // compareAnomalies holds the findings against the rows they are about: which there are depends on order, that each is there once does not.

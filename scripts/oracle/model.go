@@ -25,6 +25,9 @@ type Accepted struct {
 type Expected struct {
 	// clicks by click ID; conversions by ID and number of the entry, such as 0123…/2.
 	clicks, conversions map[string]Row
+	// postbacks by partition and offset, such as 3/17; orphans counts those without a click by receipt.
+	postbacks map[string]Row
+	orphans   map[string]int
 	// letters counts the dead letters of the processor by their text; see letterText.
 	letters map[string]int
 	// refused are the rows that ClickHouse refuses for good: click/<click ID> or conversion/<ID>/<number>.
@@ -49,7 +52,7 @@ type book struct {
 //
 // It shares no code with attributor or processor on purpose: what a conversion is, is written down here a second time.
 func model(log []Accepted, windowMS int64) *Expected {
-	x := &Expected{clicks: map[string]Row{}, conversions: map[string]Row{}, letters: map[string]int{}, refused: map[string]bool{}, claims: map[string]map[string]string{}}
+	x := &Expected{clicks: map[string]Row{}, conversions: map[string]Row{}, postbacks: map[string]Row{}, orphans: map[string]int{}, letters: map[string]int{}, refused: map[string]bool{}, claims: map[string]map[string]string{}}
 	log = slices.Clone(log)
 	slices.SortFunc(log, func(a, b Accepted) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
@@ -99,6 +102,11 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		x.letters[letterText(fmt.Sprintf("%s-%d-%d-join", r.Topic, r.Partition, r.Offset), "record", "undecodable_record", "", "", "", "")]++
 		return
 	}
+	x.postbacks[fmt.Sprintf("%d/%d", r.Partition, r.Offset)] = Row{
+		"receipt_id": pb.ReceiptId, "click_id": pb.ClickId, "network": pb.Network, "event": pb.Event, "txid": pb.Txid, "status": statusWord(pb.Status), "original_status": pb.OriginalStatus,
+		"has_payout": strconv.FormatBool(pb.HasPayout), "payout": number(pb.PayoutBaseMicros), "payout_original": number(pb.PayoutMicros), "currency": pb.Currency,
+		"foreign": strconv.FormatBool(pb.Foreign), "campaign_id": number(pb.CampaignId), "event_at": number(pb.EventMs), "received_at": number(pb.ReceivedMs),
+	}
 	reject := func(reason string) {
 		x.letters[letterText(pb.ReceiptId, "postback", reason, pb.Network, pb.ClickId, pb.Event, pb.Txid)]++
 	}
@@ -119,6 +127,7 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 	}
 	// A new conversion.
 	if click == nil && pb.Foreign {
+		x.orphans[pb.ReceiptId]++
 		reject("orphan")
 		return
 	}

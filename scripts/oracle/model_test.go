@@ -93,6 +93,8 @@ func TestCompare(t *testing.T) {
 		"rollup":      func(g *tables) { g.rollups["rollup_hour"] = nil },
 		"dead letter": func(g *tables) { g.rows["dead_letters"] = []Row{{"letter_id": "x"}} },
 		"anomaly":     func(g *tables) { g.rows["anomalies"] = []Row{{"anomaly_id": "x"}} },
+		"postback":    func(g *tables) { g.rows["postbacks"] = []Row{{"receipt_id": "x", "_partition": "0", "_offset": "1"}} },
+		"parked":      func(g *tables) { g.rows["parked"] = []Row{{"receipt_id": "x", "received_at": "1", "until_at": "2"}} },
 	} {
 		got := fill(base())
 		spoil(&got)

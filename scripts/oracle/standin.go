@@ -88,11 +88,14 @@ type mishap struct {
 	Delay time.Duration // of a late one
 }
 
+// loadedTables are those that the sink loads a topic into.
+var loadedTables = []string{"clicks", "conversions", "anomalies", "dead_letters", "postbacks", "parked"}
+
 var rollups = []string{"rollup_minute", "rollup_hour"}
 
 func newStandin(database string, tr *trace) *standin {
 	s := &standin{database: database, trace: tr, tables: map[string]*standinTable{}, running: map[int]time.Time{}}
-	for _, name := range []string{"clicks", "conversions", "anomalies", "dead_letters"} {
+	for _, name := range loadedTables {
 		t := newStandinTable()
 		if name == "clicks" || name == "conversions" {
 			for _, r := range rollups {

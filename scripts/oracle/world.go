@@ -286,7 +286,7 @@ func (w *World) arrived(x *Expected) bool {
 			conversions += len(of) - 1 // rescored
 		}
 	}
-	return have["clicks"] >= len(x.clicks) && have["conversions"] >= conversions && have["dead_letters"] >= letters
+	return have["clicks"] >= len(x.clicks) && have["conversions"] >= conversions && have["dead_letters"] >= letters && have["postbacks"] >= len(x.postbacks)
 }
 
 // stop ends the processes, and then what they need.

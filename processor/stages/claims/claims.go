@@ -98,6 +98,7 @@ func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
 	if entry == nil {
 		return nil
 	}
+	entry.DecidedMs = ctx.NowMS()
 	key := []byte(entry.ClickId)
 	if err := ctx.EmitMessage(schemas.TopicConversions, key, entry); err != nil {
 		return err

@@ -74,7 +74,7 @@ func (s *Stage) Inputs() []string {
 	return []string{schemas.TopicClicks, schemas.TopicPostbacks}
 }
 func (s *Stage) Outputs() []string {
-	return []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicClaims}
+	return []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicClaims, schemas.TopicParked}
 }
 
 // Task makes the worker of one partition.
@@ -164,7 +164,7 @@ func (t *task) refuseClick(ctx *stage.Context, rec *stage.Record, c *events.Clic
 	return ctx.EmitMessage(schemas.TopicDeadLetters, rec.Key, &events.DeadLetter{
 		LetterId: rec.Topic + "-" + strconv.Itoa(int(rec.Partition)) + "-" + strconv.FormatInt(rec.Offset, 10),
 		Kind:     events.DeadLetter_KIND_CLICK, Reason: string(reason), Place: "processor", Detail: detail,
-		ReceivedMs: c.ReceivedMs, Raw: rec.Value, ClickId: c.ClickId, Ip: c.Ip,
+		ReceivedMs: c.ReceivedMs, DecidedMs: ctx.NowMS(), Raw: rec.Value, ClickId: c.ClickId, Ip: c.Ip,
 		SourceTopic: rec.Topic, SourcePartition: rec.Partition, SourceOffset: rec.Offset,
 	})
 }

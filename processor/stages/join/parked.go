@@ -89,7 +89,10 @@ func (t *task) park(ctx *stage.Context, rec *stage.Record, pb *events.Postback) 
 	t.waiting[id]++
 	t.count++
 	t.parked.Inc()
-	return nil
+	return ctx.EmitMessage(schemas.TopicParked, []byte(pb.ClickId), &events.Parked{
+		ReceiptId: pb.ReceiptId, ClickId: pb.ClickId, Network: pb.Network, Event: pb.Event, Txid: pb.Txid,
+		ReceivedMs: pb.ReceivedMs, ParkedMs: ctx.NowMS(), UntilMs: deadline,
+	})
 }
 
 // unpark forgets a waiting postback.

@@ -150,6 +150,7 @@ func (t *task) attribute(ctx *stage.Context, f *file, pb *events.Postback) error
 }
 
 func (t *task) emitEntry(ctx *stage.Context, e *events.Conversion) error {
+	e.DecidedMs = ctx.NowMS()
 	key := []byte(e.ClickId)
 	if err := ctx.EmitMessage(schemas.TopicConversions, key, e); err != nil {
 		return err
@@ -190,7 +191,7 @@ func (t *task) deadLetter(ctx *stage.Context, pb *events.Postback, reason schema
 	t.reject(reason)
 	return ctx.EmitMessage(schemas.TopicDeadLetters, []byte(pb.ClickId), &events.DeadLetter{
 		LetterId: pb.ReceiptId, Kind: events.DeadLetter_KIND_POSTBACK, Reason: string(reason), Detail: detail, Place: "processor",
-		ReceivedMs: pb.ReceivedMs, Raw: pb.Raw, Network: pb.Network, ClickId: pb.ClickId, Event: pb.Event, Txid: pb.Txid,
+		ReceivedMs: pb.ReceivedMs, DecidedMs: ctx.NowMS(), Raw: pb.Raw, Network: pb.Network, ClickId: pb.ClickId, Event: pb.Event, Txid: pb.Txid,
 		OriginalStatus: pb.OriginalStatus, PayoutMicros: pb.PayoutMicros, Currency: pb.Currency,
 		PayoutBaseMicros: pb.PayoutBaseMicros, Ip: pb.Ip,
 	})
