@@ -153,7 +153,8 @@ func apply(ctx context.Context, conn driver.Conn, database string, m Migration) 
 var retained = map[string]string{
 	"clicks": "toDateTime(received_at)", "conversions": "toDateTime(received_at)", "anomalies": "toDateTime(received_at)", "dead_letters": "toDateTime(received_at)",
 	"postbacks": "toDateTime(received_at)", "parked": "toDateTime(received_at)",
-	"rollup_minute": "ledger_day", "rollup_hour": "ledger_day",
+	"impressions": "toDateTime(received_at)", "landing_clicks": "toDateTime(received_at)",
+	"rollup_minute": "ledger_day", "rollup_hour": "ledger_day", "rollup_minute_traffic": "ledger_day", "rollup_hour_traffic": "ledger_day",
 }
 
 // retain applies RetentionDays where the table has another TTL. Whole months are dropped at once as parts expire, so
@@ -168,7 +169,7 @@ func retain(ctx context.Context, conn driver.Conn, options Options) error {
 		column, ok := retained[table]
 		days := options.RetentionDays[table]
 		if !ok || days < 0 {
-			return fmt.Errorf("setting the retention of %s to %d days: want clicks, conversions, anomalies, dead_letters, postbacks, parked, rollup_minute or rollup_hour, and 0 or more", table, days)
+			return fmt.Errorf("setting the retention of %s to %d days: want clicks, conversions, anomalies, dead_letters, postbacks, parked, impressions, landing_clicks, rollup_minute, rollup_hour, rollup_minute_traffic or rollup_hour_traffic, and 0 or more", table, days)
 		}
 		var create string
 		if err := conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = '"+options.Database+"' AND name = '"+table+"'").Scan(&create); err != nil {

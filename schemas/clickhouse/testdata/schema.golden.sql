@@ -41,6 +41,8 @@ CREATE TABLE tributary.clicks
     `source` LowCardinality(String) COMMENT 'Source name; empty when the link names none.',
     `offer_id` UInt32 COMMENT 'Offer number of the catalog.',
     `offer` LowCardinality(String) COMMENT 'Offer name the click was sent to.',
+    `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
+    `landing` LowCardinality(String) COMMENT 'Landing page the click was sent to; empty when it went to the offer directly.',
     `subs` Array(String) COMMENT 'sub1…sub20 of the click link in order; trailing empty ones are left out.',
     `external_id` String COMMENT 'The traffic source\'s own ID of this visit.' CODEC(ZSTD(1)),
     `keyword` String COMMENT 'Keyword as the traffic source reported it.' CODEC(ZSTD(1)),
@@ -103,8 +105,10 @@ CREATE TABLE tributary.clicks
     `sub19` String ALIAS subs[19] COMMENT 'subs[19]: parameter sub19 of the click link, empty when not given.',
     `sub20` String ALIAS subs[20] COMMENT 'subs[20]: parameter sub20 of the click link, empty when not given.',
     `flagged` Bool ALIAS score >= 50 COMMENT 'score >= 50: the click counts as flagged.',
+    `_layout` UInt8 COMMENT 'Version of the loader that wrote the row: 1 and above are counted in rollup_minute_traffic and rollup_hour_traffic; 0 is from before there were these, and views count it from here.',
     INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
-    INDEX by_offset _offset TYPE minmax GRANULARITY 1
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1,
+    INDEX by_layout _layout TYPE minmax GRANULARITY 64
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(received_at)
@@ -315,7 +319,7 @@ CREATE VIEW tributary.epc_roi_by_browser
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -331,9 +335,19 @@ CREATE VIEW tributary.epc_roi_by_browser
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_browser AS browser,
     s_clicks AS clicks,
@@ -362,7 +376,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -379,8 +403,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY browser
 ) AS totals;
 
@@ -398,7 +427,7 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -414,9 +443,19 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -446,7 +485,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -464,8 +513,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), '')
@@ -486,7 +540,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -502,9 +556,19 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -535,7 +599,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -554,8 +628,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
@@ -578,7 +657,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -594,9 +673,19 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -628,7 +717,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -648,8 +747,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
@@ -674,7 +778,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -690,9 +794,19 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -725,7 +839,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -746,8 +870,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
@@ -773,7 +902,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -789,9 +918,19 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -824,7 +963,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -845,8 +994,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
@@ -868,7 +1022,7 @@ CREATE VIEW tributary.epc_roi_by_country
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -884,9 +1038,19 @@ CREATE VIEW tributary.epc_roi_by_country
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_country AS country,
     s_clicks AS clicks,
@@ -915,7 +1079,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -932,8 +1106,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY country
 ) AS totals;
 
@@ -950,7 +1129,7 @@ CREATE VIEW tributary.epc_roi_by_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -966,9 +1145,19 @@ CREATE VIEW tributary.epc_roi_by_day
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_day AS day,
     s_clicks AS clicks,
@@ -997,7 +1186,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1014,8 +1213,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY toDate(hour)
 ) AS totals;
 
@@ -1032,7 +1236,7 @@ CREATE VIEW tributary.epc_roi_by_device
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -1048,9 +1252,19 @@ CREATE VIEW tributary.epc_roi_by_device
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_device AS device,
     s_clicks AS clicks,
@@ -1079,7 +1293,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1096,8 +1320,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY device
 ) AS totals;
 
@@ -1114,7 +1343,7 @@ CREATE VIEW tributary.epc_roi_by_hour
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -1130,9 +1359,19 @@ CREATE VIEW tributary.epc_roi_by_hour
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_hour AS hour,
     s_clicks AS clicks,
@@ -1161,7 +1400,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1178,8 +1427,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY hour
 ) AS totals;
 
@@ -1196,7 +1450,7 @@ CREATE VIEW tributary.epc_roi_by_minute
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -1212,9 +1466,19 @@ CREATE VIEW tributary.epc_roi_by_minute
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_minute.'
+COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_minute.'
 AS SELECT
     d_minute AS minute,
     s_clicks AS clicks,
@@ -1243,7 +1507,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1260,8 +1534,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_minute
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_minute
     GROUP BY minute
 ) AS totals;
 
@@ -1279,7 +1558,7 @@ CREATE VIEW tributary.epc_roi_by_offer
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -1295,9 +1574,19 @@ CREATE VIEW tributary.epc_roi_by_offer
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_offer_id AS offer_id,
     d_offer AS offer,
@@ -1327,7 +1616,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1345,8 +1644,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         offer_id,
         if(offer_id = 0, toString(offer), '')
@@ -1365,7 +1669,7 @@ CREATE VIEW tributary.epc_roi_by_os
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -1381,9 +1685,19 @@ CREATE VIEW tributary.epc_roi_by_os
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_os AS os,
     s_clicks AS clicks,
@@ -1412,7 +1726,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1429,8 +1753,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY os
 ) AS totals;
 
@@ -1448,7 +1777,7 @@ CREATE VIEW tributary.epc_roi_by_source
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -1464,9 +1793,19 @@ CREATE VIEW tributary.epc_roi_by_source
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_source_id AS source_id,
     d_source AS source,
@@ -1496,7 +1835,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1514,8 +1863,13 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         source_id,
         if(source_id = 0, toString(source), '')
@@ -1536,7 +1890,7 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
     `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
@@ -1552,9 +1906,19 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
     `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
-    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.'
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads rollup_hour.'
+COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
 AS SELECT
     d_source_id AS source_id,
     d_source AS source,
@@ -1585,7 +1949,17 @@ AS SELECT
     s_flagged AS flagged,
     if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
     s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share
+    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
+    s_impressions AS impressions,
+    s_impression_cost AS impression_cost,
+    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
+    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
+    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
+    s_unique_clicks AS unique_clicks,
+    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
+    s_landing_views AS landing_views,
+    s_landing_clicks AS landing_clicks,
+    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
 FROM
 (
     SELECT
@@ -1604,13 +1978,89 @@ FROM
         sum(cost) AS s_cost,
         sum(flagged) AS s_flagged,
         sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created
-    FROM tributary.rollup_hour
+        sum(created) AS s_created,
+        sum(impressions) AS s_impressions,
+        sum(impression_cost) AS s_impression_cost,
+        sum(unique_clicks) AS s_unique_clicks,
+        sum(landing_views) AS s_landing_views,
+        sum(landing_clicks) AS s_landing_clicks
+    FROM tributary.totals_by_hour
     GROUP BY
         source_id,
         if(source_id = 0, toString(source), ''),
         toDate(hour)
 ) AS totals;
+
+CREATE TABLE tributary.impressions
+(
+    `impression_id` String COMMENT 'Identity of the impression: 26 characters, sortable by time.' CODEC(ZSTD(1)),
+    `event_at` DateTime64(3, 'UTC') COMMENT 'When the ad was shown, UTC.' CODEC(Delta(8), ZSTD(1)),
+    `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted it, UTC; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name at that time.',
+    `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for a source that the catalog does not declare.',
+    `source` LowCardinality(String) COMMENT 'Source name; empty when the link names none.',
+    `subs` Array(String) COMMENT 'sub1…sub20 of the link in order; trailing empty ones are left out.',
+    `external_id` String COMMENT 'The traffic source\'s own ID of this showing.' CODEC(ZSTD(1)),
+    `keyword` String COMMENT 'Keyword as the traffic source reported it.' CODEC(ZSTD(1)),
+    `creative` String COMMENT 'Creative as the traffic source reported it.' CODEC(ZSTD(1)),
+    `cost` Decimal(18, 6) COMMENT 'What the impression cost, in the base currency at the dated exchange rate in force, rounded to 0.000001.',
+    `cost_original` Decimal(18, 6) COMMENT 'What the impression cost, in units of currency.',
+    `currency` LowCardinality(String) COMMENT 'ISO 4217 code of cost_original.',
+    `ip` IPv6 COMMENT 'Visitor\'s address; IPv4 as ::ffff:a.b.c.d.' CODEC(ZSTD(1)),
+    `country` LowCardinality(String) COMMENT 'Country of the IP, ISO 3166-1 alpha-2; empty when unknown.',
+    `device` LowCardinality(String) COMMENT 'desktop, mobile, tablet, tv, bot or unknown, from the user agent.',
+    `os` LowCardinality(String) COMMENT 'Operating system, from the user agent.',
+    `browser` LowCardinality(String) COMMENT 'Browser, from the user agent.',
+    `bot` LowCardinality(String) COMMENT 'Name of the listed bot that the user agent matches; empty for none.',
+    `referrer` String COMMENT 'Referer header.' CODEC(ZSTD(1)),
+    `language` LowCardinality(String) COMMENT 'First language of Accept-Language, lower case.',
+    `copy` Bool COMMENT 'The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.',
+    `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
+    `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (campaign_id, source_id, received_at, impression_id)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Accepted impressions, one row a record of the topic impressions: count those that are no copy.';
+
+CREATE TABLE tributary.landing_clicks
+(
+    `landing_click_id` String COMMENT 'Identity of the press: 26 characters, sortable by time.' CODEC(ZSTD(1)),
+    `click_id` String COMMENT 'The click that led to the landing page.' CODEC(ZSTD(1)),
+    `event_at` DateTime64(3, 'UTC') COMMENT 'When the button was pressed, UTC.' CODEC(Delta(8), ZSTD(1)),
+    `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted it, UTC; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
+    `click_at` DateTime64(3, 'UTC') COMMENT 'When that click happened, from its ID, UTC; views book the press on it.' CODEC(Delta(8), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number, from the click ID.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name at the time of the press.',
+    `source_id` UInt32 COMMENT 'Source number, from the click ID; 0 for a source that the catalog does not declare.',
+    `source` LowCardinality(String) COMMENT 'Source name; empty when the catalog does not declare it.',
+    `offer_id` UInt32 COMMENT 'Offer number of the catalog.',
+    `offer` LowCardinality(String) COMMENT 'Offer the visitor was sent to.',
+    `landing_id` UInt32 COMMENT 'Number of the landing page that the campaign shows to this visitor; 0 when it declares none.',
+    `landing` LowCardinality(String) COMMENT 'Name of that landing page.',
+    `button` UInt32 COMMENT 'Number of the button in the link; 0 when it has none.',
+    `ip` IPv6 COMMENT 'Visitor\'s address; IPv4 as ::ffff:a.b.c.d.' CODEC(ZSTD(1)),
+    `country` LowCardinality(String) COMMENT 'Country of the IP, ISO 3166-1 alpha-2; empty when unknown.',
+    `device` LowCardinality(String) COMMENT 'desktop, mobile, tablet, tv, bot or unknown, from the user agent.',
+    `os` LowCardinality(String) COMMENT 'Operating system, from the user agent.',
+    `browser` LowCardinality(String) COMMENT 'Browser, from the user agent.',
+    `bot` LowCardinality(String) COMMENT 'Name of the listed bot that the user agent matches; empty for none.',
+    `referrer` String COMMENT 'Referer header.' CODEC(ZSTD(1)),
+    `language` LowCardinality(String) COMMENT 'First language of Accept-Language, lower case.',
+    `copy` Bool COMMENT 'The topic has this press before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.',
+    `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
+    `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (campaign_id, source_id, received_at, landing_click_id)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Accepted presses of landing pages\' buttons, one row a record of the topic landing-clicks: count those that are no copy. A visitor who presses twice is there twice.';
 
 CREATE TABLE tributary.parked
 (
@@ -2042,6 +2492,184 @@ GROUP BY
     os,
     browser;
 
+CREATE TABLE tributary.rollup_hour_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
+    `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
+)
+ENGINE = SummingMergeTree((impressions, bot_impressions, impression_cost, clicks, unique_clicks, landing_views, landing_clicks))
+PARTITION BY toYYYYMM(ledger_day)
+PRIMARY KEY (campaign_id, source_id, hour)
+ORDER BY (campaign_id, source_id, hour, ledger_day, campaign, source, offer_id, offer, country, device, os, browser)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour: of impressions by their own time, of the others by click time. Filled by materialized views in the same insert; always equal to the rows that are no copies.';
+
+CREATE MATERIALIZED VIEW tributary.rollup_hour_traffic_from_clicks TO tributary.rollup_hour_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
+    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.'
+)
+COMMENT 'Feeds rollup_hour_traffic from every insert into clicks; holds no data of its own.'
+AS SELECT
+    toDate(received_at) AS ledger_day,
+    toStartOfHour(toDateTime(event_at, 'UTC')) AS hour,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device,
+    os,
+    browser,
+    toInt64(count()) AS clicks,
+    toInt64(countIf(unique)) AS unique_clicks,
+    toInt64(countIf(landing_id != 0)) AS landing_views
+FROM tributary.clicks
+WHERE _layout >= 1
+GROUP BY
+    ledger_day,
+    hour,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device,
+    os,
+    browser;
+
+CREATE MATERIALIZED VIEW tributary.rollup_hour_traffic_from_impressions TO tributary.rollup_hour_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
+    `impressions` Int64 COMMENT 'Count of impressions.',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.'
+)
+COMMENT 'Feeds rollup_hour_traffic from every insert into impressions; holds no data of its own.'
+AS SELECT
+    toDate(received_at) AS ledger_day,
+    toStartOfHour(toDateTime(event_at, 'UTC')) AS hour,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    toUInt32(0) AS offer_id,
+    '' AS offer,
+    country,
+    device,
+    os,
+    browser,
+    toInt64(count()) AS impressions,
+    toInt64(countIf(bot != '')) AS bot_impressions,
+    sum(cost) AS impression_cost
+FROM tributary.impressions
+WHERE NOT copy
+GROUP BY
+    ledger_day,
+    hour,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device,
+    os,
+    browser;
+
+CREATE MATERIALIZED VIEW tributary.rollup_hour_traffic_from_landing_clicks TO tributary.rollup_hour_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+)
+COMMENT 'Feeds rollup_hour_traffic from every insert into landing_clicks; holds no data of its own.'
+AS SELECT
+    toDate(received_at) AS ledger_day,
+    toStartOfHour(toDateTime(click_at, 'UTC')) AS hour,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device,
+    os,
+    browser,
+    toInt64(count()) AS landing_clicks
+FROM tributary.landing_clicks
+WHERE NOT copy
+GROUP BY
+    ledger_day,
+    hour,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device,
+    os,
+    browser;
+
 CREATE TABLE tributary.rollup_minute
 (
     `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
@@ -2189,6 +2817,164 @@ GROUP BY
     country,
     device;
 
+CREATE TABLE tributary.rollup_minute_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
+)
+ENGINE = SummingMergeTree((impressions, bot_impressions, impression_cost, clicks, unique_clicks, landing_views, landing_clicks))
+PARTITION BY toYYYYMM(ledger_day)
+PRIMARY KEY (campaign_id, source_id, minute)
+ORDER BY (campaign_id, source_id, minute, ledger_day, campaign, source, offer_id, offer, country, device)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute: of impressions by their own time, of the others by click time. Filled by materialized views in the same insert; always equal to the rows that are no copies.';
+
+CREATE MATERIALIZED VIEW tributary.rollup_minute_traffic_from_clicks TO tributary.rollup_minute_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.'
+)
+COMMENT 'Feeds rollup_minute_traffic from every insert into clicks; holds no data of its own.'
+AS SELECT
+    toDate(received_at) AS ledger_day,
+    toStartOfMinute(toDateTime(event_at, 'UTC')) AS minute,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device,
+    toInt64(count()) AS clicks,
+    toInt64(countIf(unique)) AS unique_clicks,
+    toInt64(countIf(landing_id != 0)) AS landing_views
+FROM tributary.clicks
+WHERE _layout >= 1
+GROUP BY
+    ledger_day,
+    minute,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device;
+
+CREATE MATERIALIZED VIEW tributary.rollup_minute_traffic_from_impressions TO tributary.rollup_minute_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `impressions` Int64 COMMENT 'Count of impressions.',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.'
+)
+COMMENT 'Feeds rollup_minute_traffic from every insert into impressions; holds no data of its own.'
+AS SELECT
+    toDate(received_at) AS ledger_day,
+    toStartOfMinute(toDateTime(event_at, 'UTC')) AS minute,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    toUInt32(0) AS offer_id,
+    '' AS offer,
+    country,
+    device,
+    toInt64(count()) AS impressions,
+    toInt64(countIf(bot != '')) AS bot_impressions,
+    sum(cost) AS impression_cost
+FROM tributary.impressions
+WHERE NOT copy
+GROUP BY
+    ledger_day,
+    minute,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device;
+
+CREATE MATERIALIZED VIEW tributary.rollup_minute_traffic_from_landing_clicks TO tributary.rollup_minute_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+)
+COMMENT 'Feeds rollup_minute_traffic from every insert into landing_clicks; holds no data of its own.'
+AS SELECT
+    toDate(received_at) AS ledger_day,
+    toStartOfMinute(toDateTime(click_at, 'UTC')) AS minute,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device,
+    toInt64(count()) AS landing_clicks
+FROM tributary.landing_clicks
+WHERE NOT copy
+GROUP BY
+    ledger_day,
+    minute,
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    offer_id,
+    offer,
+    country,
+    device;
+
 CREATE TABLE tributary.schema_migrations
 (
     `version` UInt32 COMMENT 'Number of the migration.',
@@ -2283,4 +3069,312 @@ LEFT JOIN
         source_id,
         undeclared
 ) AS a ON (r.campaign_id = a.campaign_id) AND (r.source_id = a.source_id) AND (r.undeclared = a.undeclared);
+
+CREATE VIEW tributary.totals_by_hour
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
+    `clicks` Int64 COMMENT 'Count of clicks.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
+    `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
+    `entries` Int64 COMMENT 'Count of ledger entries.',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
+    `registered` Int64 COMMENT 'Sum of registered_delta.',
+    `pending` Int64 COMMENT 'Sum of pending_delta.',
+    `approved` Int64 COMMENT 'Sum of approved_delta.',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
+    `flagged` Int64 COMMENT 'Sum of flagged_delta.',
+    `created` Int64 COMMENT 'Count of first ledger entries.',
+    `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries.',
+    `impressions` Int64 COMMENT 'Count of impressions.',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+)
+COMMENT 'Every count and amount by hour and all dimensions, to be summed: rollup_hour and rollup_hour_traffic beside each other, and the unique clicks that are in neither.'
+AS SELECT *
+FROM
+(
+    SELECT
+        ledger_day,
+        hour,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        clicks,
+        flagged_clicks,
+        bot_clicks,
+        click_score_sum,
+        cost,
+        entries,
+        conversions,
+        registered,
+        pending,
+        approved,
+        rejected,
+        chargebacks,
+        revenue_hold,
+        revenue_confirmed,
+        flagged,
+        created,
+        created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.rollup_hour
+    UNION ALL
+    SELECT
+        ledger_day,
+        hour,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        impression_cost AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        impressions,
+        bot_impressions,
+        impression_cost,
+        unique_clicks,
+        landing_views,
+        landing_clicks
+    FROM tributary.rollup_hour_traffic
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toDateTime(event_at, 'UTC')) AS hour,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(1) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE (_layout = 0) AND unique
+) AS parts;
+
+CREATE VIEW tributary.totals_by_minute
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `clicks` Int64 COMMENT 'Count of clicks.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
+    `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
+    `entries` Int64 COMMENT 'Count of ledger entries.',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
+    `registered` Int64 COMMENT 'Sum of registered_delta.',
+    `pending` Int64 COMMENT 'Sum of pending_delta.',
+    `approved` Int64 COMMENT 'Sum of approved_delta.',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
+    `flagged` Int64 COMMENT 'Sum of flagged_delta.',
+    `created` Int64 COMMENT 'Count of first ledger entries.',
+    `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries.',
+    `impressions` Int64 COMMENT 'Count of impressions.',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+)
+COMMENT 'Every count and amount by minute and all dimensions, to be summed: rollup_minute and rollup_minute_traffic beside each other, and the unique clicks that are in neither.'
+AS SELECT *
+FROM
+(
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        clicks,
+        flagged_clicks,
+        bot_clicks,
+        click_score_sum,
+        cost,
+        entries,
+        conversions,
+        registered,
+        pending,
+        approved,
+        rejected,
+        chargebacks,
+        revenue_hold,
+        revenue_confirmed,
+        flagged,
+        created,
+        created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.rollup_minute
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        impression_cost AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        impressions,
+        bot_impressions,
+        impression_cost,
+        unique_clicks,
+        landing_views,
+        landing_clicks
+    FROM tributary.rollup_minute_traffic
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(toDateTime(event_at, 'UTC')) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(1) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE (_layout = 0) AND unique
+) AS parts;
 
