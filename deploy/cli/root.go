@@ -108,6 +108,7 @@ func commands(env *environment) []*cobra.Command {
 		newConfig(env),
 		newDemo(env),
 		newDLQ(env),
+		newImport(env),
 		newTail(env),
 		newVerify(env),
 		newVersion(env),

@@ -1,0 +1,122 @@
+package importer
+
+import (
+	"encoding/csv"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxMapped bounds the entries of one map.
+const maxMapped = 100_000
+
+// ParseMap reads values of a flag that gives names of another tracker ours: THEIRS=OURS, or @FILE with two columns.
+func ParseMap(flag string, values []string) (map[string]string, error) {
+	m := map[string]string{}
+	add := func(theirs, ours, where string) error {
+		theirs, ours = strings.TrimSpace(theirs), strings.TrimSpace(ours)
+		if ours == "" {
+			return misused("%s %s: there is no name to map %q to; right would be THEIRS=NAME", flag, where, theirs)
+		}
+		if other, taken := m[theirs]; taken && other != ours {
+			return misused("%s %s: %q is mapped to %q and to %q; keep one", flag, where, theirs, other, ours)
+		}
+		if m[theirs] = ours; len(m) > maxMapped {
+			return misused("%s has more than %d entries", flag, maxMapped)
+		}
+		return nil
+	}
+	for _, value := range values {
+		if path, ok := strings.CutPrefix(value, "@"); ok {
+			if err := readMap(flag, path, add); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		i := strings.LastIndexByte(value, '=')
+		if i < 0 {
+			return nil, misused("%s %q is no pair; right would be THEIRS=NAME, or @FILE with two columns", flag, value)
+		}
+		if err := add(value[:i], value[i+1:], value); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func readMap(flag, path string, add func(theirs, ours, where string) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return misused("%s: opening the map: %v", flag, err)
+	}
+	defer file.Close()
+	format, err := Detect(file, 0)
+	if err != nil {
+		return misused("%s @%s: %v", flag, path, err)
+	}
+	start := int64(0)
+	if format.BOM {
+		start = 3
+	}
+	if _, err := file.Seek(start, io.SeekStart); err != nil {
+		return misused("%s: reading the map: %v", flag, err)
+	}
+	reader := csv.NewReader(file)
+	reader.Comma, reader.FieldsPerRecord = format.Separator, 2
+	for {
+		row, err := reader.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return misused("%s @%s: %v; right would be two columns, theirs and ours", flag, path, err)
+		}
+		if err := add(row[0], row[1], "@"+path); err != nil {
+			return err
+		}
+	}
+}
+
+// ParseColumns reads --columns: FIELD=NAME pairs with commas between them. NAME may be empty: the field is left out.
+func ParseColumns(values []string) (map[Field]string, error) {
+	m := map[Field]string{}
+	for _, value := range values {
+		for _, pair := range strings.Split(value, ",") {
+			name, column, ok := strings.Cut(pair, "=")
+			if !ok {
+				return nil, misused("--columns %q is no pair; right would be FIELD=NAME, such as click_id=ID,time=Date", pair)
+			}
+			name = strings.TrimSpace(name)
+			field, known := ParseField(name)
+			if !known {
+				return nil, misused("--columns %s: there is no field %q%s; the fields are %s", pair, name, nearName(name, strings.Split(FieldNames, ", ")), FieldNames)
+			}
+			if _, taken := m[field]; taken {
+				return nil, misused("--columns names %s twice", field)
+			}
+			m[field] = strings.TrimSpace(column)
+		}
+	}
+	return m, nil
+}
+
+// ParseSeparator reads --separator; an empty one is 0: it is found out.
+func ParseSeparator(text string) (rune, error) {
+	switch text {
+	case "":
+		return 0, nil
+	case "tab", `\t`:
+		return '\t', nil
+	case "comma":
+		return ',', nil
+	case "semicolon":
+		return ';', nil
+	}
+	r, n := utf8.DecodeRuneInString(text)
+	if n != len(text) || r == '"' || r == '\n' || r == '\r' || r == utf8.RuneError {
+		return 0, misused("--separator %q is none; right would be comma, semicolon, tab or one character", text)
+	}
+	return r, nil
+}

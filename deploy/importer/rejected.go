@@ -1,0 +1,80 @@
+package importer
+
+import (
+	"encoding/csv"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// Columns of the rejected file beside those of the input. An import passes over columns that it does not know.
+const (
+	rejectedLine   = "rejected_line"
+	rejectedReason = "rejected_because"
+)
+
+// rejectedFile keeps the lines that were not imported, in the input's own form, so that it can be mended and imported by itself.
+// It is made with the first of them.
+type rejectedFile struct {
+	path   string
+	format *Format
+	file   *os.File
+	csv    *csv.Writer
+}
+
+// open goes on behind the first bytes of an earlier run's.
+func (r *rejectedFile) open(bytes int64) error {
+	flags := os.O_CREATE | os.O_RDWR
+	file, err := os.OpenFile(r.path, flags, 0o644)
+	if err != nil {
+		return fmt.Errorf("opening the file for rejected lines: %w", err)
+	}
+	if err := file.Truncate(bytes); err != nil {
+		file.Close()
+		return fmt.Errorf("opening the file for rejected lines: %w", err)
+	}
+	if _, err := file.Seek(bytes, 0); err != nil {
+		file.Close()
+		return fmt.Errorf("opening the file for rejected lines: %w", err)
+	}
+	r.file, r.csv = file, csv.NewWriter(file)
+	r.csv.Comma = r.format.Separator
+	if bytes == 0 {
+		return r.csv.Write(append(append([]string(nil), r.format.Header...), rejectedLine, rejectedReason))
+	}
+	return nil
+}
+
+func (r *rejectedFile) add(one *rejection) error {
+	if r.file == nil {
+		if err := r.open(0); err != nil {
+			return err
+		}
+	}
+	row := make([]string, len(r.format.Header), len(r.format.Header)+2)
+	copy(row, one.record)
+	return r.csv.Write(append(row, strconv.FormatInt(one.line, 10), one.String()))
+}
+
+// flush answers how many bytes the file has.
+func (r *rejectedFile) flush() (int64, error) {
+	if r.file == nil {
+		return 0, nil
+	}
+	r.csv.Flush()
+	if err := r.csv.Error(); err != nil {
+		return 0, fmt.Errorf("writing rejected lines to %s: %w", r.path, err)
+	}
+	return r.file.Seek(0, 1)
+}
+
+func (r *rejectedFile) close() error {
+	if r.file == nil {
+		return nil
+	}
+	_, err := r.flush()
+	if closing := r.file.Close(); err == nil && closing != nil {
+		err = fmt.Errorf("closing %s: %w", r.path, closing)
+	}
+	return err
+}
