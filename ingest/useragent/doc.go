@@ -1,5 +1,5 @@
 // Package useragent says what a user agent string tells about the click: device, operating system,
-// browser, and the name of the bot if it is a listed one.
+// browser, and the name and class of the bot if it is a listed one.
 //
 // Place in the flow: the edge calls [Parser.Parse] once a click. Device, OS and browser come from the
 // library mileusna/useragent, bots from ingest/useragent/crawlers.

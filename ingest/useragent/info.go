@@ -38,6 +38,7 @@ type Info struct {
 	Browser        string // Chrome, Safari, Edge …, Other, or blank
 	BrowserVersion string // as written, "141.0.0.0"; blank if not given or of Other
 	Bot            string // name of the listed crawler, blank for anybody else
+	BotClass       string // one of crawlers.Classes, blank where Bot is
 }
 
 // systems are the operating systems told apart, by the library's name for them.
@@ -77,7 +78,7 @@ var televisions = []string{
 func inspect(ua string) Info {
 	var info Info
 	if crawler, ok := crawlers.Match(ua); ok {
-		info.Bot = crawler.Name
+		info.Bot, info.BotClass = crawler.Name, crawler.Class
 	}
 	parsed := library.Parse(ua)
 	info.OS = listed(systems, parsed.OS)

@@ -1,0 +1,6 @@
+//go:build race
+
+package privacy
+
+// The race detector allocates for itself.
+const raceEnabled = true
