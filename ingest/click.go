@@ -9,6 +9,7 @@ import (
 	"github.com/phuslu/iploc"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
 	"tributary/ingest/money"
 	"tributary/ingest/query"
 	"tributary/schemas"
@@ -43,6 +44,10 @@ type visit struct {
 	counted counted
 	// eventMS is 0 for now.
 	eventMS int64
+	// unfilled: a parameter was left empty because it still was a macro.
+	unfilled bool
+	// named is what a link in another dialect says.
+	named dialect.Click
 
 	text []byte // decoded parameters
 	out  []byte // the answer
@@ -56,6 +61,7 @@ func (v *visit) reset() {
 	v.addr, v.eventMS, v.offer = netip.Addr{}, 0, nil
 	v.look, v.key, v.keyed, v.anonymous, v.wantsCookie, v.visitor = false, 0, false, false, false, nil
 	v.counted = counted{}
+	v.unfilled, v.named.PerMille = false, false
 	v.text, v.out = v.text[:0], v.out[:0]
 	if cap(v.text) > keptBytes {
 		v.text = nil
@@ -137,6 +143,7 @@ func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
 	}
 	if query.IsMacro(raw, value) {
 		*dst = []byte{}
+		v.unfilled = true
 		e.metrics.sanitized[f].Inc()
 		return
 	}
@@ -230,6 +237,9 @@ func (v *visit) past() bool {
 // a checker's HEAD is one.
 func (e *Edge) observe(v *visit) {
 	c := &v.event
+	if v.unfilled {
+		e.macros.ofSource(c.SourceId).Inc()
+	}
 	if v.past() {
 		c.IpClicksPerMinute = 0
 		return
@@ -303,6 +313,9 @@ func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, sour
 	micros, err := money.Parse(v.cost)
 	if err != nil {
 		return refuse(schemas.RejectBadCost, "cost", quoted(v.cost)+" is "+err.Error(), "digits with a point, such as 0.0125")
+	}
+	if v.named.PerMille {
+		micros = (micros + 500) / 1000
 	}
 	currency := campaign.Currency
 	if source != nil && source.Currency != nil {

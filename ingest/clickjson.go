@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fastjson"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
 	"tributary/ingest/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -259,6 +260,7 @@ func (r *jsonClick) text(name string, value *fastjson.Value, limit int, f field)
 		r.refused = refuse(schemas.RejectTooLong, name, name+" has "+strconv.Itoa(len(text))+" bytes", "at most "+strconv.Itoa(limit)+" bytes")
 		return nil
 	case f < fields && query.IsMacro(nil, text):
+		r.visit.unfilled = true
 		r.edge.metrics.sanitized[f].Inc()
 		return []byte{}
 	}
@@ -316,20 +318,24 @@ func (r *jsonClick) subs(value *fastjson.Value) {
 	}
 }
 
-// readPostbackJSON takes a postback's parameters from a JSON object. Members that it does not know are passed over, as
-// parameters of a query are.
-func (e *Edge) readPostbackJSON(p *postback, body []byte) *refusal {
-	parser := e.parsers.Get()
-	defer e.parsers.Put(parser)
+// objectOf parses a postback's body. The object lasts until the parser is used again.
+func objectOf(parser *fastjson.Parser, body []byte) (*fastjson.Object, *refusal) {
 	parsed, err := parser.ParseBytes(body)
 	if err != nil {
-		return refuse(schemas.RejectBadBody, "", "the body is not JSON: "+err.Error(), `an object such as {"click_id":"…","payout":"12.50"}`)
+		return nil, refuse(schemas.RejectBadBody, "", "the body is not JSON: "+err.Error(), postbackObject)
 	}
 	object, err := parsed.Object()
 	if err != nil {
-		return refuse(schemas.RejectBadBody, "", "the body is not a JSON object", `an object such as {"click_id":"…","payout":"12.50"}`)
+		return nil, refuse(schemas.RejectBadBody, "", "the body is not a JSON object", postbackObject)
 	}
-	var refused *refusal
+	return object, nil
+}
+
+const postbackObject = `an object such as {"click_id":"…","payout":"12.50"}`
+
+// readObject takes a postback's parameters from a JSON object. Members that its network does not have are passed over, as
+// parameters of a query are.
+func (p *postback) readObject(object *fastjson.Object) (refused *refusal) {
 	object.Visit(func(key []byte, value *fastjson.Value) {
 		var text []byte
 		switch value.Type() {
@@ -341,14 +347,12 @@ func (e *Edge) readPostbackJSON(p *postback, body []byte) *refusal {
 		case fastjson.TypeNumber:
 			text = value.MarshalTo(nil)
 		default:
-			for _, info := range paramInfos {
-				if refused == nil && string(key) == info.name {
-					refused = refuse(schemas.RejectBadBody, info.name, "the member is a "+value.Type().String(), "a string or a number")
-				}
+			if p.reader.Param(key) < dialect.Params && refused == nil {
+				refused = refuse(schemas.RejectBadBody, string(key), "the member is a "+value.Type().String(), "a string or a number")
 			}
 			return
 		}
-		p.set(key, nil, text)
+		p.reader.Set(&p.reading, key, nil, text)
 	})
 	return refused
 }

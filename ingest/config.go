@@ -15,31 +15,32 @@ import (
 
 // Config is the edge's section of the configuration file, `ingest`.
 type Config struct {
-	Listen           string        `yaml:"listen" doc:"address of the HTTP edge, host:port"`
-	TrustedProxies   []string      `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For, and PROXY header with trust.proxy_protocol, is believed"`
-	MaxConnections   int           `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 12 KiB; more are answered 503 and closed"`
-	MaxHeaderBytes   int           `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
-	MaxBodyBytes     int           `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
-	ReadTimeout      time.Duration `yaml:"read_timeout" doc:"longest time to receive one request"`
-	WriteTimeout     time.Duration `yaml:"write_timeout" doc:"longest time to send one answer"`
-	IdleTimeout      time.Duration `yaml:"idle_timeout" doc:"how long a connection may stay open without a request"`
-	DrainTimeout     time.Duration `yaml:"drain_timeout" doc:"longest time to finish open requests when stopping"`
-	AckBound         time.Duration `yaml:"ack_bound" doc:"longest time that Kafka makes a request wait: its record then goes to the spool, early enough that its disk, as fast as lately, answers in time; not used without a spool"`
-	AckTimeout       time.Duration `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
-	Spool            spool.Config  `yaml:"spool"`
-	Trust            trust.Config  `yaml:"trust"`
-	Linger           time.Duration `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
-	Compression      string        `yaml:"compression" doc:"compression of records: none or lz4"`
-	BatchBytes       int           `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
-	BufferRecords    int           `yaml:"buffer_records" doc:"records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
-	BufferBytes      int           `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
-	UserAgentCache   int           `yaml:"user_agent_cache_bytes" doc:"memory for user agents that were seen before, in bytes"`
-	Edges            int           `yaml:"edges" doc:"number of edges that the clicks are spread over: each keeps to its part of an offer's clicks_per_day, rounded up, counted in its memory"`
-	CapsFile         string        `yaml:"caps_file" doc:"file that keeps the counts of clicks_per_day over a restart, written every second when they changed: a killed edge forgets a second of clicks at most; empty for none: then a restart counts from 0. One edge a file"`
-	UniqueWindow     time.Duration `yaml:"unique_window" doc:"a visitor's click is unique when it is the first of its campaign at this edge for this long, counted from the last unique one"`
-	UniqueBytes      int           `yaml:"unique_bytes" doc:"memory for visitors within unique_window, in bytes: 8 for each visitor of a campaign, and twice that to lose none; rounded down to a power of two"`
-	VisitorCookie    string        `yaml:"visitor_cookie" doc:"name of the cookie that knows a visitor again on another IP; empty for none: then IP and user agent do. It needs the visitor's consent where the law says so"`
-	VisitorCookieAge time.Duration `yaml:"visitor_cookie_age" doc:"how long browsers keep the visitor cookie"`
+	Listen           string         `yaml:"listen" doc:"address of the HTTP edge, host:port"`
+	TrustedProxies   []string       `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For, and PROXY header with trust.proxy_protocol, is believed"`
+	MaxConnections   int            `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 12 KiB; more are answered 503 and closed"`
+	MaxHeaderBytes   int            `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
+	MaxBodyBytes     int            `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
+	ReadTimeout      time.Duration  `yaml:"read_timeout" doc:"longest time to receive one request"`
+	WriteTimeout     time.Duration  `yaml:"write_timeout" doc:"longest time to send one answer"`
+	IdleTimeout      time.Duration  `yaml:"idle_timeout" doc:"how long a connection may stay open without a request"`
+	DrainTimeout     time.Duration  `yaml:"drain_timeout" doc:"longest time to finish open requests when stopping"`
+	AckBound         time.Duration  `yaml:"ack_bound" doc:"longest time that Kafka makes a request wait: its record then goes to the spool, early enough that its disk, as fast as lately, answers in time; not used without a spool"`
+	AckTimeout       time.Duration  `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
+	Spool            spool.Config   `yaml:"spool"`
+	Trust            trust.Config   `yaml:"trust"`
+	Receipts         ReceiptsConfig `yaml:"receipts"`
+	Linger           time.Duration  `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
+	Compression      string         `yaml:"compression" doc:"compression of records: none or lz4"`
+	BatchBytes       int            `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
+	BufferRecords    int            `yaml:"buffer_records" doc:"records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
+	BufferBytes      int            `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
+	UserAgentCache   int            `yaml:"user_agent_cache_bytes" doc:"memory for user agents that were seen before, in bytes"`
+	Edges            int            `yaml:"edges" doc:"number of edges that the clicks are spread over: each keeps to its part of an offer's clicks_per_day, rounded up, counted in its memory"`
+	CapsFile         string         `yaml:"caps_file" doc:"file that keeps the counts of clicks_per_day over a restart, written every second when they changed: a killed edge forgets a second of clicks at most; empty for none: then a restart counts from 0. One edge a file"`
+	UniqueWindow     time.Duration  `yaml:"unique_window" doc:"a visitor's click is unique when it is the first of its campaign at this edge for this long, counted from the last unique one"`
+	UniqueBytes      int            `yaml:"unique_bytes" doc:"memory for visitors within unique_window, in bytes: 8 for each visitor of a campaign, and twice that to lose none; rounded down to a power of two"`
+	VisitorCookie    string         `yaml:"visitor_cookie" doc:"name of the cookie that knows a visitor again on another IP; empty for none: then IP and user agent do. It needs the visitor's consent where the law says so"`
+	VisitorCookieAge time.Duration  `yaml:"visitor_cookie_age" doc:"how long browsers keep the visitor cookie"`
 }
 
 // Defaults are for a machine of 2 cores: they keep the edge within 200 MiB under full load.
@@ -57,6 +58,7 @@ func Defaults() Config {
 		AckTimeout:       5 * time.Second,
 		Spool:            spool.Defaults(),
 		Trust:            trust.Defaults(),
+		Receipts:         defaultReceipts(),
 		Linger:           time.Millisecond,
 		Compression:      "lz4",
 		BatchBytes:       1 << 20,
@@ -121,6 +123,7 @@ func (c *Config) Validate() error {
 		problem("visitor_cookie", "%q is no name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
 	}
 	span("visitor_cookie_age", c.VisitorCookieAge, time.Second, 400*24*time.Hour)
+	c.Receipts.validate(number, span)
 	c.Trust.Validate(func(field, format string, args ...any) { problem("trust."+field, format, args...) })
 	c.Spool.Validate(func(field, format string, args ...any) { problem("spool."+field, format, args...) })
 	if c.Compression != "none" && c.Compression != "lz4" {

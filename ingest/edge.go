@@ -42,6 +42,8 @@ type Deps struct {
 	Now func() time.Time
 	// Catalog is the first one; SetCatalog replaces it. Nil keeps the edge unready.
 	Catalog *catalog.Catalog
+	// Receipts answers GET /v1/receipts/{id}; nil turns it off.
+	Receipts Receipts
 }
 
 // Edge is the HTTP server that takes clicks and postbacks.
@@ -55,6 +57,7 @@ type Edge struct {
 	spool        *spool.Spool // nil for none
 	drainer      *drainer
 	metrics      *metrics
+	macros       *macros
 	proxies      proxies
 	gate         *trust.Gate
 	clicksTokens *trust.Tokens      // nil for none
@@ -66,6 +69,7 @@ type Edge struct {
 	visitors     *unique.Window
 	caps         caps
 	visits       sync.Pool
+	receipts     *receiptDesk
 	parsers      fastjson.ParserPool
 	scrape       fasthttp.RequestHandler
 	kafka        readiness
@@ -101,6 +105,8 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		e.now = time.Now
 	}
 	e.visits.New = func() any { return new(visit) }
+	e.receipts = newReceiptDesk(cfg.Receipts, deps.Receipts)
+	e.macros = newMacros()
 	var err error
 	var collectors []prometheus.Collector
 	if e.listener, collectors, err = e.trusting(&cfg, listener); err != nil {
@@ -123,7 +129,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	if e.visitors, err = unique.New(cfg.UniqueBytes, cfg.UniqueWindow); err != nil {
 		return nil, fmt.Errorf("making the memory of visitors: %w", err)
 	}
-	if e.metrics, err = newMetrics(deps.Registerer, collectors...); err != nil {
+	if e.metrics, err = newMetrics(deps.Registerer, append(collectors, e.macros.collectors()...)...); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	if cfg.Spool.Dir != "" {
@@ -177,6 +183,7 @@ func (quiet) Printf(string, ...any) {}
 // SetCatalog replaces the catalog. Requests under way keep the one they began with.
 func (e *Edge) SetCatalog(c *catalog.Catalog) {
 	e.knowNetworks(c)
+	e.macros.use(c)
 	e.caps.declare(c)
 	e.catalog.Store(c)
 }

@@ -166,11 +166,17 @@ func FuzzPostback(f *testing.F) {
 		fuzzbound.Hold(t, 512*(len(body)+len(raw)), func() {
 			p = &postback{}
 			p.event.EventMs = testNow.UnixMilli()
-			badBody = e.readPostbackJSON(p, []byte(body))
-			p.readForm([]byte(raw))
+			var parser fastjson.Parser
+			var object *fastjson.Object
+			if body != "" {
+				object, badBody = objectOf(&parser, []byte(body))
+			}
+			if badMember := p.read(cat, []byte(raw), nil, object); badBody == nil {
+				badBody = badMember
+			}
 			refused = p.resolve(cat, testNow)
 		})
-		if badBody != nil && body != "" {
+		if badBody != nil {
 			checkRefusal(t, e, badBody)
 		}
 		if refused != nil {

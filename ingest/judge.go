@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"github.com/valyala/fastjson"
 
 	"tributary/ingest/catalog"
 	"tributary/schemas"
@@ -13,6 +14,10 @@ import (
 
 // A PostbackRequest is a postback that came before and is looked at again, as much of it as was kept.
 type PostbackRequest struct {
+	// Path that it came to: /postback, /postback/{network} or that of another dialect. Empty for a postback that the edge had
+	// accepted: then Query has the parameters under their native names, as far as Body lacks them, and Network the network's name.
+	Path    []byte
+	Network string
 	// Query and Body as they came. What the body names counts before the query.
 	Query, Body []byte
 	// ContentType of the body; empty when it was not kept: a body that begins with { is then JSON, any other a form.
@@ -43,6 +48,9 @@ func JudgePostback(cat *catalog.Catalog, r PostbackRequest, now time.Time) Judge
 	ctx.Request.Header.SetContentType(r.ContentType)
 	ctx.Request.Header.SetNoDefaultContentType(true)
 	p := &postback{addr: r.IP, proved: r.Proved}
+	if refused := p.arrive(cat, ctx, &r); refused != nil {
+		return judged(refused)
+	}
 	ip := r.IP.As16()
 	p.event.ReceiptId, p.event.Ip = r.ReceiptID, ip[:]
 	p.event.ReceivedMs, p.event.EventMs = now.UnixMilli(), r.Arrived.UnixMilli()
@@ -50,7 +58,30 @@ func JudgePostback(cat *catalog.Catalog, r PostbackRequest, now time.Time) Judge
 		p.event.Raw = clip(r.Query, schemas.MaxRawBytes)
 	}
 	if refused := new(Edge).readPostback(ctx, p, cat, r.Query, now); refused != nil {
-		return Judgement{Reason: refused.Reason, Detail: refused.Detail, Field: refused.Field, WouldBeRight: refused.WouldBeRight}
+		return judged(refused)
 	}
 	return Judgement{Postback: &p.event}
+}
+
+func judged(r *refusal) Judgement {
+	return Judgement{Reason: r.Reason, Detail: r.Detail, Field: r.Field, WouldBeRight: r.WouldBeRight}
+}
+
+// arrive finds out what the path tells, as the edge's routes do.
+func (p *postback) arrive(cat *catalog.Catalog, ctx *fasthttp.RequestCtx, r *PostbackRequest) *refusal {
+	if len(r.Path) == 0 {
+		p.accepted = true
+		p.asked.network, p.asked.named = []byte(r.Network), r.Network != ""
+		return nil
+	}
+	var ok bool
+	if p.asked, ok = askedAt(r.Path); !ok {
+		var parser fastjson.Parser
+		form, object, _ := bodyOf(ctx, &parser)
+		p.asked, ok = askedIn(cat, r.Path, r.Query, form, object)
+	}
+	if !ok || p.asked.batch {
+		return refuse(schemas.RejectUnknownNetwork, "", quoted(r.Path)+" is no path of a single postback", "/postback, /postback/NAME or the path of another tracker's postbacks")
+	}
+	return nil
 }

@@ -15,18 +15,20 @@ const (
 	routeClick route = iota
 	routeClicks
 	routePostback
+	routeBatch
 	routeHealth
 	routeReady
 	routeMetrics
 	routePass
+	routeReceipt
 	routeOther
 	routes
 )
 
-var routeNames = [routes]string{"click", "clicks", "postback", "healthz", "readyz", "metrics", "pass", "other"}
+var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass", "receipt", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
-var codes = [...]int{200, 204, 302, 307, 400, 403, 404, 405, 408, 409, 413, 429, 431, 500, 503}
+var codes = [...]int{200, 202, 204, 302, 307, 400, 403, 404, 405, 408, 409, 413, 429, 431, 500, 503}
 
 // field is an index into the parameters that a click link may have wrong without losing the click.
 type field uint8

@@ -2,13 +2,16 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"github.com/valyala/fastjson"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
 	"tributary/ingest/money"
 	"tributary/ingest/query"
 	"tributary/ingest/trust"
@@ -17,43 +20,27 @@ import (
 	"tributary/schemas/id"
 )
 
-// param is an index into a postback's parameters.
-type param uint8
-
-const (
-	paramNetwork param = iota
-	paramClickID
-	paramEvent
-	paramStatus
-	paramPayout
-	paramCurrency
-	paramTxID
-	paramTS
-	params
-)
-
-// paramInfos has their names and limits, in the order in which problems are answered.
-var paramInfos = [params]struct {
-	name  string
+// checked are the parameters that become text of the event, with their limits, in the order in which problems are answered.
+var checked = [...]struct {
+	param dialect.Param
 	limit int
-	// filled: the network fills it in; a macro in it is refused.
-	filled bool
 }{
-	{"network", schemas.MaxNameBytes, false},
-	{"click_id", schemas.MaxClickIDBytes, true},
-	{"event", schemas.MaxNameBytes, true},
-	{"status", schemas.MaxNameBytes, true},
-	{"payout", schemas.MaxNameBytes, true},
-	{"currency", schemas.MaxNameBytes, true},
-	{"txid", schemas.MaxTxIDBytes, true},
-	{"ts", schemas.MaxNameBytes, true},
+	{dialect.ClickID, schemas.MaxClickIDBytes}, {dialect.Event, schemas.MaxNameBytes}, {dialect.Status, schemas.MaxNameBytes}, {dialect.Payout, schemas.MaxNameBytes},
+	{dialect.PayoutCurrency, schemas.MaxNameBytes}, {dialect.TxID, schemas.MaxTxIDBytes}, {dialect.Timestamp, schemas.MaxNameBytes},
 }
 
 // postback is one request while it is being read. Its values may point into the request.
 type postback struct {
 	event events.Postback
-	raw   [params][]byte
-	value [params][]byte
+	asked asked
+	// sent is how the request names its network; empty when it does not.
+	sent []byte
+	// network is nil for one that is not declared.
+	network *catalog.Network
+	reader  *dialect.Postback
+	reading dialect.Reading
+	// payout is the amount that is booked, which a dialect may write otherwise.
+	payout []byte
 	// claimed is the click ID that a forged one pretends to be.
 	claimed id.Click
 	forged  bool
@@ -62,77 +49,50 @@ type postback struct {
 	// proved: the network was believed when the postback first came.
 	proved    bool
 	admission trust.Admission
+	// accepted: the query has what is known of a postback that was taken before, under native names.
+	accepted bool
 }
 
-func (p *postback) text(n param) string { return string(p.value[n]) }
+func (p *postback) value(n dialect.Param) []byte { return p.reading.Text(n) }
 
-// set takes a parameter unless an earlier one of that name did; an empty one is as good as none.
-func (p *postback) set(key, raw, value []byte) {
-	value = bytes.TrimSpace(value)
-	if len(value) == 0 {
-		return
+// field is what the sender calls a parameter.
+func (p *postback) field(n dialect.Param) string {
+	if name := p.reading.Values[n].Name; name != "" {
+		return name
 	}
-	for n := range paramInfos {
-		if string(key) == paramInfos[n].name {
-			if p.value[n] == nil {
-				p.raw[n], p.value[n] = raw, value
-			}
-			return
-		}
-	}
+	return p.reader.Name(n)
 }
 
-// readForm reads a query or a form. Its values stay in raw, or in one buffer: decoded text is never longer than raw.
-func (p *postback) readForm(raw []byte) {
-	text := make([]byte, 0, len(raw))
-	decoded := func(part []byte) []byte {
-		if !query.Encoded(part) {
-			return part
-		}
-		start := len(text)
-		text = query.Decode(text, part)
-		return text[start:len(text):len(text)]
-	}
-	for scan := query.Scan(raw); ; {
-		key, value, ok := scan.Next()
-		if !ok {
-			return
-		}
-		p.set(decoded(key), value, decoded(value))
-	}
-}
-
-// readBody takes the body's parameters, before the query's: what the body names counts.
-func (e *Edge) readBody(ctx *fasthttp.RequestCtx, p *postback) *refusal {
+// bodyOf reads the body: a raw form, or an object that lasts as long as the parser, which is nil for an empty body.
+func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, object *fastjson.Object, refused *refusal) {
 	body := ctx.Request.Body()
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil
+		return nil, nil, nil
 	}
 	if len(body) > schemas.MaxBodyBytes {
-		return refuse(schemas.RejectTooLong, "", "the body has "+strconv.Itoa(len(body))+" bytes", "at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes")
+		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+strconv.Itoa(len(body))+" bytes", "at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes")
 	}
 	kind, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte{';'})
 	switch kind = bytes.ToLower(bytes.TrimSpace(kind)); {
 	case string(kind) == "application/json" || len(kind) == 0 && bytes.TrimSpace(body)[0] == '{':
-		return e.readPostbackJSON(p, body)
+		object, refused = objectOf(parser, body)
+		return nil, object, refused
 	case string(kind) == "application/x-www-form-urlencoded" || len(kind) == 0:
-		p.readForm(body)
-		return nil
+		return body, nil, nil
 	}
-	return refuse(schemas.RejectBadBody, "", "the content type "+quoted(kind)+" cannot be read", "application/json or application/x-www-form-urlencoded")
+	return nil, nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(kind)+" cannot be read", "application/json or application/x-www-form-urlencoded")
 }
 
-func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
+func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 	cat := e.catalog.Load()
 	if cat == nil {
 		e.answerUnavailable(ctx, errNoCatalog)
 		return
 	}
 	now := e.now()
-	p := &postback{}
-	addr := e.proxies.client(ctx)
-	p.addr = addr
-	ip := addr.As16()
+	p := &postback{asked: a}
+	p.addr = e.proxies.client(ctx)
+	ip := p.addr.As16()
 	p.event.ReceivedMs, p.event.EventMs, p.event.Ip = now.UnixMilli(), now.UnixMilli(), ip[:]
 	p.event.ReceiptId = e.receipt(now)
 	if p.event.Raw = clip(ctx.Request.Body(), schemas.MaxRawBytes); len(p.event.Raw) == 0 {
@@ -140,7 +100,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 	}
 	refused := e.readPostback(ctx, p, cat, rawQuery, now)
 	if refused != nil {
-		e.refusePostback(ctx, p, cat, refused, now, addr)
+		e.refusePostback(ctx, p, cat, refused, now)
 		return
 	}
 	d, err := e.producer.prepare(topicPostbacks, []byte(p.event.ClickId), p.event.ReceiptId, &p.event)
@@ -153,6 +113,11 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 		e.answerUnavailable(ctx, err)
 		return
 	}
+	if status, written := e.reply(ctx, p, ""); written {
+		return
+	} else if status != 0 {
+		ctx.SetStatusCode(status)
+	}
 	ctx.Response.Header.SetCanonical(headerCacheControl, valueNoStore)
 	ctx.Response.Header.SetContentType("application/json")
 	// A receipt has no character that JSON would escape.
@@ -161,11 +126,32 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, rawQuery []byte) {
 	ctx.Response.AppendBodyString("\",\"status\":\"accepted\"}\n")
 }
 
-// readPostback makes the event of a request. Receipt, times, address and raw are set already.
+// reply answers as the network expects it. What it leaves to the caller is the whole answer when status is 0, else the body
+// when it has not written one. detail says why the postback was refused, and is empty when it was not.
+func (e *Edge) reply(ctx *fasthttp.RequestCtx, p *postback, detail string) (status int, written bool) {
+	status, contentType, body := p.reader.AppendReply(nil, &p.reading, p.event.ReceiptId, detail)
+	if len(body) == 0 {
+		return status, false
+	}
+	ctx.SetStatusCode(status)
+	ctx.Response.Header.SetCanonical(headerCacheControl, valueNoStore)
+	ctx.Response.Header.SetContentType(contentType)
+	ctx.Response.SetBodyRaw(body)
+	return status, true
+}
+
+// readPostback makes the event of a request. What its path tells, receipt, times, address and raw are set already.
 func (e *Edge) readPostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, rawQuery []byte, now time.Time) *refusal {
-	refused := e.readBody(ctx, p)
-	p.readForm(clip(rawQuery, schemas.MaxURLBytes))
-	if unproved := e.believe(ctx, p, cat, rawQuery); unproved != nil {
+	var parser *fastjson.Parser
+	if len(ctx.Request.Body()) > 0 {
+		parser = e.parsers.Get()
+		defer e.parsers.Put(parser)
+	}
+	form, object, refused := bodyOf(ctx, parser)
+	if badMember := p.read(cat, rawQuery, form, object); refused == nil {
+		refused = badMember
+	}
+	if unproved := e.believe(ctx, p, rawQuery); unproved != nil {
 		return unproved
 	}
 	if refused == nil && len(rawQuery) > schemas.MaxURLBytes {
@@ -181,7 +167,25 @@ func (e *Edge) readPostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.
 	return refused
 }
 
-func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, refused *refusal, now time.Time, addr netip.Addr) {
+// read takes the parameters, as the network that they are from writes them. What the body names counts before the query.
+func (p *postback) read(cat *catalog.Catalog, rawQuery, form []byte, object *fastjson.Object) (refused *refusal) {
+	rawQuery = clip(rawQuery, schemas.MaxURLBytes)
+	p.from(cat, rawQuery, form, object)
+	if object != nil {
+		refused = p.readObject(object)
+	}
+	if len(form) > 0 {
+		p.reader.ReadQuery(&p.reading, form)
+	}
+	if p.accepted {
+		catalog.DialectPostback(&dialect.Native).ReadQuery(&p.reading, rawQuery)
+		return refused
+	}
+	p.reader.ReadQuery(&p.reading, rawQuery)
+	return refused
+}
+
+func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, refused *refusal, now time.Time) {
 	if refused.unavailable != nil {
 		e.answerUnavailable(ctx, refused.unavailable)
 		return
@@ -191,22 +195,45 @@ func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalo
 		e.answerError(ctx, refused.status(), answer{Error: refused})
 		return
 	}
-	letter := e.letter(events.DeadLetter_KIND_POSTBACK, refused, p.event.ReceiptId, now, addr, rawRequest(ctx))
-	letter.Network = received(p.value[paramNetwork], schemas.MaxNameBytes)
+	letter, anomaly := e.postbackLetter(p, cat, refused, now, rawRequest(ctx))
+	if err := e.file(letter, anomaly); err != nil {
+		p.admission.Undo()
+		e.answerUnavailable(ctx, err)
+		return
+	}
+	status := refused.status()
+	// Who is to come again later must see that, in every dialect.
+	if refused.Reason != schemas.RejectRateLimited {
+		expected, written := e.reply(ctx, p, string(refused.Reason)+": "+refused.Detail)
+		if written {
+			return
+		}
+		status = cmp.Or(expected, status)
+	}
+	e.answerError(ctx, status, answer{Error: refused, ReceiptID: p.event.ReceiptId})
+}
+
+// postbackLetter is the dead letter of a refused postback, and the finding of a forged one.
+func (e *Edge) postbackLetter(p *postback, cat *catalog.Catalog, refused *refusal, now time.Time, raw []byte) (*events.DeadLetter, *events.Anomaly) {
+	if refused.Reason == schemas.RejectUnexpandedMacro {
+		e.macros.ofNetwork(p.network).Inc()
+	}
+	letter := e.letter(events.DeadLetter_KIND_POSTBACK, refused, p.event.ReceiptId, now, p.addr, raw)
+	letter.Network = received(p.sent, schemas.MaxNameBytes)
 	if letter.Network == "" {
 		letter.Network = p.event.Network
 	}
-	letter.ClickId = received(p.value[paramClickID], schemas.MaxClickIDBytes)
-	letter.Event = received(p.value[paramEvent], schemas.MaxNameBytes)
-	letter.Txid = received(p.value[paramTxID], schemas.MaxTxIDBytes)
-	letter.OriginalStatus = received(p.value[paramStatus], schemas.MaxNameBytes)
-	letter.Currency = received(p.value[paramCurrency], schemas.MaxCurrency)
+	letter.ClickId = received(p.value(dialect.ClickID), schemas.MaxClickIDBytes)
+	letter.Event = received(p.value(dialect.Event), schemas.MaxNameBytes)
+	letter.Txid = received(p.value(dialect.TxID), schemas.MaxTxIDBytes)
+	letter.OriginalStatus = received(p.value(dialect.Status), schemas.MaxNameBytes)
+	letter.Currency = received(p.value(dialect.PayoutCurrency), schemas.MaxCurrency)
 	// As much of the money as can be read, so that the row shows what was at stake.
-	if micros, err := money.Parse(p.value[paramPayout]); err == nil {
+	if micros, err := money.Parse(p.value(dialect.Payout)); err == nil {
 		letter.PayoutMicros = micros
-		currency, _ := findCurrency(cat, p.value[paramCurrency])
-		if n := cat.Network([]byte(letter.Network)); n != nil && len(p.value[paramCurrency]) == 0 {
-			currency = n.Currency
+		currency, _ := findCurrency(cat, p.value(dialect.PayoutCurrency))
+		if p.network != nil && len(p.value(dialect.PayoutCurrency)) == 0 {
+			currency = p.network.Currency
 		}
 		if currency != nil {
 			letter.Currency = currency.Code
@@ -215,89 +242,82 @@ func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalo
 			}
 		}
 	}
-	var anomaly *events.Anomaly
 	if p.forged {
-		anomaly = forged(p, letter, cat)
+		return letter, forged(p, letter, cat)
 	}
-	if err := e.file(letter, anomaly); err != nil {
-		p.admission.Undo()
-		e.answerUnavailable(ctx, err)
-		return
-	}
-	e.answerError(ctx, refused.status(), answer{Error: refused, ReceiptID: p.event.ReceiptId})
+	return letter, nil
 }
 
 // resolve checks every parameter and makes the event. It answers the first problem.
 func (p *postback) resolve(cat *catalog.Catalog, now time.Time) *refusal {
-	for n, info := range paramInfos {
-		switch value := p.value[n]; {
-		case info.filled && query.IsMacro(p.raw[n], value):
-			return refuse(schemas.RejectUnexpandedMacro, info.name, quoted(value)+" is still a macro that the network should have replaced",
-				"the value itself; correct the macro in the network's postback settings")
-		case !query.IsText(value):
-			return refuse(schemas.RejectBadText, info.name, quoted(value)+" is not UTF-8 text without control characters", "UTF-8, percent-encoded")
-		case len(value) > info.limit:
-			return refuse(schemas.RejectTooLong, info.name, info.name+" has "+strconv.Itoa(len(value))+" bytes", "at most "+strconv.Itoa(info.limit)+" bytes")
-		}
+	if problem := p.reader.Unfilled(&p.reading); problem != nil {
+		return refuse(problem.Reason, problem.Name, quoted(problem.Value)+" is still a macro that the network should have replaced", problem.WouldBeRight)
 	}
-	network, refused := p.resolveNetwork(cat)
-	if refused != nil {
+	if refused := checkText("network", p.sent, schemas.MaxNameBytes); refused != nil {
 		return refused
 	}
-	if refused := p.resolveClickID(cat, network); refused != nil {
+	for _, c := range checked {
+		if refused := checkText(p.reading.Values[c.param].Name, p.value(c.param), c.limit); refused != nil {
+			return refused
+		}
+	}
+	if p.network == nil {
+		return p.unknownNetwork(cat)
+	}
+	if refused := p.resolveClickID(cat); refused != nil {
 		return refused
 	}
-	p.event.Txid = p.text(paramTxID)
-	p.event.Event = network.DefaultEvent
-	if value := bytes.ToLower(p.value[paramEvent]); len(value) > 0 {
-		if !catalog.IsEvent(value) {
-			return refuse(schemas.RejectBadEvent, "event", quoted(value)+" is no event type", "a-z, 0-9 and . _ - only, such as sale")
-		}
-		p.event.Event = string(value)
+	verdict, problem := p.reader.Interpret(&p.reading)
+	p.event.Txid = string(verdict.TxID)
+	p.event.Event = p.network.DefaultEvent
+	if problem != nil {
+		return p.badStatus(problem)
 	}
-	p.event.Status = network.DefaultStatus
-	if value := p.value[paramStatus]; len(value) > 0 {
-		status, known := network.Status(bytes.ToLower(value))
-		if !known {
-			return refuse(schemas.RejectUnknownStatus, "status", "network "+network.Name+" has no status word "+quoted(value),
-				"a word in its statuses, or one of registered, pending, approved, rejected, chargeback")
+	if verdict.Event != "" {
+		if !catalog.IsEvent([]byte(verdict.Event)) {
+			return refuse(schemas.RejectBadEvent, p.field(dialect.Event), quoted([]byte(verdict.Event))+" is no event type", "a-z, 0-9 and . _ - only, such as sale")
 		}
-		p.event.Status, p.event.OriginalStatus = status, string(value)
+		p.event.Event = verdict.Event
 	}
-	if value := p.value[paramTS]; len(value) > 0 {
+	p.event.Status, p.event.OriginalStatus = verdict.Status, string(verdict.OriginalStatus)
+	if value := verdict.Timestamp; len(value) > 0 {
 		atMS, ok := parseTime(value)
 		if !ok || atMS > now.UnixMilli()+schemas.MaxClockSkewMS {
-			return refuse(schemas.RejectBadTimestamp, "ts", quoted(value)+" is no time, or lies more than a day ahead", "Unix seconds, Unix milliseconds or RFC 3339")
+			return refuse(schemas.RejectBadTimestamp, p.field(dialect.Timestamp), quoted(value)+" is no time, or lies more than a day ahead", "Unix seconds, Unix milliseconds or RFC 3339")
 		}
 		p.event.EventMs = atMS
 	}
-	return p.resolvePayout(cat, network)
+	p.payout = verdict.Payout
+	return p.resolvePayout(cat)
 }
 
-func (p *postback) resolveNetwork(cat *catalog.Catalog) (*catalog.Network, *refusal) {
-	network := cat.DefaultNetwork()
-	if value := p.value[paramNetwork]; len(value) > 0 {
-		network = cat.Network(value)
+// checkText holds a parameter against what an event may carry.
+func checkText(field string, value []byte, limit int) *refusal {
+	switch {
+	case !query.IsText(value):
+		return refuse(schemas.RejectBadText, field, quoted(value)+" is not UTF-8 text without control characters", "UTF-8, percent-encoded")
+	case len(value) > limit:
+		return refuse(schemas.RejectTooLong, field, field+" has "+strconv.Itoa(len(value))+" bytes", "at most "+strconv.Itoa(limit)+" bytes")
 	}
-	if network == nil {
-		detail := "the postback names no network"
-		if value := p.value[paramNetwork]; len(value) > 0 {
-			detail = "no network is named " + quoted(value)
-		}
-		return nil, refuse(schemas.RejectUnknownNetwork, "network", detail, "one of: "+clip(cat.NetworkNames(), schemas.MaxDetailBytes))
+	return nil
+}
+
+// badStatus is the refusal of a status word.
+func (p *postback) badStatus(problem *dialect.Problem) *refusal {
+	detail := "network " + p.network.Name + " has no status word " + quoted(problem.Value)
+	if problem.Reason == schemas.RejectIgnoredStatus {
+		detail = "the postback's own URL says that " + quoted(problem.Value) + " is to be ignored"
 	}
-	p.event.Network = network.Name
-	p.event.BlankTxidIsNew = network.BlankTxIDIsNew
-	return network, nil
+	return refuse(problem.Reason, problem.Name, detail, problem.WouldBeRight)
 }
 
 // resolveClickID checks the proof that the click ID carries. Where the network may send another tracker's IDs, one that does
 // not prove itself is taken for such an ID: a tracker whose IDs have 40 hexadecimal digits writes what looks like ours. It
 // brings no money until a click with that very ID is found.
-func (p *postback) resolveClickID(cat *catalog.Catalog, network *catalog.Network) *refusal {
-	value := p.value[paramClickID]
+func (p *postback) resolveClickID(cat *catalog.Catalog) *refusal {
+	value, field := p.value(dialect.ClickID), p.field(dialect.ClickID)
 	if len(value) == 0 {
-		return refuse(schemas.RejectMissingClickID, "click_id", "the postback names no click ID", "the click ID that the offer link passed on")
+		return refuse(schemas.RejectMissingClickID, field, "the postback names no click ID", "the click ID that the offer link passed on")
 	}
 	click, err := id.ParseClick(value)
 	if err == nil {
@@ -307,13 +327,13 @@ func (p *postback) resolveClickID(cat *catalog.Catalog, network *catalog.Network
 			p.event.Campaign, p.event.Source = namesOf(cat, &click)
 			return nil
 		}
-		if !network.AllowForeignClickIDs {
+		if !p.network.AllowForeignClickIDs {
 			p.forged, p.claimed = true, click
-			return refuse(schemas.RejectForgedClickID, "click_id", "the click ID does not prove itself: "+err.Error(), "the click_id of the link, unchanged")
+			return refuse(schemas.RejectForgedClickID, field, "the click ID does not prove itself: "+err.Error(), "the click_id of the link, unchanged")
 		}
 	}
-	if !network.AllowForeignClickIDs {
-		return refuse(schemas.RejectMalformedClickID, "click_id", err.Error(), "the click_id of the link, unchanged; allow_foreign_click_ids for the network admits others")
+	if !p.network.AllowForeignClickIDs {
+		return refuse(schemas.RejectMalformedClickID, field, err.Error(), "the click_id of the link, unchanged; allow_foreign_click_ids for the network admits others")
 	}
 	p.event.ClickId, p.event.Foreign = string(value), true
 	return nil
@@ -330,24 +350,24 @@ func namesOf(cat *catalog.Catalog, click *id.Click) (campaign, source string) {
 	return campaign, source
 }
 
-func (p *postback) resolvePayout(cat *catalog.Catalog, network *catalog.Network) *refusal {
-	currency := network.Currency
-	if value := p.value[paramCurrency]; len(value) > 0 {
+func (p *postback) resolvePayout(cat *catalog.Catalog) *refusal {
+	currency := p.network.Currency
+	if value := p.value(dialect.PayoutCurrency); len(value) > 0 {
 		var refused *refusal
 		if currency, refused = findCurrency(cat, value); refused != nil {
+			refused.Field = p.field(dialect.PayoutCurrency)
 			return refused
 		}
 	}
 	p.event.Currency = currency.Code
-	value := p.value[paramPayout]
-	if len(value) == 0 {
+	if len(p.payout) == 0 {
 		return nil
 	}
-	micros, err := money.Parse(value)
+	micros, err := money.Parse(p.payout)
 	if err != nil {
-		return refuse(schemas.RejectBadPayout, "payout", quoted(value)+" is "+err.Error(), "digits with a point, such as 12.50")
+		return refuse(schemas.RejectBadPayout, p.field(dialect.Payout), quoted(p.payout)+" is "+err.Error(), "digits with a point, such as 12.50")
 	}
-	base, refused := datedBase(currency, micros, p.event.EventMs, schemas.RejectBadPayout, "payout")
+	base, refused := datedBase(currency, micros, p.event.EventMs, schemas.RejectBadPayout, p.field(dialect.Payout))
 	if refused != nil {
 		return refused
 	}

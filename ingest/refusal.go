@@ -38,6 +38,9 @@ func refuse(reason schemas.RejectReason, field, detail, wouldBeRight string) *re
 // status is the HTTP status of a refusal.
 func (r *refusal) status() int {
 	switch r.Reason {
+	case schemas.RejectIgnoredStatus:
+		// Its sender did as it was told.
+		return fasthttp.StatusOK
 	case schemas.RejectUnknownCampaign:
 		return fasthttp.StatusNotFound
 	case schemas.RejectForgedClickID, schemas.RejectBadSignature, schemas.RejectStaleRequest, schemas.RejectBadToken, schemas.RejectIPNotAllowed:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"tributary/ingest/dialect"
 	"tributary/ingest/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -29,7 +30,7 @@ var (
 	pathMetrics  = []byte("/metrics")
 )
 
-const knownRoutes = "GET /c/{campaign}, POST /v1/clicks, GET or POST /postback, GET /healthz, GET /readyz, GET /metrics"
+const knownRoutes = "GET /c/{campaign}, POST /v1/clicks, GET or POST /postback and /postback/{network}, POST /postback/{network}/batch, GET /v1/receipts/{id}, GET /healthz, GET /readyz, GET /metrics"
 
 // handle answers one request. It reads the request line itself: the router of four paths that it needs is a few
 // comparisons, and fasthttp's URI would decode and copy what is decoded here anyway.
@@ -61,7 +62,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	switch {
 	case bytes.HasPrefix(path, pathClick):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
-			e.serveLink(ctx, path[len(pathClick):], rawQuery)
+			e.serveLink(ctx, nil, path[len(pathClick):], rawQuery)
 		}
 		return routeClick
 	case bytes.Equal(path, pathClicks):
@@ -69,16 +70,20 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			e.serveClicks(ctx)
 		}
 		return routeClicks
-	case bytes.Equal(path, pathPostback):
-		if e.allow(ctx, "GET, POST, OPTIONS") {
-			e.servePostback(ctx, rawQuery)
+	case bytes.HasPrefix(path, pathPostback):
+		if a, ok := askedAt(path); ok {
+			return e.postbackAt(ctx, a, rawQuery)
 		}
-		return routePostback
 	case bytes.Equal(path, pathHealth):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			writeJSON(ctx, health{Status: "ok"})
 		}
 		return routeHealth
+	case bytes.HasPrefix(path, pathReceipts):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			e.serveReceipt(ctx, path[len(pathReceipts):])
+		}
+		return routeReceipt
 	case bytes.HasPrefix(path, pathPass):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			e.servePass(ctx, path[len(pathPass):])
@@ -98,6 +103,9 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			e.scrape(ctx)
 		}
 		return routeMetrics
+	}
+	if r, ok := e.serveDialect(ctx, path, rawQuery); ok {
+		return r
 	}
 	e.answerError(ctx, fasthttp.StatusNotFound, answer{Error: &refusal{
 		Reason: reasonNotFound, Detail: "nothing is at " + quoted(path), WouldBeRight: knownRoutes,
@@ -143,9 +151,9 @@ func (e *Edge) serveReady(ctx *fasthttp.RequestCtx) {
 	writeJSON(ctx, health{Status: "not ready", Reasons: strings.Split(err.Error(), "\n"), Note: e.Note()})
 }
 
-// serveLink sends a click on to its offer once it is durable. HEAD, which checkers of links use, is sent on without being
-// a click: nothing is recorded and the link has no click ID.
-func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
+// serveLink sends the click of a link, one of a dialect or our own where that is nil, on to its offer once it is durable. HEAD,
+// which checkers of links use, is sent on without being a click: nothing is recorded and the link has no click ID.
+func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, d *dialect.Dialect, name, rawQuery []byte) {
 	cat := e.catalog.Load()
 	if cat == nil {
 		e.answerUnavailable(ctx, errNoCatalog)
@@ -154,7 +162,7 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 	v := e.visits.Get().(*visit)
 	defer e.visits.Put(v)
 	v.reset()
-	if query.Encoded(name) {
+	if d == nil && query.Encoded(name) {
 		v.text = query.DecodePath(v.text, name)
 		name = v.text
 	}
@@ -170,7 +178,7 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, name, rawQuery []byte) {
 		e.refuseLink(ctx, v, refused)
 		return
 	}
-	e.readLink(v, rawQuery)
+	e.readLinkOf(d, v, cat, campaign, rawQuery)
 	e.readHeaders(ctx, v)
 	e.readCookie(ctx, v)
 	if refused := e.fill(v, cat, campaign, now, false); refused != nil {
@@ -237,7 +245,7 @@ func (e *Edge) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 		status, refused.Detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
 	}
 	var receipt string
-	if path, _ := target(ctx); status == fasthttp.StatusRequestEntityTooLarge && bytes.Equal(path, pathPostback) {
+	if path, _ := target(ctx); status == fasthttp.StatusRequestEntityTooLarge && e.isPostback(ctx, path) {
 		now := e.now()
 		receipt = e.receipt(now)
 		e.hideTokens(ctx)

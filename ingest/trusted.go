@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
 	"tributary/ingest/trust"
 )
 
@@ -81,21 +82,27 @@ func (e *Edge) watchCertificate(ctx context.Context) {
 
 // believe looks for the proof that a postback comes from its network, before any of its parameters counts. What it says of
 // its network is the only thing taken as said.
-func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, rawQuery []byte) *refusal {
+func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, rawQuery []byte) *refusal {
 	if p.proved {
 		return nil
-	}
-	network := cat.DefaultNetwork()
-	if value := p.value[paramNetwork]; len(value) > 0 {
-		network = cat.Network(value)
 	}
 	r := trust.Request{Query: rawQuery, Body: ctx.Request.Body(), Form: isForm(ctx), Client: p.addr, Now: time.UnixMilli(p.event.EventMs)}
 	var name string
 	var policy *trust.Policy
-	if network != nil {
-		name, policy = network.Name, network.Trust
+	var member []byte
+	if p.network != nil {
+		name, policy = p.network.Name, p.network.Trust
 		if header := policy.TokenHeader(); header != "" {
 			r.Token = bytes.TrimPrefix(ctx.Request.Header.Peek(header), []byte("Bearer "))
+		}
+		if len(r.Token) == 0 {
+			r.Token = p.asked.key
+		}
+		// The member of a JSON body counts when it stands there word for word, so that it can be overwritten.
+		if token := &p.reading.Values[dialect.Token]; len(token.Text) > 0 && token.Raw == nil && bytes.Contains(r.Body, token.Text) {
+			if member = token.Text; len(r.Token) == 0 {
+				r.Token = member
+			}
 		}
 	}
 	var refused *trust.Refusal
@@ -106,6 +113,8 @@ func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catal
 	}
 	if p.admission.Shown {
 		hideToken(ctx, policy, rawQuery)
+		hideKey(ctx, p.asked.key)
+		overwrite(r.Body, member)
 	}
 	if refused == nil {
 		return nil
@@ -131,6 +140,32 @@ func hideToken(ctx *fasthttp.RequestCtx, policy *trust.Policy, rawQuery []byte) 
 		policy.Hide(ctx.Request.Body())
 	}
 }
+
+// hideKey overwrites the secret in a path, which stays a path of its dialect.
+func hideKey(ctx *fasthttp.RequestCtx, key []byte) {
+	if len(key) == 0 {
+		return
+	}
+	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+	overwrite(path, bytes.Clone(key))
+}
+
+// overwrite writes over every occurrence of secret.
+func overwrite(text, secret []byte) {
+	for len(secret) > 0 {
+		i := bytes.Index(text, secret)
+		if i < 0 {
+			return
+		}
+		for n := range secret {
+			text[i+n] = hidden
+		}
+		text = text[i+len(secret):]
+	}
+}
+
+// hidden stands for a letter of a secret; it may stand in a path.
+const hidden = 'x'
 
 // isForm tells whether the body is read as a form.
 func isForm(ctx *fasthttp.RequestCtx) bool {
@@ -169,5 +204,9 @@ func (e *Edge) hideTokens(ctx *fasthttp.RequestCtx) {
 	_, query, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
 	for _, policy := range cat.Networks() {
 		policy.Hide(query)
+	}
+	path, rawQuery := target(ctx)
+	if m, ok := cat.Router().Match(path, rawQuery); ok && m.Kind == dialect.KindPostback {
+		hideKey(ctx, m.Key)
 	}
 }

@@ -46,19 +46,19 @@ func postbackRequest(l *Letter) (ingest.PostbackRequest, error) {
 	}
 	if e.Place == "processor" {
 		// What the edge accepted is kept as query or body without the rest of the request: what the letter knows fills in.
-		r.Query, r.Body, r.Proved = []byte(accepted(e)), e.Raw, true
+		r.Network, r.Query, r.Body, r.Proved = e.Network, []byte(accepted(e)), e.Raw, true
 		return r, nil
 	}
 	method, path, query, body, err := splitRequest(e.Raw)
 	switch {
 	case err != nil:
 		return r, err
-	case path != postbackPath:
-		return r, fmt.Errorf("its path %s is not %s", shown(path, 60), postbackPath)
+	case strings.HasSuffix(path, "/batch"):
+		return r, fmt.Errorf("it is an upload that was refused as a whole; its sender sends it again")
 	case method == "POST" && len(body) == 0 && e.Reason == string(schemas.RejectTooLong):
 		return r, fmt.Errorf("its body was too large to be kept; ask the network to send it again")
 	}
-	r.Query, r.Body = []byte(query), body
+	r.Path, r.Query, r.Body = []byte(path), []byte(query), body
 	r.Proved = trust.Proves(schemas.RejectReason(e.Reason))
 	return r, nil
 }

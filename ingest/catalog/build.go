@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
+	"tributary/ingest/dialect"
 	"tributary/ingest/money"
 	"tributary/ingest/query"
 	"tributary/schemas"
-	"tributary/schemas/events"
 	"tributary/schemas/id"
 )
 
@@ -25,7 +25,7 @@ func Build(cfg Config) (*Catalog, error) {
 		cat: &Catalog{
 			campaigns: map[string]*Campaign{}, campaignByID: map[uint32]*Campaign{},
 			sources: map[string]*Source{}, sourceByID: map[uint32]*Source{},
-			networks: map[string]*Network{}, currencies: map[string]*Currency{},
+			networks: map[string]*Network{}, byDialect: map[*dialect.Dialect][]*Network{}, currencies: map[string]*Currency{},
 		},
 		offers: map[string]*Offer{},
 	}
@@ -35,6 +35,7 @@ func Build(cfg Config) (*Catalog, error) {
 	b.offersOf(cfg.Offers)
 	b.campaigns(cfg.Campaigns)
 	b.networks(cfg.Networks)
+	b.route()
 	if len(b.problems) > 0 {
 		return nil, errors.Join(b.problems...)
 	}
@@ -141,6 +142,7 @@ func (b *builder) sources(list []SourceConfig) {
 		if s.Currency != "" {
 			out.Currency = b.currency(field+".currency", s.Currency)
 		}
+		out.links = b.linkParams(field+".link_params", s.LinkParams)
 		if _, taken := b.cat.sources[s.Name]; taken {
 			b.problem(field+".name", "another source is named %q", s.Name)
 		}
@@ -217,15 +219,7 @@ func (b *builder) campaigns(list []CampaignConfig) {
 		b.cat.campaigns[c.Name] = out
 		b.cat.campaignByID[out.ID] = out
 	}
-}
-
-// statusWords are the statuses by their own names.
-var statusWords = map[string]events.Status{
-	"registered": events.Status_STATUS_REGISTERED,
-	"pending":    events.Status_STATUS_PENDING,
-	"approved":   events.Status_STATUS_APPROVED,
-	"rejected":   events.Status_STATUS_REJECTED,
-	"chargeback": events.Status_STATUS_CHARGEBACK,
+	b.aliases(list)
 }
 
 const statusNames = "registered, pending, approved, rejected and chargeback"
@@ -235,28 +229,21 @@ func (b *builder) networks(list []NetworkConfig) {
 		field := fmt.Sprintf("networks[%d]", i)
 		b.name(field, n.Name, false)
 		out := &Network{
-			Name: n.Name, DefaultEvent: cmp.Or(n.DefaultEvent, "conversion"), DefaultStatus: events.Status_STATUS_APPROVED,
-			AllowForeignClickIDs: n.AllowForeignClickIDs, BlankTxIDIsNew: n.BlankTxIDIsNew, statuses: maps.Clone(statusWords),
+			Name: n.Name, DefaultEvent: cmp.Or(n.DefaultEvent, "conversion"), AllowForeignClickIDs: n.AllowForeignClickIDs, BlankTxIDIsNew: n.BlankTxIDIsNew,
 		}
 		out.Currency = b.currency(field+".currency", n.Currency)
-		out.Trust = b.trust(field+".trust", n.Name, n.Trust)
 		if !IsEvent([]byte(out.DefaultEvent)) {
 			b.problem(field+".default_event", "%q is no event type; use at most %d of a-z 0-9 . _ -", n.DefaultEvent, schemas.MaxNameBytes)
 		}
-		if n.DefaultStatus != "" {
-			status, ok := statusWords[n.DefaultStatus]
-			if !ok {
-				b.problem(field+".default_status", "%q is no status; the statuses are %s", n.DefaultStatus, statusNames)
-			}
-			out.DefaultStatus = status
-		}
+		b.status(field+".default_status", n.DefaultStatus)
+		b.status(field+".unknown_status", n.UnknownStatus)
 		lower := map[string]string{}
 		for _, word := range slices.Sorted(maps.Keys(n.Statuses)) {
 			at := fmt.Sprintf("%s.statuses.%s", field, word)
-			status, ok := statusWords[n.Statuses[word]]
-			if !ok {
-				b.problem(at, "%q is no status; the statuses are %s", n.Statuses[word], statusNames)
+			if n.Statuses[word] == "" {
+				b.problem(at, "means no status; the statuses are %s", statusNames)
 			}
+			b.status(at, n.Statuses[word])
 			folded := strings.ToLower(word)
 			if other, taken := lower[folded]; taken {
 				b.problem(at, "differs from %q only in case; keep one", other)
@@ -265,13 +252,13 @@ func (b *builder) networks(list []NetworkConfig) {
 			if len(folded) > schemas.MaxNameBytes {
 				b.problem(at, "has %d bytes, at most %d are allowed", len(folded), schemas.MaxNameBytes)
 			}
-			out.statuses[folded] = status
 		}
+		b.speak(field, out, n)
 		if _, taken := b.cat.networks[n.Name]; taken {
 			b.problem(field+".name", "another network is named %q", n.Name)
 		}
 		b.cat.networks[n.Name] = out
-		if n.Name == "default" || len(list) == 1 {
+		if n.Name == defaultName || len(list) == 1 {
 			b.cat.defaultNetwork = out
 		}
 	}

@@ -1,12 +1,14 @@
 package catalog
 
 import (
+	"iter"
+	"maps"
 	"sort"
 	"time"
 
+	"tributary/ingest/dialect"
 	"tributary/ingest/money"
 	"tributary/ingest/trust"
-	"tributary/schemas/events"
 	"tributary/schemas/id"
 )
 
@@ -28,6 +30,11 @@ type Catalog struct {
 
 	networkNames   string
 	defaultNetwork *Network
+
+	router    *dialect.Router
+	byDialect map[*dialect.Dialect][]*Network
+	// ownParams: a source has link_params.
+	ownParams bool
 }
 
 // Campaign is a declared campaign.
@@ -71,6 +78,9 @@ type Source struct {
 	Name string
 	// Currency of the costs its links name; nil for the campaign's.
 	Currency *Currency
+
+	// links read its links by dialect; nil when it names no parameters of its own.
+	links map[*dialect.Dialect]*dialect.Link
 }
 
 // Offer is a declared offer.
@@ -100,20 +110,12 @@ type Network struct {
 	Name                 string
 	Currency             *Currency
 	DefaultEvent         string
-	DefaultStatus        events.Status
 	AllowForeignClickIDs bool
 	BlankTxIDIsNew       bool
+	// Postback reads what it sends.
+	Postback *dialect.Postback
 	// Trust is what its postbacks have to prove; nil for nothing.
 	Trust *trust.Policy
-
-	statuses map[string]events.Status
-}
-
-// Status answers what a status word, in lower case, means to the network; ok is false for an undeclared one. The five
-// statuses' own names are declared for every network unless it gives them another meaning.
-func (n *Network) Status(word []byte) (status events.Status, ok bool) {
-	status, ok = n.statuses[string(word)]
-	return status, ok
 }
 
 // Currency is a currency that the catalog can convert.
@@ -139,7 +141,7 @@ func (c *Currency) Rate(atMS int64) (rate money.Rate, dated bool) {
 	return c.rates[i-1].rate, true
 }
 
-// Campaign answers the campaign of that name, nil when there is none.
+// Campaign answers the campaign of that name or alias, nil when there is none.
 func (c *Catalog) Campaign(name []byte) *Campaign { return c.campaigns[string(name)] }
 
 // CampaignByID answers the campaign with that number, nil when there is none.
@@ -150,6 +152,9 @@ func (c *Catalog) Source(name []byte) *Source { return c.sources[string(name)] }
 
 // SourceByID answers the source with that number, nil when there is none.
 func (c *Catalog) SourceByID(n uint32) *Source { return c.sourceByID[n] }
+
+// Sources are the declared sources, in no order.
+func (c *Catalog) Sources() iter.Seq[*Source] { return maps.Values(c.sources) }
 
 // Network answers the network of that name, nil when there is none.
 func (c *Catalog) Network(name []byte) *Network { return c.networks[string(name)] }

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"tributary/ingest/dialect"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/fuzzbound"
@@ -50,16 +51,17 @@ func TestBuildFromYAML(t *testing.T) {
 		t.Error("something undeclared was found")
 	}
 	n := cat.DefaultNetwork()
-	if n == nil || n.Name != "acme" || n.DefaultStatus != events.Status_STATUS_PENDING {
+	if n == nil || n.Name != "acme" || cat.NetworkOf(&dialect.Native) != n {
 		t.Fatalf("default network %+v", n)
 	}
-	for word, want := range map[string]events.Status{"ok": events.Status_STATUS_APPROVED, "hold": events.Status_STATUS_PENDING, "rejected": events.Status_STATUS_REJECTED} {
-		if got, ok := n.Status([]byte(word)); !ok || got != want {
-			t.Errorf("status word %s means %v, %v", word, got, ok)
+	for word, want := range map[string]events.Status{
+		"": events.Status_STATUS_PENDING, "ok": events.Status_STATUS_APPROVED, "HOLD": events.Status_STATUS_PENDING, "rejected": events.Status_STATUS_REJECTED, "paid": 0,
+	} {
+		r := &dialect.Reading{}
+		n.Postback.ReadQuery(r, []byte("status="+word))
+		if got, problem := n.Postback.Interpret(r); (problem == nil) != (want != 0) || problem == nil && got.Status != want {
+			t.Errorf("status word %q means %v, %v", word, got.Status, problem)
 		}
-	}
-	if _, ok := n.Status([]byte("paid")); ok {
-		t.Error("an undeclared status word has a meaning")
 	}
 }
 
@@ -238,7 +240,7 @@ func TestLookUpsDoNotAllocate(t *testing.T) {
 	dst, values := make([]byte, 0, 256), &Values{ClickID: "id"}
 	if n := testing.AllocsPerRun(100, func() {
 		c := cat.Campaign(campaign)
-		cat.Network(network).Status(code)
+		cat.NetworkOf(cat.Network(network).Postback.Dialect())
 		cat.Currency(code).Rate(1_772_000_000_000)
 		c.Offers[0].URL.Append(dst[:0], values)
 	}); n != 0 {

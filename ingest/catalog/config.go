@@ -32,6 +32,7 @@ type CampaignConfig struct {
 	Cost                 string         `yaml:"cost" doc:"what a click costs when the link names no cost, in units of currency, such as 0.02"`
 	Currency             string         `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
 	Source               string         `yaml:"source" doc:"name of the source of clicks whose link names none"`
+	Aliases              []string       `yaml:"aliases" doc:"what other trackers' links call the campaign, at most 64: an alias of Keitaro, a key or camp_id of Binom, a UUID of Voluum or BeMob, an offer_id of TUNE"`
 	AllowForeignClickIDs bool           `yaml:"allow_foreign_click_ids" doc:"POST /v1/clicks may bring click IDs of another tracker"`
 }
 
@@ -49,9 +50,10 @@ type RuleConfig struct {
 
 // SourceConfig is one traffic source.
 type SourceConfig struct {
-	ID       int    `yaml:"id" doc:"number that click IDs carry, 1 to 1048575; never reuse it for another source"`
-	Name     string `yaml:"name" doc:"value of the link's parameter source, at most 64 bytes"`
-	Currency string `yaml:"currency" doc:"ISO 4217 code of the costs that its links name; the campaign's currency when left out"`
+	ID         int               `yaml:"id" doc:"number that click IDs carry, 1 to 1048575; never reuse it for another source"`
+	Name       string            `yaml:"name" doc:"value of the link's parameter source, at most 64 bytes"`
+	Currency   string            `yaml:"currency" doc:"ISO 4217 code of the costs that its links name; the campaign's currency when left out"`
+	LinkParams map[string]string `yaml:"link_params" doc:"parameters of its links beside those of the link's dialect, each with what it means: source, external_id, keyword, creative, cost, currency, sub1 to sub20 or ignored; such as {zoneid: sub1, bid: cost}"`
 }
 
 // OfferConfig is one offer.
@@ -70,10 +72,14 @@ type NetworkConfig struct {
 	Name                 string            `yaml:"name" doc:"value of the postback's parameter network, at most 64 bytes"`
 	Currency             string            `yaml:"currency" doc:"ISO 4217 code of payouts whose postback names none; the base currency when left out"`
 	DefaultEvent         string            `yaml:"default_event" doc:"event type of postbacks that name none; conversion when left out"`
-	DefaultStatus        string            `yaml:"default_status" doc:"status of postbacks that name none: registered, pending, approved, rejected or chargeback; approved when left out"`
-	Statuses             map[string]string `yaml:"statuses" doc:"the network's status words, each with the status it means"`
+	DefaultStatus        string            `yaml:"default_status" doc:"status of postbacks that name none: registered, pending, approved, rejected or chargeback; the dialect's, which is approved, when left out"`
+	Statuses             map[string]string `yaml:"statuses" doc:"the network's status words, each with the status it means, beside those of the dialect"`
 	AllowForeignClickIDs bool              `yaml:"allow_foreign_click_ids" doc:"its postbacks may name click IDs of another tracker"`
 	BlankTxIDIsNew       bool              `yaml:"blank_txid_is_new" doc:"each postback without a transaction ID is a conversion of its own instead of one for its click and event type"`
+	Dialect              string            `yaml:"dialect" doc:"how its postbacks are written: native, keitaro, voluum, binom, redtrack, bemob, funnelflux, tune, prosper202, everflow or affise; native when left out"`
+	Params               map[string]string `yaml:"params" doc:"parameters of its postbacks, and columns of its uploads, beside those of the dialect, each with what it means: click_id, event, status, payout, sale_amount (not booked), currency, txid, ts or ignored; such as {commission: payout}"`
+	Events               map[string]string `yaml:"events" doc:"the network's event types or goal IDs, each with the event type it means; such as {\"2\": ftd}"`
+	UnknownStatus        string            `yaml:"unknown_status" doc:"status that a status word stands for which neither statuses nor the dialect knows; such a postback is refused as unknown_status when left out"`
 	Trust                TrustConfig       `yaml:"trust"`
 }
 

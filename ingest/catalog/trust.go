@@ -51,10 +51,10 @@ func (c *Catalog) Networks() iter.Seq2[string, *trust.Policy] {
 	}
 }
 
-// trust checks and compiles a network's section trust.
-func (b *builder) trust(field, network string, c TrustConfig) *trust.Policy {
+// trust checks and compiles a network's section trust. minToken is the shortest token, in bytes.
+func (b *builder) trust(field, network string, c TrustConfig, minToken int) *trust.Policy {
 	r := trust.Rules{MaxAge: defaultMaxAge, MaxNonces: defaultMaxNonces, TokenParameter: defaultTokenKey}
-	r.HMACKeys = b.trustKeys(field+".hmac_keys", c.HMACKeys, true)
+	r.HMACKeys = b.trustKeys(field+".hmac_keys", c.HMACKeys, true, id.MinKeyBytes)
 	if c.HMACMaxAge != 0 {
 		if r.MaxAge = c.HMACMaxAge; r.MaxAge < minMaxAge || r.MaxAge > maxMaxAge {
 			b.problem(field+".hmac_max_age", "%v is not from %v to %v", c.HMACMaxAge, minMaxAge, maxMaxAge)
@@ -65,7 +65,7 @@ func (b *builder) trust(field, network string, c TrustConfig) *trust.Policy {
 			b.problem(field+".hmac_max_nonces", "%d is not from 1 to %d", c.HMACMaxNonces, maxMaxNonces)
 		}
 	}
-	r.Tokens = b.trustKeys(field+".tokens", c.Tokens, false)
+	r.Tokens = b.trustKeys(field+".tokens", c.Tokens, false, minToken)
 	if c.TokenParameter != "" {
 		if r.TokenParameter = c.TokenParameter; !isParameter(c.TokenParameter) || slices.Contains(reservedParameters, c.TokenParameter) {
 			b.problem(field+".token_parameter", "%q is no name for it; use at most %d of a-z A-Z 0-9 . _ - and none of %s", c.TokenParameter, schemas.MaxNameBytes, strings.Join(reservedParameters, ", "))
@@ -101,7 +101,7 @@ var reservedParameters = []string{
 	trust.ParamSignature, trust.ParamKey, trust.ParamTime, trust.ParamNonce,
 }
 
-func (b *builder) trustKeys(field string, list map[string]Secret, digits bool) map[string][]byte {
+func (b *builder) trustKeys(field string, list map[string]Secret, digits bool, minBytes int) map[string][]byte {
 	if len(list) > maxTrustKeys {
 		b.problem(field, "has %d entries, at most %d are allowed; drop the retired ones", len(list), maxTrustKeys)
 	}
@@ -116,8 +116,8 @@ func (b *builder) trustKeys(field string, list map[string]Secret, digits bool) m
 		if decoded, err := hex.DecodeString(string(secret)); digits && err == nil && len(decoded) >= id.MinKeyBytes {
 			secret = decoded
 		}
-		if len(secret) < id.MinKeyBytes {
-			b.problem(at, "the secret has %d bytes; at least %d are needed", len(secret), id.MinKeyBytes)
+		if len(secret) < minBytes {
+			b.problem(at, "the secret has %d bytes; at least %d are needed", len(secret), minBytes)
 			continue
 		}
 		out[keyID] = secret

@@ -50,7 +50,10 @@ func NewLink(d *Dialect, extra LinkParams) (*Link, error) {
 		}
 		// The dialect's way of writing it stays where its meaning does.
 		if own := l.names[name]; own.field != field {
-			l.names[name] = linkName{field: field}
+			// The dialect's way of writing it stays where its meaning does.
+			if l.names[name].field != field {
+				l.names[name] = linkName{field: field}
+			}
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -128,6 +128,16 @@ func (p *Postback) Param(name []byte) Param {
 	return ParamUnknown
 }
 
+// Name is what the sender calls a parameter: what its dialect's documentation names first, else our own name.
+func (p *Postback) Name(n Param) string {
+	for _, name := range p.dialect.Postback.Names {
+		if name.Param == n {
+			return name.Name
+		}
+	}
+	return n.String()
+}
+
 // A Value is one parameter of a postback.
 type Value struct {
 	// Name is what the sender calls it, empty when the postback has none.

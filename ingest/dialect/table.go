@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"strconv"
+	"strings"
 
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -158,6 +159,16 @@ func (d *Dialect) HasLinks() bool { return len(d.Link.Paths) > 0 }
 
 // HasPostbacks tells whether the dialect has postbacks.
 func (d *Dialect) HasPostbacks() bool { return len(d.Postback.Names) > 0 }
+
+// KeyInPath tells whether a postback's path has a secret in it.
+func (d *Dialect) KeyInPath() bool {
+	for i := range d.Postback.Paths {
+		if strings.Contains(d.Postback.Paths[i].Pattern, "{key}") {
+			return true
+		}
+	}
+	return false
+}
 
 // subs names a range of sub-IDs: prefix1 to prefix<last>. Those beyond schemas.MaxSubs are known and have no place.
 func subs(prefix string, last int) []FieldName {

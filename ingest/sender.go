@@ -1,0 +1,166 @@
+package ingest
+
+import (
+	"bytes"
+
+	"github.com/valyala/fastjson"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
+	"tributary/ingest/query"
+	"tributary/schemas"
+)
+
+var (
+	pathPostbackOf = []byte("/postback/")
+	suffixBatch    = []byte("/batch")
+)
+
+// asked is what the path of a postback tells of its sender. It points into the request.
+type asked struct {
+	// network is the one of /postback/{network}, decoded; named tells whether there is one.
+	network []byte
+	named   bool
+	// dialect is whose path it is; nil for our own.
+	dialect *dialect.Dialect
+	// key is the secret in a dialect's path; nil for none.
+	key []byte
+	// batch: the path is /postback/{network}/batch.
+	batch bool
+}
+
+// askedAt reads a path of our own as that of a postback.
+func askedAt(path []byte) (a asked, ok bool) {
+	if bytes.Equal(path, pathPostback) {
+		return a, true
+	}
+	name, ok := bytes.CutPrefix(path, pathPostbackOf)
+	if !ok {
+		return a, false
+	}
+	name, a.batch = bytes.CutSuffix(name, suffixBatch)
+	if len(name) == 0 || bytes.IndexByte(name, '/') >= 0 {
+		return a, false
+	}
+	a.network, a.named = name, true
+	if query.Encoded(name) {
+		a.network = query.DecodePath(nil, name)
+	}
+	return a, true
+}
+
+// askedIn reads a path as that of a postback in another dialect, which its parameters may have to tell: those of the query, or
+// of a body.
+func askedIn(cat *catalog.Catalog, path, rawQuery, form []byte, object *fastjson.Object) (asked, bool) {
+	m, ok := match(cat.Router(), path, rawQuery, form, object)
+	return asked{dialect: m.Dialect, key: m.Key}, ok && m.Kind == dialect.KindPostback
+}
+
+// match looks at a query, then at the parameters of a body.
+func match(router *dialect.Router, path, rawQuery, form []byte, object *fastjson.Object) (dialect.Match, bool) {
+	m, ok := router.Match(path, rawQuery)
+	if !ok && len(form) > 0 {
+		m, ok = router.Match(path, form)
+	}
+	if !ok && object != nil {
+		// The router asks only whether a parameter is there.
+		var names []byte
+		object.Visit(func(key []byte, value *fastjson.Value) {
+			if value.Type() != fastjson.TypeNull && !bytes.ContainsAny(key, "&=%+") {
+				names = append(append(names, key...), "=1&"...)
+			}
+		})
+		m, ok = router.Match(path, names)
+	}
+	return m, ok
+}
+
+// from finds out whose postback it is and how to read it: of the network that the path or the parameter network names, else of
+// the one in whose dialect the path or the parameters are written.
+func (p *postback) from(cat *catalog.Catalog, rawQuery, form []byte, object *fastjson.Object) {
+	d := p.asked.dialect
+	p.sent = p.asked.network
+	if !p.asked.named {
+		p.sent = networkIn(rawQuery, form, object)
+	}
+	switch {
+	case p.asked.named || len(p.sent) > 0:
+		p.network = cat.Network(p.sent)
+	case d != nil:
+		p.network = cat.NetworkOf(d)
+	default:
+		d = &dialect.Native
+		if m, ok := match(cat.Router(), pathPostback, rawQuery, form, object); ok && m.Kind == dialect.KindPostback && cat.Speaks(m.Dialect) {
+			d = m.Dialect
+		}
+		if p.network = cat.NetworkOf(d); p.network == nil {
+			p.network = cat.DefaultNetwork()
+		}
+	}
+	if d == nil {
+		d = &dialect.Native
+	}
+	p.reader = catalog.DialectPostback(d)
+	if p.network != nil {
+		p.reader = p.network.Postback
+		p.event.Network, p.event.BlankTxidIsNew = p.network.Name, p.network.BlankTxIDIsNew
+	}
+}
+
+// networkIn answers the parameter network, decoded: the body's before the query's, the first one that is not empty.
+func networkIn(rawQuery, form []byte, object *fastjson.Object) []byte {
+	if object != nil {
+		// The parser's memory is used again by the next request.
+		if name := bytes.TrimSpace(object.Get("network").GetStringBytes()); len(name) > 0 {
+			return bytes.Clone(name)
+		}
+	}
+	for _, raw := range [...][]byte{form, rawQuery} {
+		for scan := query.Scan(raw); ; {
+			key, value, ok := scan.Next()
+			if !ok {
+				break
+			}
+			if !isNetworkKey(key) {
+				continue
+			}
+			if query.Encoded(value) {
+				value = query.Decode(nil, value)
+			}
+			if value = bytes.TrimSpace(value); len(value) > 0 {
+				return value
+			}
+		}
+	}
+	return nil
+}
+
+func isNetworkKey(key []byte) bool {
+	const name = "network"
+	if !query.Encoded(key) {
+		return string(key) == name
+	}
+	if len(key) > 3*len(name) {
+		return false
+	}
+	var buf [3 * len(name)]byte
+	return string(query.Decode(buf[:0], key)) == name
+}
+
+// unknownNetwork says why a postback is nobody's.
+func (p *postback) unknownNetwork(cat *catalog.Catalog) *refusal {
+	right := "one of: " + clip(cat.NetworkNames(), schemas.MaxDetailBytes)
+	detail := "the postback names no network"
+	switch d := p.reader.Dialect(); {
+	case len(p.sent) > 0:
+		detail = "no network is named " + quoted(p.sent)
+	case p.asked.dialect == nil:
+	case cat.Speaks(d):
+		detail = "more than one network writes postbacks as " + d.Name + " does, and this one names none"
+		right = "network=NAME in its URL, or /postback/NAME, " + right
+	default:
+		detail = "no network is declared that writes postbacks as " + d.Name + " does"
+		right = "a network with dialect: " + d.Name + " in catalog.networks"
+	}
+	return refuse(schemas.RejectUnknownNetwork, "network", detail, right)
+}
