@@ -211,9 +211,9 @@ func (r *report) printClicks(out io.Writer) {
 		}
 		from := ""
 		if l.theirs != l.ours {
-			from = "from " + orDash(shown(l.theirs, 60))
+			from = "\tfrom " + orDash(shown(l.theirs, 60))
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\n", l.ours, plural(l.clicks, "click"), from)
+		fmt.Fprintf(t, "  %s\t%s%s\n", l.ours, plural(l.clicks, "click"), from)
 	}
 	_ = t.Flush()
 	var sums []string
