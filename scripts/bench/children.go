@@ -19,9 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
-	"tributary/deploy/config"
 	"tributary/deploy/embedded"
-	"tributary/deploy/wiring"
 	"tributary/scripts/loadgen"
 )
 
@@ -35,33 +33,6 @@ var children = map[string]func([]string) error{
 		}
 		defer k.Close()
 		return serveUntilEOF(k.Address())
-	},
-	// The edge with the embedded broker in its process, as `tributary up` has them, without the other roles.
-	"child-edge": func(args []string) error {
-		from := config.Sources{File: args[0]}
-		loaded, err := config.Load(from)
-		if err != nil {
-			return err
-		}
-		broker := loaded.Config.Kafka.Brokers[0]
-		k, err := embedded.NewKafka(broker, filepath.Join(loaded.Config.DataDir, "kafka"), zap.NewNop())
-		if err != nil {
-			return err
-		}
-		defer k.Close()
-		ctx, stop := context.WithCancel(context.Background())
-		defer stop()
-		if err := makeTopics(ctx, broker); err != nil {
-			return err
-		}
-		system := wiring.New(loaded, zap.NewNop())
-		system.AddIngest()
-		return system.Run(ctx, from, nil, func() {
-			go func() {
-				_ = serveUntilEOF(broker) // it ends when the parent does
-				stop()
-			}()
-		})
 	},
 	"child-join-prefill": joinPrefill,
 	"child-bare": func([]string) error {
@@ -209,8 +180,10 @@ func (p *process) stop() {
 func (p *process) memory() int64 { return procKiB(p.cmd.Process.Pid, "status", "VmHWM:") << 10 }
 
 // cpu answers the processor time that the process has used.
-func (p *process) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+func (p *process) cpu() time.Duration { return cpuOf(p.cmd.Process.Pid) }
+
+func cpuOf(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
@@ -281,16 +254,15 @@ processor: {state_dir: %s, instance_id: bench}
 
 // role starts one role of the site.
 func (b *bench) role(ctx context.Context, s *site, role string, flags ...string) (*process, error) {
-	args := append([]string{"--config", s.configFile}, flags...)
-	ready := "http://" + s.edge + "/readyz"
-	if role != "ingest" {
-		ops, err := freeAddress()
-		if err != nil {
-			return nil, err
-		}
-		s.opsOf[role] = ops
-		args = append(args, "--set", "ops.listen="+ops)
-		ready = "http://" + ops + "/readyz"
+	ops, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s.opsOf[role] = ops
+	args := append([]string{"--config", s.configFile, "--set", "ops.listen=" + ops}, flags...)
+	ready := "http://" + ops + "/readyz"
+	if role == "ingest" {
+		ready = "http://" + s.edge + "/readyz"
 	}
 	return b.startRole(ctx, role, ready, args...)
 }

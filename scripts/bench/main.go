@@ -22,6 +22,7 @@ type bench struct {
 	seconds float64
 	rows    []row
 	join    joinFlags
+	edge    edgeFlags
 	// patience is how long a role may take to become ready, where that is more than a minute.
 	patience time.Duration
 }
@@ -61,18 +62,22 @@ func main() {
 	flag.StringVar(&join.clicks, "clicks", "1e6,1e7", "join: live clicks to remember, sizes separated by commas; 1e8 needs 11 GB of disk and ten minutes")
 	flag.Float64Var(&join.events, "events", 2e6, "join: events to process at each size")
 	flag.Float64Var(&join.restore, "restore", 1e6, "join: clicks to read again after the loss of the state; 0 for none")
-	flag.StringVar(&join.profile, "profile", "", "join: write a CPU profile of the processor to this file")
+	flag.StringVar(&join.profile, "profile", "", "join, sink: write a CPU profile of the processor or the loader to this file")
+	var edge edgeFlags
+	flag.BoolVar(&edge.kafka, "kafka", false, "edge: on Apache Kafka instead of the embedded broker (needs Java 17 and Maven)")
+	flag.StringVar(&edge.nginx, "nginx", "", "edge: the nginx to compare with; found by PATH when left out")
+	flag.StringVar(&edge.spool, "spool", "both", "edge: with a spool beside Kafka (on), without (off), or both")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *only, *seconds, join); err != nil {
+	if err := run(ctx, *binary, *only, *seconds, join, edge); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, only string, seconds float64, join joinFlags) error {
+func run(ctx context.Context, binary, only string, seconds float64, join joinFlags, edge edgeFlags) error {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return err
@@ -98,7 +103,7 @@ func run(ctx context.Context, binary, only string, seconds float64, join joinFla
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, binary: binary, seconds: seconds, join: join}
+	b := &bench{dir: dir, binary: binary, seconds: seconds, join: join, edge: edge}
 	start := time.Now()
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s …\n", p.name)
