@@ -6,8 +6,6 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/phuslu/iploc"
-
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
 	"tributary/ingest/money"
@@ -206,11 +204,12 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	ip := v.addr.As16()
 	v.text = append(v.text, ip[:]...)
 	c.Ip = v.text[start:len(v.text):len(v.text)]
-	c.Country = country(v.addr)
+	e.locate(c, v.addr)
 
 	agent := e.agents.Parse(v.userAgent)
 	c.Device, c.Os, c.OsVersion = agent.Device, agent.OS, agent.OSVersion
 	c.Browser, c.BrowserVersion, c.Bot = agent.Browser, agent.BrowserVersion, agent.Bot
+	c.BotClass = agent.BotClass
 	c.UserAgent, c.Referrer, c.Language = view(v.userAgent), view(v.referrer), view(v.language)
 
 	// Last, because nothing refuses the click any more: it is counted for the offer's cap.
@@ -393,18 +392,6 @@ func (v *visit) link() []byte {
 	}
 	v.out = v.offer.URL.Append(v.out, &v.values)
 	return v.out
-}
-
-// country answers ISO 3166-1 alpha-2, empty when the address belongs to none.
-func country(addr netip.Addr) string {
-	if !addr.IsGlobalUnicast() || addr.IsPrivate() {
-		return ""
-	}
-	code := iploc.IPCountry(addr)
-	if len(code) != 2 || code == "ZZ" || code[0] < 'A' || code[0] > 'Z' || code[1] < 'A' || code[1] > 'Z' {
-		return ""
-	}
-	return code
 }
 
 // appendLanguage appends the first language of Accept-Language, lower case, or nothing when it is no language tag.

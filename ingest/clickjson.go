@@ -120,6 +120,7 @@ func (e *Edge) takeClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 	}
 	if refused != nil {
 		receipt := e.receipt(now)
+		e.hideMember(click)
 		raw := click.MarshalTo(append(requestLine(ctx), "\n\n"...))
 		letter := e.letter(events.DeadLetter_KIND_CLICK, refused, receipt, now, v.addr, raw)
 		letter.ClickId = received(v.clickID, schemas.MaxClickIDBytes)

@@ -6,6 +6,8 @@ import (
 	"net"
 	"time"
 
+	"tributary/ingest/geo"
+	"tributary/ingest/privacy"
 	"tributary/ingest/spool"
 	"tributary/ingest/trust"
 	"tributary/ingest/unique"
@@ -29,6 +31,8 @@ type Config struct {
 	Spool            spool.Config   `yaml:"spool"`
 	Trust            trust.Config   `yaml:"trust"`
 	Receipts         ReceiptsConfig `yaml:"receipts"`
+	Geo              geo.Config     `yaml:"geo"`
+	Privacy          privacy.Config `yaml:"privacy"`
 	Linger           time.Duration  `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
 	Compression      string         `yaml:"compression" doc:"compression of records: none or lz4"`
 	BatchBytes       int            `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
@@ -59,6 +63,8 @@ func Defaults() Config {
 		Spool:            spool.Defaults(),
 		Trust:            trust.Defaults(),
 		Receipts:         defaultReceipts(),
+		Geo:              geo.Defaults(),
+		Privacy:          privacy.Defaults(),
 		Linger:           time.Millisecond,
 		Compression:      "lz4",
 		BatchBytes:       1 << 20,
@@ -124,6 +130,8 @@ func (c *Config) Validate() error {
 	}
 	span("visitor_cookie_age", c.VisitorCookieAge, time.Second, 400*24*time.Hour)
 	c.Receipts.validate(number, span)
+	c.Geo.Validate(func(field, format string, args ...any) { problem("geo."+field, format, args...) })
+	c.Privacy.Validate(func(field, format string, args ...any) { problem("privacy."+field, format, args...) })
 	c.Trust.Validate(func(field, format string, args ...any) { problem("trust."+field, format, args...) })
 	c.Spool.Validate(func(field, format string, args ...any) { problem("spool."+field, format, args...) })
 	if c.Compression != "none" && c.Compression != "lz4" {

@@ -16,8 +16,8 @@ import (
 func (e *Edge) letter(kind events.DeadLetter_Kind, refused *refusal, receipt string, now time.Time, addr netip.Addr, raw []byte) *events.DeadLetter {
 	ip := addr.As16()
 	return &events.DeadLetter{
-		LetterId: receipt, Kind: kind, Reason: string(refused.Reason), Detail: refused.Detail, Place: place,
-		ReceivedMs: now.UnixMilli(), Raw: clip(raw, schemas.MaxRawBytes), Ip: ip[:],
+		LetterId: receipt, Kind: kind, Reason: string(refused.Reason), Detail: e.hideText(addr, refused.Detail), Place: place,
+		ReceivedMs: now.UnixMilli(), Raw: clip(e.hideRaw(addr, raw), schemas.MaxRawBytes), Ip: ip[:],
 	}
 }
 

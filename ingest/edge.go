@@ -19,7 +19,9 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/geo"
 	"tributary/ingest/iprate"
+	"tributary/ingest/privacy"
 	"tributary/ingest/spool"
 	"tributary/ingest/trust"
 	"tributary/ingest/unique"
@@ -66,6 +68,8 @@ type Edge struct {
 	minter       *id.Minter
 	rates        *iprate.Sketch
 	agents       *useragent.Parser
+	places       *geo.Locator
+	privacy      *privacy.Masker
 	visitors     *unique.Window
 	caps         caps
 	visits       sync.Pool
@@ -129,7 +133,11 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	if e.visitors, err = unique.New(cfg.UniqueBytes, cfg.UniqueWindow); err != nil {
 		return nil, fmt.Errorf("making the memory of visitors: %w", err)
 	}
-	if e.metrics, err = newMetrics(deps.Registerer, append(collectors, e.macros.collectors()...)...); err != nil {
+	if e.places, err = geo.Open(cfg.Geo); err != nil {
+		return nil, err
+	}
+	collectors = append(append(collectors, e.macros.collectors()...), e.places.Collectors()...)
+	if e.metrics, err = newMetrics(deps.Registerer, collectors...); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
 	if cfg.Spool.Dir != "" {
@@ -153,6 +161,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	if gatherer == nil {
 		gatherer = prometheus.DefaultGatherer
 	}
+	e.privacy = e.producer.privacy
 	e.scrape = fasthttpadaptor.NewFastHTTPHandler(promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	e.server = &fasthttp.Server{
 		Handler:                      e.handle,
@@ -198,6 +207,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	watching.Go(func() { e.watchKafka(watchCtx) })
 	watching.Go(func() { e.watchCertificate(watchCtx) })
+	watching.Go(func() { e.watchPlaces(watchCtx) })
 	watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log) })
 	drainCtx, stopDrain := context.WithCancel(context.Background())
 	defer stopDrain()
@@ -206,7 +216,7 @@ func (e *Edge) Run(ctx context.Context) error {
 		draining.Go(func() { e.drainer.run(drainCtx) })
 	}
 	// The library unpacks its table of IPv6 networks at the first look-up; no visitor should wait for that.
-	watching.Go(func() { country(netip.MustParseAddr("2001:4860:4860::8888")) })
+	watching.Go(func() { e.places.Locate(netip.MustParseAddr("2001:4860:4860::8888")) })
 	served := make(chan error, 1)
 	go func() { served <- e.server.Serve(e.listener) }()
 

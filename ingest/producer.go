@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tributary/ingest/privacy"
 	"tributary/ingest/spool"
 	"tributary/schemas"
 )
@@ -41,6 +42,7 @@ type producer struct {
 	ackTimeout time.Duration  // how long it waits in all
 	metrics    *metrics
 	pool       sync.Pool
+	privacy    *privacy.Masker
 
 	// spool is nil where there is none.
 	spool *spool.Spool
@@ -81,7 +83,7 @@ type delivery struct {
 }
 
 func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer, error) {
-	p := &producer{ackBound: cfg.AckTimeout, ackTimeout: cfg.AckTimeout, metrics: m, spool: s}
+	p := &producer{ackBound: cfg.AckTimeout, ackTimeout: cfg.AckTimeout, metrics: m, spool: s, privacy: privacy.New(cfg.Privacy)}
 	p.landed.settled = make(chan struct{}, 1)
 	for i, name := range topicNames {
 		p.names[i] = deps.TopicPrefix + name
@@ -149,8 +151,9 @@ func backoff(tries int) time.Duration {
 }
 
 // prepare answers a delivery for an event. The event may be reused at once: it is marshalled into the delivery's own
-// buffer. key and id, the event's, are copied; a nil key makes a record without one, an empty id says that the key is it.
+// buffer. Its address is hidden in place, as ingest.privacy says. key and id, the event's, are copied; a nil key makes a record without one, an empty id says that the key is it.
 func (p *producer) prepare(t topic, key []byte, id string, event message) (*delivery, error) {
+	hideAddress(p.privacy, event)
 	d := p.pool.Get().(*delivery)
 	d.topic = t
 	d.key = append(d.key[:0], key...)
