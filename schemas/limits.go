@@ -4,6 +4,9 @@ package schemas
 const (
 	MaxURLBytes     = 8 << 10
 	MaxBodyBytes    = 16 << 10
+	MaxBatchBytes   = 1 << 20 // an upload of postbacks; ingest.max_body_bytes is a limit too
+	MaxBatchLines   = 5000    // an upload's lines, the header of a CSV not counted; each has at most MaxBodyBytes
+	MaxBatchColumns = 256     // a CSV's columns
 	MaxClickIDBytes = 64
 	MaxNameBytes    = 64 // a campaign's, source's, offer's or network's name, an event type, a status word
 	MaxSubs         = 20
