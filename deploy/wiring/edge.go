@@ -12,8 +12,8 @@ type edgeSlot struct {
 	catalog *catalog.Catalog
 	set     func(*catalog.Catalog) // of the edge that runs now
 	note    func() string          // the same edge's
-	// certificate reads the same edge's certificate again; it logs what comes of it.
-	certificate func() error
+	// files reads the same edge's certificate and data files again; it logs what comes of it.
+	files func()
 }
 
 // told is the edge's note for /readyz.
@@ -27,17 +27,17 @@ func (slot *edgeSlot) told() (name, text string) {
 	return UnitIngest, text
 }
 
-// reloadCertificate is for SIGHUP; the edge itself watches the files.
-func (s *System) reloadCertificate() {
+// reloadFiles is for SIGHUP; the edge itself watches the files.
+func (s *System) reloadFiles() {
 	slot := s.edge.Load()
 	if slot == nil {
 		return // this process has no edge
 	}
 	slot.mu.Lock()
-	reload := slot.certificate
+	reload := slot.files
 	slot.mu.Unlock()
 	if reload != nil {
-		_ = reload() // the edge has logged and counted it
+		reload()
 	}
 }
 

@@ -39,7 +39,7 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, err
 			}
-			slot.set, slot.note, slot.certificate = edge.SetCatalog, edge.Note, edge.ReloadCertificate
+			slot.set, slot.note, slot.files = edge.SetCatalog, edge.Note, edge.ReloadFiles
 			return edge, nil
 		}})
 }

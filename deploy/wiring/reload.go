@@ -34,7 +34,7 @@ func (r *reloads) note() (name, text string) {
 
 // changed takes the outcome of one reading. A refused one leaves everything as it is.
 func (s *System) changed(change config.Change) {
-	s.reloadCertificate()
+	s.reloadFiles()
 	say := func(text string) { s.reload.text.Store(&text) }
 	if change.Err != nil {
 		s.reload.refused.Inc()
