@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"net/netip"
+	"strconv"
 	"time"
 	"unsafe"
 
@@ -385,10 +386,18 @@ func (v *visit) link() []byte {
 	c := &v.event
 	start := len(v.text)
 	v.text = money.Append(v.text, c.CostMicros)
+	cost := view(v.text[start:])
+	asn := ""
+	if c.Asn != 0 {
+		start = len(v.text)
+		v.text = strconv.AppendUint(v.text, uint64(c.Asn), 10)
+		asn = view(v.text[start:])
+	}
 	v.values = catalog.Values{
 		ClickID: c.ClickId, Campaign: c.Campaign, Source: c.Source, Offer: c.Offer,
-		ExternalID: c.ExternalId, Keyword: c.Keyword, Creative: c.Creative, Cost: view(v.text[start:]),
+		ExternalID: c.ExternalId, Keyword: c.Keyword, Creative: c.Creative, Cost: cost,
 		Country: c.Country, Device: c.Device, OS: c.Os, Browser: c.Browser, Language: c.Language, Subs: c.Subs,
+		City: c.City, Region: c.Region, ASN: asn, ConnectionType: c.ConnectionType,
 	}
 	v.out = v.offer.URL.Append(v.out, &v.values)
 	return v.out

@@ -99,7 +99,7 @@ func campaignKey(key uint64, campaign uint32) uint64 {
 // choose settles which offer the click goes to, within the caps unless the visit is only a look (HEAD).
 func (e *Edge) choose(v *visit, campaign *catalog.Campaign, nowMS int64) *catalog.Offer {
 	c := &v.event
-	seen := catalog.Visitor{Country: c.Country, Device: c.Device, OS: c.Os, Language: c.Language, Bot: c.Bot != "", AtMS: nowMS}
+	seen := catalog.Visitor{Country: c.Country, Device: c.Device, OS: c.Os, Language: c.Language, Bot: c.Bot != "", AtMS: nowMS, ASN: c.Asn, ConnectionType: c.ConnectionType, Hosting: c.Hosting}
 	rotation := campaign.Rotation(&seen)
 	var tried catalog.Tried
 	first := rotation.Pick(v.key, &tried)

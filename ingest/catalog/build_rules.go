@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -127,20 +128,50 @@ func (b *builder) rules(field string, out *Campaign, list []RuleConfig) {
 				r.hours |= bits
 			}
 		}
-		switch c.Bot {
-		case "":
-		case "yes":
-			r.bot = botOnly
-		case "no":
-			r.bot = botNever
-		default:
-			b.problem(at+".bot", "%q is neither yes nor no; leave it out for both", c.Bot)
+		r.bot, r.hosting = b.yesOrNo(at+".bot", c.Bot), b.yesOrNo(at+".hosting", c.Hosting)
+		for j, n := range c.ASNs {
+			if n < 0 || n > math.MaxUint32 {
+				b.problem(fmt.Sprintf("%s.asns[%d]", at, j), "%d is no number of an autonomous system; give 1 to %d, such as 64496, or 0 for an unknown one", n, uint32(math.MaxUint32))
+			}
+			r.asns = append(r.asns, uint32(n))
 		}
-		if len(c.Countries)+len(c.Devices)+len(c.OSes)+len(c.Languages)+len(c.Hours) == 0 && c.Bot == "" {
+		for j, word := range c.ConnectionTypes {
+			if !isWord(word) {
+				b.problem(fmt.Sprintf("%s.connection_types[%d]", at, j), "%q is no connection type; give a word such as cellular or cable_dsl, or unknown", word)
+			}
+			if word == unknown {
+				word = ""
+			}
+			r.connections = append(r.connections, word)
+		}
+		if len(c.Countries)+len(c.Devices)+len(c.OSes)+len(c.Languages)+len(c.Hours)+len(c.ASNs)+len(c.ConnectionTypes) == 0 && c.Bot == "" && c.Hosting == "" {
 			b.problem(at, "has no condition; who fulfils no rule goes to the campaign's own offers")
 		}
 		out.rules = append(out.rules, r)
 	}
+}
+
+func (b *builder) yesOrNo(field, text string) yesNo {
+	switch text {
+	case "":
+		return either
+	case "yes":
+		return onlyYes
+	case "no":
+		return onlyNo
+	}
+	b.problem(field, "%q is neither yes nor no; leave it out for both", text)
+	return either
+}
+
+// isWord takes what ingest/geo makes of a connection type.
+func isWord(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c < 0x80 {
+			return false
+		}
+	}
+	return text != "" && len(text) <= schemas.MaxPlaceBytes
 }
 
 // words copies a list of words of a closed list.

@@ -38,14 +38,17 @@ type CampaignConfig struct {
 
 // RuleConfig sends visitors who fulfil all of its conditions to offers of its own. A condition that is left out is fulfilled.
 type RuleConfig struct {
-	Countries []string       `yaml:"countries" doc:"countries of the visitor's IP, ISO 3166-1 alpha-2 such as DE; unknown for none"`
-	Devices   []string       `yaml:"devices" doc:"any of desktop, mobile, tablet, tv, bot and unknown"`
-	OSes      []string       `yaml:"oses" doc:"operating systems: any of Windows, Windows Phone, Android, macOS, iOS, Linux, FreeBSD, ChromeOS, BlackBerry, HarmonyOS, Other and unknown"`
-	Languages []string       `yaml:"languages" doc:"first languages of Accept-Language, lower case: pt is any Portuguese, pt-br that of Brazil; unknown for none"`
-	Hours     []string       `yaml:"hours" doc:"hours of the day in the campaign's time_zone: 9 (9:00 until 10:00), 9-17 (9:00 until 17:00) or 22-6 (over midnight)"`
-	Bot       string         `yaml:"bot" doc:"yes for listed bots only, no for all others"`
-	Offers    []string       `yaml:"offers" doc:"names of the offers, as of a campaign"`
-	Weights   map[string]int `yaml:"weights" doc:"share of the visitors by offer name, as of a campaign"`
+	Countries       []string       `yaml:"countries" doc:"countries of the visitor's IP, ISO 3166-1 alpha-2 such as DE; unknown for none"`
+	Devices         []string       `yaml:"devices" doc:"any of desktop, mobile, tablet, tv, bot and unknown"`
+	OSes            []string       `yaml:"oses" doc:"operating systems: any of Windows, Windows Phone, Android, macOS, iOS, Linux, FreeBSD, ChromeOS, BlackBerry, HarmonyOS, Other and unknown"`
+	Languages       []string       `yaml:"languages" doc:"first languages of Accept-Language, lower case: pt is any Portuguese, pt-br that of Brazil; unknown for none"`
+	Hours           []string       `yaml:"hours" doc:"hours of the day in the campaign's time_zone: 9 (9:00 until 10:00), 9-17 (9:00 until 17:00) or 22-6 (over midnight)"`
+	Bot             string         `yaml:"bot" doc:"yes for listed bots only, no for all others"`
+	ASNs            []int          `yaml:"asns" doc:"numbers of autonomous systems that announce the visitor's IP, such as 64496; 0 for an unknown one. Needs ingest.geo.asn_file"`
+	ConnectionTypes []string       `yaml:"connection_types" doc:"connection types: cable_dsl, cellular, corporate, dialup, satellite or another word of ingest.geo.connection_file in lower case with underscores; unknown for none"`
+	Hosting         string         `yaml:"hosting" doc:"yes for IPs of listed hosting providers only, no for all others, unknown ones among them. Needs ingest.geo.asn_file"`
+	Offers          []string       `yaml:"offers" doc:"names of the offers, as of a campaign"`
+	Weights         map[string]int `yaml:"weights" doc:"share of the visitors by offer name, as of a campaign"`
 }
 
 // SourceConfig is one traffic source.

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,6 +13,10 @@ const maxRules = 64
 type Visitor struct {
 	Country, Device, OS, Language string
 	Bot                           bool
+	// ASN is 0, ConnectionType empty where the visitor's network is not known; Hosting is then false.
+	ASN            uint32
+	ConnectionType string
+	Hosting        bool
 	// AtMS is when the click arrived, Unix ms.
 	AtMS int64
 }
@@ -22,20 +27,25 @@ type rule struct {
 	devices   []string
 	oses      []string
 	languages []string
+	asns      []uint32
+	// connections has the empty word for an unknown one.
+	connections []string
 	// hours has bit h set for the hour from h:00; allHours for no condition.
 	hours    uint32
-	bot      botCondition
+	bot      yesNo
+	hosting  yesNo
 	rotation *Rotation
 }
 
 const allHours = 1<<24 - 1
 
-type botCondition uint8
+// yesNo is a condition on what is so or not: being a bot, coming from a hosting provider.
+type yesNo uint8
 
 const (
-	botAny botCondition = iota
-	botOnly
-	botNever
+	either yesNo = iota
+	onlyYes
+	onlyNo
 )
 
 // Rotation answers the offers of the first rule that the visitor fulfils, the campaign's own when there is none. It does not
@@ -59,8 +69,11 @@ func (c *Campaign) Rotation(v *Visitor) *Rotation {
 // fulfilled looks at the cheap conditions first. hour is a bit, looked at only by rules with hours.
 func (r *rule) fulfilled(v *Visitor, hour uint32) bool {
 	switch {
-	case r.bot == botOnly && !v.Bot, r.bot == botNever && v.Bot,
+	case r.bot == onlyYes && !v.Bot, r.bot == onlyNo && v.Bot,
+		r.hosting == onlyYes && !v.Hosting, r.hosting == onlyNo && v.Hosting,
 		r.hours != allHours && r.hours&hour == 0,
+		r.asns != nil && !slices.Contains(r.asns, v.ASN),
+		r.connections != nil && !isOneOf(r.connections, v.ConnectionType),
 		r.countries != nil && !r.countries.has(v.Country),
 		r.devices != nil && !isOneOf(r.devices, v.Device),
 		r.oses != nil && !isOneOf(r.oses, v.OS),

@@ -16,6 +16,7 @@ type Values struct {
 	ExternalID, Keyword, Creative, Cost string
 	Country, Device, OS, Browser        string
 	Language                            string
+	City, Region, ASN, ConnectionType   string
 	// Subs has sub1 at 0; one beyond its end is empty.
 	Subs []string
 }
@@ -37,6 +38,10 @@ const (
 	macroOS
 	macroBrowser
 	macroLanguage
+	macroCity
+	macroRegion
+	macroConnectionType
+	macroASN
 	// macroSub is sub1; sub20 is macroSub+19.
 	macroSub
 )
@@ -46,6 +51,7 @@ var macros = func() map[string]macro {
 		"click_id": macroClickID, "campaign": macroCampaign, "source": macroSource, "offer": macroOffer,
 		"external_id": macroExternalID, "keyword": macroKeyword, "creative": macroCreative, "cost": macroCost,
 		"country": macroCountry, "device": macroDevice, "os": macroOS, "browser": macroBrowser, "language": macroLanguage,
+		"city": macroCity, "region": macroRegion, "connection_type": macroConnectionType, "asn": macroASN,
 	}
 	for i := range schemas.MaxSubs {
 		m["sub"+strconv.Itoa(i+1)] = macroSub + macro(i)
@@ -53,7 +59,7 @@ var macros = func() map[string]macro {
 	return m
 }()
 
-const macroNames = "{click_id} {campaign} {source} {offer} {sub1} to {sub20} {external_id} {keyword} {creative} {cost} {country} {device} {os} {browser} {language}"
+const macroNames = "{click_id} {campaign} {source} {offer} {sub1} to {sub20} {external_id} {keyword} {creative} {cost} {country} {device} {os} {browser} {language} {city} {region} {asn} {connection_type}"
 
 // maxTemplateBytes leaves room for the values in what clients take as a URL.
 const maxTemplateBytes = 2048
@@ -174,6 +180,14 @@ func (v *Values) of(kind macro) string {
 		return v.Browser
 	case macroLanguage:
 		return v.Language
+	case macroCity:
+		return v.City
+	case macroRegion:
+		return v.Region
+	case macroConnectionType:
+		return v.ConnectionType
+	case macroASN:
+		return v.ASN
 	}
 	if i := int(kind - macroSub); i < len(v.Subs) {
 		return v.Subs[i]
