@@ -331,7 +331,12 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, e
 			return false, true, errOrphan
 		}
 	}
-	o.metrics.landed(len(s.order), o.bytes(s), time.Since(start))
+	took := time.Since(start)
+	o.metrics.landed(len(s.order), o.bytes(s), took)
+	if line := l.log.Check(zap.DebugLevel, "inserted"); line != nil {
+		line.Write(zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int32("month", s.month),
+			zap.Int64("first", at.first), zap.Int64("last", at.last), zap.Int("rows", len(s.order)), zap.Duration("took", took))
+	}
 	return found, true, nil
 }
 

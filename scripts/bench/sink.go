@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -64,32 +67,36 @@ func benchSink(ctx context.Context, b *bench) error {
 		return err
 	}
 
-	var files []string // the first round's blocks
-	var rates, limits, ratios, cpus, engineCPUs, aloneCPUs, brokerCPUs, memories, blocks []float64
+	var rates, limits, ratios, cpuRatios, cpus, engineCPUs, aloneCPUs, brokerCPUs, totals, alones, memories, blocks []float64
 	for round := range rounds {
-		if err := empty(ctx, conn, "tributary"); err != nil {
-			return err
+		for _, database := range []string{"tributary", sinkDatabase} {
+			if err := empty(ctx, conn, database); err != nil {
+				return err
+			}
 		}
 		l, err := b.load(ctx, s, conn, engine, broker, round)
 		if err != nil {
 			return fmt.Errorf("loading: %w", err)
 		}
-		if files == nil {
-			if files, err = b.blockFiles(ctx, conn, int(sinkClicks/max(l.inserts, 1))+1); err != nil {
-				return err
-			}
+		files, err := b.blockFiles(ctx, conn, l.blocks)
+		if err != nil {
+			return err
 		}
 		limit, alone, err := b.engineRate(ctx, s, conn, engine, files)
 		if err != nil {
 			return err
 		}
 		rates, limits, ratios = append(rates, l.rate), append(limits, limit), append(ratios, l.rate/limit)
-		cpus, engineCPUs, brokerCPUs, aloneCPUs = append(cpus, l.cpu), append(engineCPUs, l.engineCPU), append(brokerCPUs, l.brokerCPU), append(aloneCPUs, alone)
-		fmt.Fprintf(os.Stderr, "  round %d: %.0f rows/s of %.0f, CPU-s a million: loader %.1f, engine %.1f (alone %.1f), broker %.1f\n", round+1, l.rate, limit, l.cpu, l.engineCPU, alone, l.brokerCPU)
-		memories, blocks = append(memories, l.memoryMiB), append(blocks, sinkClicks/l.inserts)
+		cpus, engineCPUs, brokerCPUs, aloneCPUs = append(cpus, l.cpu), append(engineCPUs, l.engineCPU), append(brokerCPUs, l.brokerCPU), append(aloneCPUs, alone.engine)
+		totals, alones = append(totals, l.cpu+l.engineCPU+l.brokerCPU), append(alones, alone.engine+alone.client)
+		cpuRatios = append(cpuRatios, alones[round]/totals[round])
+		fmt.Fprintf(os.Stderr, "  round %d: %.0f rows/s of %.0f = %.2f in %d blocks, CPU-s a million: loader %.2f, engine %.2f, broker %.2f; its own insert: engine %.2f, client %.2f; %.2f\n",
+			round+1, l.rate, limit, l.rate/limit, len(l.blocks), l.cpu, l.engineCPU, l.brokerCPU, alone.engine, alone.client, cpuRatios[round])
+		memories, blocks = append(memories, l.memoryMiB), append(blocks, float64(sinkClicks/len(l.blocks)))
 	}
 	number := func(format string, values []float64) string { return fmt.Sprintf(format, median(slices.Clone(values))) }
 	b.report("sink: rows/s at full load, exactly once", number("%.0f", rates), number("%.0f engine's own insert of the same blocks", limits), number("%.2f", ratios), "≥ 0.80")
+	b.report("sink: the same in CPU time, all processes", number("%.1f s a million rows", totals), number("%.1f engine and a client that only sends", alones), number("%.2f", cpuRatios), "")
 	b.report("sink: rows in a block", number("%.0f", blocks), "", "", "")
 	b.report("sink: CPU-s a million rows", number("%.1f", cpus), "", "", "")
 	b.report("sink: the engine's own meanwhile", number("%.1f", engineCPUs), number("%.1f in its own insert", aloneCPUs), fmt.Sprintf("%.2f", median(engineCPUs)/median(aloneCPUs)), "")
@@ -99,34 +106,89 @@ func benchSink(ctx context.Context, b *bench) error {
 }
 
 // loading is what one round of the loader showed; CPU is in seconds a million rows.
-type loading struct{ rate, inserts, cpu, engineCPU, brokerCPU, memoryMiB float64 }
+type loading struct {
+	rate, cpu, engineCPU, brokerCPU, memoryMiB float64
+	blocks                                     []block
+}
 
-// load starts a loader with a group of its own and waits until it has loaded everything.
+// A block is one insert of the loader: the offsets of its first and last row, and the month its rows share.
+type block struct {
+	Partition, Month, Rows int
+	First, Last            int64
+}
+
+// load starts a loader with a group of its own and waits until it has loaded everything. The clock runs from the moment it has
+// its partitions: joining a group is a start, not a rate.
 func (b *bench) load(ctx context.Context, s *site, conn driver.Conn, engine, broker *process, round int) (l loading, err error) {
 	engineBefore, brokerBefore := engine.cpu(), broker.cpu()
-	p, err := b.role(ctx, s, "sink", "--set", fmt.Sprintf("sink.group=bench-%d", round))
+	p, err := b.role(ctx, s, "sink", "--set", fmt.Sprintf("sink.group=bench-%d", round), "--set", "log.level=debug")
 	if err != nil {
 		return l, err
 	}
 	defer p.stop()
-	// From the first block on: joining the group and filling the first batch is a start, not a rate.
-	var first uint64
-	var start time.Time
+	start := time.Now()
+	if b.join.profile != "" {
+		go b.profile(s.opsOf["sink"])
+	}
+	// Its log says when it is done: a query each time would be work that the engine's own insert is spared.
 	if err := until(ctx, "the loader", func() (bool, error) {
-		rows, err := count(ctx, conn, "tributary.clicks")
-		if first == 0 && rows > 0 {
-			first, start = rows, time.Now()
-		}
-		return rows == sinkClicks, err
+		_, rows, err := loadedBlocks(p.logFile.Name())
+		return rows >= sinkClicks, err
 	}); err != nil {
 		return l, err
 	}
-	l.rate = float64(sinkClicks-first) / time.Since(start).Seconds()
-	million := func(d time.Duration) float64 { return d.Seconds() * 1e6 / sinkClicks }
+	l.rate = sinkClicks / time.Since(start).Seconds()
+	if err := merged(ctx, conn); err != nil {
+		return l, err
+	}
 	l.cpu, l.engineCPU, l.brokerCPU = million(p.cpu()), million(engine.cpu()-engineBefore), million(broker.cpu()-brokerBefore)
 	l.memoryMiB = float64(p.memory() >> 20)
-	l.inserts, err = metric("http://"+s.opsOf["sink"]+"/metrics", `tributary_sink_inserts_total{topic="scored.clicks"}`)
-	return l, err
+	rows := 0
+	if l.blocks, rows, err = loadedBlocks(p.logFile.Name()); err != nil || rows != sinkClicks {
+		return l, fmt.Errorf("the loader's log tells of %d inserted rows, want %d: %w", rows, sinkClicks, err)
+	}
+	if n, err := count(ctx, conn, "tributary.clicks"); err != nil || n != sinkClicks {
+		return l, fmt.Errorf("the table has %d rows, want %d: %w", n, sinkClicks, err)
+	}
+	return l, nil
+}
+
+// million is a time spent on all clicks, in seconds a million of them.
+func million(d time.Duration) float64 { return d.Seconds() * 1e6 / sinkClicks }
+
+// loadedBlocks reads from a loader's log which inserts it has made so far, and how many rows they had.
+func loadedBlocks(path string) (blocks []block, rows int, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, `"msg":"inserted"`) || !strings.HasSuffix(line, "\n") {
+			continue
+		}
+		var made block
+		if err := json.Unmarshal([]byte(line), &made); err != nil {
+			return nil, 0, fmt.Errorf("reading the loader's log: %w", err)
+		}
+		blocks, rows = append(blocks, made), rows+made.Rows
+	}
+	return blocks, rows, nil
+}
+
+// merged waits until the engine has no merge to do for a second. Merges go on after the last insert: those that one side of the
+// comparison left behind would be charged to the other, and the slower side would do more of its own in its time.
+func merged(ctx context.Context, conn driver.Conn) error {
+	quiet := 0
+	return until(ctx, "the engine's merges", func() (bool, error) {
+		var running uint64
+		if err := conn.QueryRow(ctx, "SELECT count() FROM system.merges").Scan(&running); err != nil {
+			return false, err
+		}
+		if quiet++; running > 0 {
+			quiet = 0
+		}
+		return quiet > 10, nil
+	})
 }
 
 func empty(ctx context.Context, conn driver.Conn, database string) error {
@@ -138,14 +200,16 @@ func empty(ctx context.Context, conn driver.Conn, database string) error {
 	return nil
 }
 
-// engineRate inserts the rows that the loader loaded into empty tables of the same schema, views included, with the loader's
-// settings, in blocks as large and sorted as the loader's were: by a client that only copies bytes, as many inserts at once as the
-// loader makes. CPU is the engine's seconds a million rows.
-func (b *bench) engineRate(ctx context.Context, s *site, conn driver.Conn, engine *process, files []string) (rate, cpu float64, err error) {
-	if err := empty(ctx, conn, sinkDatabase); err != nil {
-		return 0, 0, err
+// aloneCPU is what an insert without a loader costs, in seconds a million rows: the engine, and the client that sends files to it.
+type aloneCPU struct{ engine, client float64 }
+
+// engineRate inserts the loader's blocks into the empty tables of the same schema, views included, with the loader's settings: by a
+// client that only copies bytes, as many inserts at once as the loader makes, in the order in which the loader made them.
+func (b *bench) engineRate(ctx context.Context, s *site, conn driver.Conn, engine *process, files []string) (rate float64, alone aloneCPU, err error) {
+	if err := merged(ctx, conn); err != nil {
+		return 0, alone, err
 	}
-	before := engine.cpu()
+	before, clientBefore := engine.cpu(), ownCPU()
 	start := time.Now()
 	queue := make(chan string, len(files))
 	for _, path := range files {
@@ -169,36 +233,65 @@ func (b *bench) engineRate(ctx context.Context, s *site, conn driver.Conn, engin
 	}
 	took := time.Since(start)
 	if err != nil {
-		return 0, 0, err
+		return 0, alone, err
 	}
 	if rows, err := count(ctx, conn, sinkDatabase+".clicks"); err != nil || rows != sinkClicks {
-		return 0, 0, fmt.Errorf("the engine's own insert made %d rows of %d: %w", rows, sinkClicks, err)
+		return 0, alone, fmt.Errorf("the engine's own insert made %d rows of %d: %w", rows, sinkClicks, err)
 	}
-	return sinkClicks / took.Seconds(), (engine.cpu() - before).Seconds() * 1e6 / sinkClicks, nil
+	alone.client = million(ownCPU() - clientBefore)
+	if err := merged(ctx, conn); err != nil {
+		return 0, alone, err
+	}
+	alone.engine = million(engine.cpu() - before)
+	return sinkClicks / took.Seconds(), alone, nil
 }
 
-// blockFiles writes what the loader loaded to files, a block each. The topic's offsets have no gaps: nothing in it was written in
-// transactions.
-func (b *bench) blockFiles(ctx context.Context, conn driver.Conn, blockRows int) (files []string, err error) {
-	for partition := range partitions {
-		for block := 0; ; block++ {
-			path := filepath.Join(b.dir, fmt.Sprintf("block-%d-%d.native", partition, block))
-			query := fmt.Sprintf("SELECT * FROM tributary.clicks WHERE _partition = %d AND _offset >= %d AND _offset < %d ORDER BY campaign_id, source_id, received_at, click_id INTO OUTFILE '%s' FORMAT Native SETTINGS max_block_size = 1000000, max_threads = 1, output_format_native_encode_types_in_binary_format = 0",
-				partition, block*blockRows, (block+1)*blockRows, path)
-			if err := conn.Exec(ctx, query); err != nil {
-				return nil, fmt.Errorf("writing a block to a file: %w", err)
-			}
-			info, err := os.Stat(path)
-			if err != nil {
-				return nil, err
-			}
-			if info.Size() < 1000 {
-				break
-			}
-			files = append(files, path)
+// ownCPU is this process's processor time.
+func ownCPU() time.Duration {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage) // cannot fail for oneself
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// blockFiles writes the loader's blocks as the table has them to files, each one Native block with its rows in the same order.
+func (b *bench) blockFiles(ctx context.Context, conn driver.Conn, blocks []block) (files []string, err error) {
+	for i, made := range blocks {
+		path := filepath.Join(b.dir, fmt.Sprintf("block-%d.native", i))
+		// A sorted result is cut by rows and by bytes unless both limits are far away.
+		query := fmt.Sprintf("SELECT * FROM tributary.clicks WHERE _partition = %d AND _offset BETWEEN %d AND %d AND toYYYYMM(received_at) = %d "+
+			"ORDER BY campaign_id, source_id, received_at, click_id INTO OUTFILE '%s' TRUNCATE FORMAT Native "+
+			"SETTINGS max_block_size = 2000000, prefer_external_sort_block_bytes = 0, optimize_read_in_order = 0, max_threads = 1, output_format_native_encode_types_in_binary_format = 0",
+			made.Partition, made.First, made.Last, made.Month, path)
+		if err := conn.Exec(ctx, query); err != nil {
+			return nil, fmt.Errorf("writing a block to a file: %w", err)
 		}
+		if err := isOneBlock(path, made.Rows); err != nil {
+			return nil, err
+		}
+		files = append(files, path)
 	}
 	return files, nil
+}
+
+// isOneBlock says that a file's first Native block has all of the rows.
+func isOneBlock(path string, rows int) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	head := bufio.NewReader(file)
+	if _, err := binary.ReadUvarint(head); err != nil { // its columns
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	n, err := binary.ReadUvarint(head)
+	if err == nil && n != uint64(rows) {
+		err = fmt.Errorf("its first block has %d rows, want %d", n, rows)
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	return nil
 }
 
 // postBlock is the least a client can do: a file's bytes as the body of an INSERT.
@@ -212,9 +305,6 @@ func postBlock(ctx context.Context, address, path string) error {
 	for setting, value := range sink.InsertSettings(fmt.Sprint(path, time.Now())) {
 		parameters.Set(setting, fmt.Sprint(value))
 	}
-	// A SELECT writes its rows to the file in smaller pieces than the loader's one block: joined again before they are inserted.
-	parameters.Set("min_insert_block_size_rows", "1000000")
-	parameters.Set("min_insert_block_size_bytes", strconv.Itoa(1<<30))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/?"+parameters.Encode(), file)
 	if err != nil {
 		return err
