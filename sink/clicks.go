@@ -7,6 +7,9 @@ import (
 	"tributary/schemas/events"
 )
 
+// clickLayout is the version of what is written of a click: see the column _layout.
+const clickLayout = 1
+
 // clicks is the table clicks, from the topic scored.clicks.
 type clicks struct {
 	position
@@ -15,8 +18,8 @@ type clicks struct {
 
 	id                                                                     textColumn
 	eventAt                                                                int64Column
-	campaignID, sourceID, offerID, ipClicks, score                         plainColumn[uint32]
-	campaign, source, offer                                                wordColumn
+	campaignID, sourceID, offerID, landingID, ipClicks, score              plainColumn[uint32]
+	campaign, source, offer, landing                                       wordColumn
 	subs                                                                   textsColumn
 	externalID, keyword, creative                                          textColumn
 	cost, costOriginal                                                     int64Column
@@ -26,6 +29,7 @@ type clicks struct {
 	ip                                                                     ipColumn
 	country, device, os, osVersion, browser, browserVersion, bot, language wordColumn
 	userAgent, referrer                                                    textColumn
+	layout                                                                 plainColumn[uint8]
 	foreign, unique, hosting                                               plainColumn[bool]
 	asn                                                                    plainColumn[uint32]
 	city, region, asOrg, connectionType, botClass                          wordColumn
@@ -33,13 +37,14 @@ type clicks struct {
 }
 
 func newClicks() *clicks {
-	t := &clicks{position: newPosition(), reasons: newReasonColumns(), ip: newIPColumn(), foreign: boolColumn(), unique: boolColumn(), hosting: boolColumn(), asn: uint32Column(),
-		campaignID: uint32Column(), sourceID: uint32Column(), offerID: uint32Column(), ipClicks: uint32Column(), score: uint32Column()}
+	t := &clicks{position: newPosition(), reasons: newReasonColumns(), ip: newIPColumn(), layout: uint8Column(), foreign: boolColumn(), unique: boolColumn(), hosting: boolColumn(), asn: uint32Column(),
+		campaignID: uint32Column(), sourceID: uint32Column(), offerID: uint32Column(), landingID: uint32Column(), ipClicks: uint32Column(), score: uint32Column()}
 	t.all = append([]namedColumn{
 		{"click_id", kindText, &t.id}, {"event_at", kindTime, &t.eventAt},
 		{"campaign_id", kindUint32, &t.campaignID}, {"campaign", kindWord, &t.campaign},
 		{"source_id", kindUint32, &t.sourceID}, {"source", kindWord, &t.source},
 		{"offer_id", kindUint32, &t.offerID}, {"offer", kindWord, &t.offer},
+		{"landing_id", kindUint32, &t.landingID}, {"landing", kindWord, &t.landing}, {"_layout", kindUint8, &t.layout},
 		{"subs", kindTexts, &t.subs}, {"external_id", kindText, &t.externalID}, {"keyword", kindText, &t.keyword}, {"creative", kindText, &t.creative},
 		{"cost", kindMoney, &t.cost}, {"cost_original", kindMoney, &t.costOriginal}, {"currency", kindWord, &t.currency},
 		{"offer_payout", kindMoney, &t.offerPayout}, {"offer_payout_original", kindMoney, &t.offerPayoutOriginal}, {"offer_currency", kindWord, &t.offerCurrency},
@@ -77,6 +82,9 @@ func (t *clicks) add(value []byte, partition int32, offset int64) error {
 	t.source.add(e.Source)
 	t.offerID.add(e.OfferId)
 	t.offer.add(e.Offer)
+	t.landingID.add(e.LandingId)
+	t.landing.add(e.Landing)
+	t.layout.add(clickLayout)
 	t.subs.add(e.Subs)
 	t.externalID.add(e.ExternalId)
 	t.keyword.add(e.Keyword)

@@ -222,6 +222,9 @@ func float64Column() plainColumn[float64] {
 	return plainColumn[float64]{append: func(b []byte, v float64) []byte { return binary.LittleEndian.AppendUint64(b, math.Float64bits(v)) }}
 }
 
+func uint8Column() plainColumn[uint8] {
+	return plainColumn[uint8]{append: func(b []byte, v uint8) []byte { return append(b, v) }}
+}
 func boolColumn() plainColumn[bool] {
 	return plainColumn[bool]{append: func(b []byte, v bool) []byte {
 		if v {

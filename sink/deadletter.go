@@ -15,9 +15,9 @@ import (
 // maxLetterRaw is how much of a record a letter quotes: all of it unless it is as long as a record may be.
 const maxLetterRaw = schemas.MaxRecordBytes - 4<<10
 
-// reportLetters makes the batch's undecodable records and refused rows dead letters, and says how many they are. It returns
-// when Kafka has them.
-func (o *owner) reportLetters() (int, error) {
+// reportLetters makes the batch's undecodable records and refused rows dead letters. If there are any, it returns true when
+// Kafka has them and, in the same transaction, the batch's confirmation.
+func (o *owner) reportLetters(p plan) (confirmed bool, err error) {
 	var letters []*events.DeadLetter
 	for i := range o.batch.letters {
 		u := &o.batch.letters[i]
@@ -48,7 +48,14 @@ func (o *owner) reportLetters() (int, error) {
 			Raw:        o.batch.values[r.row], SourceOffset: offset,
 		})
 	}
-	return len(letters), o.sendLetters(letters)
+	if len(letters) == 0 {
+		return false, nil
+	}
+	records, err := o.encodeLetters(letters)
+	if err != nil {
+		return false, err
+	}
+	return true, o.confirmWith(p, records)
 }
 
 // repeatsItself says whether the row is a letter about a refused row: another about it would be refused alike, for ever.
@@ -62,10 +69,8 @@ func (o *owner) letterID(kind string, offset int64) string {
 	return fmt.Sprintf("%s-%s-%d-%d", kind, o.topic, o.partition, offset)
 }
 
-func (o *owner) sendLetters(letters []*events.DeadLetter) error {
-	if len(letters) == 0 {
-		return nil
-	}
+// encodeLetters makes letters records.
+func (o *owner) encodeLetters(letters []*events.DeadLetter) ([]*kgo.Record, error) {
 	records := make([]*kgo.Record, len(letters))
 	for i, letter := range letters {
 		letter.Place, letter.SourceTopic, letter.SourcePartition = "sink", o.topic, o.partition
@@ -73,14 +78,11 @@ func (o *owner) sendLetters(letters []*events.DeadLetter) error {
 		letter.Raw = letter.Raw[:min(len(letter.Raw), maxLetterRaw)]
 		value, err := letter.MarshalVT()
 		if err != nil {
-			return fmt.Errorf("encoding a dead letter: %w", err)
+			return nil, fmt.Errorf("encoding a dead letter: %w", err)
 		}
 		records[i] = &kgo.Record{Topic: o.loader.prefix + schemas.TopicDeadLetters, Value: value}
 	}
-	if err := o.loader.client.ProduceSync(o.ctx, records...).FirstErr(); err != nil {
-		return fmt.Errorf("sending a dead letter: %w", err)
-	}
-	return nil
+	return records, nil
 }
 
 // cut shortens a text to at most n bytes without cutting a character.

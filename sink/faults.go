@@ -10,7 +10,11 @@ const (
 	pointInserted
 	// pointLanded: everything of the plan is inserted, nothing is confirmed.
 	pointLanded
-	// pointReported: the batch's dead letters are in Kafka, nothing is confirmed.
+	// pointWritten: the batch's dead letters are in an open transaction, the confirmation is not in it yet.
+	pointWritten
+	// pointStaged: so is the confirmation, and nothing has ended the transaction.
+	pointStaged
+	// pointReported: the batch's dead letters and its confirmation are in Kafka.
 	pointReported
 )
 

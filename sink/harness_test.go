@@ -253,6 +253,11 @@ func (p *pipeline) check(clicks []*events.Click, conversions []*events.Conversio
 			p.t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
+	for _, query := range []string{"SELECT toString(sum(clicks)) FROM %s.rollup_minute_traffic", "SELECT toString(sum(clicks)) FROM %s.rollup_hour_traffic"} {
+		if got := p.text(query); got != fmt.Sprint(len(clicks)) {
+			p.t.Errorf("%s: %s, want %d", query, got, len(clicks))
+		}
+	}
 	want = fmt.Sprintf("%d %d %d %d", len(conversions), conv, hold, confirmed)
 	for _, query := range []string{
 		"SELECT concat(toString(count()), ' ', toString(sum(conversions_delta)), ' ', toString(toInt64(sum(revenue_hold_delta) * 1000000)), ' ', toString(toInt64(sum(revenue_confirmed_delta) * 1000000))) FROM %s.conversions",

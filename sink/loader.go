@@ -52,8 +52,11 @@ type Loader struct {
 	// settleAfter is how long a rollup must have missed rows before it is filled: time for every other insert that ended
 	// half done to be repeated by its owner.
 	settleAfter time.Duration
-	// tokenInserts is the constant, but in tests.
-	tokenInserts int64
+	// tokenInserts and letterTransaction are the constants, but in tests.
+	tokenInserts      int64
+	letterTransaction time.Duration
+	// kafka are the process's options for every client.
+	kafka []kgo.Opt
 
 	// crash ends everything at once; its cause is what Run returns.
 	crash     context.Context
@@ -116,7 +119,8 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 	}
 	l := &Loader{config: cfg, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
 		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan),
-		blocks: make(map[string]blockReading), settleAfter: cfg.SessionTimeout, tokenInserts: tokenInserts}
+		blocks: make(map[string]blockReading), settleAfter: cfg.SessionTimeout, tokenInserts: tokenInserts,
+		letterTransaction: letterTransaction, kafka: deps.Kafka}
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}

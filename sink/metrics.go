@@ -18,6 +18,7 @@ type metrics struct {
 	unsure     prometheus.Counter
 	orphans    prometheus.Counter
 	filled     prometheus.Counter
+	copies     prometheus.Counter
 	up         prometheus.Gauge
 }
 
@@ -53,6 +54,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		unsure:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_unproven_rollups_total", Help: "Replayed inserts of which it could not be told whether a rollup has them."}),
 		orphans:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_orphan_tokens_total", Help: "Inserts that ClickHouse lost but for their token, and whose rows were brought in without one."}),
 		filled:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_filled_rollups_total", Help: "Rollups that missed an insert of their table and were filled from it."}),
+		copies:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_copies_total", Help: "Rows marked as copies: an edge that died had sent the impression or landing click before."}),
 		up:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_clickhouse_up", Help: "1 when the last attempt of an insert succeeded."}),
 	}
 	for _, topic := range topics {
@@ -67,7 +69,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		}
 		m.topics[topic] = t
 	}
-	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.unsure, m.orphans, m.filled, m.up} {
+	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.unsure, m.orphans, m.filled, m.copies, m.up} {
 		if registerer == nil {
 			break
 		}

@@ -189,9 +189,13 @@ func (o *owner) full(offset int64, now time.Time) bool {
 // flush plans and lands the batch.
 func (o *owner) flush() error {
 	defer func() { o.planned = time.Time{} }()
-	confirmed := false
+	var confirmed bool
+	var err error
 	p := plan{first: o.batch.first, last: o.batch.last, records: o.batch.records()}
 	spans := o.batch.spans()
+	if err := o.markCopies(); err != nil {
+		return err
+	}
 	again := o.pending != nil
 	if again {
 		p = *o.pending
@@ -219,19 +223,8 @@ func (o *owner) flush() error {
 		if err := o.loader.faults.at(pointLanded, o, p); err != nil {
 			return err
 		}
-		reported, err := o.reportLetters()
-		if err != nil {
+		if confirmed, err = o.reportLetters(p); err != nil {
 			return err
-		}
-		if err := o.loader.faults.at(pointReported, o, p); err != nil {
-			return err
-		}
-		if confirmed = reported > 0; confirmed {
-			// At once: a death before it sends them again.
-			o.landed = p.last
-			if err := o.confirm(); err != nil {
-				return err
-			}
 		}
 		if len(o.batch.values) > 0 {
 			o.metrics.freshness.Observe(max(0, o.loader.now().Sub(time.UnixMilli(o.batch.oldestMS)).Seconds()))

@@ -24,7 +24,7 @@ import (
 // smallWindow makes the tables remember few inserts, and loaders know it.
 func (p *pipeline) smallWindow() {
 	p.t.Helper()
-	for _, table := range []string{"clicks", "conversions", "rollup_minute", "rollup_hour"} {
+	for _, table := range []string{"clicks", "conversions", "rollup_minute", "rollup_hour", "rollup_minute_traffic", "rollup_hour_traffic"} {
 		if err := p.conn.Exec(p.t.Context(), "ALTER TABLE "+p.database+"."+table+" MODIFY SETTING non_replicated_deduplication_window = 20"); err != nil {
 			p.t.Fatal(err)
 		}

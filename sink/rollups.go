@@ -16,13 +16,29 @@ type rollup struct {
 	// n counts base rows; a and b are sums of money, base the same of base rows. Empty: there is none.
 	n, a, b      string
 	baseA, baseB string
+	// only is the condition of the base rows that count at all; empty for every row.
+	only string
+	// offer is the offer number of a base row; empty for its column.
+	offer string
 }
 
-// rollupsOf are the rollups of each table (schemas/clickhouse/migrations/0005_rollups.sql).
+// rollupsOf are the rollups of each table (schemas/clickhouse/migrations/0005_rollups.sql and 0010_traffic.sql).
 var rollupsOf = map[string][]rollup{
 	"clicks": {
 		{table: "rollup_minute", view: "rollup_minute_from_clicks", time: "minute", bucket: "toStartOfMinute(toDateTime(event_at, 'UTC'))", n: "clicks", a: "cost", baseA: "cost"},
 		{table: "rollup_hour", view: "rollup_hour_from_clicks", time: "hour", bucket: "toStartOfHour(toDateTime(event_at, 'UTC'))", n: "clicks", a: "cost", baseA: "cost"},
+		{table: "rollup_minute_traffic", view: "rollup_minute_traffic_from_clicks", time: "minute", bucket: "toStartOfMinute(toDateTime(event_at, 'UTC'))", n: "clicks", only: "_layout >= 1"},
+		{table: "rollup_hour_traffic", view: "rollup_hour_traffic_from_clicks", time: "hour", bucket: "toStartOfHour(toDateTime(event_at, 'UTC'))", n: "clicks", only: "_layout >= 1"},
+	},
+	"impressions": {
+		{table: "rollup_minute_traffic", view: "rollup_minute_traffic_from_impressions", time: "minute", bucket: "toStartOfMinute(toDateTime(event_at, 'UTC'))", n: "impressions",
+			a: "impression_cost", baseA: "cost", only: "NOT copy", offer: "toUInt32(0)"},
+		{table: "rollup_hour_traffic", view: "rollup_hour_traffic_from_impressions", time: "hour", bucket: "toStartOfHour(toDateTime(event_at, 'UTC'))", n: "impressions",
+			a: "impression_cost", baseA: "cost", only: "NOT copy", offer: "toUInt32(0)"},
+	},
+	"landing_clicks": {
+		{table: "rollup_minute_traffic", view: "rollup_minute_traffic_from_landing_clicks", time: "minute", bucket: "toStartOfMinute(toDateTime(click_at, 'UTC'))", n: "landing_clicks", only: "NOT copy"},
+		{table: "rollup_hour_traffic", view: "rollup_hour_traffic_from_landing_clicks", time: "hour", bucket: "toStartOfHour(toDateTime(click_at, 'UTC'))", n: "landing_clicks", only: "NOT copy"},
 	},
 	"conversions": {
 		{table: "rollup_minute", view: "rollup_minute_from_conversions", time: "minute", bucket: "toStartOfMinute(toDateTime(click_at, 'UTC'))", n: "entries",
@@ -75,8 +91,15 @@ const groupByKey = " GROUP BY at, campaign_id, source_id, offer_id"
 
 // baseTallies are the sums that a rollup should have of base rows.
 func (in *inserter) baseTallies(ctx context.Context, r rollup, where string) (tallies, error) {
-	return in.tallies(ctx, fmt.Sprintf("SELECT toUInt32(%s) AS at, campaign_id, source_id, offer_id, toInt64(count()) AS n, %s AS a, %s AS b FROM %s.%s WHERE %s",
-		r.bucket, micros(r.baseA), micros(r.baseB), in.database, in.table.name(), where)+groupByKey)
+	offer := "offer_id"
+	if r.offer != "" {
+		offer = r.offer + " AS offer_id"
+	}
+	if r.only != "" {
+		where += " AND " + r.only
+	}
+	return in.tallies(ctx, fmt.Sprintf("SELECT toUInt32(%s) AS at, campaign_id, source_id, %s, toInt64(count()) AS n, %s AS a, %s AS b FROM %s.%s WHERE %s",
+		r.bucket, offer, micros(r.baseA), micros(r.baseB), in.database, in.table.name(), where)+groupByKey)
 }
 
 // rollupTallies are the sums that a rollup has.

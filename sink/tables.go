@@ -50,13 +50,17 @@ func newTable(topic string) table {
 		return newPostbacks()
 	case schemas.TopicParked:
 		return newParked()
+	case schemas.TopicImpressions:
+		return newImpressions()
+	case schemas.TopicLandingClicks:
+		return newLandingClicks()
 	}
 	panic("sink: no table for topic " + topic)
 }
 
 // Topics are the topics a Loader reads, without prefix.
 var Topics = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters,
-	schemas.TopicPostbacks, schemas.TopicParked}
+	schemas.TopicPostbacks, schemas.TopicParked, schemas.TopicImpressions, schemas.TopicLandingClicks}
 
 const (
 	kindText   = "String"
@@ -65,6 +69,7 @@ const (
 	kindTime   = "DateTime64(3, 'UTC')"
 	kindTexts  = "Array(String)"
 	kindWords  = "Array(LowCardinality(String))"
+	kindUint8  = "UInt8"
 	kindUint32 = "UInt32"
 	kindUint64 = "UInt64"
 	kindInt32  = "Int32"

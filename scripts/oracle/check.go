@@ -106,7 +106,7 @@ func (d *differences) compareConversions(x *Expected, rows []Row) {
 				rescored[key] = map[string]int{}
 			}
 			rescored[key][row["conversion_id"]]++
-			for i, n := range contribution("conversions", row) {
+			for i, n := range contribution("conversions", rollups[0], row) {
 				if name := rollupSums[i]; n != 0 && name != "entries" && name != "flagged" {
 					d.add("conversions: the rescored entry of %s changes %s by %d", row["conversion_id"], name, n)
 				}

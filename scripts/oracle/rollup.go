@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,6 +22,9 @@ func (s *sums) add(o sums) {
 
 // addRollup does what the view of one rollup over one base table does with a block.
 func addRollup(into map[string]sums, rollup, table string, rows []Row) {
+	if !feeds(table, rollup) {
+		return
+	}
 	for _, row := range rows {
 		at := "event_at"
 		if table == "conversions" {
@@ -28,7 +32,7 @@ func addRollup(into map[string]sums, rollup, table string, rows []Row) {
 		}
 		bucket := time.UnixMilli(row.number(at)).UTC().Truncate(time.Minute)
 		device := row["device"]
-		if rollup == "rollup_hour" {
+		if strings.HasPrefix(rollup, "rollup_hour") {
 			bucket = bucket.Truncate(time.Hour)
 			device += "|" + row["os"] + "|" + row["browser"]
 		}
@@ -36,15 +40,18 @@ func addRollup(into map[string]sums, rollup, table string, rows []Row) {
 		key := fmt.Sprintf("%s|%s|%s|%s|%s|%s|%s|%s|%s|%s", day, bucket.Format("2006-01-02T15:04"), row["campaign_id"], row["campaign"], row["source_id"], row["source"],
 			row["offer_id"], row["offer"], row["country"], device)
 		sum := into[key]
-		sum.add(contribution(table, row))
+		sum.add(contribution(table, rollup, row))
 		into[key] = sum
 	}
 }
 
-func contribution(table string, row Row) (s sums) {
+func contribution(table, rollup string, row Row) (s sums) {
 	score := row.number("score")
 	if table == "clicks" {
 		s[0] = 1
+		if strings.HasSuffix(rollup, "_traffic") {
+			return s
+		}
 		if score >= 50 {
 			s[1] = 1
 		}

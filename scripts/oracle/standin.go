@@ -91,7 +91,12 @@ type mishap struct {
 // loadedTables are those that the sink loads a topic into.
 var loadedTables = []string{"clicks", "conversions", "anomalies", "dead_letters", "postbacks", "parked"}
 
-var rollups = []string{"rollup_minute", "rollup_hour"}
+var rollups = []string{"rollup_minute", "rollup_hour", "rollup_minute_traffic", "rollup_hour_traffic"}
+
+// feeds tells whether a table has a view that fills the rollup: of the inputs here only clicks are traffic.
+func feeds(table, rollup string) bool {
+	return table == "clicks" || table == "conversions" && !strings.HasSuffix(rollup, "_traffic")
+}
 
 func newStandin(database string, tr *trace) *standin {
 	s := &standin{database: database, trace: tr, tables: map[string]*standinTable{}, running: map[int]time.Time{}}
@@ -99,7 +104,9 @@ func newStandin(database string, tr *trace) *standin {
 		t := newStandinTable()
 		if name == "clicks" || name == "conversions" {
 			for _, r := range rollups {
-				t.rollup[r] = map[string]sums{}
+				if feeds(name, r) {
+					t.rollup[r] = map[string]sums{}
+				}
 			}
 		}
 		s.tables[name] = t

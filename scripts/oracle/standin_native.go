@@ -70,6 +70,8 @@ func cells(column proto.ColResult) (func(int) string, error) {
 		return c.Row, nil
 	case *proto.ColLowCardinality[string]:
 		return c.Row, nil
+	case *proto.ColUInt8:
+		return func(i int) string { return strconv.FormatUint(uint64((*c)[i]), 10) }, nil
 	case *proto.ColUInt32:
 		return func(i int) string { return strconv.FormatUint(uint64((*c)[i]), 10) }, nil
 	case *proto.ColUInt64:

@@ -28,7 +28,7 @@ var (
 	blockTable    = regexp.MustCompile(`table = '(\w+)'`)
 	selectTallies = regexp.MustCompile(`^SELECT toUInt32\((.*)\) AS at, campaign_id, source_id, offer_id, toInt64\((.*)\) AS n, (.*) AS a, (.*) AS b` + ofTable +
 		`(.*) GROUP BY at, campaign_id, source_id, offer_id$`)
-	atTimes       = regexp.MustCompile(`^toYYYYMM\((?:received_at|ledger_day)\) = (\d+) AND at IN \(([\d,]*)\)$`)
+	atTimes       = regexp.MustCompile(`^toYYYYMM\((?:received_at|ledger_day)\) = (\d+) AND at IN \(([\d,]*)\)(?: AND _layout >= 1)?$`)
 	selectRunning = regexp.MustCompile(`^SELECT count\(\) FROM system\.processes WHERE query_kind = 'Insert' AND elapsed > ([\d.]+)$`)
 	selectView    = regexp.MustCompile(`^SELECT as_select FROM system\.tables WHERE database = '\w+' AND name = '(\w+)'$`)
 	selectColumns = regexp.MustCompile(`^SELECT groupArray\(name\) FROM \(SELECT name FROM system\.columns WHERE database = '\w+' AND table = '(\w+)' ORDER BY position\)$`)
@@ -158,6 +158,9 @@ func (s *standin) answerTallies(query string) ([]byte, bool, error) {
 	rollup := "rollup_minute"
 	if strings.Contains(strings.ToLower(m[1]), "hour") {
 		rollup = "rollup_hour"
+	}
+	if strings.HasSuffix(where, "_layout >= 1") {
+		rollup += "_traffic"
 	}
 	all := map[string]sums{}
 	monthOf := func(day string) int {
