@@ -33,7 +33,7 @@ func Build(cfg Config) (*Catalog, error) {
 	b.rates(cfg.BaseCurrency, cfg.ExchangeRates)
 	b.sources(cfg.Sources)
 	b.offersOf(cfg.Offers)
-	b.campaigns(cfg.Campaigns)
+	b.campaigns(cfg.Campaigns, b.landings(cfg.Landings))
 	b.networks(cfg.Networks)
 	b.route()
 	if len(b.problems) > 0 {
@@ -182,7 +182,7 @@ func (b *builder) offersOf(list []OfferConfig) {
 	}
 }
 
-func (b *builder) campaigns(list []CampaignConfig) {
+func (b *builder) campaigns(list []CampaignConfig, pages map[string]*Offer) {
 	for i, c := range list {
 		field := fmt.Sprintf("campaigns[%d]", i)
 		b.name(field, c.Name, true)
@@ -191,6 +191,7 @@ func (b *builder) campaigns(list []CampaignConfig) {
 		out.Currency = b.currency(field+".currency", c.Currency)
 		out.CostMicros = b.amount(field+".cost", c.Cost)
 		out.rotation, out.Offers = b.rotationOf(field, out.ID, c.Offers, c.Weights)
+		out.traffic = b.traffic(field, out.ID, &c, pages)
 		out.zone = b.zone(field+".time_zone", c.TimeZone)
 		b.rules(field, out, c.Rules)
 		if c.FallbackOffer != "" {

@@ -52,6 +52,8 @@ type Campaign struct {
 	Fallback *Offer
 	Redirect Redirect
 
+	traffic
+
 	rotation *Rotation
 	rules    []rule
 	// byHour: a rule has hours, which are those of zone.

@@ -8,6 +8,7 @@ type Config struct {
 	ClickIDKeys   KeysConfig       `yaml:"click_id_keys" doc:"secrets that sign click IDs"`
 	Campaigns     []CampaignConfig `yaml:"campaigns" doc:"campaigns: each has a click link /c/{name}"`
 	Sources       []SourceConfig   `yaml:"sources" doc:"traffic sources that clicks are bought from"`
+	Landings      []LandingConfig  `yaml:"landings" doc:"landing pages that clicks are sent to before the offer"`
 	Offers        []OfferConfig    `yaml:"offers" doc:"offers that clicks are sent to"`
 	Networks      []NetworkConfig  `yaml:"networks" doc:"affiliate networks or advertisers that send postbacks"`
 	ExchangeRates []RateConfig     `yaml:"exchange_rates" doc:"dated exchange rates into the base currency"`
@@ -26,10 +27,13 @@ type CampaignConfig struct {
 	Offers               []string       `yaml:"offers" doc:"names of the offers, at most 256; a visitor is sent to one of them, always the same"`
 	Weights              map[string]int `yaml:"weights" doc:"share of the visitors by offer name, 0 to 1000000; 1 when left out, 0 sends nobody"`
 	Rules                []RuleConfig   `yaml:"rules" doc:"offers for some of the visitors: the first rule that a visitor fulfils decides, the campaign's own offers are for the rest; at most 64"`
+	Landings             []string       `yaml:"landings" doc:"names of the landing pages, at most 256: a click is sent to one of them, a visitor always to the same, and the page's button /l/{click_id} to the offer; none when left out"`
+	LandingWeights       map[string]int `yaml:"landing_weights" doc:"share of the visitors by landing page, 0 to 1000000; 1 when left out, 0 sends nobody"`
 	FallbackOffer        string         `yaml:"fallback_offer" doc:"name of the offer, one without a cap, that takes clicks while all offers that the visitor could get are at their caps; without one the visitor's first offer takes them in spite of its cap"`
 	TimeZone             string         `yaml:"time_zone" doc:"IANA name of the time zone of the rules' hours, such as Europe/Berlin; UTC when left out"`
 	Redirect             string         `yaml:"redirect" doc:"how clicks are sent on: 302, 307, meta (a page with a meta refresh), double_meta (one that leads to a second one at /r/, so that the offer cannot tell the first page), js (a page with a script) or json (the link as JSON, no redirect); 302 when left out"`
 	Cost                 string         `yaml:"cost" doc:"what a click costs when the link names no cost, in units of currency, such as 0.02"`
+	CostPerMille         string         `yaml:"cost_per_mille" doc:"what 1000 impressions cost when the link /i/{name} names no cost, in units of currency, a multiple of 0.001; comes beside the cost of clicks"`
 	Currency             string         `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
 	Source               string         `yaml:"source" doc:"name of the source of clicks whose link names none"`
 	Aliases              []string       `yaml:"aliases" doc:"what other trackers' links call the campaign, at most 64: an alias of Keitaro, a key or camp_id of Binom, a UUID of Voluum or BeMob, an offer_id of TUNE"`
