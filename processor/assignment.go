@@ -28,6 +28,9 @@ type preparation struct {
 func (p *Processor) leave(e event) {
 	p.mu.Lock()
 	p.events = append(p.events, e)
+	if p.endPoll != nil {
+		p.endPoll()
+	}
 	p.mu.Unlock()
 }
 

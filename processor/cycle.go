@@ -69,9 +69,16 @@ func (p *Processor) loop(ctx context.Context) error {
 	}
 }
 
+// poll ends early when an event is left: a partition that has become ready does not wait for records of others.
 func (p *Processor) poll(ctx context.Context) kgo.Fetches {
 	ctx, cancel := context.WithTimeout(ctx, idleTick)
 	defer cancel()
+	p.mu.Lock()
+	p.endPoll = cancel
+	if len(p.events) > 0 {
+		cancel()
+	}
+	p.mu.Unlock()
 	return p.session.PollRecords(ctx, p.cfg.MaxCycleRecords)
 }
 

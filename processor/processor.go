@@ -59,6 +59,7 @@ type Processor struct {
 
 	mu        sync.Mutex
 	events    []event
+	endPoll   context.CancelFunc // of the poll at hand
 	preparing map[int32]*preparation
 	// progress is how far each preparation is, for a person to read.
 	progress map[int32]string
@@ -155,6 +156,7 @@ func (p *Processor) setReadiness(reason string) { p.readiness.Store(&reason) }
 func (p *Processor) Run(ctx context.Context) (err error) {
 	defer p.setReadiness("stopped")
 	p.setReadiness("opening its state")
+	started := time.Now()
 	p.store, err = state.Open(state.Options{Dir: p.cfg.StateDir, FS: p.deps.FS, CacheBytes: p.cfg.CacheBytes, MemtableBytes: p.cfg.MemtableBytes,
 		Logger: stateLog{p.log}})
 	if err != nil {
@@ -176,6 +178,7 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closeCheckpoints()
+	opened := time.Now()
 	p.setReadiness("connecting to Kafka")
 	if err := p.checkTopics(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -212,7 +215,8 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		stopWatching()
 		<-watched
 	}()
-	p.log.Info("processor started", zap.String("group", p.cfg.Group), zap.String("instance", p.cfg.instance()), zap.Strings("inputs", p.inputs))
+	p.log.Info("processor started", zap.String("group", p.cfg.Group), zap.String("instance", p.cfg.instance()), zap.Strings("inputs", p.inputs),
+		zap.Duration("opening_state", opened.Sub(started)), zap.Duration("connecting", time.Since(opened)))
 	if err := p.loop(ctx); err != nil {
 		p.failed.Store(true)
 		return err

@@ -68,10 +68,13 @@ func Open(o Options) (*Store, error) {
 		opts.Logger = quiet{}
 	}
 	tune(opts)
+	scheduler := &compactions{}
+	opts.Experimental.CompactionScheduler = scheduler
 	db, err := pebble.Open(o.Dir, opts)
 	if err != nil {
 		return nil, fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
 	}
+	scheduler.release()
 	// Pebble worked on a copy. Left nil, the file system would be one that watches the disk in a goroutine nobody ends.
 	if opts.FS == nil {
 		opts.FS = vfs.Default
