@@ -51,14 +51,13 @@ func (e *Edge) serveDialect(ctx *fasthttp.RequestCtx, path, rawQuery []byte) (ro
 
 // matchDialect looks at the query, and at a body only where there may be a postback in it.
 func (e *Edge) matchDialect(ctx *fasthttp.RequestCtx, cat *catalog.Catalog, path, rawQuery []byte) (dialect.Match, bool) {
-	if m, ok := cat.Router().Match(path, rawQuery); ok || !ctx.IsPost() || len(ctx.Request.Body()) == 0 {
-		return m, ok
+	if !ctx.IsPost() || len(ctx.Request.Body()) == 0 {
+		return cat.Router().Match(path, rawQuery)
 	}
 	parser := e.parsers.Get()
 	defer e.parsers.Put(parser)
 	form, object, _ := bodyOf(ctx, parser)
-	m, ok := match(cat.Router(), path, rawQuery, form, object)
-	return m, ok && m.Kind == dialect.KindPostback
+	return match(cat.Router(), path, rawQuery, form, object)
 }
 
 // isPostback tells whether a path is that of a postback, also when its body could not be read.

@@ -20,15 +20,17 @@ const (
 	routeReady
 	routeMetrics
 	routePass
+	routeImpression
+	routeLanding
 	routeReceipt
 	routeOther
 	routes
 )
 
-var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass", "receipt", "other"}
+var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass", "impression", "landing", "receipt", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
-var codes = [...]int{200, 202, 204, 302, 307, 400, 403, 404, 405, 408, 409, 413, 429, 431, 500, 503}
+var codes = [...]int{200, 202, 204, 302, 307, 400, 403, 404, 405, 408, 409, 410, 413, 429, 431, 500, 503}
 
 // field is an index into the parameters that a click link may have wrong without losing the click.
 type field uint8
@@ -72,6 +74,7 @@ type metrics struct {
 	landed    prometheus.Counter
 	capped    [cappeds]prometheus.Counter
 	evicted   prometheus.Counter
+	uploaded  [uploadOutcomes]prometheus.Counter
 
 	registerer prometheus.Registerer
 	collectors []prometheus.Collector
@@ -125,6 +128,10 @@ func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metri
 	overCap := counter("capped_clicks_total", "Clicks whose visitor's offer was at its cap, by what they were sent to: next (offer of the list), fallback, or in_spite (the offer all the same).", "to")
 	for i, name := range cappedNames {
 		m.capped[i] = overCap.WithLabelValues(name)
+	}
+	lines := counter("postback_batch_lines_total", "Lines of uploads to /postback/{network}/batch, by what became of them: accepted, refused or unavailable.", "outcome")
+	for i, name := range uploadOutcomeNames {
+		m.uploaded[i] = lines.WithLabelValues(name)
 	}
 	m.evicted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "unique_evicted_total",
 		Help: "Visitors that were forgotten before unique_window had passed: unique_bytes is too small."})

@@ -56,23 +56,26 @@ func askedIn(cat *catalog.Catalog, path, rawQuery, form []byte, object *fastjson
 	return asked{dialect: m.Dialect, key: m.Key}, ok && m.Kind == dialect.KindPostback
 }
 
-// match looks at a query, then at the parameters of a body.
+// match looks at a query, then at the parameters of a body, which only a postback has.
 func match(router *dialect.Router, path, rawQuery, form []byte, object *fastjson.Object) (dialect.Match, bool) {
-	m, ok := router.Match(path, rawQuery)
-	if !ok && len(form) > 0 {
-		m, ok = router.Match(path, form)
+	first, ok := router.Match(path, rawQuery)
+	if ok && first.Kind == dialect.KindPostback {
+		return first, true
 	}
-	if !ok && object != nil {
+	if object != nil {
 		// The router asks only whether a parameter is there.
-		var names []byte
 		object.Visit(func(key []byte, value *fastjson.Value) {
 			if value.Type() != fastjson.TypeNull && !bytes.ContainsAny(key, "&=%+") {
-				names = append(append(names, key...), "=1&"...)
+				form = append(append(form, key...), "=1&"...)
 			}
 		})
-		m, ok = router.Match(path, names)
 	}
-	return m, ok
+	if len(form) > 0 {
+		if m, ok := router.Match(path, form); ok && m.Kind == dialect.KindPostback {
+			return m, true
+		}
+	}
+	return first, ok
 }
 
 // from finds out whose postback it is and how to read it: of the network that the path or the parameter network names, else of
