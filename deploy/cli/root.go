@@ -109,6 +109,7 @@ func commands(env *environment) []*cobra.Command {
 		newDemo(env),
 		newDLQ(env),
 		newImport(env),
+		newLink(env),
 		newTail(env),
 		newVerify(env),
 		newVersion(env),
