@@ -103,7 +103,7 @@ type bench struct {
 
 func newBench(tb testing.TB, change func(*Config, *Deps)) *bench {
 	tb.Helper()
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicAnomalies, schemas.TopicDeadLetters))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicImpressions, schemas.TopicLandingClicks))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -168,6 +168,11 @@ func (b *bench) get(path string) reply {
 
 func (b *bench) send(method, path, contentType, body string) reply {
 	b.tb.Helper()
+	return b.do(b.request(method, path, contentType, body))
+}
+
+func (b *bench) request(method, path, contentType, body string) *http.Request {
+	b.tb.Helper()
 	req, err := http.NewRequest(method, b.url+path, strings.NewReader(body))
 	if err != nil {
 		b.tb.Fatal(err)
@@ -176,7 +181,7 @@ func (b *bench) send(method, path, contentType, body string) reply {
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	return b.do(req)
+	return req
 }
 
 const chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36"

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/url"
@@ -21,7 +22,8 @@ import (
 type uploadLine struct {
 	// number is that of its first line of text, from 1.
 	number int
-	// raw is the line as the body of a single postback: a form or a JSON object. It lasts until the next line is read.
+	// raw is the line as the body of a single postback, a form or a JSON object, or a JSON array of what is no line at all, which
+	// no postback is. It lasts until the next line is read.
 	raw []byte
 	// refused says why the line cannot be read.
 	refused *refusal
@@ -69,6 +71,7 @@ func uploadOf(kind, body []byte, reader *dialect.Postback, parser *fastjson.Pars
 
 // csvLines are comma, semicolon or tab separated, whichever the header has.
 type csvLines struct {
+	body    []byte
 	reader  *csv.Reader
 	names   []string // percent-encoded
 	unknown []string
@@ -76,7 +79,7 @@ type csvLines struct {
 }
 
 func newCSVLines(body []byte, reader *dialect.Postback) (*csvLines, *refusal) {
-	c := &csvLines{reader: csv.NewReader(bytes.NewReader(body))}
+	c := &csvLines{body: body, reader: csv.NewReader(bytes.NewReader(body))}
 	c.reader.Comma = separator(body)
 	c.reader.FieldsPerRecord = -1
 	c.reader.ReuseRecord = true
@@ -130,12 +133,13 @@ func (c *csvLines) strange() []string { return slices.Clone(c.unknown) }
 
 func (c *csvLines) next(p *postback, l *uploadLine) bool {
 	c.raw, l.refused = c.raw[:0], nil
+	start := c.reader.InputOffset()
 	record, err := c.reader.Read()
 	if errors.Is(err, io.EOF) {
 		return false
 	}
 	if err != nil {
-		l.raw = c.raw
+		l.raw = unreadable(string(clip(c.body[start:max(start, c.reader.InputOffset())], schemas.MaxRawBytes)))
 		l.refused = refuse(schemas.RejectBadBody, "", "the line is no CSV: "+err.Error(), `quotes around a value that has a separator, and "" for a quote in it`)
 		var where *csv.ParseError
 		if errors.As(err, &where) {
@@ -145,8 +149,13 @@ func (c *csvLines) next(p *postback, l *uploadLine) bool {
 		return true
 	}
 	l.number, _ = c.reader.FieldPos(0)
+	if len(record) != len(c.names) {
+		l.raw = unreadable(record...)
+		l.refused = refuse(schemas.RejectBadBody, "", "the line has "+strconv.Itoa(len(record))+" columns, the header has "+strconv.Itoa(len(c.names)), "as many columns as the header")
+		return true
+	}
 	size := 0
-	for i := range min(len(record), len(c.names)) {
+	for i := range record {
 		if record[i] == "" {
 			continue
 		}
@@ -160,13 +169,11 @@ func (c *csvLines) next(p *postback, l *uploadLine) bool {
 		c.raw = append(c.raw, url.QueryEscape(record[i])...)
 	}
 	l.raw = c.raw
-	switch {
-	case size > schemas.MaxBodyBytes || len(c.raw) > schemas.MaxBodyBytes:
+	if size > schemas.MaxBodyBytes || len(c.raw) > schemas.MaxBodyBytes {
 		l.refused = refuse(schemas.RejectTooLong, "", "the line has more than "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes", "a shorter line")
-	case len(record) != len(c.names):
-		l.refused = refuse(schemas.RejectBadBody, "", "the line has "+strconv.Itoa(len(record))+" columns, the header has "+strconv.Itoa(len(c.names)), "as many columns as the header")
+		l.raw = unreadable(string(clip(c.raw, schemas.MaxRawBytes)))
 	}
-	p.reader.ReadQuery(&p.reading, l.raw)
+	p.reader.ReadQuery(&p.reading, c.raw)
 	return true
 }
 
@@ -195,8 +202,19 @@ func (j *jsonLines) next(p *postback, l *uploadLine) bool {
 		var object *fastjson.Object
 		if object, l.refused = objectOf(j.parser, line); l.refused == nil {
 			l.refused = p.readObject(object)
+		} else {
+			l.raw = unreadable(string(clip(line, schemas.MaxRawBytes)))
 		}
 		return true
 	}
 	return false
+}
+
+// unreadable keeps the parts of a line for a person to read, in a way that nothing can be read as a postback.
+func unreadable(parts ...string) []byte {
+	raw, err := json.Marshal(parts)
+	if err != nil {
+		panic("marshalling texts: " + err.Error())
+	}
+	return clip(raw, schemas.MaxBodyBytes)
 }

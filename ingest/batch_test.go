@@ -1,0 +1,329 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/valyala/fastjson"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
+	"tributary/schemas"
+	"tributary/schemas/events"
+	"tributary/schemas/fuzzbound"
+)
+
+const (
+	csvType    = "text/csv"
+	ndjsonType = "application/x-ndjson"
+)
+
+func uploadCatalog(tb testing.TB) *catalog.Catalog {
+	return dialectCatalog(tb, &dialect.Affise, "", func(c *catalog.Config) {
+		c.Networks[1].Params = map[string]string{"Click ID": "click_id", "Commission": "payout", "Date": "ts"}
+		c.Networks = append(c.Networks,
+			catalog.NetworkConfig{Name: "rebills", Currency: "USD", BlankTxIDIsNew: true},
+			catalog.NetworkConfig{Name: "shared", Currency: "USD", Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}, TokenHeader: "X-Token"}})
+	})
+}
+
+func (b *bench) upload(network, kind, body string) (reply, uploadAnswer) {
+	b.tb.Helper()
+	got := b.send("POST", "/postback/"+network+"/batch", kind, body)
+	var a uploadAnswer
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil {
+		b.tb.Fatalf("%d %s: %v", got.status, got.body, err)
+	}
+	return got, a
+}
+
+// TestUpload holds that each line is a postback of its own: taken, or refused with its line, field and dead letter, which says
+// the same when it is looked at again.
+func TestUpload(t *testing.T) {
+	cat := uploadCatalog(t)
+	id := clickID(t, testSecret, 1, 1)
+	type outcome struct {
+		line          int
+		reason, field string // "" for accepted
+	}
+	for _, c := range []struct {
+		name, network, kind, body string
+		want                      []outcome
+		columns                   string
+		first                     string // what the first accepted line says
+	}{
+		{"csv", "acme", csvType, "\ufeffclick_id,payout,txid,status,note\r\nCLICK,12.50,t1,ok,\"a \"\"word\"\", and more\"\r\nCLICK,abc,t2,ok,\r\nCLICK,1,t3,Hold,x\r\n",
+			[]outcome{{2, "", ""}, {3, "bad_payout", "payout"}, {4, "", ""}}, "note", "network=acme event=sale status=approved txid=t1 payout=12500000 USD"},
+		{"csv, lines in quotes", "acme", csvType, "click_id,note,payout\nCLICK,\"two\nlines\",1\nCLICK,x\n\nCLICK,x,2,3\nCLICK,\"open,1\nCLICK,x,3\n",
+			[]outcome{{2, "", ""}, {4, "bad_body", ""}, {6, "bad_body", ""}, {7, "bad_body", ""}}, "note", "network=acme event=sale status=approved txid= payout=1000000 USD"},
+		{"csv of a dialect, semicolons", "theirs", csvType + "; charset=utf-8", "Click ID;Commission;Date;status;goal;offer\nCLICK;3.5;2026-02-03T04:05:06+01:00;2;First Deposit;9\nCLICK;3.5;soon;1;;9\nCLICK;{payout};;1;;9\n",
+			[]outcome{{2, "", ""}, {3, "bad_timestamp", "Date"}, {4, "unexpanded_macro", "Commission"}}, "offer", "network=theirs event=first_deposit status=pending txid= payout=3500000 USD"},
+		{"csv, tabs", "acme", csvType, "payout\tclick_id\n2\tCLICK", []outcome{{2, "", ""}}, "", "network=acme event=sale status=approved txid= payout=2000000 USD"},
+		{"json lines", "acme", ndjsonType, `{"click_id":"CLICK","payout":2.5,"more":[1]}` + "\n\n" + `{"click_id":"CLICK","payout":` + "\n" + `{"click_id":"CLICK","payout":{}}` + "\r\n" + `{"payout":1}` + "\n[]\n" + `{"click_id":"CLICK","txid":"\u0000"}`,
+			[]outcome{{1, "", ""}, {3, "bad_body", ""}, {4, "bad_body", "payout"}, {5, "missing_click_id", "click_id"}, {6, "bad_body", ""}, {7, "bad_text", "txid"}}, "",
+			"network=acme event=sale status=approved txid= payout=2500000 USD"},
+		{"json lines of a dialect", "theirs", ndjsonType, `{"clickid":"CLICK","sum":"7","action_id":"m1","status":3}`, []outcome{{1, "", ""}}, "", "network=theirs event=conversion status=rejected txid=m1 payout=7000000 USD"},
+		{"a line that is too long", "acme", ndjsonType, `{"click_id":"CLICK","x":"` + strings.Repeat("x", schemas.MaxBodyBytes) + `"}`, []outcome{{1, "too_long", ""}}, "", ""},
+		{"a forged click ID", "acme", csvType, "click_id\n" + clickID(t, otherSecret, 1, 1), []outcome{{2, "forged_click_id", "click_id"}}, "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
+			got, a := b.upload(c.network, c.kind, strings.ReplaceAll(c.body, "CLICK", id))
+			if got.status != 200 || strings.Join(a.UnknownColumns, ",") != c.columns {
+				t.Fatalf("answered %d %s", got.status, got.body)
+			}
+			letters := map[string]*events.DeadLetter{}
+			for _, l := range b.letters() {
+				letters[l.LetterId] = l
+			}
+			taken := map[string]*events.Postback{}
+			for _, p := range b.postbacks() {
+				taken[p.ReceiptId] = p
+			}
+			if len(a.Lines) != len(c.want) || a.Accepted+a.Refused != len(c.want) {
+				t.Fatalf("answered %s", got.body)
+			}
+			first := true
+			for i, want := range c.want {
+				l := a.Lines[i]
+				if l.Line != want.line || (l.Error == nil) != (want.reason == "") || l.Error != nil && (string(l.Error.Reason) != want.reason || l.Error.Field != want.field) {
+					t.Errorf("line %+v %+v, want %+v", l, l.Error, want)
+					continue
+				}
+				if l.Error == nil {
+					p := taken[l.ReceiptID]
+					if p == nil || l.Status != "accepted" || p.ClickId != id || first && postbackFields(p) != c.first {
+						t.Errorf("line %d is the postback %v", l.Line, p)
+					}
+					first = false
+					continue
+				}
+				letter := letters[l.ReceiptID]
+				if letter == nil || letter.Reason != want.reason || !strings.HasPrefix(letter.Detail, fmt.Sprintf("line %d: ", l.Line)) || letter.Network != c.network {
+					t.Errorf("line %d has the dead letter %v", l.Line, letter)
+					continue
+				}
+				judgeLetter(t, cat, letter)
+			}
+		})
+	}
+}
+
+// judgeLetter looks at a line's dead letter again as at a postback of its own.
+func judgeLetter(t *testing.T, cat *catalog.Catalog, l *events.DeadLetter) {
+	t.Helper()
+	head, body, _ := strings.Cut(string(l.Raw), "\n\n")
+	if len(l.Raw) == schemas.MaxRawBytes || body == "" {
+		return // cut, or a line that nobody could read
+	}
+	j := JudgePostback(cat, PostbackRequest{Path: []byte(strings.TrimPrefix(head, "POST ")), Body: []byte(body), ReceiptID: l.LetterId, Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
+	if j.Postback != nil || l.Reason != string(schemas.RejectBadBody) && string(j.Reason) != l.Reason {
+		t.Errorf("looked at again the line %q is %+v, was %s", body, j, l.Reason)
+	}
+}
+
+// TestUploadRefused holds what is refused as a whole: nothing of it is booked.
+func TestUploadRefused(t *testing.T) {
+	cat := uploadCatalog(t)
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
+	id := clickID(t, testSecret, 1, 1)
+	for i, c := range []struct {
+		name, network, kind, body, reason string
+		status                            int
+	}{
+		{"empty", "acme", csvType, " \n", "bad_body", 400},
+		{"no type", "acme", "", "click_id\n" + id, "bad_body", 400},
+		{"another type", "acme", jsonType, `[{"click_id":"` + id + `"}]`, "bad_body", 400},
+		{"no click ID column", "acme", csvType, "clickid,payout\n" + id + ",1\n", "bad_body", 400},
+		{"two columns of a name", "acme", csvType, "click_id,payout,payout\n" + id + ",1,2\n", "bad_body", 400},
+		{"broken header", "acme", csvType, "click_id,\"pay\"out\n" + id + ",1\n", "bad_body", 400},
+		{"header that is no text", "acme", csvType, "click_id,\xff\n" + id + ",1\n", "bad_text", 400},
+		{"too many columns", "acme", csvType, "click_id" + strings.Repeat(",", schemas.MaxBatchColumns) + "\n", "too_long", 400},
+		{"too many lines", "acme", csvType, "click_id\n" + strings.Repeat(id+"\n", schemas.MaxBatchLines+1), "too_long", 400},
+		{"too many lines of JSON", "acme", ndjsonType, strings.Repeat("{}\n", schemas.MaxBatchLines+1), "too_long", 400},
+		{"unknown network", "nobody", csvType, "click_id\n" + id, "unknown_network", 400},
+		{"unproved", "shared", csvType, "click_id\n" + id, "bad_token", 403},
+	} {
+		got := b.send("POST", "/postback/"+c.network+"/batch", c.kind, c.body)
+		if got.status != c.status || !strings.Contains(got.body, `"reason":"`+c.reason+`"`) || receiptID.FindString(got.body) == "" {
+			t.Errorf("%s: %d %s", c.name, got.status, got.body)
+		}
+		if n := len(b.letters()); n != i+1 {
+			t.Fatalf("%s: %d dead letters", c.name, n)
+		}
+	}
+	if n := len(b.postbacks()); n != 0 {
+		t.Errorf("%d postbacks of refused uploads", n)
+	}
+	if got := b.send("POST", "/postback/acme/batch", csvType, strings.Repeat("x", schemas.MaxBatchBytes+1)); got.status != 413 || len(b.letters()) != 13 {
+		t.Errorf("an upload beyond the server's limit: %d %s, %d dead letters", got.status, got.body, len(b.letters()))
+	}
+	for _, l := range b.letters() {
+		if strings.HasSuffix(strings.SplitN(string(l.Raw), "\n", 2)[0], "/batch") {
+			j := JudgePostback(cat, PostbackRequest{Path: []byte("/postback/acme/batch"), Body: l.Raw, IP: netip.MustParseAddr("127.0.0.1")}, testNow)
+			if j.Postback != nil {
+				t.Errorf("an upload was taken for a postback: %v", j.Postback)
+			}
+		}
+	}
+}
+
+// TestUploadTwice holds that the same upload again makes no other conversions: the same transaction IDs, also where a line has
+// none and is new each time, and a line that is there twice stays two.
+func TestUploadTwice(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = uploadCatalog(t) })
+	one, two := clickID(t, testSecret, 1, 1), clickID(t, testSecret, 2, 1)
+	body := "click_id,payout,txid\n" + one + ",5,\n" + one + ",5,\n" + two + ",5,\n" + one + ",5,t1\n"
+	identities := map[string]int{}
+	for range 2 {
+		if _, a := b.upload("rebills", csvType, body); a.Accepted != 4 {
+			t.Fatalf("%+v", a)
+		}
+	}
+	receipts := map[string]bool{}
+	for _, p := range b.postbacks() {
+		identities[p.ClickId+" "+p.Event+" "+p.Txid]++
+		receipts[p.ReceiptId] = true
+	}
+	for identity, n := range identities {
+		if n != 2 {
+			t.Errorf("%s came %d times in two uploads", identity, n)
+		}
+	}
+	if len(identities) != 4 || len(receipts) != 8 {
+		t.Errorf("%d identities and %d receipts of 2 uploads with 4 lines: %v", len(identities), len(receipts), identities)
+	}
+}
+
+// TestUploadChunks holds that no line is lost between chunks, and that a proof counts for the whole.
+func TestUploadChunks(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = uploadCatalog(t) })
+	id := clickID(t, testSecret, 1, 1)
+	var body strings.Builder
+	body.WriteString("click_id,txid,payout\n")
+	const lines = 2*batchChunk + 7
+	for i := range lines {
+		fmt.Fprintf(&body, "%s,t%d,%d\n", id, i, i)
+	}
+	req := b.request("POST", "/postback/shared/batch", csvType, body.String())
+	req.Header.Set("X-Token", theToken)
+	got := b.do(req)
+	var a uploadAnswer
+	if err := json.Unmarshal([]byte(got.body), &a); err != nil || got.status != 200 || a.Accepted != lines || len(a.Lines) != lines || a.Lines[lines-1].Line != lines+1 {
+		t.Fatalf("%d %.300s %v", got.status, got.body, err)
+	}
+	seen := map[string]int64{}
+	for _, p := range b.postbacks() {
+		seen[p.Txid] = p.PayoutMicros
+	}
+	for i := range lines {
+		if seen[fmt.Sprint("t", i)] != int64(i)*schemas.Micros {
+			t.Fatalf("line %d has the payout %d", i+2, seen[fmt.Sprint("t", i)])
+		}
+	}
+	if n := count(t, b.edge.metrics.uploaded[uploadAccepted]); n != lines {
+		t.Errorf("%v lines are counted", n)
+	}
+}
+
+// TestUploadUnavailable holds that an upload with a line that is not durable is answered 503, says which, and may be sent again.
+func TestUploadUnavailable(t *testing.T) {
+	b := newBench(t, func(c *Config, d *Deps) { c.AckTimeout, d.Catalog = time.Second, uploadCatalog(t) })
+	waitReady(t, b.edge)
+	id := clickID(t, testSecret, 1, 1)
+	body := "click_id,txid\n" + strings.Repeat(id+",t\n", batchChunk+3)
+	mend := b.refuseProduce(kerr.NotEnoughReplicas)
+	got, a := b.upload("acme", csvType, body)
+	mend()
+	if got.status != 503 || got.header.Get("Retry-After") == "" || a.Error == nil || a.Unavailable != batchChunk+3 || a.Lines[batchChunk+2].Status != "unavailable" || a.Lines[batchChunk+2].Line != batchChunk+4 {
+		t.Fatalf("%d %.300s", got.status, got.body)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		if got, _ = b.upload("acme", csvType, body); got.status == 200 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d %.300s", got.status, got.body)
+		}
+	}
+}
+
+// FuzzUpload holds that every line of any upload is an event within the limits or refused with a listed reason, that lines are
+// numbered as in the text, and that a line says the same as a postback of its own.
+func FuzzUpload(f *testing.F) {
+	e := deafEdge(f)
+	cat := uploadCatalog(f)
+	id := clickID(f, testSecret, 1, 1)
+	for _, network := range []string{"acme", "theirs", "rebills"} {
+		f.Add(network, true, "click_id,payout,txid\n"+id+",12.5,\"a\"\"b\"\n"+id+",{payout},\n")
+		f.Add(network, true, "Click ID;Commission\n"+id+";1\n\"x\ny\";2\n\"open")
+		f.Add(network, false, `{"click_id":"`+id+`","payout":1}`+"\n"+`{"clickid":"`+id+`","sum":"%7Bsum%7D","status":3}`+"\n[]\n{")
+	}
+	f.Fuzz(func(t *testing.T, network string, isCSV bool, body string) {
+		n := cat.Network([]byte(network))
+		if n == nil {
+			return
+		}
+		kind := ndjsonType
+		if isCSV {
+			kind = csvType
+		}
+		type read struct {
+			line    uploadLine
+			raw     string
+			p       *postback
+			refused *refusal
+		}
+		var whole *refusal
+		var list []read
+		// What is kept of a line, and its parameters with the columns' names before each.
+		text := strings.Count(body, "\n") + 1
+		fuzzbound.Hold(t, 8<<10*text+1024*len(body), func() {
+			list = nil
+			var parser fastjson.Parser
+			var lines uploadLines
+			if lines, whole = uploadOf([]byte(kind), []byte(body), n.Postback, &parser); whole != nil {
+				return
+			}
+			u := &upload{edge: e, cat: cat, whole: &postback{network: n, reader: n.Postback, sent: []byte(n.Name)}, now: testNow}
+			var l uploadLine
+			for p := u.begin(); lines.next(p, &l); p = u.begin() {
+				r := read{line: l, raw: string(l.raw), p: p, refused: l.refused}
+				if r.refused == nil {
+					r.refused = p.resolve(cat, testNow)
+				}
+				list = append(list, r)
+			}
+		})
+		if whole != nil {
+			checkRefusal(t, e, whole)
+			return
+		}
+		last := 0
+		for _, r := range list {
+			if r.line.number <= last || r.line.number > text {
+				t.Fatalf("line %d comes behind line %d, of %d", r.line.number, last, text)
+			}
+			last = r.line.number
+			if r.refused != nil {
+				checkRefusal(t, e, r.refused)
+			} else if v := &r.p.event; v.ClickId == "" || v.Event == "" || v.Status == events.Status_STATUS_UNSPECIFIED || v.PayoutMicros < 0 || v.PayoutMicros > schemas.MaxMoneyMicros || len(v.Txid) > schemas.MaxTxIDBytes {
+				t.Fatalf("out of bounds: %v", v)
+			}
+			j := JudgePostback(cat, PostbackRequest{Path: []byte("/postback/" + network), Body: []byte(r.raw), Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
+			switch {
+			case r.line.refused != nil:
+				if j.Postback != nil {
+					t.Fatalf("the line %q was refused, %+v, and says %v as a postback", r.raw, r.line.refused, j.Postback)
+				}
+			case r.refused != nil && j.Reason != r.refused.Reason, r.refused == nil && (j.Postback == nil || postbackFields(j.Postback) != postbackFields(&r.p.event)):
+				t.Fatalf("the line %q says %+v %v, as a postback %+v", r.raw, r.refused, &r.p.event, j)
+			}
+		}
+	})
+}
