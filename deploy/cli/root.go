@@ -108,6 +108,7 @@ func commands(env *environment) []*cobra.Command {
 		newConfig(env),
 		newDemo(env),
 		newDLQ(env),
+		newForget(env),
 		newImport(env),
 		newLink(env),
 		newTail(env),
