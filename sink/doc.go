@@ -32,8 +32,8 @@
 //     about as much again.
 //   - ClickHouse being away stops nothing but the inserts: no row is given up, a log line is written when it goes and when
 //     it comes back.
-//   - A record that is no event, and a row that ClickHouse refuses by itself, become dead letters and the stream goes on. A
-//     letter may be sent twice (same letter_id).
+//   - A record that is no event, and a row that ClickHouse refuses by itself, become dead letters and the stream goes on. The
+//     letters and the confirmation of their batch are one Kafka transaction: each is sent once.
 //
 // Concurrency: one goroutine owns each partition and everything of its batch; the poll loop only puts records into its
 // mail. Callbacks of the consumer group return after the owners they stop have ended, so two owners of one partition never

@@ -14,7 +14,7 @@ const (
 	pointWritten
 	// pointStaged: so is the confirmation, and nothing has ended the transaction.
 	pointStaged
-	// pointReported: the batch's dead letters and its confirmation are in Kafka.
+	// pointReported: the batch's dead letters and its confirmation are in Kafka; an error here is the transaction's lost answer.
 	pointReported
 )
 
