@@ -27,8 +27,9 @@ type visit struct {
 	cost, currency                        []byte
 	userAgent, referrer, language         []byte
 
-	// offer is where the click goes.
-	offer *catalog.Offer
+	// offer is where the click goes; landing is where it goes before, nil for nowhere.
+	offer   *catalog.Offer
+	landing *catalog.Landing
 	// clickID is the ID that the caller brought, nil to mint one.
 	clickID []byte
 	addr    netip.Addr
@@ -43,6 +44,9 @@ type visit struct {
 	counted counted
 	// eventMS is 0 for now.
 	eventMS int64
+	// shown and pressed are the events of an impression and of a landing page's button, made of event.
+	shown   events.Impression
+	pressed events.LandingClick
 	// unfilled: a parameter was left empty because it still was a macro.
 	unfilled bool
 	// named is what a link in another dialect says.
@@ -57,7 +61,7 @@ func (v *visit) reset() {
 	v.subs = [schemas.MaxSubs][]byte{}
 	v.source, v.externalID, v.keyword, v.creative = nil, nil, nil, nil
 	v.cost, v.currency, v.userAgent, v.referrer, v.language, v.clickID = nil, nil, nil, nil, nil, nil
-	v.addr, v.eventMS, v.offer = netip.Addr{}, 0, nil
+	v.addr, v.eventMS, v.offer, v.landing = netip.Addr{}, 0, nil, nil
 	v.look, v.key, v.keyed, v.anonymous, v.wantsCookie, v.visitor = false, 0, false, false, false, nil
 	v.counted = counted{}
 	v.unfilled, v.named.PerMille = false, false
@@ -170,9 +174,32 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	}
 	c := &v.event
 	c.EventMs, c.ReceivedMs = atMS, nowMS
-	c.CampaignId, c.Campaign = campaign.ID, campaign.Name
+	source := v.buy(cat, campaign)
+	if refused := e.identify(v, cat, campaign, nowMS); refused != nil {
+		return refused
+	}
+	atMS = c.EventMs
+	if refused := e.price(v, cat, campaign, source, atMS, strict); refused != nil {
+		return refused
+	}
 
-	var source *catalog.Source
+	e.describe(v)
+
+	// Last, because nothing refuses the click any more: it is counted for the offer's cap.
+	v.name()
+	offer := e.lead(v, campaign, nowMS)
+	v.offer = offer
+	c.OfferId, c.Offer = offer.ID, offer.Name
+	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
+	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
+	c.Unique = false
+	return nil
+}
+
+// buy settles campaign and source of the event: the source that the link names, else the campaign's.
+func (v *visit) buy(cat *catalog.Catalog, campaign *catalog.Campaign) (source *catalog.Source) {
+	c := &v.event
+	c.CampaignId, c.Campaign = campaign.ID, campaign.Name
 	c.SourceId, c.Source = 0, ""
 	if len(v.source) == 0 {
 		source = campaign.Source
@@ -182,15 +209,12 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	if source != nil {
 		c.SourceId, c.Source = source.ID, source.Name
 	}
+	return source
+}
 
-	if refused := e.identify(v, cat, campaign, nowMS); refused != nil {
-		return refused
-	}
-	atMS = c.EventMs
-	if refused := e.price(v, cat, campaign, source, atMS, strict); refused != nil {
-		return refused
-	}
-
+// describe puts what is known of the visitor into the event.
+func (e *Edge) describe(v *visit) {
+	c := &v.event
 	c.Subs = c.Subs[:0]
 	last := len(v.subs)
 	for last > 0 && len(v.subs[last-1]) == 0 {
@@ -212,16 +236,6 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	c.Browser, c.BrowserVersion, c.Bot = agent.Browser, agent.BrowserVersion, agent.Bot
 	c.BotClass = agent.BotClass
 	c.UserAgent, c.Referrer, c.Language = view(v.userAgent), view(v.referrer), view(v.language)
-
-	// Last, because nothing refuses the click any more: it is counted for the offer's cap.
-	v.name()
-	offer := e.choose(v, campaign, nowMS)
-	v.offer = offer
-	c.OfferId, c.Offer = offer.ID, offer.Name
-	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
-	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
-	c.Unique = false
-	return nil
 }
 
 // pastMS is how long ago a click may have happened and still count among those of now.
@@ -381,7 +395,7 @@ func nearestBase(c *catalog.Currency, micros, atMS int64) int64 {
 	return schemas.MaxMoneyMicros
 }
 
-// link replaces the macros of the offer's link and appends it to v.out.
+// link replaces the macros of the offer's or landing page's link and appends it to v.out.
 func (v *visit) link() []byte {
 	c := &v.event
 	start := len(v.text)
@@ -399,7 +413,11 @@ func (v *visit) link() []byte {
 		Country: c.Country, Device: c.Device, OS: c.Os, Browser: c.Browser, Language: c.Language, Subs: c.Subs,
 		City: c.City, Region: c.Region, ASN: asn, ConnectionType: c.ConnectionType,
 	}
-	v.out = v.offer.URL.Append(v.out, &v.values)
+	url := v.offer.URL
+	if v.landing != nil {
+		url = v.landing.URL
+	}
+	v.out = url.Append(v.out, &v.values)
 	return v.out
 }
 

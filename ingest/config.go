@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Listen           string         `yaml:"listen" doc:"address of the HTTP edge, host:port"`
 	TrustedProxies   []string       `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For, and PROXY header with trust.proxy_protocol, is believed"`
-	MaxConnections   int            `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 12 KiB; more are answered 503 and closed"`
+	MaxConnections   int            `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 20 KiB; more are answered 503 and closed"`
 	MaxHeaderBytes   int            `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
 	MaxBodyBytes     int            `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
 	ReadTimeout      time.Duration  `yaml:"read_timeout" doc:"longest time to receive one request"`
@@ -44,6 +44,7 @@ type Config struct {
 	UniqueWindow     time.Duration  `yaml:"unique_window" doc:"a visitor's click is unique when it is the first of its campaign at this edge for this long, counted from the last unique one"`
 	UniqueBytes      int            `yaml:"unique_bytes" doc:"memory for visitors within unique_window, in bytes: 8 for each visitor of a campaign, and twice that to lose none; rounded down to a power of two"`
 	VisitorCookie    string         `yaml:"visitor_cookie" doc:"name of the cookie that knows a visitor again on another IP; empty for none: then IP and user agent do. It needs the visitor's consent where the law says so"`
+	LandingWindow    time.Duration  `yaml:"landing_window" doc:"how long after its click a landing page's button /l/{click_id} leads to an offer; later it is answered 410"`
 	VisitorCookieAge time.Duration  `yaml:"visitor_cookie_age" doc:"how long browsers keep the visitor cookie"`
 }
 
@@ -73,6 +74,7 @@ func Defaults() Config {
 		UserAgentCache:   useragent.DefaultCacheBytes,
 		Edges:            1,
 		UniqueWindow:     24 * time.Hour,
+		LandingWindow:    7 * 24 * time.Hour,
 		UniqueBytes:      16 << 20,
 		VisitorCookieAge: 30 * 24 * time.Hour,
 	}
@@ -128,6 +130,7 @@ func (c *Config) Validate() error {
 	if !isCookieName(c.VisitorCookie) {
 		problem("visitor_cookie", "%q is no name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
 	}
+	span("landing_window", c.LandingWindow, time.Minute, 400*24*time.Hour)
 	span("visitor_cookie_age", c.VisitorCookieAge, time.Second, 400*24*time.Hour)
 	c.Receipts.validate(number, span)
 	c.Geo.Validate(func(field, format string, args ...any) { problem("geo."+field, format, args...) })

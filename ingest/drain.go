@@ -34,6 +34,8 @@ type drainer struct {
 	// reachable tells whether Kafka answers.
 	reachable func() bool
 	client    *kgo.Client
+	// doubtful: Kafka may have records that are sent here now, beyond those that an earlier process left.
+	doubtful bool
 
 	// One slot a record of the window, its promise made once.
 	slots []slot
@@ -139,11 +141,24 @@ func (d *drainer) settle(ctx context.Context) error {
 		case settled:
 			return nil
 		case before && d.reachable():
+			d.doubtful = true
 			d.log.Warn("ingest: kafka answers, but not what became of records that requests gave up on; the spool's copies are sent",
 				zap.Int64("records", d.producer.landed.unsettled.Load()))
 			return nil
 		}
 	}
+}
+
+// resentField is `resent: true` of Impression and LandingClick (schemas/proto): field 50, a varint, which is 1.
+var resentField = []byte{50<<3&0x7f | 0x80, 50 << 3 >> 7, 1}
+
+// resent marks an event that Kafka may have already, where nobody before the loader would know it again. A field at the end of a
+// message has precedence.
+func resent(t topic, value []byte) []byte {
+	if t != topicImpressions && t != topicLandingClicks {
+		return value
+	}
+	return append(value[:len(value):len(value)], resentField...)
 }
 
 func topicOf(name string) (topic, bool) {
@@ -161,7 +176,11 @@ func (d *drainer) send(ctx context.Context, entries []spool.Entry) error {
 	for n, i := range d.todo {
 		e, s := &entries[i], &d.slots[n]
 		t, _ := topicOf(e.Topic)
-		s.record = kgo.Record{Topic: d.producer.names[t], Key: e.Key, Value: e.Value, Timestamp: time.UnixMilli(e.TimeMS)}
+		value := e.Value
+		if d.doubtful || d.spool.Inherited(e) {
+			value = resent(t, value)
+		}
+		s.record = kgo.Record{Topic: d.producer.names[t], Key: e.Key, Value: value, Timestamp: time.UnixMilli(e.TimeMS)}
 		d.client.Produce(ctx, &s.record, s.promise)
 	}
 	confirmed := make(chan struct{})
@@ -188,6 +207,8 @@ func (d *drainer) send(ctx context.Context, entries []spool.Entry) error {
 		}
 	}
 	d.todo = again
+	// What Kafka said no to may have landed all the same.
+	d.doubtful = failed != nil
 	if failed != nil {
 		d.log.Warn("ingest: kafka refuses records of the spool; trying again", zap.Int("records", len(again)), zap.Error(failed))
 		pause(ctx, drainPause)

@@ -140,7 +140,7 @@ func TestReady(t *testing.T) {
 }
 
 func TestNotReadyWithoutTopics(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, schemas.TopicClicks), kfake.SeedTopics(3, schemas.TopicPostbacks, schemas.TopicAnomalies, schemas.TopicDeadLetters))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, schemas.TopicClicks), kfake.SeedTopics(3, schemas.TopicPostbacks, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicImpressions, schemas.TopicLandingClicks))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,10 +28,12 @@ const (
 	topicPostbacks
 	topicAnomalies
 	topicDeadLetters
+	topicImpressions
+	topicLandingClicks
 	topics
 )
 
-var topicNames = [topics]string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicAnomalies, schemas.TopicDeadLetters}
+var topicNames = [topics]string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicImpressions, schemas.TopicLandingClicks}
 
 // producer makes records durable, in Kafka or else in the spool, and tells each request when its own are. Handing over never
 // blocks: what does not fit into the bounds is refused at once.

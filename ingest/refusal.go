@@ -41,10 +41,12 @@ func (r *refusal) status() int {
 	case schemas.RejectIgnoredStatus:
 		// Its sender did as it was told.
 		return fasthttp.StatusOK
-	case schemas.RejectUnknownCampaign:
+	case schemas.RejectUnknownCampaign, schemas.RejectUnknownOffer:
 		return fasthttp.StatusNotFound
 	case schemas.RejectForgedClickID, schemas.RejectBadSignature, schemas.RejectStaleRequest, schemas.RejectBadToken, schemas.RejectIPNotAllowed:
 		return fasthttp.StatusForbidden
+	case schemas.RejectExpiredClickID:
+		return fasthttp.StatusGone
 	case schemas.RejectReplayedRequest:
 		return fasthttp.StatusConflict
 	case schemas.RejectRateLimited:

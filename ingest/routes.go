@@ -23,6 +23,8 @@ var (
 
 	pathClick    = []byte("/c/")
 	pathPass     = []byte("/r/")
+	pathShow     = []byte("/i/")
+	pathLanding  = []byte("/l/")
 	pathClicks   = []byte("/v1/clicks")
 	pathPostback = []byte("/postback")
 	pathHealth   = []byte("/healthz")
@@ -30,7 +32,7 @@ var (
 	pathMetrics  = []byte("/metrics")
 )
 
-const knownRoutes = "GET /c/{campaign}, POST /v1/clicks, GET or POST /postback and /postback/{network}, POST /postback/{network}/batch, GET /v1/receipts/{id}, GET /healthz, GET /readyz, GET /metrics"
+const knownRoutes = "GET /c/{campaign}, GET /i/{campaign}, GET /l/{click_id}, POST /v1/clicks, GET or POST /postback and /postback/{network}, POST /postback/{network}/batch, GET /v1/receipts/{id}, GET /healthz, GET /readyz, GET /metrics"
 
 // handle answers one request. It reads the request line itself: the router of four paths that it needs is a few
 // comparisons, and fasthttp's URI would decode and copy what is decoded here anyway.
@@ -84,6 +86,16 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			e.serveReceipt(ctx, path[len(pathReceipts):])
 		}
 		return routeReceipt
+	case bytes.HasPrefix(path, pathShow):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			e.serveImpression(ctx, path[len(pathShow):], rawQuery)
+		}
+		return routeImpression
+	case bytes.HasPrefix(path, pathLanding):
+		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+			e.serveLanding(ctx, path[len(pathLanding):], rawQuery)
+		}
+		return routeLanding
 	case bytes.HasPrefix(path, pathPass):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			e.servePass(ctx, path[len(pathPass):])

@@ -30,6 +30,8 @@ const (
 	RejectBadToken         RejectReason = "bad_token"
 	RejectIPNotAllowed     RejectReason = "ip_not_allowed"
 	RejectRateLimited      RejectReason = "rate_limited"
+	RejectUnknownOffer     RejectReason = "unknown_offer"
+	RejectExpiredClickID   RejectReason = "expired_click_id"
 )
 
 // In the processor.
@@ -83,6 +85,8 @@ var RejectReasons = []RejectInfo{
 	{RejectBadToken, "ingest", "the postback lacks the network's shared token, or has another one", "correct the token in the network's postback URL, or declare it in the network's trust.tokens and replay"},
 	{RejectIPNotAllowed, "ingest", "the client's address is not in the network's trust.allow", "add the network's address, or declare the proxy in front in ingest.trusted_proxies"},
 	{RejectRateLimited, "ingest", "the network or the client's address sent more postbacks than it may; a sample of them has rows", "nothing: the sender was told when to come again; raise postbacks_per_second if the rate is right"},
+	{RejectUnknownOffer, "ingest", "a landing page's button has a number that its campaign has no offer for", "correct the button's link, or add the offer to the campaign"},
+	{RejectExpiredClickID, "ingest", "a landing page's button was pressed longer after its click than ingest.landing_window allows", "nothing: the click is old; widen ingest.landing_window if such visitors are to go on"},
 	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
 	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
 	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},

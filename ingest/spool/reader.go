@@ -45,6 +45,10 @@ type Entry struct {
 	next    int64
 }
 
+// Inherited tells whether an earlier process wrote the entry. It may have been drained already, or have landed by another way: that process
+// alone knew.
+func (s *Spool) Inherited(e *Entry) bool { return e.segment <= s.inherited }
+
 // Next answers the oldest records that are not done with, at most limit and about 1 MiB, and waits for one until ctx is done.
 // They are valid until the next call. Without Done in between it answers the same ones, or more.
 func (s *Spool) Next(ctx context.Context, limit int) ([]Entry, error) {

@@ -56,6 +56,8 @@ type Spool struct {
 	activeInfo *segment
 	room       int64 // size reserved for active
 	lastNumber uint64
+	// inherited is the last segment that earlier processes wrote.
+	inherited uint64
 
 	reader reader
 }
@@ -198,6 +200,7 @@ func (s *Spool) survey(at position) error {
 		s.bytes += size
 		s.pending.Add(found.records)
 	}
+	s.inherited = s.lastNumber
 	if len(s.segments) > 0 {
 		s.reader.at = position{s.segments[0].number, segmentHead}
 		if at.segment == s.segments[0].number {
