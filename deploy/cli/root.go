@@ -105,6 +105,7 @@ func commands(env *environment) []*cobra.Command {
 		newProcess(env),
 		newSink(env),
 		newMigrate(env),
+		newPostback(env),
 		newConfig(env),
 		newDemo(env),
 		newDLQ(env),
