@@ -97,6 +97,10 @@ FUZZTIME ?= 1m
 fuzz: ## Run every fuzzer for FUZZTIME each, those of the network first (FUZZFLAGS="--only '^ingest'")
 	@scripts/fuzz/run --time $(FUZZTIME) $(FUZZFLAGS)
 
+.PHONY: hostile
+hostile: ## Let hostile clients at the edge, with CONNECTIONS idle connections or as many as the machine allows
+	TRIBUTARY_TEST_CONNECTIONS=$(or $(CONNECTIONS),100000) $(GO) test -count=1 -v -run '^Test(Hostile|IdleConnections|ConnectionsOver)' -timeout 15m ./ingest | grep -v '^=== \|PASS: .*/'
+
 .PHONY: bench-edge
 bench-edge: build ## Measure the edge beside bare fasthttp and nginx, then at 80 % (BENCHFLAGS='--kafka' for Apache Kafka)
 	$(GO) run ./scripts/bench --binary $(BINARY) --only edge $(BENCHFLAGS)
