@@ -29,12 +29,16 @@ func (s *System) AddIngest() {
 					return nil, process.Permanent(err)
 				}
 			}
+			finder, err := s.receipts()
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
 			edge, err := ingest.New(c.Ingest, ingest.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix,
 				Registerer: registerer,
 				// The edge's own /metrics shows the whole process: a container with one role needs one port.
 				Gatherer: s.supervisor,
-				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog, Now: clock(),
+				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog, Now: clock(), Receipts: finder,
 			})
 			if err != nil {
 				return nil, err

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -43,6 +44,8 @@ type System struct {
 	edge       atomic.Pointer[edgeSlot]
 	notes      []process.Note
 	life       string // differs from one System to the next
+	hasEngines bool
+	lookups    driver.Conn // for receipts; nil until the edge asks for it
 
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
@@ -71,6 +74,9 @@ func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan st
 		}
 	}()
 	err := s.supervisor.Run(ctx, started)
+	if s.lookups != nil {
+		_ = s.lookups.Close() // nothing is under way
+	}
 	stop()
 	<-watched
 	return err
@@ -91,6 +97,7 @@ func (s *System) AddOps() {
 // AddEngines adds the engines whose mode is embedded.
 func (s *System) AddEngines() {
 	c := &s.loaded.Config
+	s.hasEngines = true
 	if c.Kafka.Mode == config.ModeEmbedded {
 		s.supervisor.Add(process.Unit{Name: UnitKafka, MustStart: true, Wait: true,
 			New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
