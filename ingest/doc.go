@@ -1,9 +1,9 @@
 // Package ingest is the edge: HTTP in, durable Kafka record out.
 //
 // A click (GET /c/{campaign}, POST /v1/clicks) or a network's postback (/postback) is read, checked against the catalog,
-// enriched (country, device, browser, bot, clicks of its IP), signed, and handed to Kafka. What is refused goes to the dead
-// letters with the request as it came. The edge resolves everything that depends on the configuration, so that no later
-// stage needs the catalog, and a replay decides alike.
+// enriched (country, city and network of its address, device, browser, bot, clicks of its IP), signed, and handed to Kafka.
+// What is refused goes to the dead letters with the request as it came. The edge resolves everything that depends on the
+// configuration, so that no later stage needs the catalog, and a replay decides alike.
 //
 // Invariants:
 //   - Answered 200 or 302 means durable: acks=all came back for the record, or an fsync of the spool after it was written there.
@@ -19,6 +19,8 @@
 //   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
 //     counted. A postback is money: it is taken exactly as written, or refused with a reason.
 //   - A click leads only to a declared offer's URL, whatever the kind of answer; values in it are percent-encoded.
+//   - No record has more of a client's address than ingest.privacy lets through: every record is made by one function, which sees
+//     to that. Texts that others put an address into (a sub parameter, the query of a postback) are kept as they came.
 //   - Which offer a visitor gets follows from the visitor, the campaign and the catalog alone, but for caps: those, and which
 //     clicks are unique, are of this process and its memory.
 //   - A postback of a network that declares keys, tokens or addresses is taken for money only when it proves them (package

@@ -48,18 +48,22 @@ func (e *Edge) watchPlaces(ctx context.Context) {
 // addressed are the events with a client's address, as the generated code has them.
 type addressed interface{ GetIp() []byte }
 
-// hideAddress gives the address of an event the form in which it is kept. Every record of the edge is made by prepare, which
-// calls it, so that no kind of event can forget to.
-func hideAddress(m *privacy.Masker, event message) {
+// hideAddress gives the address of an event the form in which it is kept, and answers where it lies and what it was, for the
+// caller to put back after marshalling. Every record of the edge is made by prepare, which calls it, so that no kind of event
+// can forget to.
+func hideAddress(m *privacy.Masker, event message) (ip []byte, whole [16]byte) {
 	if m.IsFull() {
-		return
+		return nil, whole
 	}
 	if a, ok := event.(addressed); ok {
-		if ip := a.GetIp(); len(ip) == 16 {
-			kept := m.Mask(netip.AddrFrom16([16]byte(ip)))
+		if ip = a.GetIp(); len(ip) == len(whole) {
+			copy(whole[:], ip)
+			kept := m.Mask(netip.AddrFrom16(whole))
 			copy(ip, kept[:])
+			return ip, whole
 		}
 	}
+	return nil, whole
 }
 
 // hideText replaces the client's address in a text about its request.

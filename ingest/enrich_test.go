@@ -194,8 +194,9 @@ func TestPrivacyOfEveryRecord(t *testing.T) {
 			b.from(visitorIP, "GET", "/c/nowhere?sub1="+visitorIP, "")
 			b.from(visitorIP, "GET", "/postback?network=legacy&payout=1&click_id="+click, "")
 			b.from(visitorIP, "GET", "/postback?network=acme&payout=1&click_id="+click, "") // from an address that may not
+			b.from(visitorIP, "GET", "/i/summer", "")
 			seen := 0
-			for _, topic := range []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicDeadLetters} {
+			for _, topic := range []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicDeadLetters, schemas.TopicImpressions} {
 				for _, r := range b.records(topic) {
 					var ip []byte
 					var country string
@@ -216,6 +217,12 @@ func TestPrivacyOfEveryRecord(t *testing.T) {
 							t.Fatal(err)
 						}
 						ip = p.Ip
+					case schemas.TopicImpressions:
+						i := &events.Impression{}
+						if err := i.UnmarshalVT(r.Value); err != nil {
+							t.Fatal(err)
+						}
+						ip = i.Ip
 					default:
 						l := &events.DeadLetter{}
 						if err := l.UnmarshalVT(r.Value); err != nil {
@@ -233,10 +240,41 @@ func TestPrivacyOfEveryRecord(t *testing.T) {
 					seen++
 				}
 			}
-			if seen != 8 {
-				t.Errorf("%d records, want 8", seen)
+			if seen != 9 {
+				t.Errorf("%d records, want 9", seen)
 			}
 		})
+	}
+}
+
+// Of every event of the edge with an address, the record has the kept form and the event itself stays as it was.
+func TestPrepareLeavesTheEventAsItWas(t *testing.T) {
+	b := newBench(t, func(cfg *Config, _ *Deps) { cfg.Privacy.IP = privacy.Truncated })
+	whole := netip.MustParseAddr(visitorIP).As16()
+	kept := netip.MustParseAddr("81.2.69.0").As16()
+	for _, event := range []interface {
+		message
+		addressed
+		UnmarshalVT([]byte) error
+	}{
+		&events.Click{Ip: bytes.Clone(whole[:])}, &events.Postback{Ip: bytes.Clone(whole[:])}, &events.DeadLetter{Ip: bytes.Clone(whole[:])},
+		&events.Impression{Ip: bytes.Clone(whole[:])}, &events.LandingClick{Ip: bytes.Clone(whole[:])},
+	} {
+		for range 2 {
+			d, err := b.edge.producer.prepare(topicClicks, nil, "", event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(d.value, kept[:]) || bytes.Contains(d.value, whole[:]) || !bytes.Equal(event.GetIp(), whole[:]) {
+				t.Errorf("%T: record %x, event %x", event, d.value, event.GetIp())
+			}
+			d.owners.Store(1)
+			d.release()
+		}
+	}
+	// Nothing, and an address of no length that is one, pass.
+	if _, err := b.edge.producer.prepare(topicClicks, nil, "", &events.Click{Ip: []byte{1}}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -153,9 +153,9 @@ func backoff(tries int) time.Duration {
 }
 
 // prepare answers a delivery for an event. The event may be reused at once: it is marshalled into the delivery's own
-// buffer. Its address is hidden in place, as ingest.privacy says. key and id, the event's, are copied; a nil key makes a record without one, an empty id says that the key is it.
+// buffer, its address in the form that ingest.privacy says. key and id, the event's, are copied; a nil key makes a record
+// without one, an empty id says that the key is it.
 func (p *producer) prepare(t topic, key []byte, id string, event message) (*delivery, error) {
-	hideAddress(p.privacy, event)
 	d := p.pool.Get().(*delivery)
 	d.topic = t
 	d.key = append(d.key[:0], key...)
@@ -165,7 +165,10 @@ func (p *producer) prepare(t topic, key []byte, id string, event message) (*deli
 		d.value = make([]byte, max(size, 512))
 	}
 	d.value = d.value[:size]
-	if _, err := event.MarshalToSizedBufferVT(d.value); err != nil {
+	ip, whole := hideAddress(p.privacy, event)
+	_, err := event.MarshalToSizedBufferVT(d.value)
+	copy(ip, whole[:])
+	if err != nil {
 		p.pool.Put(d)
 		return nil, fmt.Errorf("marshalling an event: %w", err)
 	}
