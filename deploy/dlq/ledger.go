@@ -135,6 +135,16 @@ func rowIdentity(topic string, raw []byte) (condition string, values []any) {
 		if c.UnmarshalVT(raw) == nil && c.Seq > 0 {
 			return "conversion_id = ? AND seq = ?", []any{c.ConversionId, c.Seq}
 		}
+	case schemas.TopicImpressions:
+		var i events.Impression
+		if i.UnmarshalVT(raw) == nil {
+			return "impression_id = ?", []any{i.ImpressionId}
+		}
+	case schemas.TopicLandingClicks:
+		var l events.LandingClick
+		if l.UnmarshalVT(raw) == nil {
+			return "landing_click_id = ?", []any{l.LandingClickId}
+		}
 	case schemas.TopicAnomalies:
 		var a events.Anomaly
 		if a.UnmarshalVT(raw) == nil {

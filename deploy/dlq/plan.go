@@ -163,6 +163,7 @@ func describe(pb *events.Postback) string {
 var tableOf = map[string]string{
 	schemas.TopicScoredClicks: "clicks", schemas.TopicConversions: "conversions",
 	schemas.TopicAnomalies: "anomalies", schemas.TopicDeadLetters: "dead_letters",
+	schemas.TopicImpressions: "impressions", schemas.TopicLandingClicks: "landing_clicks",
 }
 
 func (p *planner) record(plan *Plan) {

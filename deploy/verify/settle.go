@@ -24,8 +24,12 @@ const (
 var (
 	inputs  = []string{schemas.TopicClicks, schemas.TopicPostbacks}
 	outputs = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}
-	// audited are the topics that are read, the edge's first.
-	audited = append(slices.Clone(inputs), outputs...)
+	// direct are the edge's topics that the sink loads and no processor reads.
+	direct = []string{schemas.TopicImpressions, schemas.TopicLandingClicks}
+	// loaded are the topics that have a table.
+	loaded = append(slices.Clone(outputs), direct...)
+	// audited are the topics that are read, the processor's inputs first.
+	audited = append(slices.Clone(inputs), loaded...)
 )
 
 // moment is one look at Kafka: how far every topic is, and how far the processor has come in its inputs.
@@ -53,6 +57,11 @@ func (m *moment) advanced(first *moment) bool {
 			if m.committed[name][p] < e.end && m.committed[name][p] == first.committed[name][p] && first.committed[name][p] < first.extents[name][p].end {
 				return false
 			}
+		}
+	}
+	for _, name := range direct {
+		for p, e := range m.extents[name] {
+			grown = grown || e.end > first.extents[name][p].end
 		}
 	}
 	return grown
@@ -183,7 +192,7 @@ func (a *auditor) backlog(ctx context.Context, extents map[string][]extent, proc
 	groups := []struct {
 		id     string
 		topics []string
-	}{{a.options.SinkGroup, outputs}}
+	}{{a.options.SinkGroup, loaded}}
 	if processor {
 		groups = append(groups, struct {
 			id     string

@@ -32,6 +32,8 @@ var tables = []table{
 			"approved_delta", "rejected_delta", "chargeback_delta", micros("revenue_hold_delta"), micros("revenue_confirmed_delta"), "flagged_delta"}},
 	{schemas.TopicAnomalies, "anomalies", "anomaly_id", []string{"anomaly_id", "code", "score"}},
 	{schemas.TopicDeadLetters, "dead_letters", "letter_id", []string{"letter_id", "reason", micros("payout")}},
+	{schemas.TopicImpressions, "impressions", "impression_id", []string{"impression_id", "campaign_id", "source_id", "toUnixTimestamp64Milli(event_at)", micros("cost")}},
+	{schemas.TopicLandingClicks, "landing_clicks", "landing_click_id", []string{"landing_click_id", "click_id", "campaign_id", "source_id", "offer_id", "landing_id", "toUnixTimestamp64Milli(click_at)"}},
 }
 
 // hash is the expression of a row's fingerprint: the same as of decode's text.
@@ -234,6 +236,19 @@ func (a *auditor) checkLedger(ctx context.Context) error {
 		}
 		if len(ids) > 0 {
 			a.differ("table clicks", atLeast(len(ids), "click ID")+" counted more than once", ids...)
+		}
+	}
+	for _, t := range []struct{ name, id, what string }{{"impressions", "impression_id", "impression"}, {"landing_clicks", "landing_click_id", "landing click"}} {
+		n = slices(t.name)
+		for i := range n {
+			text := fmt.Sprintf("SELECT %[1]s, toInt64(countIf(NOT copy)) AS n FROM %[2]s.%[3]s WHERE cityHash64(%[1]s) %% %[4]d = %[5]d GROUP BY %[1]s HAVING n != 1 ORDER BY %[1]s LIMIT %[6]d", t.id, db, t.name, n, i, maxNamed)
+			ids, err := a.ids(ctx, text)
+			if err != nil {
+				return fmt.Errorf("looking for copies in %s: %w", t.name, err)
+			}
+			if len(ids) > 0 {
+				a.differ("table "+t.name, atLeast(len(ids), t.what)+" of which not exactly one row counts, the others being copies", ids...)
+			}
 		}
 	}
 	n = slices("conversions")

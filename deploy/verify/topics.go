@@ -117,6 +117,8 @@ func (t *topic) add(partition int, offset int64, value []byte, inTable bool) {
 	case schemas.TopicClicks, schemas.TopicScoredClicks:
 		t.ids.add(row.click.ClickId)
 		t.costMicros += row.click.CostBaseMicros
+	case schemas.TopicImpressions:
+		t.costMicros += row.impression.CostBaseMicros
 	case schemas.TopicPostbacks:
 		t.ids.add(row.postback.ReceiptId)
 	case schemas.TopicConversions:
@@ -174,6 +176,7 @@ type row struct {
 	conversion *events.Conversion
 	anomaly    *events.Anomaly
 	letter     *events.DeadLetter
+	impression *events.Impression
 }
 
 // decode reads one record. The text of a row has what identifies it and every amount: see tables.go for ClickHouse's side.
@@ -217,6 +220,20 @@ func decode(name string, offset int64, value []byte) (row, error) {
 		}
 		r.anomaly, r.id = x, x.AnomalyId
 		r.text = join(x.AnomalyId, x.GetReason().GetCode(), x.Score)
+	case schemas.TopicImpressions:
+		i := &events.Impression{}
+		if err := i.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.impression, r.id = i, i.ImpressionId
+		r.text = join(i.ImpressionId, i.CampaignId, i.SourceId, i.EventMs, i.CostBaseMicros)
+	case schemas.TopicLandingClicks:
+		l := &events.LandingClick{}
+		if err := l.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.id = l.LandingClickId
+		r.text = join(l.LandingClickId, l.ClickId, l.CampaignId, l.SourceId, l.OfferId, l.LandingId, l.ClickMs)
 	case schemas.TopicDeadLetters:
 		l := &events.DeadLetter{}
 		if err := l.UnmarshalVT(value); err != nil {

@@ -40,6 +40,8 @@ type Options struct {
 	Grace time.Duration
 	// Configure changes the roles' configuration before they start; nil for none.
 	Configure func(*ingest.Config, *processor.Config, *sink.Config)
+	// Declare changes the scenario's catalog before it is built; nil for none.
+	Declare func(*catalog.Config)
 }
 
 // A System is every role on its engines.
@@ -79,6 +81,9 @@ func Start(tb testing.TB, o Options) *System {
 	var file struct{ Catalog catalog.Config }
 	if err := yaml.Unmarshal([]byte(o.Scenario.CatalogYAML()), &file); err != nil {
 		tb.Fatalf("reading the scenario's catalog: %v", err)
+	}
+	if o.Declare != nil {
+		o.Declare(&file.Catalog)
 	}
 	built, err := catalog.Build(file.Catalog)
 	if err != nil {
