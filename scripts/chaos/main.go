@@ -48,6 +48,10 @@ func main() {
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
 	}
+	if err := o.check(); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(2)
+	}
 	if code, done := enterNamespace(); done {
 		os.Exit(code)
 	}
@@ -59,6 +63,31 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// check answers every problem of the command line at once, before anything is made or started.
+func (o *options) check() error {
+	var problems []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	check(flag.NArg() == 0, "%q is no flag; flags alone would be right", flag.Args())
+	check(o.mode == modeRoles || o.mode == modeUp, "mode %q does not exist; roles or up would be right", o.mode)
+	check(o.length > 0, "--minutes %g is no time; more than 0 would be right", o.length.Minutes())
+	check(o.rate > 0, "--rate %g is no rate; more than 0 would be right", o.rate)
+	check(o.gap > 0, "--gap %s is no time; more than 0 would be right", o.gap)
+	check(o.settle > 0, "--settle %s is no time; more than 0 would be right", o.settle)
+	check(o.workers > 0, "--connections %d is too few; at least 1 would be right", o.workers)
+	check(o.only == "" || o.mode == modeRoles, "--only %q chooses faults of mode roles; mode up has one kind", o.only)
+	return errors.Join(problems...)
+}
+
+// Modes.
+const (
+	modeRoles = "roles"
+	modeUp    = "up"
+)
 
 var errDiffers = errors.New("not everything adds up")
 

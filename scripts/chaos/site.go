@@ -66,11 +66,8 @@ func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 		// A repeated request must not be a conversion of its own: what it did could not be known.
 		s.scenario.Networks[i].BlankTxIDIsNew = false
 	}
-	if o.mode == "up" {
+	if o.mode == modeUp {
 		return s, s.startUp(ctx)
-	}
-	if o.mode != "roles" {
-		return s, fmt.Errorf("mode %q does not exist; roles or up would be right", o.mode)
 	}
 	return s, s.startRoles(ctx)
 }

@@ -80,7 +80,7 @@ func (s *site) trial(ctx context.Context) error {
 	go s.watch(watching, t)
 	defer stopWatching()
 	faulty, healed := context.WithTimeout(ctx, s.options.length)
-	if s.options.mode == "up" {
+	if s.options.mode == modeUp {
 		s.killAgainAndAgain(faulty)
 	} else {
 		s.carryOut(faulty, plan(s.options.seed, s.options.length, s.options.gap, s.kinds(), s.options.only))

@@ -118,7 +118,20 @@ func (r *Report) String() string {
 		r.Inputs, r.Faults, r.Deaths, r.Inserts, r.Repeats, len(r.Failures))
 }
 
-// Play plays n scenarios from a first seed on. Progress goes to w.
+// progress is how far a run of n scenarios is.
+func (r *Report) progress(n int) string {
+	rate := float64(r.Seeds) / r.Took.Seconds()
+	left := time.Duration(float64(n-r.Seeds) / rate * float64(time.Second))
+	return fmt.Sprintf("%d of %d seeds (%d %%), %.1f seeds/s, %.0f simulated hours a minute, %d failures, %s left",
+		r.Seeds, n, 100*r.Seeds/n, rate, r.Virtual.Hours()/r.Took.Minutes(), len(r.Failures), left.Round(time.Second))
+}
+
+// String says how to play the seed again, and what was wrong.
+func (f Failure) String() string {
+	return fmt.Sprintf("seed %d fails; play it again with: make oracle SEEDS=1 SEED=%[1]d\n  %s", f.Seed, f.Text())
+}
+
+// Play plays n scenarios from a first seed on. Progress goes to w, and each failure at once.
 func (d *Driver) Play(ctx context.Context, first uint64, n int, w io.Writer) *Report {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -147,13 +160,16 @@ func (d *Driver) Play(ctx context.Context, first uint64, n int, w io.Writer) *Re
 				}
 				mu.Lock()
 				report.add(r)
-				if len(r.Differences) > 0 && d.Stop {
-					cancel()
+				if len(r.Differences) > 0 {
+					fmt.Fprintln(w, report.Failures[len(report.Failures)-1])
+					if d.Stop {
+						cancel()
+					}
 				}
 				if time.Since(shown) > 10*time.Second {
 					shown = time.Now()
 					report.Took = time.Since(started)
-					fmt.Fprintln(w, report)
+					fmt.Fprintln(w, report.progress(n))
 				}
 				mu.Unlock()
 			}

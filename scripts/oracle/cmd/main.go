@@ -64,7 +64,7 @@ func run(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for _, f := range report.Failures {
-		fmt.Printf("seed %d fails; play it again with: make oracle SEEDS=1 SEED=%[1]d\n  %s\n", f.Seed, f.Text())
+		fmt.Println(f)
 	}
 	shorten(ctx, d, report.Failures[0].Seed, *shrink)
 	return fmt.Errorf("%d of %d seeds fail", len(report.Failures), report.Seeds)
