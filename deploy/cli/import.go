@@ -34,7 +34,7 @@ Limits:   old clicks get the offer that their campaign would choose now; they co
           older than processor.window are refused (outside_window). Conversions of the other
           tracker are not imported: have the networks send them again, or replay them.
 
---from names the tracker whose columns are known: `
+`
 
 // importFlags are those of `import clicks`, as text.
 type importFlags struct {
@@ -60,7 +60,7 @@ func newImportClicks(env *environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "clicks FILE",
 		Short: "Import clicks from another tracker's CSV; a dry run unless --yes",
-		Long:  importClicksLong + importer.TrackerNames() + ".",
+		Long:  importClicksLong + wrapped("Trackers whose columns are known (--from): "+importer.TrackerNames()+". Any other with --columns.", 95),
 		Example: `  tributary import clicks --config tributary.yaml --from keitaro --time-zone Europe/Berlin clicks.csv
   tributary import clicks --config tributary.yaml --from voluum --campaign-map "DE Summer=summer" clicks.csv --yes
   tributary import clicks --config tributary.yaml --columns click_id=ID,time=Date,sub1=Zone --campaign summer clicks.csv`,

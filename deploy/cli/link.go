@@ -22,9 +22,9 @@ are known the macros are filled in; others are given as --value FIELD=MACRO.
 --dialect writes the link as another tracker does, for links that stay when only their domain
 changes; the campaign's aliases are what that tracker calls it.`
 
-const linkPostbackLong = `Prints the URL that a network is given to call, in its dialect (networks[].dialect), and how the edge
-reads it once the network has filled in its macros. --sender names the system that the network
-runs, which says how it writes macros; --macro gives its own.
+const linkPostbackLong = `Prints the URL that a network is given to call, in its dialect (networks[].dialect), and how the
+edge reads it once the network has filled in its macros. --sender names the system that the
+network runs, which says how it writes macros; --macro gives its own.
 
 The network's token is left out unless --show-token. Signed postbacks cannot be a template: what
 the network must add is said.`

@@ -19,11 +19,11 @@ const postbackTestLong = `Sends one postback as a network would, with its dialec
 row in ClickHouse: what happened when, in milliseconds since the first request and since the
 request that it follows from. It needs the edge, Kafka and ClickHouse of the configuration.
 
-What it leaves: it makes a click of its own (--campaign) under the source ` + trial.Source + `, which costs 0,
-and at the end sends the conversion again as rejected, so that neither money nor a conversion stays
-in the figures: only a click without cost and a rejected conversion, both under that source
-(WHERE source != '` + trial.Source + `' leaves them out). With --click-id it is that click's conversion. --keep
-does not take it back.
+What it leaves: it makes a click of its own (--campaign) under the source ` + trial.Source + `,
+which costs 0, and at the end sends the conversion again as rejected, so that neither money nor a
+conversion stays in the figures: only a click without cost and a rejected conversion, both under
+that source (WHERE source != '` + trial.Source + `' leaves them out). With --click-id it is that
+click's conversion. --keep does not take it back.
 
 Exit code 0: it arrived. 1: a step did not come within --timeout, which is named together with what
 to look at and what /readyz says, or the postback was refused, with the reason.`

@@ -126,8 +126,13 @@ func (w *World) Link(r LinkRequest, now time.Time) (*Built, error) {
 	if b.URL, err = dialect.BuildLink(d, dialect.LinkOptions{Base: w.Base, Campaign: name, Values: values, Params: params}); err != nil {
 		return nil, misused("building a %s link: %v", d.Name, err)
 	}
-	b.Reading, err = w.Check(b.URL, now)
-	return b, err
+	if b.Reading, err = w.Check(b.URL, now); err != nil {
+		return nil, err
+	}
+	if b.Reading.Kind != KindLink || b.Reading.Dialect != d.Name {
+		return nil, misused("%s is not known for a link of %s, which has the parameters %s; right would be --source, where the source is one of them", b.URL, d.Name, strings.Join(d.Link.Paths[0].Has, ", "))
+	}
+	return b, nil
 }
 
 // fits tells whether a link of the dialect can name a campaign so.
@@ -283,6 +288,9 @@ func (w *World) filledIn(b *Built, network *catalog.Network, sender *dialect.Dia
 	}
 	if b.Reading, err = w.check(string(path)+"?"+strings.Join(filled, "&"), now, true); err != nil {
 		return err
+	}
+	if b.Reading.Kind != KindPostback {
+		return misused("%s is not known for a postback of %s; a token in a path has letters, digits, _ and - only, and without --own-path it may have any", b.URL, network.Postback.Dialect().Name)
 	}
 	b.Reading.URL = b.URL
 	for i := range b.Reading.Params {
