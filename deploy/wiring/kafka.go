@@ -41,8 +41,8 @@ func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, e
 	return opts, nil
 }
 
-// clickSizedTopics have up to a record a click.
-var clickSizedTopics = []string{schemas.TopicClicks, schemas.TopicScoredClicks, schemas.TopicCycles}
+// clickSizedTopics have up to a record a click, or more.
+var clickSizedTopics = []string{schemas.TopicClicks, schemas.TopicScoredClicks, schemas.TopicCycles, schemas.TopicImpressions, schemas.TopicLandingClicks}
 
 // An embedded broker keeps less of the two topics with a record a click, and bounds every partition: its index takes 80
 // bytes of memory a record batch (measured), and slow traffic makes a batch a record; its disk is the user's own.
