@@ -16,6 +16,13 @@ const (
 	pointStaged
 	// pointReported: the batch's dead letters and its confirmation are in Kafka; an error here is the transaction's lost answer.
 	pointReported
+	// pointScratch: the rows of an orphan token are in the scratch table only.
+	pointScratch
+	// pointGrafted: the table has taken them over, and the scratch table is still there.
+	pointGrafted
+	// pointFilling: a rollup was found to miss rows; pointFilled: they were inserted into it, and nobody has looked again.
+	pointFilling
+	pointFilled
 )
 
 // faults is what tests put at the boundaries; nil in production.

@@ -63,26 +63,40 @@ func (in *inserter) insert(ctx context.Context, order []uint32, token string, un
 	return in.send(ctx, in.query, order, token, until)
 }
 
-// graft brings rows into the table without giving them to its views, and without a token: by way of a table of the same
-// kind, from which the table takes their one part over.
-func (in *inserter) graft(ctx context.Context, order []uint32, month, partition int32, until time.Time) error {
-	scratch := fmt.Sprintf("%s.%s_graft_%d", in.database, in.table.name(), partition)
-	for _, query := range []string{"DROP TABLE IF EXISTS " + scratch, "CREATE TABLE " + scratch + " AS " + in.database + "." + in.table.name()} {
-		if err := in.conn.Exec(ctx, query); err != nil {
-			return fmt.Errorf("making the table %s: %w", scratch, err)
-		}
-	}
-	if err := in.send(ctx, "INSERT INTO "+scratch+" ("+strings.Join(columnNames(in.table), ", ")+")", order, "", until); err != nil {
+// scratch is the table by way of which a graft brings rows into the table, without giving them to its views and without a
+// token: one of the same kind, whose one part the table takes over.
+func (in *inserter) scratch(partition int32) string {
+	return fmt.Sprintf("%s.%s_graft_%d", in.database, in.table.name(), partition)
+}
+
+// fillScratch makes a partition's scratch table with the rows of order. One that an earlier life left is thrown away.
+func (in *inserter) fillScratch(ctx context.Context, order []uint32, partition int32, until time.Time) error {
+	if err := in.dropScratch(ctx, partition); err != nil {
 		return err
 	}
+	scratch := in.scratch(partition)
+	if err := in.conn.Exec(ctx, "CREATE TABLE "+scratch+" AS "+in.database+"."+in.table.name()); err != nil {
+		return fmt.Errorf("making the table %s: %w", scratch, err)
+	}
+	return in.send(ctx, "INSERT INTO "+scratch+" ("+strings.Join(columnNames(in.table), ", ")+")", order, "", until)
+}
+
+// attachScratch makes the scratch table's rows of a month the table's, all of them or none.
+func (in *inserter) attachScratch(ctx context.Context, month, partition int32, until time.Time) error {
 	if time.Now().After(until) {
 		return errStale
 	}
+	scratch := in.scratch(partition)
 	query := fmt.Sprintf("ALTER TABLE %s.%s ATTACH PARTITION ID '%d' FROM %s", in.database, in.table.name(), month, scratch)
 	if err := in.conn.Exec(ctx, query); err != nil {
 		return fmt.Errorf("taking rows over from %s: %w", scratch, err)
 	}
-	if err := in.conn.Exec(ctx, "DROP TABLE "+scratch); err != nil {
+	return nil
+}
+
+func (in *inserter) dropScratch(ctx context.Context, partition int32) error {
+	scratch := in.scratch(partition)
+	if err := in.conn.Exec(ctx, "DROP TABLE IF EXISTS "+scratch); err != nil {
 		return fmt.Errorf("dropping the table %s: %w", scratch, err)
 	}
 	return nil

@@ -259,14 +259,11 @@ func (o *owner) named(p *plan, s span) bool {
 
 // attempt is one try of one insert. tried says whether the insert itself was sent.
 func (o *owner) attempt(p *plan, s span, again bool) (tried bool, err error) {
-	l := o.loader
-	select {
-	case l.slots <- struct{}{}:
-	case <-o.ctx.Done():
-		return false, o.ctx.Err()
+	if err := o.takeSlot(); err != nil {
+		return false, err
 	}
 	found, tried, err := o.attemptInSlot(p, s, again)
-	<-l.slots
+	o.giveSlot()
 	if err == nil && found {
 		err = o.settle(o.place(s), s.month)
 	}
@@ -289,11 +286,7 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, e
 	at := o.place(s)
 	until := o.planned.Add(l.config.SessionTimeout / 2)
 	if o.named(p, s) && p.at.burnt {
-		have, err := o.insert.present(ctx, at)
-		if err == nil && have == 0 {
-			err = o.insert.graft(ctx, s.order, s.month, o.partition, until)
-		}
-		return true, false, err
+		return true, false, o.graft(ctx, s, until)
 	}
 	if again {
 		have, err := o.insert.present(ctx, at)
@@ -340,6 +333,30 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, e
 	return found, true, nil
 }
 
+// graft brings the rows of a span in without their token, unless an earlier life has.
+func (o *owner) graft(ctx context.Context, s span, until time.Time) error {
+	at, p := o.place(s), plan{first: o.batch.table.offset(s.from), last: o.batch.table.offset(s.to - 1), records: len(s.order)}
+	have, err := o.insert.present(ctx, at)
+	if err != nil {
+		return err
+	}
+	if have == 0 {
+		if err := o.insert.fillScratch(ctx, s.order, o.partition, until); err != nil {
+			return err
+		}
+		if err := o.loader.faults.at(pointScratch, o, p); err != nil {
+			return err
+		}
+		if err := o.insert.attachScratch(ctx, s.month, o.partition, until); err != nil {
+			return err
+		}
+		if err := o.loader.faults.at(pointGrafted, o, p); err != nil {
+			return err
+		}
+	}
+	return o.insert.dropScratch(ctx, o.partition)
+}
+
 // settle makes sure that the rollups have the rows of a place, all of which the table has.
 func (o *owner) settle(at place, month int32) error {
 	l := o.loader
@@ -368,8 +385,15 @@ func (o *owner) settle(at place, month int32) error {
 			case v == absent && now.Sub(absentSince) >= l.settleAfter:
 				l.log.Warn("a rollup misses rows that its table has; filling it", zap.String("rollup", r.table), zap.Int32("partition", o.partition), zap.Int64("first", at.first), zap.Int64("last", at.last))
 				l.metrics.filled.Inc()
+				p := plan{first: at.first, last: at.last}
+				if err := l.faults.at(pointFilling, o, p); err != nil {
+					return err
+				}
 				// Whether it went through is seen at the next look.
 				if err := o.insist(func(ctx context.Context) error { return o.insert.fillRollup(ctx, r, at) }); err != nil {
+					return err
+				}
+				if err := l.faults.at(pointFilled, o, p); err != nil {
 					return err
 				}
 				absentSince = time.Time{}

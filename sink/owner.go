@@ -28,8 +28,14 @@ type owner struct {
 	planned time.Time
 	// landed is the last offset that is in ClickHouse and not confirmed yet, else -1.
 	landed int64
-	// astray is set until a batch is found of which the table has nothing: the group's offsets may have gone back.
+	// astray is set until a batch is found of which the table has nothing: the group's offsets, or Kafka's, may have gone back.
 	astray bool
+	// came is the offset of the last record that came, else -1.
+	came int64
+	// repeats is the last of the offsets that came before Kafka went back, else -1: up to it every batch is looked up.
+	repeats int64
+	// slot is set while this owner has one of the loader's slots.
+	slot bool
 	// refused are the rows of the batch that ClickHouse does not take.
 	refused []refusal
 
@@ -48,7 +54,7 @@ type owner struct {
 }
 
 func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *owner {
-	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, astray: true,
+	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, came: -1, repeats: -1, astray: true,
 		finish: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	o.batch.table = newTable(base)
 	o.batch.first, o.batch.last = -1, -1
@@ -120,10 +126,18 @@ func (o *owner) work() error {
 		default:
 			timer.Stop()
 		}
+		var slots chan<- struct{}
+		if o.due(time.Now()) {
+			slots = o.loader.slots
+			timer.Stop()
+		}
 		var err error
 		select {
 		case <-o.ctx.Done():
 			return o.ctx.Err()
+		case slots <- struct{}{}:
+			o.slot = true
+			err = o.flush()
 		case <-o.finish:
 			if o.pending == nil && o.batch.records() > 0 {
 				if err := o.flush(); err != nil {
@@ -134,11 +148,9 @@ func (o *owner) work() error {
 		case <-o.wake:
 			err = o.consume()
 		case <-timer.C:
-			if o.batch.records() > 0 && o.pending == nil {
-				err = o.flush()
-			} else {
+			if o.batch.records() == 0 || o.pending != nil {
 				err = o.confirm()
-			}
+			} // else it is due
 		}
 		if err != nil {
 			return err
@@ -153,6 +165,13 @@ func (o *owner) consume() error {
 	o.mu.Unlock()
 	now := time.Now()
 	for _, record := range records {
+		if record.Offset <= o.came {
+			if err := o.goBack(record.Offset); err != nil {
+				return err
+			}
+			now = time.Now()
+		}
+		o.came = record.Offset
 		if o.pending != nil && record.Offset < o.pending.first {
 			o.loader.log.Error("a batch plan is dropped: Kafka gives earlier records than the plan's; the topic was made anew, or the group's offsets were set back",
 				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("planned_first", o.pending.first), zap.Int64("offset", record.Offset))
@@ -166,7 +185,7 @@ func (o *owner) consume() error {
 			now = time.Now()
 		}
 		o.batch.add(record.Value, record.Timestamp, o.partition, record.Offset, now)
-		if !o.full(record.Offset, now) {
+		if !o.full(record.Offset) {
 			continue
 		}
 		if err := o.flush(); err != nil {
@@ -177,18 +196,60 @@ func (o *owner) consume() error {
 	return nil
 }
 
+// goBack is called when Kafka gives an offset that came before: its log was cut short, as by an election of a leader that was
+// not in sync, or the consumer's position was set back. A batch has ascending offsets, so what is there lands first; from then
+// on the table is asked which rows it has.
+func (o *owner) goBack(offset int64) error {
+	o.loader.log.Error("Kafka gives records again: its log was cut short, or its offsets were set back; rows that the table has under the same offsets are not loaded again",
+		zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("before", o.came), zap.Int64("offset", offset))
+	if o.batch.records() > 0 {
+		if err := o.flush(); err != nil {
+			return err
+		}
+	}
+	o.astray, o.repeats = true, max(o.repeats, o.came)
+	return nil
+}
+
 // full says whether the batch ends with the record just added.
-func (o *owner) full(offset int64, now time.Time) bool {
+func (o *owner) full(offset int64) bool {
 	if o.pending != nil {
 		return offset == o.pending.last
 	}
 	c := &o.loader.config
-	return o.batch.records() >= c.BatchRows || o.batch.bytes >= c.BatchBytes || now.Sub(o.batch.since) >= c.BatchAge
+	return o.batch.records() >= c.BatchRows || o.batch.bytes >= c.BatchBytes
+}
+
+// due says whether the batch is old enough to land. It does when an insert may begin: until then it goes on growing, so that
+// blocks are the larger the busier ClickHouse is.
+func (o *owner) due(now time.Time) bool {
+	return o.pending == nil && o.batch.records() > 0 && now.Sub(o.batch.since) >= o.loader.config.BatchAge
+}
+
+// takeSlot waits until this owner may insert.
+func (o *owner) takeSlot() error {
+	if o.slot {
+		return nil
+	}
+	select {
+	case o.loader.slots <- struct{}{}:
+		o.slot = true
+		return nil
+	case <-o.ctx.Done():
+		return o.ctx.Err()
+	}
+}
+
+func (o *owner) giveSlot() {
+	if o.slot {
+		o.slot = false
+		<-o.loader.slots
+	}
 }
 
 // flush plans and lands the batch.
 func (o *owner) flush() error {
-	defer func() { o.planned = time.Time{} }()
+	defer func() { o.planned = time.Time{}; o.giveSlot() }()
 	var confirmed bool
 	var err error
 	p := plan{first: o.batch.first, last: o.batch.last, records: o.batch.records()}
@@ -208,6 +269,7 @@ func (o *owner) flush() error {
 	} else if err := o.prepare(&p, spans); err != nil {
 		return err
 	}
+	o.astray = o.astray || p.last < o.repeats
 	if o.batch.records() > 0 {
 		if err := o.announce(p); err != nil {
 			return err
