@@ -228,3 +228,27 @@ func BenchmarkVerify(b *testing.B) {
 		r.Verify(&id)
 	}
 }
+
+// FuzzParseReceipt holds that a receipt ID is refused, or written again as it was read, but for case and the letters that stand for digits.
+func FuzzParseReceipt(f *testing.F) {
+	receipt := NewMinter().Receipt(1_772_366_400_000)
+	f.Add(receipt.String())
+	f.Add(strings.ToUpper(receipt.String()))
+	f.Add(strings.Repeat("z", ReceiptTextBytes))
+	f.Fuzz(func(t *testing.T, text string) {
+		fuzzbound.Hold(t, 0, func() { _, _ = ParseReceipt(text) })
+		r, err := ParseReceipt(text)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if again, err := ParseReceipt([]byte(r.String())); err != nil || again != r {
+			t.Fatalf("%q does not come back: %v", text, err)
+		}
+		if ms := r.TimeMS(); ms < 0 || ms >= 1<<48 {
+			t.Fatalf("%q is of the time %d", text, ms)
+		}
+	})
+}
