@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"syscall"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -15,9 +16,16 @@ import (
 // ClickHouse is the engine's child process as a process.Runner.
 type ClickHouse struct{ child *chdb.Process }
 
+// predecessorLimit is longer than the engine of a killed run takes to end: it lets queries end first.
+const predecessorLimit = 30 * time.Second
+
 // NewClickHouse starts the engine on address (loopback) with its tables in dir and returns once it answers queries.
-// command starts the child; empty: this executable with "clickhouse-embedded".
+// command starts the child; empty: this executable with "clickhouse-embedded". The caller owns the data folder (see Lock), so whoever still holds dir is
+// the engine of a run that was killed: it is waited for.
 func NewClickHouse(ctx context.Context, address, dir string, command []string, logger *zap.Logger) (*ClickHouse, error) {
+	if err := chdb.AwaitPredecessor(ctx, dir, predecessorLimit); err != nil {
+		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
+	}
 	// Asked here, because the child could only say it in its log. Another process may still come between.
 	probe, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
