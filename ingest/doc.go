@@ -7,7 +7,7 @@
 //
 // Invariants:
 //   - Answered 200 or 302 means durable: acks=all came back for the record, or an fsync of the spool after it was written there.
-//     Answered 4xx with a receipt means that the dead letter is durable.
+//     Answered 4xx with a receipt means that the dead letter is durable; some dialects have a refusal answered 200 as well.
 //   - Answered 503 means that nothing was acknowledged. The record may land all the same when Kafka or the disk was only slow:
 //     delivery is at least once, and the processor counts each click ID and each conversion once.
 //   - A handler waits for Kafka at most ack_bound, then for the spool's disk, both together at most ack_timeout. What may wait is
@@ -18,6 +18,14 @@
 //     crash, under its first event ID. A crash with a produce request under way may also let the older copy arrive last.
 //   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
 //     counted. A postback is money: it is taken exactly as written, or refused with a reason.
+//   - Links and postbacks that other trackers' users have are read as package dialect says, after our own routes: a path of ours is
+//     never a dialect's. Which network a postback is from is told by its path or the parameter network, else by its dialect when
+//     only one declared network writes so; it is never guessed.
+//   - A macro that nobody filled in is no value: a click is served with that parameter empty, its cost the campaign's; a postback
+//     with one in its money, identity, status or event is refused. Both are counted by who sends them.
+//   - Each line of an upload (POST /postback/{network}/batch) has the fate of a postback of its own, and its dead letter reads as one.
+//     Where a network's lines without a transaction ID are conversions of their own, a line's content and place among its equals
+//     is its transaction ID, so that the same upload again counts once.
 //   - A click leads only to a declared offer's URL, whatever the kind of answer; values in it are percent-encoded.
 //   - No record has more of a client's address than ingest.privacy lets through: every record is made by one function, which sees
 //     to that. Texts that others put an address into (a sub parameter, the query of a postback) are kept as they came.

@@ -9,5 +9,8 @@
 // Which of a campaign's offers a visitor gets is decided here too, purely: the first rule that he fulfils names a list of offers,
 // and his key picks one of it by weight (Rotation). Caps are the edge's: it passes over what is full.
 //
+// How a network writes its postbacks and a source its links is compiled here as well, from a dialect (package dialect) and what
+// the entry adds to it; a campaign answers to its aliases as to its name.
+//
 // The package does not read files, watch for changes, or answer requests.
 package catalog

@@ -36,7 +36,14 @@ func reference() string {
 	var b strings.Builder
 	b.WriteString("<!-- Written by go test ./ingest/dialect -run TestReference -update; change the tables instead. -->\n# Dialects\n\n" +
 		"How links and postbacks of other trackers and networks are read. Left of an arrow is their name, right of it ours;\n" +
-		"names that are read and have no place here are left out. `status word`s and event types can be added for a network.\n")
+		"names that are read and have no place here are left out.\n\n" +
+		"- A link is known by its path; the campaign that it names is one's `name` or one of its `aliases`. `catalog.sources[].link_params`\n" +
+		"  adds parameters that its owner had named.\n" +
+		"- A postback belongs to the network in `/postback/{network}` or in the parameter `network`, else to the one declared network with the\n" +
+		"  dialect of its path (`catalog.networks[].dialect`), or the one of them that is named `default`. `params`, `events`, `statuses` and\n" +
+		"  `unknown_status` of the network add to its dialect. GET, a form and JSON are read alike.\n" +
+		"- A token of the dialect, or the `{key}` in a path, is proved against the network's `trust.tokens`; where none is declared nobody asks for it.\n" +
+		"- Where no answer is named, it is the edge's own.\n")
 	for _, d := range All {
 		fmt.Fprintf(&b, "\n## %s\n\n| | |\n|---|---|\n", d.Name)
 		if d.HasLinks() {
