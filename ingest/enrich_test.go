@@ -278,6 +278,29 @@ func TestPrepareLeavesTheEventAsItWas(t *testing.T) {
 	}
 }
 
+// BenchmarkFillPlaces is BenchmarkFill with data files and with hashed addresses.
+func BenchmarkFillPlaces(b *testing.B) {
+	file := filepath.Join(b.TempDir(), "places.mmdb")
+	placesFile(b, file, "London")
+	files := geo.Config{CityFile: file, ASNFile: file, ConnectionFile: file, MaxFileBytes: 1 << 20}
+	hashed := privacy.Config{IP: privacy.Hashed, IPKeys: privacy.KeysConfig{Keys: map[int]trust.Secret{0: "a secret of the tests"}}}
+	for _, c := range []struct {
+		name    string
+		geo     geo.Config
+		privacy privacy.Config
+	}{{"country", geo.Defaults(), privacy.Defaults()}, {"files", files, privacy.Defaults()}, {"files,hashed", files, hashed}} {
+		b.Run(c.name, func(b *testing.B) {
+			work := clickWork(newBench(b, func(cfg *Config, _ *Deps) { cfg.Geo, cfg.Privacy = c.geo, c.privacy }).edge)
+			b.ReportAllocs()
+			before := cpuTime(b)
+			for b.Loop() {
+				work()
+			}
+			b.ReportMetric(float64((cpuTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
+		})
+	}
+}
+
 // What is known of an address and how it is kept costs no allocation a click.
 func TestPlacesAndPrivacyCostNoAllocation(t *testing.T) {
 	if raceEnabled {

@@ -226,13 +226,19 @@ func (t *table) blank(ctx context.Context, o Options, i ids) error {
 		sets[n] = c.name + " = " + c.blank()
 	}
 	text := fmt.Sprintf("ALTER TABLE %s.%s UPDATE %s WHERE %s SETTINGS mutations_sync = 0", o.Database, t.name, strings.Join(sets, ", "), t.where(i))
+	// Mutations of before are not ours to wait for.
+	var since uint32
+	if err := o.ClickHouse.QueryRow(ctx, "SELECT toUnixTimestamp(now())").Scan(&since); err != nil {
+		return fmt.Errorf("asking ClickHouse for its time: %w", err)
+	}
 	if err := o.ClickHouse.Exec(ctx, text); err != nil {
 		return fmt.Errorf("blanking rows of table %s: %w", t.name, err)
 	}
+	asked := fmt.Sprintf("SELECT countIf(NOT is_done), max(if(is_done, '', latest_fail_reason)) FROM system.mutations WHERE database = %s AND table = %s AND create_time >= toDateTime(%d)", quoted(o.Database), quoted(t.name), since)
 	for {
 		var open uint64
 		var failed string
-		err := o.ClickHouse.QueryRow(ctx, "SELECT countIf(NOT is_done), max(if(is_done, '', latest_fail_reason)) FROM system.mutations WHERE database = "+quoted(o.Database)+" AND table = "+quoted(t.name)).Scan(&open, &failed)
+		err := o.ClickHouse.QueryRow(ctx, asked).Scan(&open, &failed)
 		switch {
 		case err != nil:
 			return fmt.Errorf("waiting until rows of table %s are blanked (ClickHouse goes on by itself): %w", t.name, err)
