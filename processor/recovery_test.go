@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tributary/processor/stage"
+	"tributary/schemas/fuzzbound"
 )
 
 func TestJudge(t *testing.T) {
@@ -72,6 +73,7 @@ func FuzzOutbox(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{outboxVersion, 0, 200, 1})
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		fuzzbound.Hold(t, 512*len(raw), func() { _, _ = readOutbox(raw) })
 		outputs, err := readOutbox(raw)
 		if err != nil {
 			return
@@ -91,6 +93,7 @@ func FuzzMeta(f *testing.F) {
 	m := meta{cycle: cycleID{7, 8}, positions: map[string]int64{"clicks": 5}}
 	f.Add(m.append(nil))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		fuzzbound.Hold(t, 64*len(raw), func() { _, _ = readMeta(raw) })
 		m, err := readMeta(raw)
 		if err != nil {
 			return

@@ -17,6 +17,7 @@ import (
 
 	"tributary/schemas"
 	"tributary/schemas/events"
+	"tributary/schemas/fuzzbound"
 )
 
 func TestPlanSurvivesItsText(t *testing.T) {
@@ -44,6 +45,7 @@ func FuzzParsePlan(f *testing.F) {
 	f.Add(int64(3), "tributary-plan:2:3:4:2:")
 	f.Add(int64(3), "tributary-plan:2:3:4:2:7.8.9:202610.3.3.1")
 	f.Fuzz(func(t *testing.T, offset int64, text string) {
+		fuzzbound.Hold(t, 128*len(text), func() { _, _, _ = parsePlan(offset, text) })
 		p, found, err := parsePlan(offset, text)
 		if err != nil || !found {
 			return

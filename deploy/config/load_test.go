@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tributary/deploy"
+	"tributary/schemas/fuzzbound"
 )
 
 func write(t *testing.T, content string) string {
@@ -309,10 +310,16 @@ func FuzzLoad(f *testing.F) {
 	f.Add("a: &a [*a]\n", "=")
 	f.Add("log: !!binary x\n? [a]\n: b", "log.level=\x00")
 	f.Fuzz(func(t *testing.T, content, set string) {
-		r := newReading("f")
-		c := Defaults()
-		r.document([]byte(content), &c)
-		r.flags([]string{set}, Keys(), rootOf(&c))
+		read := func() (*reading, Config) {
+			r := newReading("f")
+			c := Defaults()
+			r.document([]byte(content), &c)
+			r.flags([]string{set}, Keys(), rootOf(&c))
+			return r, c
+		}
+		// The parser keeps a node of about 200 bytes for two bytes, and each problem tells of the keys that there are.
+		fuzzbound.Hold(t, 1<<20+4096*(len(content)+len(set)), func() { read() })
+		r, c := read()
 		if len(r.problems) == 0 {
 			l := &Loaded{Config: c, places: r.places}
 			if _, err := l.Print(); err != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"testing"
+
+	"tributary/schemas/fuzzbound"
 )
 
 // FuzzSegment reads arbitrary bytes as a segment: no panic, every byte is in a frame or in a gap, in order, and what a frame
@@ -23,7 +25,14 @@ func FuzzSegment(f *testing.F) {
 	f.Add(damaged)
 	f.Add(bytes.Repeat(append(marker[:], 4, 0, 0, 0), 50))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, _ = headed(data, 1)
+		// The reader has a window of a mebibyte.
+		fuzzbound.Hold(t, 1<<20+2*maxFrameBytes+64*len(data), func() {
+			_, _ = headed(data, 1)
+			c := cursor{src: bytes.NewReader(data), segment: 1, off: segmentHead, end: int64(len(data))}
+			for err := error(nil); err == nil; {
+				_, _, err = c.next()
+			}
+		})
 		c := cursor{src: bytes.NewReader(data), segment: 1, off: segmentHead, end: int64(len(data))}
 		at := int64(segmentHead)
 		for {

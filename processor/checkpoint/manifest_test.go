@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"tributary/schemas/fuzzbound"
 )
 
 func goodManifest() Manifest {
@@ -79,6 +81,7 @@ func FuzzReadManifest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var id Manifest
 		_ = json.NewDecoder(bytes.NewReader(b)).Decode(&id)
+		fuzzbound.Hold(t, 256*len(b), func() { _, _ = readManifest(id.ID()+"-"+sumHex(b)[:nameSumLen]+".json", b) })
 		got, err := readManifest(id.ID()+"-"+sumHex(b)[:nameSumLen]+".json", b)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) {
