@@ -4,7 +4,8 @@
 // what the edge makes of its requests.
 //
 // A trial makes a click of its own (source "tributary-test", cost 0), sends the network's postback for it as the network would
-// (dialect, token, signature), and looks for what becomes of both: the records in Kafka, the rows in ClickHouse, the view.
+// (dialect, token, signature), and looks for what becomes of both: the records in Kafka, the rows in ClickHouse, the view, and
+// what the edge answers to the network's question about its receipt, where it does.
 // At the end it sends the same conversion as rejected, so that no money and no conversion stays in the figures: what stays is
 // one click without cost and one rejected conversion, both under a source of their own.
 //

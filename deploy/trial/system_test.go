@@ -105,6 +105,12 @@ func TestTrialOfTheWholeSystem(t *testing.T) {
 	if _, err := try(o); err != nil {
 		t.Errorf("voluum, kept: %v", err)
 	}
+	// TUNE is answered in its own words, whatever comes of it: the dead letter tells.
+	o = options("tune")
+	o.Keep, o.Event = true, "no event type!"
+	if r, err := try(o); !errors.Is(err, trial.ErrRefused) || !strings.Contains(r.Error, "bad_event") {
+		t.Errorf("tune, refused: %v, %+v", err, r)
+	}
 	// What the edge refuses is told as it is.
 	o = options("plain")
 	o.Status = "nonsense"

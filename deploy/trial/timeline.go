@@ -86,6 +86,9 @@ func (t *timeline) finish(ctx context.Context, err error) error {
 	var ready []string
 	if errors.Is(err, ErrStuck) {
 		ready = t.o.ready(ctx)
+		if fate := t.o.fate(ctx, t.receipt); fate != "" {
+			ready = append(ready, fate)
+		}
 	}
 	if t.o.JSON {
 		j := jsonTrial{OK: err == nil, Network: t.o.Network, ClickID: t.clickID, ReceiptID: t.receipt, Steps: []jsonStep{}, Ready: ready}

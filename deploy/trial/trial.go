@@ -83,6 +83,7 @@ const (
 	stepEntry
 	stepEntryRow
 	stepView
+	stepReceipt
 	stepRejected
 	stepRejectedRow
 	steps
@@ -93,7 +94,7 @@ var (
 	stepNames = [steps]string{
 		"click acknowledged", "click in Kafka (clicks)", "click scored (scored.clicks)", "click in ClickHouse (clicks)",
 		"postback acknowledged", "postback in Kafka (postbacks)", "ledger entry (scored.conversions)", "entry in ClickHouse (conversions)",
-		"seen in the view conversions_current", "taken back: acknowledged", "taken back: in ClickHouse",
+		"seen in the view conversions_current", "its receipt tells the network", "taken back: acknowledged", "taken back: in ClickHouse",
 	}
 	lookAt = [steps]string{
 		stepClick:          "the edge: is it running, and at this address (--edge)?",
@@ -105,6 +106,7 @@ var (
 		stepEntry:          "the processor: is it running? A postback whose click it does not know waits up to processor.grace",
 		stepEntryRow:       "the sink and ClickHouse: /readyz of the sink, tributary_sink_lag_records",
 		stepView:           "ClickHouse: the row is there and the view does not show it; `tributary migrate`, then `tributary verify`",
+		stepReceipt:        "the edge's look-up of receipts (ingest.receipts)",
 		stepRejected:       "the edge",
 		stepRejectedRow:    "the processor and the sink",
 	}
@@ -179,7 +181,9 @@ func (r *run) follow(ctx, watching context.Context, kafka *kgo.Client) error {
 	if r.o.ClickID == "" {
 		wanted = append(wanted, stepClickRow)
 	}
-	err = r.await(ctx, receipt, wanted...)
+	if err = r.await(ctx, receipt, wanted...); err == nil {
+		r.askEdge(ctx, receipt)
+	}
 	if r.o.Keep || errors.Is(err, ErrRefused) {
 		return err
 	}
@@ -245,6 +249,9 @@ func (r *run) postback(ctx, watching context.Context, clickID string, as step, r
 		for receipt == "" {
 			select {
 			case s := <-r.watch.seen:
+				if s.refused && s.step == stepEntry {
+					return "", fmt.Errorf("%w: %s", ErrRefused, s.detail)
+				}
 				if s.step == stepPostbackRecord {
 					receipt = s.receipt
 				}
