@@ -110,6 +110,7 @@ func commands(env *environment) []*cobra.Command {
 		newDemo(env),
 		newDLQ(env),
 		newForget(env),
+		newReceipt(env),
 		newImport(env),
 		newLink(env),
 		newTail(env),

@@ -9,7 +9,7 @@
 //     the cost that came in is the cost that came out;
 //   - every postback in the topic postbacks has exactly one outcome: a ledger entry, a dead letter of the processor, or it
 //     still waits for its click;
-//   - every record of a scored topic, and of the edge's topics of impressions and landing clicks, is in its table once, with the same
+//   - every record of a scored topic, of the accepted and the waiting postbacks, and of impressions and landing clicks, is in its table once, with the same
 //     identity and amounts, and nothing else is there;
 //   - of the copies of an impression or a landing click one row counts;
 //   - a click ID is counted once; a conversion's entries are numbered without a gap and add up to one conversion or none;

@@ -55,7 +55,7 @@ func (a *auditor) compareOutcomes(ctx context.Context) error {
 func (a *auditor) shortened() bool {
 	for _, t := range a.topics {
 		for _, e := range t.extents {
-			if e.start > 0 && t.name != schemas.TopicAnomalies && !slices.Contains(direct, t.name) {
+			if e.start > 0 && t.name != schemas.TopicAnomalies && t.name != schemas.TopicParked && !slices.Contains(direct, t.name) {
 				return true
 			}
 		}

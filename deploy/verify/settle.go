@@ -23,13 +23,13 @@ const (
 
 var (
 	inputs  = []string{schemas.TopicClicks, schemas.TopicPostbacks}
-	outputs = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}
+	outputs = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicParked}
 	// direct are the edge's topics that the sink loads and no processor reads.
 	direct = []string{schemas.TopicImpressions, schemas.TopicLandingClicks}
 	// loaded are the topics that have a table.
-	loaded = append(slices.Clone(outputs), direct...)
+	loaded = slices.Concat(outputs, direct, []string{schemas.TopicPostbacks})
 	// audited are the topics that are read, the processor's inputs first.
-	audited = append(slices.Clone(inputs), loaded...)
+	audited = slices.Concat(inputs, outputs, direct)
 )
 
 // moment is one look at Kafka: how far every topic is, and how far the processor has come in its inputs.

@@ -32,6 +32,8 @@ var tables = []table{
 			"approved_delta", "rejected_delta", "chargeback_delta", micros("revenue_hold_delta"), micros("revenue_confirmed_delta"), "flagged_delta"}},
 	{schemas.TopicAnomalies, "anomalies", "anomaly_id", []string{"anomaly_id", "code", "score"}},
 	{schemas.TopicDeadLetters, "dead_letters", "letter_id", []string{"letter_id", "reason", micros("payout")}},
+	{schemas.TopicPostbacks, "postbacks", "receipt_id", []string{"receipt_id", "click_id", "event", "toUnixTimestamp64Milli(received_at)", micros("payout"), micros("payout_original")}},
+	{schemas.TopicParked, "parked", "receipt_id", []string{"receipt_id", "click_id", "toUnixTimestamp64Milli(until_at)"}},
 	{schemas.TopicImpressions, "impressions", "impression_id", []string{"impression_id", "campaign_id", "source_id", "toUnixTimestamp64Milli(event_at)", micros("cost")}},
 	{schemas.TopicLandingClicks, "landing_clicks", "landing_click_id", []string{"landing_click_id", "click_id", "campaign_id", "source_id", "offer_id", "landing_id", "toUnixTimestamp64Milli(click_at)"}},
 }

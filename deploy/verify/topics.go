@@ -205,6 +205,15 @@ func decode(name string, offset int64, value []byte) (row, error) {
 			return r, err
 		}
 		r.postback, r.id = p, p.ReceiptId
+		if p.ClickId != "" { // without one it is a dead letter of the processor
+			r.text = join(p.ReceiptId, p.ClickId, p.Event, p.ReceivedMs, p.PayoutBaseMicros, p.PayoutMicros)
+		}
+	case schemas.TopicParked:
+		k := &events.Parked{}
+		if err := k.UnmarshalVT(value); err != nil {
+			return r, err
+		}
+		r.id, r.text = k.ReceiptId, join(k.ReceiptId, k.ClickId, k.UntilMs)
 	case schemas.TopicConversions:
 		c := &events.Conversion{}
 		if err := c.UnmarshalVT(value); err != nil {
