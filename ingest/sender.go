@@ -39,6 +39,7 @@ func askedAt(path []byte) (a asked, ok bool) {
 		return a, false
 	}
 	name, a.batch = bytes.CutSuffix(name, suffixBatch)
+	name = bytes.TrimSuffix(name, []byte{'/'})
 	if len(name) == 0 || bytes.IndexByte(name, '/') >= 0 {
 		return a, false
 	}

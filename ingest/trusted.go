@@ -17,6 +17,7 @@ import (
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
 	"tributary/ingest/trust"
+	"tributary/schemas"
 )
 
 // errNonces says that a signed postback cannot be told from a replay, because no more nonces may be remembered.
@@ -123,6 +124,9 @@ func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, rawQuery []byte) *
 		return &refusal{unavailable: errNonces}
 	}
 	out := refuse(refused.Reason, refused.Field, refused.Detail, refused.WouldBeRight)
+	if refused.Reason == schemas.RejectBadToken && p.reader.Dialect().KeyInPath() {
+		out.WouldBeRight += ", or as KEY of the path /KEY/postback"
+	}
 	if out.wait, out.unkept = refused.Wait, refused.Unkept; out.unkept {
 		out.Detail += "; enough of its kind is on record, this one is not"
 	}
