@@ -26,7 +26,10 @@
 //   - Each line of an upload (POST /postback/{network}/batch) has the fate of a postback of its own, and its dead letter reads as one.
 //     Where a network's lines without a transaction ID are conversions of their own, a line's content and place among its equals
 //     is its transaction ID, so that the same upload again counts once.
-//   - A click leads only to a declared offer's URL, whatever the kind of answer; values in it are percent-encoded.
+//   - A click, and a landing page's button, leads only to a declared offer's or landing page's URL, whatever the kind of answer; values
+//     in it are percent-encoded.
+//   - An impression or a landing click that Kafka may have already is marked resent when it is sent again: what an earlier process left in the
+//     spool, and what Kafka did not answer for. Nothing else of these topics is there twice. The sink counts copies once.
 //   - No record has more of a client's address than ingest.privacy lets through: every record is made by one function, which sees
 //     to that. Texts that others put an address into (a sub parameter, the query of a postback) are kept as they came.
 //   - Which offer a visitor gets follows from the visitor, the campaign and the catalog alone, but for caps: those, and which
@@ -34,6 +37,9 @@
 //   - A postback of a network that declares keys, tokens or addresses is taken for money only when it proves them (package
 //     trust), when it first comes and when its dead letter is looked at again. A right token is overwritten before anything is
 //     kept of the request. What is answered 429 beyond the sampled rate has no dead letter: its sender keeps it.
+//
+// What became of a request is answered at /v1/receipts/{id} to whoever has its receipt, from what later roles wrote down (Deps.Receipts): few
+// look-ups at a time and a second, none longer than receipts.timeout, and nothing that is not the sender's own or decided about it.
 //
 // Concurrency: fasthttp calls the handler from one goroutine a connection. Requests share only immutable or atomic state
 // and pools. The memory of a request is fasthttp's again once the handler returns, therefore an event is marshalled before

@@ -2,7 +2,7 @@
 // comes out, exactly once.
 //
 // Place in the flow: after the edge's topics, before the sink's (scored.clicks, scored.conversions, scored.anomalies,
-// dead-letters). What the domain means by a conversion is in attributor; the stages join and claims call it.
+// dead-letters, parked). What the domain means by a conversion is in attributor; the stages join and claims call it.
 //
 // One cycle: poll → run the stages of each partition → produce the outputs into a Kafka transaction, meanwhile write state, input
 // positions and outputs (the outbox) of each partition to Pebble and sync it → end the transaction, which commits the

@@ -1,7 +1,7 @@
 // Package sink loads the scored topics and the dead letters into ClickHouse, each row exactly once.
 //
-// Place in the flow: last. It reads scored.clicks, scored.conversions, scored.anomalies and dead-letters
-// (read_committed) as one consumer group and fills the tables that schemas/clickhouse describes; the rollups follow in the
+// Place in the flow: last. It reads scored.clicks, scored.conversions, scored.anomalies, dead-letters and parked
+// (read_committed), and of the edge's topics those that have a table (see Topics), as one consumer group and fills the tables that schemas/clickhouse describes; the rollups follow in the
 // same inserts through materialized views.
 //
 // How: each partition's rows are gathered to a batch by rows, bytes or age (from its first row). Then
@@ -24,12 +24,15 @@
 //
 // Invariants:
 //   - No insert without a plan that the group took from this member not longer ago than half a session.
+//   - A record of the topic postbacks that is no postback gets no dead letter here: the processor reads it too and makes one.
 //   - A token never stands for two different sets of rows. Of the inserts of a partition at most one is uncertain, and the plan
 //     names it.
 //   - Rows that the table has are never inserted again, whatever the group's offsets say: a new owner looks first.
 //   - An offset is confirmed only after the rows before it, and the dead letters about those that were refused, are durable.
 //   - Records read and not landed take at most BufferedBytes plus what one fetch brings for each partition; their columns take
 //     about as much again.
+//   - Of the copies of an impression or a landing click, which the edge marks as resent, all rows but the first have copy set; rollups and views
+//     leave them out. It follows from the topic alone, so that a replayed plan decides alike.
 //   - ClickHouse being away stops nothing but the inserts: no row is given up, a log line is written when it goes and when
 //     it comes back.
 //   - A record that is no event, and a row that ClickHouse refuses by itself, become dead letters and the stream goes on. The
