@@ -23,6 +23,8 @@ type edgeFlags struct {
 	kafka bool   // Apache Kafka instead of the embedded broker
 	nginx string // the program; empty finds it by PATH
 	spool string // "on", "off" or "both"
+	// variants has settings for more edges, separated by blanks, each edge's by a semicolon; empty for none.
+	variants string
 }
 
 // clickRequest is a click as a browser sends it, about 500 bytes.

@@ -62,30 +62,48 @@ func (b *bench) contenders(ctx context.Context) (list []*contender, broker *proc
 		return nil, nil, stop, err
 	}
 	var request func(host string) []byte
-	for _, spool := range []string{"on", "off"} {
-		if b.edge.spool != "both" && b.edge.spool != spool {
-			continue
-		}
-		s, err := b.newSite("edge-spool-"+spool, brokerAddress)
+	for i, e := range b.edge.edges() {
+		s, err := b.newSite(fmt.Sprintf("edge-%d", i), brokerAddress)
 		if err != nil {
 			return nil, nil, stop, err
 		}
-		flags, name := []string(nil), "edge, each click durable"
-		if spool == "off" {
-			flags, name = []string{"--set", "ingest.spool.dir="}, "the same without a spool"
-		}
-		edge, err := b.role(ctx, s, "ingest", flags...)
+		edge, err := b.role(ctx, s, "ingest", e.flags...)
 		if err != nil {
 			return nil, nil, stop, err
 		}
 		stops = append(stops, edge.stop)
-		list, addresses = append(list, &contender{name: name, process: edge, isEdge: true}), append(addresses, s.edge)
+		list, addresses = append(list, &contender{name: e.name, process: edge, isEdge: true}), append(addresses, s.edge)
 		request = func(host string) []byte { return clickRequest(s, host, "") }
 	}
 	for i, c := range list {
 		c.hammer = hammer{addr: addresses[i], connections: edgeConnections, request: request(addresses[i]), status: "302"}
 	}
 	return list, broker, stop, nil
+}
+
+// An edgeKind is one edge to measure.
+type edgeKind struct {
+	name  string
+	flags []string
+}
+
+func (f *edgeFlags) edges() (list []edgeKind) {
+	if f.spool != "off" {
+		list = append(list, edgeKind{name: "edge, each click durable"})
+	}
+	if f.spool != "on" {
+		list = append(list, edgeKind{"the same without a spool", []string{"--set", "ingest.spool.dir="}})
+	}
+	for variant := range strings.SplitSeq(f.variants, ";") {
+		e := edgeKind{name: "the same with " + strings.TrimSpace(variant)}
+		for _, set := range strings.Fields(variant) {
+			e.flags = append(e.flags, "--set", set)
+		}
+		if len(e.flags) > 0 {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // startNginx answers nil and says so where there is no nginx.

@@ -67,6 +67,7 @@ func main() {
 	flag.BoolVar(&edge.kafka, "kafka", false, "edge: on Apache Kafka instead of the embedded broker (needs Java 17 and Maven)")
 	flag.StringVar(&edge.nginx, "nginx", "", "edge: the nginx to compare with; found by PATH when left out")
 	flag.StringVar(&edge.spool, "spool", "both", "edge: with a spool beside Kafka (on), without (off), or both")
+	flag.StringVar(&edge.variants, "variants", "", "edge: measure more edges with these settings, such as 'ingest.linger=0s; ingest.linger=2ms ingest.compression=none'")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
