@@ -12,5 +12,7 @@
 // How a network writes its postbacks and a source its links is compiled here as well, from a dialect (package dialect) and what
 // the entry adds to it; a campaign answers to its aliases as to its name.
 //
+// Landing pages are chosen alike, apart from offers: a visitor's page says nothing about his offer.
+//
 // The package does not read files, watch for changes, or answer requests.
 package catalog
