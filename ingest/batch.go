@@ -14,6 +14,9 @@ import (
 	"tributary/schemas"
 )
 
+// maxUploads is how many uploads are taken at the same time: each needs some megabytes.
+const maxUploads = 8
+
 // batchChunk is how many lines of an upload are on their way to Kafka at the same time.
 const batchChunk = 500
 
@@ -71,6 +74,12 @@ func (e *Edge) serveBatch(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 		e.answerUnavailable(ctx, errNoCatalog)
 		return
 	}
+	if e.uploads.Add(1) > maxUploads {
+		e.uploads.Add(-1)
+		e.answerUnavailable(ctx, errUploads)
+		return
+	}
+	defer e.uploads.Add(-1)
 	u := &upload{edge: e, cat: cat, whole: &postback{asked: a}, now: e.now()}
 	p := u.whole
 	p.addr = e.proxies.client(ctx)

@@ -253,6 +253,41 @@ func TestUploadUnavailable(t *testing.T) {
 	}
 }
 
+// TestUploadsAtOnce holds that uploads beyond what memory is meant for are sent away, and come in when others are done.
+func TestUploadsAtOnce(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = uploadCatalog(t) })
+	body := "click_id\n" + clickID(t, testSecret, 1, 1)
+	b.edge.uploads.Store(maxUploads)
+	if got := b.send("POST", "/postback/acme/batch", csvType, body); got.status != 503 || got.header.Get("Retry-After") == "" || !strings.Contains(got.body, errUploads.Error()) {
+		t.Errorf("one too many is answered %d %s", got.status, got.body)
+	}
+	b.edge.uploads.Store(maxUploads - 1)
+	for range 2 {
+		if got, a := b.upload("acme", csvType, body); got.status != 200 || a.Accepted != 1 {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+	}
+}
+
+// BenchmarkUpload is how long an upload of as many lines as one may have takes until all are durable.
+func BenchmarkUpload(b *testing.B) {
+	bench := newBench(b, func(_ *Config, d *Deps) { d.Now, d.Catalog = time.Now, uploadCatalog(b) })
+	waitReady(b, bench.edge)
+	id := clickID(b, testSecret, 1, 1)
+	var body strings.Builder
+	body.WriteString("click_id,txid,payout,status\n")
+	for i := range schemas.MaxBatchLines {
+		fmt.Fprintf(&body, "%s,t%d,%d.50,ok\n", id, i, i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, a := bench.upload("acme", csvType, body.String()); a.Accepted != schemas.MaxBatchLines {
+			b.Fatalf("%d %.300s", got.status, got.body)
+		}
+	}
+	b.ReportMetric(float64(schemas.MaxBatchLines*b.N)/b.Elapsed().Seconds(), "lines/s")
+}
+
 // FuzzUpload holds that every line of any upload is an event within the limits or refused with a listed reason, that lines are
 // numbered as in the text, and that a line says the same as a postback of its own.
 func FuzzUpload(f *testing.F) {

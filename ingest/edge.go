@@ -78,6 +78,7 @@ type Edge struct {
 	scrape       fasthttp.RequestHandler
 	kafka        readiness
 	draining     atomic.Bool
+	uploads      atomic.Int32 // being taken
 	// cookieName is empty for no visitor cookie; cookieRest stands behind its value.
 	cookieName, cookieRest []byte
 }

@@ -9,4 +9,6 @@ var (
 	errFull = errors.New("the buffer before kafka is full")
 	// errNoCatalog says that nothing is declared yet, so that no request can be resolved.
 	errNoCatalog = errors.New("no catalog is loaded yet")
+	// errUploads says that an upload has to wait for others.
+	errUploads = errors.New("as many uploads are being taken as may be at the same time")
 )

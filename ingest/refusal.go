@@ -92,7 +92,7 @@ func (e *Edge) answerUnavailable(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // unavailableFor are the causes that an answer names.
-var unavailableFor = []error{errFull, errNoCatalog, errNonces, spool.ErrFull, spool.ErrStale, spool.ErrBusy, spool.ErrNoSpace, spool.ErrDisk, spool.ErrClosed}
+var unavailableFor = []error{errFull, errNoCatalog, errNonces, errUploads, spool.ErrFull, spool.ErrStale, spool.ErrBusy, spool.ErrNoSpace, spool.ErrDisk, spool.ErrClosed}
 
 // unavailable hides what the client said: addresses of brokers are nobody's business outside.
 func unavailable(err error) *refusal {
