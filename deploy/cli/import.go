@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"tributary/deploy/dlq"
 	"tributary/deploy/importer"
 	"tributary/deploy/process"
 )
@@ -92,15 +92,16 @@ func newImportClicks(env *environment) *cobra.Command {
 			if loaded.StoodIn {
 				fmt.Fprintf(env.stderr, "The catalog is that of %s.\n", loaded.from())
 			}
-			progress, clear := env.dlqProgress()
-			o.Progress = func(p importer.Progress) {
-				progress(dlq.Progress{What: p.What + " (KiB)", Done: p.Done >> 10, Total: p.Total >> 10, Rate: p.Rate, Left: p.Left})
-			}
+			var clear func()
+			o.Progress, clear = env.importProgress()
 			o.Out = &clearing{to: env.stdout, clear: clear}
 			err = importer.Run(ctx, o)
 			clear()
-			if errors.Is(err, importer.ErrUsage) {
+			switch {
+			case errors.Is(err, importer.ErrUsage):
 				return usageError{err}
+			case errors.Is(err, context.Canceled):
+				return errors.New("stopped before the end of the file")
 			}
 			return err
 		},
@@ -126,6 +127,31 @@ func newImportClicks(env *environment) *cobra.Command {
 	flags.StringVar(&o.Rejected, "rejected", "", "`FILE` for lines that cannot be imported; default: beside the input, with .rejected.csv behind its name")
 	flags.StringVar(&o.Checkpoint, "checkpoint", "", "`FILE` that says how far the import is; default: beside the input, with .import.json behind its name")
 	return command
+}
+
+// importProgress writes progress over one line where a person watches, else a line now and then; clear may be called often.
+func (e *environment) importProgress() (show func(importer.Progress), clear func()) {
+	every, format := 100*time.Millisecond, "\r\x1b[K%s"
+	if !e.terminal().Live {
+		every, format = 10*time.Second, "%s\n"
+	}
+	last, shown := time.Now(), false
+	return func(p importer.Progress) {
+			if time.Since(last) < every {
+				return
+			}
+			last, shown = time.Now(), e.terminal().Live
+			text := fmt.Sprintf("%s: %d of %d KiB, %d clicks", p.What, p.Done>>10, p.Total>>10, p.Clicks)
+			if p.Rate > 0 {
+				text += fmt.Sprintf(", %.0f/s, %s left", p.Rate, p.Left.Round(time.Second))
+			}
+			fmt.Fprintf(e.stderr, format, text)
+		}, func() {
+			if shown {
+				fmt.Fprint(e.stderr, "\r\x1b[K")
+				shown = false
+			}
+		}
 }
 
 // parse reads what cobra does not.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -92,6 +93,8 @@ func newPostbackTest(env *environment) *cobra.Command {
 			switch {
 			case errors.Is(err, trial.ErrUsage):
 				return usageError{err}
+			case errors.Is(err, context.Canceled):
+				return errors.New("stopped before everything was seen")
 			case err != nil && !errors.Is(err, trial.ErrStuck) && !errors.Is(err, trial.ErrRefused):
 				return fmt.Errorf("%w (edge: %s; kafka.brokers: %v)", err, o.Edge, c.Kafka.Brokers)
 			}

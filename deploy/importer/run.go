@@ -71,9 +71,10 @@ type Options struct {
 type Progress struct {
 	What        string
 	Done, Total int64
-	// Rate is in clicks a second.
-	Rate float64
-	Left time.Duration
+	// Clicks were read or sent in this run, Rate a second.
+	Clicks int64
+	Rate   float64
+	Left   time.Duration
 }
 
 // giveUpAfter is how many lines from the beginning may be refused before a run ends: something is wrong with all of them.
@@ -192,7 +193,7 @@ func (r *run) look(ctx context.Context) error {
 }
 
 func (r *run) progress(what string, at, from, clicks int64) {
-	p := Progress{What: what, Done: at, Total: r.size}
+	p := Progress{What: what, Done: at, Total: r.size, Clicks: clicks}
 	if past := r.o.Now().Sub(r.began); past > 0 && at > from {
 		p.Rate = float64(clicks) / past.Seconds()
 		p.Left = time.Duration(float64(past) * float64(r.size-at) / float64(at-from))

@@ -220,7 +220,9 @@ func (s *scripted) options(t *testing.T, text string, out io.Writer) Options {
 // An edge that is not available is asked again; what it says of one click is for that click alone.
 func TestSendRepeatsAndRejects(t *testing.T) {
 	s := newScripted(t)
-	s.fail = func(n int) int { return map[int]int{1: http.StatusServiceUnavailable, 2: http.StatusTooManyRequests}[n] }
+	s.fail = func(n int) int {
+		return map[int]int{1: http.StatusServiceUnavailable, 2: http.StatusTooManyRequests}[n]
+	}
 	s.answer = func(id string, times int) *answeredError {
 		switch {
 		case id == "id00007":

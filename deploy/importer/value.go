@@ -111,8 +111,8 @@ var DateOrders = map[string]DateOrder{"dmy": DayFirst, "mdy": MonthFirst}
 
 const rightTime = "2026-01-31 12:00:00, RFC 3339, Unix seconds or milliseconds"
 
-// clocks are the times of day, behind the date and a space or T.
-var clocks = []string{"15:04:05.999999999", "15:04:05", "15:04", "3:04:05 PM", "3:04 PM", "3:04:05PM", "15:04:05Z07:00", "15:04:05 -07:00", "15:04:05 -0700", "15:04:05 MST"}
+// clocks are the times of day, behind the date and a space or T. Abbreviations of zones are none of them: they mean several.
+var clocks = []string{"15:04:05.999999999", "15:04:05", "15:04", "3:04:05 PM", "3:04 PM", "3:04:05PM", "15:04:05Z07:00", "15:04:05 -07:00", "15:04:05 -0700"}
 
 const (
 	// firstMS is the first number that is taken for milliseconds instead of seconds, as the edge does it.
@@ -120,7 +120,8 @@ const (
 	lastMS  = firstMS * 100
 )
 
-// moment reads a time as an export writes it; zone is that of times that name none. It answers Unix milliseconds.
+// moment reads a time as an export writes it; zone is that of times that name none, where an hour that the clock repeats or
+// leaves out is one of the two it may be. It answers Unix milliseconds.
 func moment(text string, zone *time.Location, order DateOrder) (atMS int64, problem, right string) {
 	text = strings.TrimSpace(text)
 	if number, err := strconv.ParseFloat(text, 64); err == nil && strings.Trim(text, "0123456789.") == "" {
@@ -145,9 +146,7 @@ func moment(text string, zone *time.Location, order DateOrder) (atMS int64, prob
 	if i := strings.IndexByte(text, 'T'); i == len("2026-01-31") {
 		date, clock, ok = text[:i], text[i+1:], true
 	}
-	if strings.HasSuffix(date, ",") { // 31.01.2026, 12:00
-		date = date[:len(date)-1]
-	}
+	date = strings.TrimSuffix(date, ",") // 31.01.2026, 12:00
 	if !ok {
 		clock = "00:00:00"
 	}
@@ -161,9 +160,6 @@ func moment(text string, zone *time.Location, order DateOrder) (atMS int64, prob
 			zone = time.UTC
 		}
 		for _, c := range clocks {
-			if c == "15:04:05 MST" {
-				continue // abbreviations of zones mean several
-			}
 			if at, err := time.ParseInLocation(layout+" "+c, date+" "+clock, zone); err == nil && at.UnixMilli() > 0 {
 				return at.UnixMilli(), "", ""
 			}
