@@ -80,7 +80,7 @@ type ClickHouse struct {
 	Password string `yaml:"password" secret:"true" doc:"Password."`
 	TLS      TLS    `yaml:"tls"`
 
-	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Applied by migrate and up."`
+	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
 }
 
 func (c *Config) defaults() {
