@@ -13,6 +13,7 @@ import (
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
+	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/fuzzbound"
@@ -250,6 +251,29 @@ func TestUploadUnavailable(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d %.300s", got.status, got.body)
 		}
+	}
+}
+
+// TestUploadSigned holds that a signature covers every line, and that a signed upload is taken once.
+func TestUploadSigned(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
+	body := "click_id,payout,txid\n" + clickID(t, testSecret, 1, 1) + ",5,t1\n"
+	path := "/postback/signed/batch?" + trust.Sign("signed", "", []byte(body), "k1", []byte(signingKey), testNow, "nonce-0101")
+	for _, c := range []struct {
+		name, body string
+		status     int
+		reason     string
+	}{
+		{"altered", strings.Replace(body, ",5,", ",9,", 1), 403, "bad_signature"},
+		{"signed", body, 200, ""},
+		{"the same again", body, 409, "replayed_request"},
+	} {
+		if got := b.send("POST", path, csvType, c.body); got.status != c.status || c.reason != "" && !strings.Contains(got.body, c.reason) {
+			t.Errorf("%s: %d %s", c.name, got.status, got.body)
+		}
+	}
+	if list := b.postbacks(); len(list) != 1 || list[0].PayoutMicros != 5*schemas.Micros {
+		t.Errorf("booked: %v", list)
 	}
 }
 
