@@ -50,12 +50,7 @@ func (e *Edge) serveLanding(ctx *fasthttp.RequestCtx, rest, rawQuery []byte) {
 	v.reset()
 	v.addr, v.look = e.proxies.client(ctx), ctx.IsHead()
 	now := e.now()
-	clickID, button, numbered := bytes.Cut(rest, []byte{'/'})
-	campaign, given, refused := e.pressedOn(cat, clickID, now)
-	var offer *catalog.Offer
-	if refused == nil && numbered {
-		offer, refused = buttonOffer(campaign, button)
-	}
+	campaign, given, offer, button, refused := e.readPress(cat, rest, now)
 	if refused != nil {
 		if v.look {
 			e.answerError(ctx, refused.status(), answer{Error: refused})
@@ -68,9 +63,7 @@ func (e *Edge) serveLanding(ctx *fasthttp.RequestCtx, rest, rawQuery []byte) {
 	e.readHeaders(ctx, v)
 	e.readCookie(ctx, v)
 	e.press(v, cat, campaign, offer, &given, now.UnixMilli())
-	if numbered {
-		v.pressed.Button = uint32(number(button))
-	}
+	v.pressed.Button = uint32(button)
 	if !v.look {
 		minted := e.minter.Receipt(now.UnixMilli())
 		start := len(v.text)
@@ -93,6 +86,18 @@ func (e *Edge) serveLanding(ctx *fasthttp.RequestCtx, rest, rawQuery []byte) {
 		kind = catalog.RedirectFound // nobody reads the answer to a press
 	}
 	e.sendOn(ctx, v, cat, kind)
+}
+
+// readPress reads what stands behind /l/: a click ID, and maybe a slash and the number of a button. offer is the button's, nil for the
+// visitor's own.
+func (e *Edge) readPress(cat *catalog.Catalog, rest []byte, now time.Time) (campaign *catalog.Campaign, given id.Click, offer *catalog.Offer, button int, refused *refusal) {
+	clickID, text, numbered := bytes.Cut(rest, []byte{'/'})
+	campaign, given, refused = e.pressedOn(cat, clickID, now)
+	if refused == nil && numbered {
+		button = number(text)
+		offer, refused = buttonOffer(campaign, text)
+	}
+	return campaign, given, offer, button, refused
 }
 
 // pressedOn reads whose landing page the visitor comes from.
