@@ -42,6 +42,7 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
+// FuzzOpen finds most with -fuzzminimizetime=10x: otherwise the engine spends a minute on making each find smaller.
 func FuzzOpen(f *testing.F) {
 	f.Add(cities(f))
 	f.Add(asns(f))
