@@ -116,7 +116,11 @@ func (p *Processor) updateReadiness() {
 	p.mu.Unlock()
 	p.metrics.restoring.Set(float64(n))
 	if n > 0 {
-		p.setReadiness(fmt.Sprintf("rebuilding the state of %d partitions%s", n, each.String()))
+		why := ""
+		if dir := p.store.SetAside(); dir != "" {
+			why = "; the one before was damaged on disk and lies in " + dir
+		}
+		p.setReadiness(fmt.Sprintf("rebuilding the state of %d partitions%s%s", n, why, each.String()))
 	} else {
 		p.setReadiness("")
 	}

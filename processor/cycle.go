@@ -45,6 +45,9 @@ func (p *Processor) loop(ctx context.Context) error {
 			// What this poll took was not processed; nothing of it is committed.
 			return p.settleAll()
 		}
+		if err := p.store.Damage(); err != nil {
+			return err // a compaction may have come upon it; Close sets the state aside, and the next Processor restores it
+		}
 		if len(fetches) == 0 {
 			continue // rebalances are not held off by an empty poll
 		}

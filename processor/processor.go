@@ -173,6 +173,11 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 			p.deps.Registerer.Unregister(c)
 		}
 	}()
+	if dir := store.SetAside(); dir != "" {
+		p.metrics.setAside.Inc()
+		p.log.Error("the state was damaged on disk and is set aside; every partition of this processor is restored as if the machine had no state: from its checkpoint if there is one, and from the topics. "+
+			"Check the disk; delete the folder when nobody wants to look at it", zap.String("folder", dir))
+	}
 	closeCheckpoints, err := p.openCheckpoints()
 	if err != nil {
 		return err

@@ -14,6 +14,8 @@
 //
 // Concurrency: a Partition and its Namespaces belong to one goroutine at a time; different Partitions may work at once.
 //
+// A database that is damaged on disk is set aside as a whole (see SetAside): its tables hold keys of several partitions.
+//
 // A partition can be frozen as files (Checkpoint) and put into another database from them (RestorePartition), in one step.
 //
 // Not its job: deciding what to remember, and whether a flushed batch ever reached Kafka.

@@ -87,6 +87,9 @@ func (p *Partition) Flush() error {
 	if p.failed != nil {
 		return p.failed
 	}
+	if err := p.store.Damage(); err != nil {
+		return err
+	}
 	b := p.store.db.NewBatch()
 	defer b.Close()
 	for _, r := range p.ranges {
@@ -152,6 +155,9 @@ func (p *Partition) Wipe() error {
 
 func (p *Partition) fail(doing string, err error) error {
 	if p.failed == nil {
+		if pebble.IsCorruptionError(err) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 		p.failed = fmt.Errorf("%w: %s partition %d: %w", ErrStorage, doing, p.id, err)
 	}
 	return p.failed

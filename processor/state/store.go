@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -45,13 +46,50 @@ type Store struct {
 	// scratches counts the scratch directories made.
 	scratches atomic.Int64
 	reclaim   reclaimer
+	log       pebble.Logger
+	damage    atomic.Pointer[error]
+	setAside  string
 
 	mu    sync.Mutex
 	views map[int32]*Partition // the newest view of each partition
 }
 
-// Open opens or makes the database. A second process on the same directory gets an error.
+// Open opens or makes the database. A second process on the same directory gets an error. A damaged database is set aside, and an empty one
+// made: see SetAside.
 func Open(o Options) (*Store, error) {
+	s := &Store{dir: o.Dir, views: map[int32]*Partition{}, log: o.Logger}
+	if s.log == nil {
+		s.log = quiet{}
+	}
+	fs := o.FS
+	if fs == nil {
+		fs = vfs.Default
+	}
+	moved, err := finishSettingAside(fs, o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: setting the damaged state in %s aside: %w", ErrStorage, o.Dir, err)
+	}
+	err = s.open(o)
+	if err != nil && (pebble.IsCorruptionError(err) || errors.Is(err, iofs.ErrNotExist) || s.Damage() != nil) { // a missing table, too
+
+		s.log.Errorf("opening the state in %s: %v", o.Dir, err)
+		if err := setAside(fs, o.Dir); err != nil {
+			return nil, fmt.Errorf("%w: %w: setting the state in %s aside: %w", ErrStorage, ErrDamaged, o.Dir, err)
+		}
+		moved = true
+		s.damage.Store(nil)
+		err = s.open(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fs.Stat(fs.PathJoin(o.Dir, damagedDir)); moved || err == nil && s.empty() {
+		s.setAside = fs.PathJoin(o.Dir, damagedDir)
+	}
+	return s, nil
+}
+
+func (s *Store) open(o Options) error {
 	opts := &pebble.Options{
 		FS: o.FS,
 		// Pebble takes the write buffers' memory out of the cache: without this a cache smaller than them holds nothing.
@@ -61,18 +99,16 @@ func Open(o Options) (*Store, error) {
 		MaxOpenFiles:                1000,
 		BytesPerSync:                1 << 20,
 		WALBytesPerSync:             1 << 20,
-		Logger:                      o.Logger,
+		Logger:                      s.log,
 		FormatMajorVersion:          pebble.FormatNewest,
-	}
-	if opts.Logger == nil {
-		opts.Logger = quiet{}
+		EventListener:               &pebble.EventListener{DataCorruption: s.damaged},
 	}
 	tune(opts)
 	scheduler := &compactions{}
 	opts.Experimental.CompactionScheduler = scheduler
 	db, err := pebble.Open(o.Dir, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
+		return fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
 	}
 	scheduler.release()
 	// Pebble worked on a copy. Left nil, the file system would be one that watches the disk in a goroutine nobody ends.
@@ -80,12 +116,12 @@ func Open(o Options) (*Store, error) {
 		opts.FS = vfs.Default
 	}
 	opts.EnsureDefaults()
-	s := &Store{db: db, dir: o.Dir, opts: opts, views: map[int32]*Partition{}}
+	s.db, s.opts = db, opts
 	s.startReclaiming()
 	if err := errors.Join(s.dropScratch(), s.dropOldVersions()); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return errors.Join(err, s.close())
 	}
-	return s, nil
+	return nil
 }
 
 // dropOldVersions removes what an older program remembered in another form.
@@ -111,6 +147,9 @@ func (s *Store) dropOldVersions() error {
 
 // Sync makes every batch flushed so far durable.
 func (s *Store) Sync() error {
+	if err := s.Damage(); err != nil {
+		return err
+	}
 	if err := s.db.LogData(nil, pebble.Sync); err != nil {
 		return fmt.Errorf("%w: syncing: %w", ErrStorage, err)
 	}
@@ -120,8 +159,20 @@ func (s *Store) Sync() error {
 // DiskBytes is the size of the database's files.
 func (s *Store) DiskBytes() uint64 { return s.db.Metrics().DiskSpaceUsage() }
 
-// Close flushes and closes the database. No partition may be in use any more.
+// Close flushes and closes the database, and sets it aside if it is damaged. No partition may be in use any more.
 func (s *Store) Close() error {
+	err := s.close()
+	if s.Damage() == nil {
+		return err
+	}
+	if err := setAside(s.opts.FS, s.dir); err != nil {
+		return fmt.Errorf("%w: setting the damaged state in %s aside: %w", ErrStorage, s.dir, err)
+	}
+	s.log.Errorf("the damaged state was moved to %s; what was kept there before is gone", s.opts.FS.PathJoin(s.dir, damagedDir))
+	return nil
+}
+
+func (s *Store) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.views {
