@@ -22,7 +22,9 @@ import (
 const (
 	KindLink     = "click link"
 	KindPostback = "postback"
-	KindOther    = "other"
+	// KindImpression is the image of an impression.
+	KindImpression = "impression link"
+	KindOther      = "other"
 )
 
 // A Reading is what the edge would make of a URL.
@@ -78,6 +80,19 @@ func (w *World) check(text string, now time.Time, proved bool) (*Reading, error)
 	}
 	if name, ok := bytes.CutPrefix(path, []byte("/c/")); ok {
 		w.link(r, &dialect.Native, string(query.DecodePath(nil, name)), rawQuery, now)
+		return r, nil
+	}
+	if name, ok := bytes.CutPrefix(path, []byte("/i/")); ok {
+		w.link(r, &dialect.Native, string(query.DecodePath(nil, name)), rawQuery, now)
+		r.Kind = KindImpression
+		r.Facts = slices.DeleteFunc(r.Facts, func(f Fact) bool { return f.Name != "campaign" })
+		if r.OK {
+			r.Verdict = "an impression, answered with an image of one pixel"
+		}
+		return r, nil
+	}
+	if bytes.HasPrefix(path, []byte("/l/")) {
+		r.Verdict = "the button of a landing page (/l/): whether it leads on depends on the click that the page was shown for, which is not looked at here"
 		return r, nil
 	}
 	if network, ok := ownPostback(path); ok {

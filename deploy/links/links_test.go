@@ -210,6 +210,7 @@ func TestCheck(t *testing.T) {
 		"postback_token":  {"/postback/legacy?subid=" + own + "&payout=1&token=wrong+wrong+wrong+wrong", false},
 		"postback_signed": {"/postback/signed?clickid=" + own + "&sum=1&sig=00", false},
 		"postback_tune":   {"/aff_lsr?transaction_id=" + own + "&amount=20&adv_sub=9", true},
+		"impression":      {"/i/summer?source=pushads&sub1=a", true},
 		"nothing":         {"https://t.example/robots.txt", false},
 	} {
 		t.Run(name, func(t *testing.T) {

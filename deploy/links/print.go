@@ -19,7 +19,11 @@ func (r *Reading) Print(to io.Writer, asJSON bool) (err error) {
 	if r.Kind == KindOther {
 		fmt.Fprintln(out, "Neither a click link nor a postback.")
 	} else {
-		fmt.Fprintf(out, "A %s, as %s writes it.\n", r.Kind, r.Dialect)
+		article := "A"
+		if r.Kind == KindImpression {
+			article = "An"
+		}
+		fmt.Fprintf(out, "%s %s, as %s writes it.\n", article, r.Kind, r.Dialect)
 	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, f := range r.Facts {
