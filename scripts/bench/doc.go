@@ -4,7 +4,7 @@
 // load comes from here. All of them share the machine's cores, so a figure includes what its neighbours cost.
 //
 //	go run ./scripts/bench --binary bin/tributary            everything (about three minutes)
-//	go run ./scripts/bench --binary bin/tributary --only edge
+//	go run ./scripts/bench --binary bin/tributary --only edge (--kafka for Apache Kafka, --variants for settings side by side)
 //	go run ./scripts/bench --binary bin/tributary --only join --clicks 1e6,1e7,1e8 --restore 1e7
 //
 // The join part, run only when it is named, puts the state that the processor starts with straight into its directory: through
