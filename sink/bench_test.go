@@ -60,6 +60,35 @@ func fillBatch(b *testing.B, values [][]byte) *batch {
 	return batch
 }
 
+// BenchmarkBlock is records to the Native block that is sent: decode, sort, hash, encode. cpu-ns/row is this process's
+// processor time, which a busy machine does not change much.
+func BenchmarkBlock(b *testing.B) {
+	clicks, _ := newEvents(1, blockRows, 0)
+	for _, c := range clicks {
+		c.ReceivedMs, c.EventMs = baseMS+c.ReceivedMs%50_000, baseMS+c.EventMs%50_000 // one month
+	}
+	values := marshalled(clicks)
+	batch := fillBatch(b, values)
+	var e encoder
+	b.ReportAllocs()
+	before := cpu(b)
+	for b.Loop() {
+		batch.reset()
+		for row, value := range values {
+			batch.add(value, time.Time{}, 0, int64(row), time.Time{})
+		}
+		for _, s := range batch.spans() {
+			batch.digest(s)
+			written, err := newNativeBody(batch.table.columns(), s.order, &e).WriteTo(io.Discard)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(written)
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(b.N*blockRows), "cpu-ns/row")
+}
+
 // BenchmarkInsert compares, block by block and in turns, what the loader does with records (decode, sort, encode, insert)
 // with the engine's own insert of the same rows from a ready Native body. Both pay for the materialized views.
 func BenchmarkInsert(b *testing.B) {
