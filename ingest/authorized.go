@@ -18,10 +18,15 @@ func (e *Edge) mayBringClicks(ctx *fasthttp.RequestCtx) bool {
 	given, right := "", "Authorization: Bearer TOKEN with one of ingest.trust.clicks_tokens"
 	if e.clicksTokens == nil {
 		client := e.proxies.client(ctx)
-		if isOwn(client) {
+		own := isOwn(client)
+		if own && !isForwarded(&ctx.Request.Header) {
 			return true
 		}
-		given, right = "no ingest.trust.clicks_tokens are declared, and "+client.String()+" is no address of this machine or of a private network", "declare a token, and send it as Authorization: Bearer TOKEN"
+		given = client.String() + " is no address of this machine or of a private network"
+		if own {
+			given = "the request came through a proxy from a client that is on no private network, or that the proxy does not name"
+		}
+		given, right = "no ingest.trust.clicks_tokens are declared, and "+given, "declare a token, and send it as Authorization: Bearer TOKEN"
 	} else {
 		token, isBearer := bytes.CutPrefix(ctx.Request.Header.Peek(fasthttp.HeaderAuthorization), []byte("Bearer "))
 		if isBearer && e.clicksTokens.Match(token) {
@@ -36,10 +41,16 @@ func (e *Edge) mayBringClicks(ctx *fasthttp.RequestCtx) bool {
 	return false
 }
 
-// isOwn tells addresses that the public cannot send from.
+// isOwn tells addresses that the public cannot send from, unless something before the edge puts its own in their place.
 func isOwn(client netip.Addr) bool {
 	client = client.Unmap()
 	return client.IsLoopback() || client.IsPrivate() || client.IsLinkLocalUnicast()
+}
+
+// isForwarded tells whether a proxy says that it sends for anyone but a private network. It is asked of proxies that are not declared
+// too: behind one on this machine, everybody seems to be this machine. A liar only refuses himself.
+func isForwarded(h *fasthttp.RequestHeader) bool {
+	return len(h.Peek("Forwarded")) > 0 || !trust.EveryHop(h.PeekAll(fasthttp.HeaderXForwardedFor), isOwn) || !trust.EveryHop(h.PeekAll("X-Real-Ip"), isOwn)
 }
 
 // tokensOf are the tokens of a map by name, nil for none.

@@ -14,12 +14,20 @@ func TestWhoMayBringClicks(t *testing.T) {
 	const first, second = "the first token of the tests", "the second token of the tests"
 	for _, c := range []struct {
 		name, client, authorization string
+		headers                     map[string]string
+		undeclared                  bool // the proxy is
 		tokens                      map[string]trust.Secret
 		status                      int
 	}{
 		{name: "this machine", status: 200},
 		{name: "a private network", client: "10.1.2.3", status: 200},
 		{name: "the public", client: "203.0.113.7", status: 401},
+		{name: "the public through a proxy that is not declared", client: "203.0.113.7", undeclared: true, status: 401},
+		{name: "the public through two proxies, the outer one not declared", client: "203.0.113.7, 10.0.0.5", status: 401},
+		{name: "the public through a proxy that says it otherwise", headers: map[string]string{"X-Real-Ip": "203.0.113.7"}, undeclared: true, status: 401},
+		{name: "the public through a proxy of RFC 7239", headers: map[string]string{"Forwarded": "for=203.0.113.7"}, undeclared: true, status: 401},
+		{name: "a client whom the proxy does not know", client: "unknown", status: 401},
+		{name: "a private network through a proxy that is not declared", client: "10.1.2.3", undeclared: true, status: 200},
 		{name: "the public, with a token that nobody declared", client: "203.0.113.7", authorization: "Bearer " + first, status: 401},
 		{name: "a token", client: "203.0.113.7", authorization: "Bearer " + first, tokens: map[string]trust.Secret{"old": first, "new": second}, status: 200},
 		{name: "the token it rotates to", client: "203.0.113.7", authorization: "Bearer " + second, tokens: map[string]trust.Secret{"old": first, "new": second}, status: 200},
@@ -29,7 +37,10 @@ func TestWhoMayBringClicks(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, func(cfg *Config, _ *Deps) {
-				cfg.TrustedProxies, cfg.Trust.ClicksTokens = []string{"127.0.0.0/8"}, c.tokens
+				cfg.Trust.ClicksTokens = c.tokens
+				if !c.undeclared {
+					cfg.TrustedProxies = []string{"127.0.0.0/8"}
+				}
 			})
 			req, err := http.NewRequest(http.MethodPost, b.url+"/v1/clicks", strings.NewReader(`{"campaign":"summer"}`))
 			if err != nil {
@@ -37,6 +48,9 @@ func TestWhoMayBringClicks(t *testing.T) {
 			}
 			if c.client != "" {
 				req.Header.Set("X-Forwarded-For", c.client)
+			}
+			for name, value := range c.headers {
+				req.Header.Set(name, value)
 			}
 			if c.authorization != "" {
 				req.Header.Set("Authorization", c.authorization)

@@ -71,6 +71,19 @@ func (p Proxies) Client(peer netip.Addr, lines [][]byte) netip.Addr {
 	return addr
 }
 
+// EveryHop tells whether right holds for every address in the lines of X-Forwarded-For, declared proxies or not; an entry that is no
+// address is not right.
+func EveryHop(lines [][]byte, right func(netip.Addr) bool) bool {
+	for _, line := range lines {
+		for hop := range bytes.SplitSeq(line, []byte{','}) {
+			if addr, ok := parseHop(bytes.TrimSpace(hop)); !ok || !right(addr) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // maxHopBytes is more than an IPv6 address with brackets, zone and port needs.
 const maxHopBytes = 64
 
