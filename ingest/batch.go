@@ -171,8 +171,11 @@ func (u *upload) take(p *postback, l *uploadLine) {
 			p.event.Txid = u.nameOf(l.raw)
 		}
 		sent[0] = e.sent(topicPostbacks, p.event.ClickId, p.event.ReceiptId, &p.event)
+	} else if out.Status, out.Error = uploadOutcomeNames[uploadRefused], refused; u.isFlood(p) {
+		refused.unkept = true
+		refused.Detail += "; enough of its kind is on record, this one is not"
+		out.ReceiptID = ""
 	} else {
-		out.Status, out.Error = uploadOutcomeNames[uploadRefused], refused
 		raw := append([]byte("POST /postback/"+url.PathEscape(p.network.Name)+"\n\n"), l.raw...)
 		letter, anomaly := e.postbackLetter(p, u.cat, refused, u.now, raw)
 		letter.Detail = strings.ToValidUTF8(clip("line "+strconv.Itoa(l.number)+": "+letter.Detail, schemas.MaxDetailBytes), "")
@@ -184,6 +187,12 @@ func (u *upload) take(p *postback, l *uploadLine) {
 	}
 	u.sent = append(u.sent, sent)
 	u.answer.Lines = append(u.answer.Lines, out)
+}
+
+// isFlood tells that a refused line is one too many of its sender's: whoever may send for a network that asks for no proof could
+// make thousands of rows with few bytes.
+func (u *upload) isFlood(p *postback) bool {
+	return !p.network.Trust.KnowsSender() && !u.edge.gate.Fits(p.addr, u.now)
 }
 
 // sent hands a record over; nil when it cannot be made.
@@ -220,7 +229,7 @@ func (u *upload) settle() {
 	for i, pair := range u.sent {
 		out := &u.answer.Lines[u.first+i]
 		var err error
-		if pair[0] == nil {
+		if pair[0] == nil && (out.Error == nil || !out.Error.unkept) {
 			err = errUnavailable
 		}
 		// All must be waited for, or they would be forgotten on their way.

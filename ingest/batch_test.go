@@ -386,3 +386,31 @@ func FuzzUpload(f *testing.F) {
 		}
 	})
 }
+
+// TestUploadKeepsToTheRate holds that an upload makes no more dead letters than its sender's address may send postbacks, unless he
+// proved who he is, and that every line is answered all the same.
+func TestUploadKeepsToTheRate(t *testing.T) {
+	for _, c := range []struct {
+		network string
+		letters int
+	}{{"rebills", 1}, {"shared", 5}} { // the upload itself is the first of two
+		b := newBench(t, func(cfg *Config, d *Deps) {
+			d.Catalog = uploadCatalog(t)
+			cfg.Trust.IPPostbacksPerSecond, cfg.Trust.IPBurst = 1, 2
+		})
+		req := b.request("POST", "/postback/"+c.network+"/batch", csvType, "click_id\n"+strings.Repeat("x\n", 5)+clickID(t, testSecret, 1, 1)+"\n")
+		req.Header.Set("X-Token", theToken)
+		var a uploadAnswer
+		if err := json.Unmarshal([]byte(b.do(req).body), &a); err != nil {
+			t.Fatal(err)
+		}
+		if a.Accepted != 1 || a.Refused != 5 || a.Error != nil || len(b.letters()) != c.letters {
+			t.Errorf("%s: %+v with %d dead letters, want %d", c.network, a, len(b.letters()), c.letters)
+		}
+		for i, l := range a.Lines[:5] {
+			if kept := i < c.letters; kept != (l.ReceiptID != "") || kept == strings.HasSuffix(l.Error.Detail, "this one is not") {
+				t.Errorf("%s: line %d is answered %+v %+v", c.network, i, l, l.Error)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,7 +59,7 @@ func NewGate(c Config) *Gate {
 		Help: "Proofs that were right, by network, kind (hmac or token) and key ID: a key that is no longer counted may be retired."}, []string{"network", "proof", "key"})
 	g.held = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name("trust_nonces"), Help: "Nonces that are remembered, by network; at most hmac_max_nonces."}, []string{"network"})
 	g.unkept = prometheus.NewCounter(prometheus.CounterOpts{Name: name("rate_limited_unkept_total"),
-		Help: "Postbacks answered 429 without a row in dead_letters, beyond rate_limited_letters_per_second."})
+		Help: "Postbacks without a row in dead_letters: those answered 429 beyond rate_limited_letters_per_second, and refused lines of a stranger's upload beyond ip_postbacks_per_second."})
 	g.stranger = g.newMember("")
 	none := map[string]*member{}
 	g.members.Store(&none)
@@ -194,6 +195,15 @@ func (g *Gate) admit(m *member, p *Policy, r *Request) (a Admission, refused *Re
 		}
 	}
 	return a, nil
+}
+
+// Fits tells whether one more postback fits into an address's rate, and counts it if so: for those of which one request brings many.
+func (g *Gate) Fits(client netip.Addr, now time.Time) bool {
+	if g.addresses == nil || g.addresses.take(g.perAddress, client, now.UnixNano()) == 0 {
+		return true
+	}
+	g.unkept.Inc()
+	return false
 }
 
 func nonceRefusal(state nonceState) *Refusal {

@@ -65,6 +65,11 @@ func (p *Policy) TokenHeader() string {
 	return p.rules.TokenHeader
 }
 
+// KnowsSender tells whether the policy, which is nil for none, lets only those in who prove that they are the network.
+func (p *Policy) KnowsSender() bool {
+	return p != nil && len(p.keys)+len(p.tokens.sums)+len(p.rules.Allow) > 0
+}
+
 // Request is what a proof is looked for in. It belongs to the caller and is not kept.
 type Request struct {
 	Query, Body []byte
