@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
 	"tributary/schemas"
 )
 
@@ -158,6 +160,7 @@ func (u *upload) take(p *postback, l *uploadLine) {
 		return
 	}
 	e := u.edge
+	hideLine(p, l.raw)
 	p.event.ReceiptId = e.receipt(u.now)
 	p.event.Raw = clip(l.raw, schemas.MaxRawBytes)
 	refused := l.refused
@@ -187,6 +190,14 @@ func (u *upload) take(p *postback, l *uploadLine) {
 	}
 	u.sent = append(u.sent, sent)
 	u.answer.Lines = append(u.answer.Lines, out)
+}
+
+// hideLine overwrites a token in a line: it proves nothing there, the upload did, and raw is kept.
+func hideLine(p *postback, raw []byte) {
+	if token := &p.reading.Values[dialect.Token]; p.network.Trust.IsToken(token.Text) {
+		overwrite(raw, bytes.Clone(token.Text)) // of JSON, where it stands word for word
+		p.network.Trust.Hide(raw)
+	}
 }
 
 // isFlood tells that a refused line is one too many of its sender's: whoever may send for a network that asks for no proof could

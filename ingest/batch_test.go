@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -412,5 +413,29 @@ func TestUploadKeepsToTheRate(t *testing.T) {
 				t.Errorf("%s: line %d is answered %+v %+v", c.network, i, l, l.Error)
 			}
 		}
+	}
+}
+
+// TestUploadKeepsNoToken holds that a token in a column, where it proves nothing, is kept neither of accepted lines nor of refused ones.
+func TestUploadKeepsNoToken(t *testing.T) {
+	cfg := testCatalog()
+	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "shared", Currency: "USD", Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}, TokenParameter: "tok"}})
+	cat, err := catalog.Build(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
+	good, query := clickID(t, testSecret, 1, 1), "/batch?tok="+url.QueryEscape(theToken)
+	b.send("POST", "/postback/shared"+query, csvType, "click_id,tok\n"+good+","+theToken+"\nx,"+theToken+"\n")
+	b.send("POST", "/postback/shared"+query, ndjsonType, `{"click_id":"`+good+`","tok":"`+theToken+`"}`+"\n"+`{"click_id":"x","tok":"`+theToken+`"}`)
+	var kept []string
+	for _, p := range b.postbacks() {
+		kept = append(kept, string(p.Raw))
+	}
+	for _, l := range b.letters() {
+		kept = append(kept, string(l.Raw))
+	}
+	if text, _ := url.QueryUnescape(strings.Join(kept, "\n")); len(kept) != 4 || strings.Contains(text, theToken) {
+		t.Errorf("kept %q", kept)
 	}
 }

@@ -65,6 +65,9 @@ func (p *Policy) TokenHeader() string {
 	return p.rules.TokenHeader
 }
 
+// IsToken tells whether value is one of the network's tokens, also of a nil Policy.
+func (p *Policy) IsToken(value []byte) bool { return p != nil && p.tokens.Match(value) }
+
 // KnowsSender tells whether the policy, which is nil for none, lets only those in who prove that they are the network.
 func (p *Policy) KnowsSender() bool {
 	return p != nil && len(p.keys)+len(p.tokens.sums)+len(p.rules.Allow) > 0
