@@ -134,15 +134,13 @@ func (o *owner) stageConfirmation(ctx context.Context, client *kgo.Client, id st
 	if err != nil {
 		return fmt.Errorf("confirming offset %d of %s/%d with its dead letters: %w", offset, o.topic, o.partition, err)
 	}
-	for _, topic := range staged.Topics {
-		for _, partition := range topic.Partitions {
-			if err := kerr.ErrorForCode(partition.ErrorCode); err != nil {
-				return fmt.Errorf("confirming offset %d of %s/%d with its dead letters: %w", offset, o.topic, o.partition, err)
-			}
-			return nil
-		}
+	if len(staged.Topics) != 1 || len(staged.Topics[0].Partitions) != 1 {
+		return errNoAnswer
 	}
-	return errNoAnswer
+	if err := kerr.ErrorForCode(staged.Topics[0].Partitions[0].ErrorCode); err != nil {
+		return fmt.Errorf("confirming offset %d of %s/%d with its dead letters: %w", offset, o.topic, o.partition, err)
+	}
+	return nil
 }
 
 // isConfirmed says whether the group has an offset of the partition, or a later one. No transaction of this partition's

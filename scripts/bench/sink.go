@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -327,20 +326,4 @@ func connect(address string) (driver.Conn, error) {
 
 func count(ctx context.Context, conn driver.Conn, table string) (rows uint64, err error) {
 	return rows, conn.QueryRow(ctx, "SELECT count() FROM "+table).Scan(&rows)
-}
-
-// metric reads one sample of a role's metrics.
-func metric(url, name string) (float64, error) {
-	answer, err := http.Get(url)
-	if err != nil {
-		return 0, err
-	}
-	defer answer.Body.Close()
-	lines := bufio.NewScanner(answer.Body)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			return strconv.ParseFloat(value, 64)
-		}
-	}
-	return 0, fmt.Errorf("%s has no %s: %w", url, name, lines.Err())
 }
