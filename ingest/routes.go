@@ -64,7 +64,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	switch {
 	case bytes.HasPrefix(path, pathClick):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
-			e.serveLink(ctx, nil, path[len(pathClick):], rawQuery)
+			e.serveLink(ctx, nil, segments(path, pathClick), rawQuery)
 		}
 		return routeClick
 	case bytes.Equal(path, pathClicks):
@@ -88,12 +88,12 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		return routeReceipt
 	case bytes.HasPrefix(path, pathShow):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
-			e.serveImpression(ctx, path[len(pathShow):], rawQuery)
+			e.serveImpression(ctx, segments(path, pathShow), rawQuery)
 		}
 		return routeImpression
 	case bytes.HasPrefix(path, pathLanding):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
-			e.serveLanding(ctx, path[len(pathLanding):], rawQuery)
+			e.serveLanding(ctx, segments(path, pathLanding), rawQuery)
 		}
 		return routeLanding
 	case bytes.HasPrefix(path, pathPass):
@@ -123,6 +123,11 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		Reason: reasonNotFound, Detail: "nothing is at " + quoted(path), WouldBeRight: knownRoutes,
 	}})
 	return routeOther
+}
+
+// segments are what stands behind prefix. Whoever puts a slash at the end of every link loses no click by it.
+func segments(path, prefix []byte) []byte {
+	return bytes.TrimSuffix(path[len(prefix):], []byte{'/'})
 }
 
 // allow answers OPTIONS and methods that are not in the list itself, and then false.
