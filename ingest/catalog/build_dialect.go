@@ -104,6 +104,9 @@ func (b *builder) route() {
 	b.cat.router = mustCompile(dialect.NewRouter(links, append(declared, others...)))
 }
 
+// ownPaths are the edge's routes of a single word, which come before the links of other trackers.
+var ownPaths = []string{"postback", "healthz", "readyz", "metrics"}
+
 // aliases come after all names: a name is never taken for another campaign's alias.
 func (b *builder) aliases(list []CampaignConfig) {
 	for i, c := range list {
@@ -115,6 +118,10 @@ func (b *builder) aliases(list []CampaignConfig) {
 			at := fmt.Sprintf("%s[%d]", field, j)
 			if !isParameter(alias) || alias == "." || alias == ".." {
 				b.problem(at, "%q is no name of a campaign in a link; use at most %d of a-z A-Z 0-9 . _ -", alias, schemas.MaxNameBytes)
+				continue
+			}
+			if slices.Contains(ownPaths, alias) {
+				b.problem(at, "/%s is a path of the edge itself, so that a link with it would never be one; right would be another name, in the link too", alias)
 				continue
 			}
 			if other, taken := b.cat.campaigns[alias]; taken {

@@ -35,6 +35,7 @@ func TestDialectMistakes(t *testing.T) {
 		{"sources[0].link_params.zone", "sub1", func(c *Config) { c.Sources[0].LinkParams = map[string]string{"zone": "sub21"} }},
 		{"campaigns[0].aliases[1]", "a-z", func(c *Config) { c.Campaigns[0].Aliases = []string{"fine", "a/b"} }},
 		{"campaigns[0].aliases[0]", `"summer"`, func(c *Config) { c.Campaigns[0].Aliases = []string{"summer"} }},
+		{"campaigns[0].aliases[1]", "a path of the edge itself", func(c *Config) { c.Campaigns[0].Aliases = []string{"fine", "metrics"} }},
 		{"campaigns[0].aliases", "at most 64", func(c *Config) { c.Campaigns[0].Aliases = strings.Split(strings.Repeat("a b ", 40), " ") }},
 	} {
 		cfg := parse(t, example)
