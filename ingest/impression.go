@@ -41,7 +41,7 @@ func (e *Edge) serveImpression(ctx *fasthttp.RequestCtx, name, rawQuery []byte) 
 		return
 	}
 	if !ctx.IsHead() {
-		e.readLink(v, rawQuery)
+		e.readLinkOf(nil, v, cat, campaign, rawQuery)
 		e.readHeaders(ctx, v)
 		e.show(v, cat, campaign, e.now().UnixMilli())
 		d, err := e.producer.prepare(topicImpressions, v.id[:len(v.shown.ImpressionId)], "", &v.shown)

@@ -250,3 +250,21 @@ func TestResentField(t *testing.T) {
 		t.Errorf("a click became %x", got)
 	}
 }
+
+// TestSourcesOwnParams holds that a source's own names of parameters count in its impressions as they do in its clicks.
+func TestImpressionHasItsSourcesParams(t *testing.T) {
+	cfg := testCatalog()
+	cfg.Sources[1].LinkParams = map[string]string{"zoneid": "sub3", "bid": "cost"}
+	built, err := catalog.Build(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = built })
+	const query = "?source=euroads&bid=0.01&zoneid=z&sub1=a"
+	b.get("/c/summer" + query)
+	b.get("/i/summer" + query)
+	click, shown := b.lastClick(), b.impressions()
+	if len(shown) != 1 || shown[0].CostMicros != click.CostMicros || shown[0].CostMicros != 10_000 || !slices.Equal(shown[0].Subs, click.Subs) || len(click.Subs) != 3 {
+		t.Errorf("the impression is %+v, the click %+v", shown, click)
+	}
+}

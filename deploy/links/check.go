@@ -79,11 +79,11 @@ func (w *World) check(text string, now time.Time, proved bool) (*Reading, error)
 		return r, nil
 	}
 	if name, ok := bytes.CutPrefix(path, []byte("/c/")); ok {
-		w.link(r, &dialect.Native, string(query.DecodePath(nil, name)), rawQuery, now)
+		w.link(r, &dialect.Native, string(query.DecodePath(nil, bytes.TrimSuffix(name, []byte{'/'}))), rawQuery, now)
 		return r, nil
 	}
 	if name, ok := bytes.CutPrefix(path, []byte("/i/")); ok {
-		w.link(r, &dialect.Native, string(query.DecodePath(nil, name)), rawQuery, now)
+		w.link(r, &dialect.Native, string(query.DecodePath(nil, bytes.TrimSuffix(name, []byte{'/'}))), rawQuery, now)
 		r.Kind = KindImpression
 		r.Facts = slices.DeleteFunc(r.Facts, func(f Fact) bool { return f.Name != "campaign" })
 		if r.OK {
