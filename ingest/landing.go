@@ -20,12 +20,13 @@ import (
 // offer is the one that the click has, unless a cap was reached, a rule's hours began or the visitor changed in between; the landing
 // click has the offer he got. A cap counts presses, not clicks on the way to the page.
 
-// lead settles where the click goes: its offer, and the landing page before it if the campaign has any.
+// lead settles where the click goes: its offer, and the landing page before it if the campaign has any. A click with another
+// tracker's ID skips the page: its button could not lead on.
 func (e *Edge) lead(v *visit, campaign *catalog.Campaign, nowMS int64) *catalog.Offer {
 	c := &v.event
 	c.LandingId, c.Landing = 0, ""
 	page := campaign.Landing(v.key)
-	if page == nil || v.past() {
+	if page == nil || v.past() || c.Foreign {
 		return e.choose(v, campaign, nowMS)
 	}
 	v.landing = page

@@ -170,3 +170,24 @@ func oldClickID(tb testing.TB, age time.Duration) string {
 	}
 	return id.NewMinter().Click(ring, testNow.Add(-age).UnixMilli(), 5, 1).String()
 }
+
+// TestForeignClickSkipsTheLandingPage: the page's button leads on by a click ID that proves itself, so that a visitor with another
+// tracker's ID would be lost there.
+func TestForeignClickSkipsTheLandingPage(t *testing.T) {
+	c := testCatalog()
+	c.Landings = []catalog.LandingConfig{{ID: 7, Name: "quiz", URL: "https://land.example/quiz?click={click_id}"}}
+	c.Campaigns[1].Landings = []string{"quiz"}
+	built, err := catalog.Build(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = built })
+	for body, want := range map[string]string{
+		`{"campaign":"migrated","click_id":"abc-1"}`: "https://other.example/",
+		`{"campaign":"migrated"}`:                    "https://land.example/",
+	} {
+		if got := b.send("POST", "/v1/clicks", "application/json", body); got.status != 200 || !strings.Contains(got.body, `"url":"`+want) {
+			t.Errorf("%s is answered %d %s, want it sent to %s", body, got.status, got.body, want)
+		}
+	}
+}
