@@ -162,8 +162,9 @@ func TestUploadRefused(t *testing.T) {
 	if n := len(b.postbacks()); n != 0 {
 		t.Errorf("%d postbacks of refused uploads", n)
 	}
-	if got := b.send("POST", "/postback/acme/batch", csvType, strings.Repeat("x", schemas.MaxBatchBytes+1)); got.status != 413 || len(b.letters()) != 13 {
-		t.Errorf("an upload beyond the server's limit: %d %s, %d dead letters", got.status, got.body, len(b.letters()))
+	// Without its body: the server answers by the length and closes, which may cut a client off that is still writing.
+	if got := b.exchange(fmt.Sprintf("POST /postback/acme/batch HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n", schemas.MaxBatchBytes+1)); !strings.HasPrefix(got, "HTTP/1.1 413") || len(b.letters()) != 13 {
+		t.Errorf("an upload beyond the server's limit: %s, %d dead letters", got, len(b.letters()))
 	}
 	for _, l := range b.letters() {
 		if strings.HasSuffix(strings.SplitN(string(l.Raw), "\n", 2)[0], "/batch") {

@@ -281,7 +281,9 @@ func TestResume(t *testing.T) {
 	if len(s.seen) < 2000 || len(s.seen) >= 4000 {
 		t.Fatalf("%d clicks came before the end of the first run", len(s.seen))
 	}
+	s.mu.Lock()
 	s.cond = nil
+	s.mu.Unlock()
 	first := len(s.seen)
 	out.Reset()
 	if err := Run(t.Context(), o); err != nil || !strings.Contains(out.String(), "Going on behind line") {
@@ -346,7 +348,9 @@ func TestSendGivesUp(t *testing.T) {
 		"all refused": {text: manyLines(3000), answer: &answeredError{Reason: "foreign_click_id", Detail: "not one of ours"}, want: "it refused all of the first"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			s.mu.Lock() // a request that the last case gave up may still be served
 			s.fail, s.answer = func(int) int { return c.fail }, func(string, int) *answeredError { return c.answer }
+			s.mu.Unlock()
 			var out bytes.Buffer
 			o := s.options(t, c.text, &out)
 			if c.change != nil {
