@@ -175,6 +175,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		WriteTimeout:                 cfg.WriteTimeout,
 		IdleTimeout:                  cfg.IdleTimeout,
 		MaxRequestBodySize:           cfg.MaxBodyBytes,
+		HeaderReceived:               e.bodyLimit,
 		DisablePreParseMultipartForm: true,
 		LazyRequestTime:              true,
 		NoDefaultServerHeader:        true,

@@ -245,6 +245,16 @@ func (e *Edge) refuseLink(ctx *fasthttp.RequestCtx, v *visit, refused *refusal) 
 	e.answerError(ctx, refused.status(), answer{Error: refused, ReceiptID: receipt})
 }
 
+// bodyLimit keeps who announces a large body and sends none from taking memory for it: the server makes room for all of it at
+// once. Only routes that take uploads get max_body_bytes; a postback somewhat beyond its limit is still read, for its dead letter.
+func (e *Edge) bodyLimit(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	path, _, _ := bytes.Cut(header.RequestURI(), []byte{'?'})
+	if bytes.HasSuffix(path, pathClicks) || bytes.HasSuffix(bytes.TrimSuffix(path, []byte{'/'}), suffixBatch) {
+		return fasthttp.RequestConfig{}
+	}
+	return fasthttp.RequestConfig{MaxRequestBodySize: min(e.cfg.MaxBodyBytes, 2*schemas.MaxBodyBytes)}
+}
+
 // handleBroken answers what fasthttp could not read as a request it may serve. A postback whose body is too large still
 // leaves a dead letter: its request line was read.
 func (e *Edge) handleBroken(ctx *fasthttp.RequestCtx, err error) {

@@ -8,7 +8,7 @@ import (
 )
 
 func newIngest(env *environment) *cobra.Command {
-	return newRole(env, config.SectionIngest, func(s *wiring.System) { s.AddIngest() }, []string{config.SectionIngest, config.SectionCatalog}, &cobra.Command{
+	return newRole(env, config.SectionIngest, func(s *wiring.System) { s.AddOps(); s.AddIngest() }, []string{config.SectionIngest, config.SectionCatalog}, &cobra.Command{
 		Use:   "ingest",
 		Short: "Run the HTTP edge: click links and postbacks into Kafka",
 		Long: `Runs the HTTP edge alone. It answers a click or a postback only when Kafka has it, or, while
@@ -16,8 +16,9 @@ Kafka is slow or away, its own spool on disk. It needs a catalog and its click I
 many as you like behind a load balancer, all with the same keys, each with an ingest.spool.dir
 of its own that outlives a restart.
 
-Its port (ingest.listen) also serves /metrics, /healthz and /readyz. The first SIGTERM refuses
-new connections and answers open requests; SIGHUP reads the catalog again.`,
+/metrics, /healthz and /readyz are on ops.listen, and on its own port (ingest.listen) too, unless
+ingest.trust.management_routes is false. The first SIGTERM refuses new connections and answers
+open requests; SIGHUP reads the catalog again.`,
 		Example: `  tributary ingest --config tributary.yaml
   tributary ingest --config tributary.yaml --set ingest.listen=:80 --set ingest.spool.dir=/var/lib/tributary/spool`,
 	})
