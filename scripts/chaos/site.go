@@ -203,7 +203,11 @@ func (s *site) addRole(name string, toKafka *proxy) error {
 		m.metrics = "http://" + listen + "/metrics"
 		spool := filepath.Join(m.dir, "spool")
 		m.disk = s.newDisk(name, spool)
-		text += fmt.Sprintf("ingest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s, spool: {dir: %s, segment_bytes: 4MiB}}\n%s", listen, spool, s.scenario.CatalogYAML())
+		ops, err := address()
+		if err != nil {
+			return err
+		}
+		text += fmt.Sprintf("ops: {listen: %q}\ningest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s, spool: {dir: %s, segment_bytes: 4MiB}}\n%s", ops, listen, spool, s.scenario.CatalogYAML())
 	case "processor":
 		m.args[0] = "process"
 		m.state = filepath.Join(m.dir, "state")
