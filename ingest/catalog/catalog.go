@@ -164,7 +164,7 @@ func (c *Catalog) Network(name []byte) *Network { return c.networks[string(name)
 // DefaultNetwork is the one of postbacks that name none: the network named "default", else the only one, else nil.
 func (c *Catalog) DefaultNetwork() *Network { return c.defaultNetwork }
 
-// NetworkNames lists the declared networks for an error text.
+// NetworkNames lists the declared networks for an error text that its operator reads.
 func (c *Catalog) NetworkNames() string { return c.networkNames }
 
 // Currency answers the currency with that code (upper case), nil when it has no rate.

@@ -71,7 +71,7 @@ CREATE TABLE tributary.clicks
     `user_agent` String COMMENT 'User-Agent header.' CODEC(ZSTD(1)),
     `referrer` String COMMENT 'Referer header.' CODEC(ZSTD(1)),
     `language` LowCardinality(String) COMMENT 'First language of Accept-Language, lower case.',
-    `ip_clicks_per_minute` UInt32 COMMENT 'Clicks from this IP within the click\'s minute at the edge that took it, this one included.',
+    `ip_clicks_per_minute` UInt32 COMMENT 'Clicks from this IP within the click\'s minute at the edge that took it, this one included; 0 for a click brought in more than 10 minutes after it happened.',
     `foreign` Bool COMMENT 'The click ID is another tracker\'s: it carries no proof of its own.',
     `unique` Bool COMMENT 'The visitor\'s first click of the campaign within the edge\'s window, by visitor cookie or else by IP and user agent. False in rows from before there was this column.',
     `score` UInt32 COMMENT 'Anomaly score, 0 (clean) to 100; flagged from 50.',

@@ -1,0 +1,1 @@
+ALTER TABLE {database}.clicks MODIFY COLUMN ip_clicks_per_minute COMMENT 'Clicks from this IP within the click\'s minute at the edge that took it, this one included; 0 for a click brought in more than 10 minutes after it happened.';
