@@ -81,7 +81,12 @@ func (o *owner) tryConfirmWith(p plan, letters []*kgo.Record, again bool) (err e
 		defer cancel()
 		_ = client.EndTransaction(end, kgo.TryAbort)
 	}()
-	if err := client.ProduceSync(ctx, letters...).FirstErr(); err != nil {
+	fresh := make([]*kgo.Record, len(letters))
+	for i, letter := range letters {
+		// A record remembers the context and the place of the try before.
+		fresh[i] = &kgo.Record{Topic: letter.Topic, Key: letter.Key, Value: letter.Value, Headers: letter.Headers, Timestamp: letter.Timestamp}
+	}
+	if err := client.ProduceSync(ctx, fresh...).FirstErr(); err != nil {
 		return fmt.Errorf("sending a dead letter: %w", err)
 	}
 	if err := l.faults.at(pointWritten, o, p); err != nil {

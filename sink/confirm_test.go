@@ -37,26 +37,30 @@ func (p *pipeline) checkLetters(n int) {
 	}
 }
 
-// TestLettersLostAnswer: Kafka has committed letters and confirmation, the loader does not hear of it and tries again.
+// TestLettersLostAnswer: a transaction of letters ends in an error, whether Kafka has committed it or not, and the loader tries again.
 func TestLettersLostAnswer(t *testing.T) {
-	p := newPipeline(t, 1)
-	clicks, _ := newEvents(31, 400, 0)
-	good := p.refuse(clicks, 5, 300)
-	var lost atomic.Bool
-	p.faults = func(at point, _ *owner, _ plan) error {
-		if at == pointReported && lost.CompareAndSwap(false, true) {
-			return context.DeadlineExceeded
-		}
-		return nil
+	for at, name := range map[point]string{pointWritten: "before the confirmation", pointStaged: "before the commit", pointReported: "after the commit"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, 1)
+			clicks, _ := newEvents(31, 400, 0)
+			good := p.refuse(clicks, 5, 300)
+			var lost atomic.Bool
+			p.faults = func(here point, _ *owner, _ plan) error {
+				if here == at && lost.CompareAndSwap(false, true) {
+					return context.DeadlineExceeded
+				}
+				return nil
+			}
+			p.produceEvents(clicks, nil)
+			r := p.start()
+			p.awaitRows("clicks", len(good))
+			p.awaitRows("dead_letters", 2)
+			await(t, "all is confirmed", p.confirmed)
+			r.end(t)
+			p.check(good, nil)
+			p.checkLetters(2)
+		})
 	}
-	p.produceEvents(clicks, nil)
-	r := p.start()
-	p.awaitRows("clicks", len(good))
-	p.awaitRows("dead_letters", 2)
-	await(t, "all is confirmed", p.confirmed)
-	r.end(t)
-	p.check(good, nil)
-	p.checkLetters(2)
 }
 
 // TestLettersOfAZombie: a member is thrown out of the group between its letters and their confirmation, another reports the
