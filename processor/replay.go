@@ -112,36 +112,18 @@ func (r *replayer) cycles(ctx context.Context, c commit) error {
 	if !ok || !ok2 || end.Err != nil || start.Err != nil || start.Offset < 0 || start.Offset >= end.Offset {
 		return nil
 	}
-	client, err := p.newReader(map[string]map[int32]kgo.Offset{topic: {id: kgo.NewOffset().At(start.Offset)}})
-	if err != nil {
-		return err
-	}
-	defer client.Close()
 	inputs := &inputLog{p: p, id: id}
 	defer inputs.close()
-	for at := start.Offset; at < end.Offset; {
-		fetches := client.PollRecords(ctx, p.cfg.MaxCycleRecords)
-		if err := readError(ctx, fetches); err != nil {
-			return err
+	return p.eachVisible(ctx, topic, id, start.Offset, end.Offset, func(rec *kgo.Record) (bool, error) {
+		cycle := &events.Cycle{}
+		if err := cycle.UnmarshalVT(rec.Value); err != nil {
+			return false, fmt.Errorf("reading offset %d of %s partition %d: %w", rec.Offset, topic, id, err)
 		}
-		for _, rec := range fetches.Records() {
-			at = rec.Offset + 1
-			if rec.Attrs.IsControl() || rec.Offset >= end.Offset {
-				continue
-			}
-			cycle := &events.Cycle{}
-			if err := cycle.UnmarshalVT(rec.Value); err != nil {
-				return fmt.Errorf("reading offset %d of %s partition %d: %w", rec.Offset, topic, id, err)
-			}
-			if err := r.cycle(ctx, inputs, cycle, rec.Timestamp.UnixMilli()); err != nil {
-				return err
-			}
-			if (cycleID{cycle.Seq, cycle.Random}) == c.cycle {
-				return nil
-			}
+		if err := r.cycle(ctx, inputs, cycle, rec.Timestamp.UnixMilli()); err != nil {
+			return false, err
 		}
-	}
-	return nil
+		return (cycleID{cycle.Seq, cycle.Random}) != c.cycle, nil
+	})
 }
 
 func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle, sentMS int64) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/schemas"
@@ -252,6 +254,58 @@ func TestABrokerThatDiesAmidItsCommit(t *testing.T) {
 				cycles[key] = true
 			}
 		})
+	}
+}
+
+// TestVisibleEndsWithoutMarker: the embedded broker died amid a transaction, which it then forgets without a marker: the last
+// records of the partition are none that anybody will ever see, so nobody may wait for them.
+func TestVisibleEndsWithoutMarker(t *testing.T) {
+	const topic = "outputs"
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	start := func(dir string, opts ...kgo.Opt) (*kgo.Client, []kgo.Opt) {
+		t.Helper()
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cluster.Close)
+		seeds := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+		client, err := kgo.NewClient(append(opts, seeds...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		return client, seeds
+	}
+	dir := t.TempDir()
+	producer, _ := start(dir, kgo.TransactionalID("processor"))
+	for _, value := range []string{"committed", "forgotten"} {
+		if err := producer.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := producer.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte(value)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if value == "committed" {
+			if err := producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// What a killed broker leaves; one that is closed would write the marker.
+	killed := t.TempDir()
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	client, seeds := start(killed)
+	p := &Processor{admin: kadm.NewClient(client), deps: Deps{Kafka: seeds}}
+	var seen []string
+	if err := p.readVisible(ctx, []string{topic}, 0, func(r *kgo.Record) { seen = append(seen, string(r.Value)) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(seen, []string{"committed"}) {
+		t.Errorf("%q were seen", seen)
 	}
 }
 

@@ -34,7 +34,7 @@ func (s *System) AddProcessor() {
 			}
 			return processor.New(c.Processor, processor.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
-				TransactionalID: s.transactionalID(), Now: clock(),
+				TransactionalID: s.transactionalID(), Now: clock(), LooseCommits: c.Kafka.Mode == config.ModeEmbedded,
 			})
 		}})
 }
