@@ -41,6 +41,9 @@ func run(ctx context.Context) error {
 	if *seed == 0 {
 		return fmt.Errorf("--seed 0: seeds begin at 1")
 	}
+	if *seeds < 1 {
+		return fmt.Errorf("--seeds %d: nothing would be shown; at least 1 is right", *seeds)
+	}
 	if *mutants {
 		return oracle.ShowMutants(ctx, os.Stdout, *only, *limit, *workers)
 	}
