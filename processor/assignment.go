@@ -2,13 +2,16 @@ package processor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 )
@@ -235,7 +238,7 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	p.mu.Lock()
 	p.dropReady(ids)
 	p.mu.Unlock()
-	commits, err := p.fetchCommits(ctx)
+	commits, err := p.fetchCommits(ctx, func(id int32) bool { return ids[id] })
 	if err != nil {
 		return nil, fmt.Errorf("asking for the committed offsets: %w", err)
 	}
@@ -286,7 +289,30 @@ type commit struct {
 	positions  map[string]int64
 }
 
-func (p *Processor) fetchCommits(ctx context.Context) (map[int32]commit, error) {
+// fetchCommits asks for what is committed of the wanted partitions, and waits until no transaction has any of it in hand. The
+// others' partitions may be in the middle of a commit at any time: what is said of them counts for nothing.
+func (p *Processor) fetchCommits(ctx context.Context, wanted func(id int32) bool) (map[int32]commit, error) {
+	delay := backoff.NewExponentialBackOff()
+	delay.InitialInterval, delay.MaxInterval = 5*time.Millisecond, 250*time.Millisecond
+	told := time.Now()
+	for {
+		commits, err := p.fetchCommitsOnce(ctx, wanted)
+		if !errors.Is(err, kerr.UnstableOffsetCommit) {
+			return commits, err
+		}
+		if time.Since(told) > 5*time.Second {
+			told = time.Now()
+			p.log.Warn("a transaction holds offsets of the group back; waiting for its end", zap.String("group", p.cfg.Group), zap.Error(err))
+		}
+		select {
+		case <-time.After(delay.NextBackOff()):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w; the last answer: %w", ctx.Err(), err)
+		}
+	}
+}
+
+func (p *Processor) fetchCommitsOnce(ctx context.Context, wanted func(id int32) bool) (map[int32]commit, error) {
 	responses, err := p.admin.FetchOffsets(kadm.RequireStable(ctx), p.cfg.Group)
 	if err != nil {
 		return nil, err
@@ -294,8 +320,11 @@ func (p *Processor) fetchCommits(ctx context.Context) (map[int32]commit, error) 
 	commits := map[int32]commit{}
 	for i, topic := range p.inputs {
 		for id, r := range responses[p.kafkaName(topic)] {
+			if !wanted(id) {
+				continue
+			}
 			if r.Err != nil {
-				return nil, r.Err
+				return nil, fmt.Errorf("%s partition %d: %w", p.kafkaName(topic), id, r.Err)
 			}
 			c := commits[id]
 			if c.positions == nil {
