@@ -47,16 +47,19 @@ test-race: engine ## Run every test with the race detector (needs a C compiler)
 
 # What runs again on a real broker. The broker's own driver is tested by `make test` where there is Java.
 KAFKA_PACKAGES := ./scripts/pipeline/...
+# What of the loader depends on how a broker ends transactions and fences members.
+KAFKA_SINK := '^Test(Letters|DeathInPieces|Zombie|Rebalance)'
 
 .PHONY: test-kafka
-test-kafka: engine ## Run the pipeline suite on Apache Kafka (needs Java 17 and Maven; skipped, saying so, without)
+test-kafka: engine ## Run the pipeline suite and the loader's transactions on Apache Kafka (needs Java 17 and Maven; skipped, saying so, without)
 	@missing=; \
 	for program in java mvn; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	if [[ -n "$$missing" ]]; then \
 	  echo "test-kafka: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
 	fi; \
 	packages=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(KAFKA_PACKAGES)); \
-	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages
+	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages; \
+	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) -run $(KAFKA_SINK) ./sink
 
 OUTAGE ?= 60s
 .PHONY: outage
