@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,6 +42,7 @@ type contender struct {
 	process *process
 	hammer  hammer
 	isEdge  bool
+	ops     string // where an edge's CPU profile is
 
 	rate, ratio, clientCPU, cpu, brokerCPU, allocations, bytes []float64
 	full, loaded                                               []*shot // at its maximum, and at a share of that
@@ -60,8 +62,11 @@ func benchEdge(ctx context.Context, b *bench) error {
 			return fmt.Errorf("warming %s up: %w", c.name, err)
 		}
 	}
-	for range rounds {
+	for round := range rounds {
 		for _, c := range contenders {
+			if c.isEdge && round == 0 && b.join.profile != "" {
+				defer b.profileEdge(c, d)()
+			}
 			if err := c.measure(ctx, d, broker, contenders[0]); err != nil {
 				return err
 			}
@@ -87,6 +92,19 @@ func benchEdge(ctx context.Context, b *bench) error {
 		}
 	}
 	return nil
+}
+
+// profileEdge has the edge's first round profiled: its figures are a few percent the worse for it, the medians are not. Each edge has a file of
+// its own. What it answers waits for the file.
+func (b *bench) profileEdge(c *contender, d time.Duration) (wait func()) {
+	b.profiled++
+	file := b.join.profile
+	if b.profiled > 1 {
+		file = fmt.Sprintf("%s.%d", file, b.profiled)
+	}
+	var done sync.WaitGroup
+	done.Go(func() { b.profile(c.ops, file, d) })
+	return done.Wait
 }
 
 // measure drives the contender as fast as it goes; limit is what its rate is divided by.

@@ -72,7 +72,7 @@ func (b *bench) contenders(ctx context.Context) (list []*contender, broker *proc
 			return nil, nil, stop, err
 		}
 		stops = append(stops, edge.stop)
-		list, addresses = append(list, &contender{name: e.name, process: edge, isEdge: true}), append(addresses, s.edge)
+		list, addresses = append(list, &contender{name: e.name, process: edge, isEdge: true, ops: s.opsOf["ingest"]}), append(addresses, s.edge)
 		request = func(host string) []byte { return clickRequest(s, host, "") }
 	}
 	for i, c := range list {

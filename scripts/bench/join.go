@@ -165,7 +165,7 @@ func (b *bench) joinFilled(ctx context.Context, dir string, t *joinTraffic) (fil
 // joinRate watches the group's lag: the rate is of what the ready processor does from the first look on.
 func (b *bench) joinRate(ctx context.Context, s *site, p *process, admin *kadm.Client, records int) (float64, error) {
 	if b.join.profile != "" {
-		go b.profile(s.opsOf["process"])
+		go b.profile(s.opsOf["process"], b.join.profile, profileTime)
 	}
 	group := processor.Defaults().Group
 	var began time.Time
@@ -193,14 +193,17 @@ func (b *bench) joinRate(ctx context.Context, s *site, p *process, admin *kadm.C
 	}
 }
 
-// profile writes 15 seconds of the process's CPU profile.
-func (b *bench) profile(ops string) {
-	answer, err := http.Get("http://" + ops + "/debug/pprof/profile?seconds=15")
+// profileTime is how long the processor or the loader is profiled.
+const profileTime = 15 * time.Second
+
+// profile writes the process's CPU profile of the next so long, whole seconds, to the file.
+func (b *bench) profile(ops, file string, d time.Duration) {
+	answer, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", ops, max(1, int(d/time.Second))))
 	if err == nil {
 		defer answer.Body.Close()
 		var text []byte
 		if text, err = io.ReadAll(answer.Body); err == nil {
-			err = os.WriteFile(b.join.profile, text, 0o644)
+			err = os.WriteFile(file, text, 0o644)
 		}
 	}
 	if err != nil {

@@ -23,6 +23,8 @@ type bench struct {
 	rows    []row
 	join    joinFlags
 	edge    edgeFlags
+	// profiled counts the edges whose profile was taken.
+	profiled int
 	// patience is how long a role may take to become ready, where that is more than a minute.
 	patience time.Duration
 }
@@ -62,7 +64,7 @@ func main() {
 	flag.StringVar(&join.clicks, "clicks", "1e6,1e7", "join: live clicks to remember, sizes separated by commas; 1e8 needs 11 GB of disk and ten minutes")
 	flag.Float64Var(&join.events, "events", 2e6, "join: events to process at each size")
 	flag.Float64Var(&join.restore, "restore", 1e6, "join: clicks to read again after the loss of the state; 0 for none")
-	flag.StringVar(&join.profile, "profile", "", "join, sink: write a CPU profile of the processor or the loader to this file")
+	flag.StringVar(&join.profile, "profile", "", "edge, join, sink: write a CPU profile of the edge, the processor or the loader to this file; further edges get .2, .3 behind it")
 	var edge edgeFlags
 	flag.BoolVar(&edge.kafka, "kafka", false, "edge: on Apache Kafka instead of the embedded broker (needs Java 17 and Maven)")
 	flag.StringVar(&edge.nginx, "nginx", "", "edge: the nginx to compare with; found by PATH when left out")

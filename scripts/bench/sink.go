@@ -130,7 +130,7 @@ func (b *bench) load(ctx context.Context, s *site, conn driver.Conn, engine, bro
 	defer p.stop()
 	start := time.Now()
 	if b.join.profile != "" {
-		go b.profile(s.opsOf["sink"])
+		go b.profile(s.opsOf["sink"], b.join.profile, profileTime)
 	}
 	// Its log says when it is done: a query each time would be work that the engine's own insert is spared.
 	if err := until(ctx, "the loader", func() (bool, error) {
