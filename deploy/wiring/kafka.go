@@ -1,7 +1,10 @@
 package wiring
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -20,16 +23,23 @@ func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, e
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("tributary-" + role),
-		kgo.DialTimeout(10 * time.Second),
 		kgo.WithLogger(kafkaLog{logger.Named("kafka").Sugar()}),
 	}
+	open := net.Dialer{Timeout: dialTimeout}
+	dial := open.DialContext
 	if c.TLS.Enabled {
 		encryption, err := TLSConfig(c.TLS)
 		if err != nil {
 			return nil, fmt.Errorf("kafka.tls: %w", err)
 		}
-		opts = append(opts, kgo.DialTLSConfig(encryption))
+		encrypted := tls.Dialer{NetDialer: &open, Config: encryption}
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, dialTimeout) // the handshake too
+			defer cancel()
+			return encrypted.DialContext(ctx, network, address)
+		}
 	}
+	opts = append(opts, kgo.Dialer(patient(dial)))
 	switch c.SASL.Mechanism {
 	case "plain":
 		opts = append(opts, kgo.SASL(plain.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsMechanism()))
@@ -39,6 +49,31 @@ func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, e
 		opts = append(opts, kgo.SASL(scram.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsSha512Mechanism()))
 	}
 	return opts, nil
+}
+
+// dialTimeout is what connecting to a broker may take, handshake included.
+const dialTimeout = 10 * time.Second
+
+// refusedPause is the least time between two tries to connect to a broker that refuses.
+const refusedPause = 50 * time.Millisecond
+
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// patient answers a failed dial after a pause. Where a transaction cannot be told of a partition, the Kafka client tries again as fast
+// as it is refused: thousands of times a second, each with two lines in the log, for as long as the broker is away.
+func patient(dial dialer) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		if err != nil {
+			pause := time.NewTimer(refusedPause)
+			defer pause.Stop()
+			select {
+			case <-pause.C:
+			case <-ctx.Done():
+			}
+		}
+		return conn, err
+	}
 }
 
 // clickSizedTopics have up to a record a click, or more.

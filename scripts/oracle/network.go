@@ -140,8 +140,25 @@ func (n *network) host(name string, seed uint64) *host {
 
 var errRefused = errors.New("connection refused")
 
+// refusedTakes is how long a refusal takes: what the deployment's dialer makes of it (see wiring.KafkaOptions), for a client may try
+// again at once, and time would stand still.
+const refusedTakes = 50 * time.Millisecond
+
 // dial connects to a port of the network.
-func (h *host) dial(ctx context.Context, _, address string) (net.Conn, error) {
+func (h *host) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := h.tryDial(ctx, network, address)
+	if err != nil {
+		timer := time.NewTimer(refusedTakes)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return conn, err
+}
+
+func (h *host) tryDial(ctx context.Context, _, address string) (net.Conn, error) {
 	_, text, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
