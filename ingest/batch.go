@@ -107,7 +107,7 @@ func (e *Edge) serveBatch(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 	u.answer.Lines, u.answer.UnknownColumns = []uploaded{}, lines.strange()
 	var l uploadLine
 	for one := u.begin(); lines.next(one, &l); one = u.begin() {
-		u.take(one, &l)
+		u.take(ctx, one, &l)
 		if len(u.sent) == batchChunk {
 			u.settle()
 		}
@@ -133,6 +133,9 @@ func (e *Edge) refuseUpload(ctx *fasthttp.RequestCtx, u *upload, refused *refusa
 		e.answerError(ctx, refused.status(), answer{Error: refused})
 		return
 	}
+	if e.overUnproved(ctx, u.whole, u.cat, refused, u.now) {
+		return
+	}
 	letter, _ := e.postbackLetter(u.whole, u.cat, refused, u.now, rawRequest(ctx))
 	if err := e.file(letter, nil); err != nil {
 		u.whole.admission.Undo()
@@ -152,7 +155,7 @@ func (u *upload) begin() *postback {
 }
 
 // take judges a line and sends what it makes, without waiting for it.
-func (u *upload) take(p *postback, l *uploadLine) {
+func (u *upload) take(ctx *fasthttp.RequestCtx, p *postback, l *uploadLine) {
 	if u.answer.Error != nil {
 		// Kafka and disk are away: the rest is not worth the wait.
 		u.sent = append(u.sent, [2]*delivery{})
@@ -174,7 +177,7 @@ func (u *upload) take(p *postback, l *uploadLine) {
 			p.event.Txid = u.nameOf(l.raw)
 		}
 		sent[0] = e.sent(topicPostbacks, p.event.ClickId, p.event.ReceiptId, &p.event)
-	} else if out.Status, out.Error = uploadOutcomeNames[uploadRefused], refused; u.isFlood(p) {
+	} else if out.Status, out.Error = uploadOutcomeNames[uploadRefused], refused; u.isFlood(ctx, p, refused) {
 		refused.unkept = true
 		refused.Detail += "; enough of its kind is on record, this one is not"
 		out.ReceiptID = ""
@@ -202,8 +205,10 @@ func hideLine(p *postback, raw []byte) {
 
 // isFlood tells that a refused line is one too many of its sender's: whoever may send for a network that asks for no proof could
 // make thousands of rows with few bytes.
-func (u *upload) isFlood(p *postback) bool {
-	return !p.network.Trust.KnowsSender() && !u.edge.gate.Fits(p.addr, u.now)
+func (u *upload) isFlood(ctx *fasthttp.RequestCtx, p *postback, refused *refusal) bool {
+	e := u.edge
+	return !p.network.Trust.KnowsSender() && !e.gate.Fits(p.addr, u.now) ||
+		!p.provesItself(u.cat, refused) && e.unproved.over(ctx, p.addr, e.unproved.postbacks, u.now) > 0
 }
 
 // sent hands a record over; nil when it cannot be made.

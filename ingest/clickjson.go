@@ -108,7 +108,7 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 
 func (e *Edge) refuseBody(ctx *fasthttp.RequestCtx, v *visit, detail string) {
 	v.addr = e.proxies.client(ctx)
-	e.refuseLink(ctx, v, refuse(schemas.RejectBadBody, "", detail, `an object such as {"campaign":"summer"}, or an array of at most `+strconv.Itoa(maxBatch)))
+	e.keepRefused(ctx, v, refuse(schemas.RejectBadBody, "", detail, `an object such as {"campaign":"summer"}, or an array of at most `+strconv.Itoa(maxBatch)))
 }
 
 // takeClick sends a click, or the dead letter of a refused one, and does not wait for it.

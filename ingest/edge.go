@@ -60,6 +60,7 @@ type Edge struct {
 	drainer      *drainer
 	metrics      *metrics
 	macros       *macros
+	unproved     *unproved
 	proxies      proxies
 	gate         *trust.Gate
 	clicksTokens *trust.Tokens      // nil for none
@@ -111,9 +112,10 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	}
 	e.visits.New = func() any { return new(visit) }
 	e.receipts = newReceiptDesk(cfg.Receipts, deps.Receipts)
-	e.macros = newMacros()
+	e.macros, e.unproved = newMacros(), newUnproved(&cfg.Trust)
 	var err error
 	var collectors []prometheus.Collector
+	listener = listenLazily(listener, cfg.ReadTimeout, cfg.WriteTimeout, cfg.IdleTimeout)
 	if e.listener, collectors, err = e.trusting(&cfg, listener); err != nil {
 		return nil, err
 	}
@@ -138,6 +140,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		return nil, err
 	}
 	collectors = append(append(collectors, e.macros.collectors()...), e.places.Collectors()...)
+	collectors = append(collectors, e.unproved.collector)
 	if e.metrics, err = newMetrics(deps.Registerer, collectors...); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}

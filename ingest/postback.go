@@ -195,6 +195,9 @@ func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalo
 		e.answerError(ctx, refused.status(), answer{Error: refused})
 		return
 	}
+	if e.overUnproved(ctx, p, cat, refused, now) {
+		return
+	}
 	letter, anomaly := e.postbackLetter(p, cat, refused, now, rawRequest(ctx))
 	if err := e.file(letter, anomaly); err != nil {
 		p.admission.Undo()

@@ -25,6 +25,8 @@ type refusal struct {
 
 	// wait is when the same request would be taken; 0: never.
 	wait time.Duration
+	// unbelieved: the request failed to prove itself its network's.
+	unbelieved bool
 	// unkept: the sender keeps the request, no row is made of it.
 	unkept bool
 	// unavailable: nothing is wrong with the request.

@@ -235,7 +235,17 @@ func (v *visit) setLanguage(header []byte) {
 	v.language = v.text[start:len(v.text):len(v.text)]
 }
 
+// refuseLink refuses what anybody may send: a link, an image, a button.
 func (e *Edge) refuseLink(ctx *fasthttp.RequestCtx, v *visit, refused *refusal) {
+	if wait := e.unproved.over(ctx, v.addr, e.unproved.clicks, e.now()); wait > 0 {
+		e.answerOver(ctx, v.addr, refused, wait)
+		return
+	}
+	e.keepRefused(ctx, v, refused)
+}
+
+// keepRefused makes the dead letter of a click and answers with its receipt.
+func (e *Edge) keepRefused(ctx *fasthttp.RequestCtx, v *visit, refused *refusal) {
 	now := e.now()
 	receipt := e.receipt(now)
 	if err := e.file(e.letter(events.DeadLetter_KIND_CLICK, refused, receipt, now, v.addr, rawRequest(ctx)), nil); err != nil {
@@ -272,11 +282,12 @@ func (e *Edge) handleBroken(ctx *fasthttp.RequestCtx, err error) {
 		status, refused.Detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
 	}
 	var receipt string
-	if path, _ := target(ctx); status == fasthttp.StatusRequestEntityTooLarge && e.isPostback(ctx, path) {
-		now := e.now()
+	path, _ := target(ctx)
+	client, now := e.proxies.client(ctx), e.now()
+	if status == fasthttp.StatusRequestEntityTooLarge && e.isPostback(ctx, path) && e.unproved.over(ctx, client, e.unproved.postbacks, now) == 0 {
 		receipt = e.receipt(now)
 		e.hideTokens(ctx)
-		if err := e.file(e.letter(events.DeadLetter_KIND_POSTBACK, refused, receipt, now, e.proxies.client(ctx), rawRequest(ctx)), nil); err != nil {
+		if err := e.file(e.letter(events.DeadLetter_KIND_POSTBACK, refused, receipt, now, client, rawRequest(ctx)), nil); err != nil {
 			e.answerUnavailable(ctx, err)
 			e.metrics.requests[routeOther][fasthttp.StatusServiceUnavailable].Inc()
 			return

@@ -127,6 +127,7 @@ func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, rawQuery []byte) *
 	if refused.Reason == schemas.RejectBadToken && p.reader.Dialect().KeyInPath() {
 		out.WouldBeRight += ", or as KEY of the path /KEY/postback"
 	}
+	out.unbelieved = true
 	if out.wait, out.unkept = refused.Wait, refused.Unkept; out.unkept {
 		out.Detail += "; enough of its kind is on record, this one is not"
 	}

@@ -4,6 +4,8 @@ package trust
 type Config struct {
 	IPPostbacksPerSecond int               `yaml:"ip_postbacks_per_second" doc:"postbacks a second that one client address (of IPv6, one /64) may send; more are answered 429; 0 for no limit"`
 	IPBurst              int               `yaml:"ip_burst" doc:"postbacks that one client address may send at once within its rate"`
+	IPUnprovedLetters    int               `yaml:"ip_unproved_letters_per_second" doc:"rows in dead_letters a second that one client address (of IPv6, one /64) may make with requests that prove nothing: an unknown campaign or network, a wrong button of a landing page, a failed proof, and a refused postback of a network that asks for no proof unless it names a click ID of ours; more are answered 429 and have no row; 0 for no limit. Neither a request that proves itself nor one from this machine is counted or refused"`
+	IPUnprovedBurst      int               `yaml:"ip_unproved_letters_burst" doc:"such rows that one client address may make at once within its rate"`
 	RateLimitedLetters   int               `yaml:"rate_limited_letters_per_second" doc:"postbacks answered 429 of which a row in dead_letters is kept, a second; more are counted only, their senders keep them"`
 	ProxyProtocol        bool              `yaml:"proxy_protocol" doc:"connections from ingest.trusted_proxies begin with a PROXY protocol header (v1 or v2) that names the client; from anyone else such a header closes the connection"`
 	TLSCertFile          string            `yaml:"tls_cert_file" doc:"PEM file of the certificate and its chain: the edge then speaks HTTPS only; read again when it changes and at SIGHUP"`
@@ -14,7 +16,7 @@ type Config struct {
 
 // Defaults believe as much as an edge without secrets can.
 func Defaults() Config {
-	return Config{IPBurst: 200, RateLimitedLetters: 10, ManagementRoutes: true}
+	return Config{IPBurst: 200, IPUnprovedLetters: 5, IPUnprovedBurst: 200, RateLimitedLetters: 10, ManagementRoutes: true}
 }
 
 const (
@@ -34,6 +36,8 @@ func (c *Config) Validate(problem func(field, format string, args ...any)) {
 	}
 	number("ip_postbacks_per_second", c.IPPostbacksPerSecond, 0, maxPerSecond)
 	number("ip_burst", c.IPBurst, 1, maxPerSecond)
+	number("ip_unproved_letters_per_second", c.IPUnprovedLetters, 0, maxPerSecond)
+	number("ip_unproved_letters_burst", c.IPUnprovedBurst, 1, maxPerSecond)
 	number("rate_limited_letters_per_second", c.RateLimitedLetters, 0, maxLetters)
 	if len(c.ClicksTokens) > maxClicksTokens {
 		problem("clicks_tokens", "has %d entries, at most %d are allowed", len(c.ClicksTokens), maxClicksTokens)

@@ -19,8 +19,7 @@ type Gate struct {
 	members    atomic.Pointer[map[string]*member]
 	mu         sync.Mutex // of Use
 	stranger   *member    // counts what no declared network sent
-	addresses  *addresses // nil: no limit by address
-	perAddress Rate
+	perAddress *PerAddress
 	letters    bucket // rows about rates
 	letterRate Rate
 	scratches  sync.Pool
@@ -47,10 +46,7 @@ type proofs struct {
 
 // NewGate makes a gate without networks. Collectors lists what to register.
 func NewGate(c Config) *Gate {
-	g := &Gate{perAddress: NewRate(c.IPPostbacksPerSecond, c.IPBurst), letterRate: NewRate(c.RateLimitedLetters, c.RateLimitedLetters)}
-	if g.perAddress.limited() {
-		g.addresses = newAddresses()
-	}
+	g := &Gate{perAddress: NewPerAddress(c.IPPostbacksPerSecond, c.IPBurst), letterRate: NewRate(c.RateLimitedLetters, c.RateLimitedLetters)}
 	g.scratches.New = func() any { return new(scratch) }
 	name := func(text string) string { return prometheus.BuildFQName("tributary", "ingest", text) }
 	g.refusals = prometheus.NewCounterVec(prometheus.CounterOpts{Name: name("trust_refusals_total"),
@@ -150,12 +146,10 @@ func (g *Gate) Admit(network string, p *Policy, r *Request) (Admission, *Refusal
 
 func (g *Gate) admit(m *member, p *Policy, r *Request) (a Admission, refused *Refusal) {
 	nowNS := r.Now.UnixNano()
-	if g.addresses != nil {
-		if wait := g.addresses.take(g.perAddress, r.Client, nowNS); wait > 0 {
-			// The token of a request that is not looked at may be right.
-			a.Shown = true
-			return a, limited("address "+r.Client.Unmap().String(), "ingest.trust.ip_postbacks_per_second", wait)
-		}
+	if wait := g.perAddress.Take(r.Client, r.Now); wait > 0 {
+		// The token of a request that is not looked at may be right.
+		a.Shown = true
+		return a, limited("address "+r.Client.Unmap().String(), "ingest.trust.ip_postbacks_per_second", wait)
 	}
 	if p == nil {
 		return a, nil
@@ -199,7 +193,7 @@ func (g *Gate) admit(m *member, p *Policy, r *Request) (a Admission, refused *Re
 
 // Fits tells whether one more postback fits into an address's rate, and counts it if so: for those of which one request brings many.
 func (g *Gate) Fits(client netip.Addr, now time.Time) bool {
-	if g.addresses == nil || g.addresses.take(g.perAddress, client, now.UnixNano()) == 0 {
+	if g.perAddress.Take(client, now) == 0 {
 		return true
 	}
 	g.unkept.Inc()

@@ -75,6 +75,30 @@ type addresses struct {
 
 func newAddresses() *addresses { return &addresses{seed: maphash.MakeSeed()} }
 
+// PerAddress bounds what each client address does, in 1 MiB however many there are. Nil has no bound. It is safe for concurrent
+// use.
+type PerAddress struct {
+	rate  Rate
+	table *addresses
+}
+
+// NewPerAddress makes a bound of perSecond (0 for none) and burst for each address; of IPv6, for each /64.
+func NewPerAddress(perSecond, burst int) *PerAddress {
+	rate := NewRate(perSecond, burst)
+	if !rate.limited() {
+		return nil
+	}
+	return &PerAddress{rate: rate, table: newAddresses()}
+}
+
+// Take counts one more of the client's and answers 0, or how long until one fits, which is not counted.
+func (p *PerAddress) Take(client netip.Addr, now time.Time) (wait time.Duration) {
+	if p == nil {
+		return 0
+	}
+	return p.table.take(p.rate, client, now.UnixNano())
+}
+
 func (a *addresses) take(r Rate, addr netip.Addr, nowNS int64) (wait time.Duration) {
 	bytes := addr.Unmap().As16()
 	if !addr.Unmap().Is4() {
