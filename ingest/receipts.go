@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
+	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/id"
 )
@@ -93,16 +94,18 @@ type ReceiptStep struct {
 // the rate is what makes guessing them hopeless.
 type ReceiptsConfig struct {
 	PerSecond  int           `yaml:"per_second" doc:"receipts that are looked up a second, all clients together; more are answered 429; 0 turns GET /v1/receipts/{id} off"`
+	PerIP      int           `yaml:"ip_per_second" doc:"receipts that one client address (of IPv6, one /64) may have looked up a second, so that no client uses up per_second for all; more are answered 429; 0 for no limit"`
 	Concurrent int           `yaml:"concurrent" doc:"receipts that are looked up at the same time; more wait for timeout"`
 	Timeout    time.Duration `yaml:"timeout" doc:"longest time that a look-up may take before it is answered 503"`
 }
 
 func defaultReceipts() ReceiptsConfig {
-	return ReceiptsConfig{PerSecond: 50, Concurrent: 4, Timeout: 2 * time.Second}
+	return ReceiptsConfig{PerSecond: 50, PerIP: 10, Concurrent: 4, Timeout: 2 * time.Second}
 }
 
 func (c *ReceiptsConfig) validate(number func(string, int, int, int), span func(string, time.Duration, time.Duration, time.Duration)) {
 	number("receipts.per_second", c.PerSecond, 0, 10_000)
+	number("receipts.ip_per_second", c.PerIP, 0, 10_000)
 	number("receipts.concurrent", c.Concurrent, 1, 64)
 	span("receipts.timeout", c.Timeout, 10*time.Millisecond, time.Minute)
 }
@@ -111,6 +114,7 @@ func (c *ReceiptsConfig) validate(number func(string, int, int, int), span func(
 type receiptDesk struct {
 	find    Receipts // nil: this edge was given none
 	limit   *rate.Limiter
+	perIP   *trust.PerAddress
 	slots   chan struct{}
 	timeout time.Duration
 }
@@ -119,7 +123,7 @@ func newReceiptDesk(c ReceiptsConfig, find Receipts) *receiptDesk {
 	if c.PerSecond == 0 {
 		find = nil
 	}
-	return &receiptDesk{find: find, limit: rate.NewLimiter(rate.Limit(c.PerSecond), max(2*c.PerSecond, 1)), slots: make(chan struct{}, max(c.Concurrent, 1)), timeout: c.Timeout}
+	return &receiptDesk{find: find, limit: rate.NewLimiter(rate.Limit(c.PerSecond), max(2*c.PerSecond, 1)), perIP: trust.NewPerAddress(c.PerIP, 2*c.PerIP), slots: make(chan struct{}, max(c.Concurrent, 1)), timeout: c.Timeout}
 }
 
 var pathReceipts = []byte("/v1/receipts/")
@@ -149,9 +153,17 @@ func (e *Edge) serveReceipt(ctx *fasthttp.RequestCtx, text []byte) {
 			Detail: err.Error(), WouldBeRight: "the receipt_id of an answer to a postback"}})
 		return
 	}
-	if !desk.limit.AllowN(now, 1) {
+	busy := func(detail string) {
 		retryAfter(ctx, time.Second)
-		e.answerError(ctx, fasthttp.StatusTooManyRequests, answer{Error: &refusal{Reason: reasonReceiptsBusy, Detail: "too many receipts are looked up", WouldBeRight: "the same request, later"}})
+		e.answerError(ctx, fasthttp.StatusTooManyRequests, answer{Error: &refusal{Reason: reasonReceiptsBusy, Detail: detail, WouldBeRight: "the same request, later"}})
+	}
+	// The client's own rate first: what it has too much of takes nothing from the others.
+	if client := e.proxies.client(ctx); desk.perIP.Take(client, now) > 0 {
+		busy("address " + client.Unmap().String() + " looks up more receipts than ingest.receipts.ip_per_second allows")
+		return
+	}
+	if !desk.limit.AllowN(now, 1) {
+		busy("too many receipts are looked up")
 		return
 	}
 	found, err := desk.lookUp(receipt)

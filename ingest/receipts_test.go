@@ -141,6 +141,38 @@ func TestReceiptsAreBounded(t *testing.T) {
 	}
 }
 
+// TestReceiptsAreFair: who asks without end leaves the others their look-ups.
+func TestReceiptsAreFair(t *testing.T) {
+	quick := &desk{find: func(context.Context, id.Receipt) (*Receipt, error) { return nil, nil }}
+	change := withDesk(quick, func(c *ReceiptsConfig) { c.PerSecond, c.PerIP = 4, 1 })
+	b := newBench(t, func(c *Config, d *Deps) {
+		change(c, d)
+		c.TrustedProxies = []string{"127.0.0.0/8"}
+	})
+	minted := id.NewMinter().Receipt(testNow.UnixMilli())
+	ask := func(client string) int {
+		req := b.request("GET", "/v1/receipts/"+minted.String(), "", "")
+		req.Header.Set("X-Forwarded-For", client)
+		return b.do(req).status
+	}
+	for n := range 20 {
+		if got, want := ask("198.51.100.1"), map[bool]int{true: 404, false: 429}[n < 2]; got != want {
+			t.Errorf("the greedy client's %d. look-up: %d, want %d", n+1, got, want)
+		}
+	}
+	for _, client := range []string{"198.51.100.2", "2001:db8::1"} {
+		if got := ask(client); got != 404 {
+			t.Errorf("another client's first look-up: %d", got)
+		}
+	}
+	if got := ask("2001:db8::2"); got != 404 || quick.asked.Load() != 5 {
+		t.Errorf("the second of a /64: %d, and %d look-ups in all, want 5", got, quick.asked.Load())
+	}
+	if got := ask("2001:db8::3"); got != 429 {
+		t.Errorf("the third of a /64: %d", got)
+	}
+}
+
 // FuzzReceiptPath: no path makes the edge ask for anything but a receipt in its one text.
 func FuzzReceiptPath(f *testing.F) {
 	f.Add([]byte("06h08g6cc4jsttg0016znk6sj8"))
