@@ -170,6 +170,7 @@ func (u *upload) take(ctx *fasthttp.RequestCtx, p *postback, l *uploadLine) {
 	if refused == nil {
 		refused = p.resolve(u.cat, u.now)
 	}
+	e.redact(p.event.Raw)
 	out := uploaded{Line: l.number, ReceiptID: p.event.ReceiptId, Status: uploadOutcomeNames[uploadAccepted]}
 	var sent [2]*delivery
 	if refused == nil {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -12,13 +13,30 @@ import (
 	"tributary/schemas/events"
 )
 
-// letter starts the dead letter of a request.
+// letter starts the dead letter of a request. raw is the caller's copy, which is written over.
 func (e *Edge) letter(kind events.DeadLetter_Kind, refused *refusal, receipt string, now time.Time, addr netip.Addr, raw []byte) *events.DeadLetter {
 	ip := addr.As16()
+	e.redact(raw)
 	return &events.DeadLetter{
-		LetterId: receipt, Kind: kind, Reason: string(refused.Reason), Detail: e.hideText(addr, refused.Detail), Place: place,
+		LetterId: receipt, Kind: kind, Reason: string(refused.Reason), Detail: e.redacted(e.hideText(addr, refused.Detail)), Place: place,
 		ReceivedMs: now.UnixMilli(), Raw: clip(e.hideRaw(addr, raw), schemas.MaxRawBytes), Ip: ip[:],
 	}
+}
+
+// redact overwrites the declared secrets in what is kept of a request, whoever sent them and wherever they stand: one network's token in
+// another one's postback is as good as ever.
+func (e *Edge) redact(raw []byte) {
+	e.secrets.Redact(raw)
+	if cat := e.catalog.Load(); cat != nil {
+		cat.Secrets().Redact(raw)
+	}
+}
+
+// redacted is redact of a text.
+func (e *Edge) redacted(text string) string {
+	copied := []byte(text)
+	e.redact(copied)
+	return strings.ToValidUTF8(string(copied), "")
 }
 
 // rawRequest is the request as a dead letter keeps it: method, path and query, a blank line, the body.

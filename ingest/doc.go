@@ -36,7 +36,7 @@
 //     clicks are unique, are of this process and its memory.
 //   - A postback of a network that declares keys, tokens or addresses is taken for money only when it proves them (package
 //     trust), when it first comes and when its dead letter is looked at again. A right token is overwritten before anything is
-//     kept of the request. What is answered 429 beyond the sampled rate has no dead letter: its sender keeps it.
+//     kept of the request, and so is every declared secret wherever it stands in a dead letter or a postback's raw bytes. What is answered 429 beyond the sampled rate has no dead letter: its sender keeps it.
 //   - What proves nothing makes dead letters at a bounded rate per address; what proves itself is neither counted there nor refused for it.
 //
 // What became of a request is answered at /v1/receipts/{id} to whoever has its receipt, from what later roles wrote down (Deps.Receipts): few

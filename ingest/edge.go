@@ -64,6 +64,7 @@ type Edge struct {
 	proxies      proxies
 	gate         *trust.Gate
 	clicksTokens *trust.Tokens      // nil for none
+	secrets      *trust.Secrets     // clicksTokens, to be found in what is kept
 	certificate  *trust.Certificate // nil without TLS
 	catalog      atomic.Pointer[catalog.Catalog]
 	minter       *id.Minter

@@ -103,6 +103,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte)
 		e.refusePostback(ctx, p, cat, refused, now)
 		return
 	}
+	e.redact(p.event.Raw)
 	d, err := e.producer.prepare(topicPostbacks, []byte(p.event.ClickId), p.event.ReceiptId, &p.event)
 	if err == nil {
 		e.producer.send(d)
@@ -198,6 +199,7 @@ func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalo
 	if e.overUnproved(ctx, p, cat, refused, now) {
 		return
 	}
+	p.hideOtherTokens(ctx)
 	letter, anomaly := e.postbackLetter(p, cat, refused, now, rawRequest(ctx))
 	if err := e.file(letter, anomaly); err != nil {
 		p.admission.Undo()
@@ -231,6 +233,9 @@ func (e *Edge) postbackLetter(p *postback, cat *catalog.Catalog, refused *refusa
 	letter.Txid = received(p.value(dialect.TxID), schemas.MaxTxIDBytes)
 	letter.OriginalStatus = received(p.value(dialect.Status), schemas.MaxNameBytes)
 	letter.Currency = received(p.value(dialect.PayoutCurrency), schemas.MaxCurrency)
+	for _, text := range []*string{&letter.Network, &letter.ClickId, &letter.Event, &letter.Txid, &letter.OriginalStatus} {
+		*text = e.redacted(*text)
+	}
 	// As much of the money as can be read, so that the row shows what was at stake.
 	if micros, err := money.Parse(p.value(dialect.Payout)); err == nil {
 		letter.PayoutMicros = micros

@@ -31,6 +31,10 @@ func (e *Edge) trusting(cfg *Config, listener net.Listener) (net.Listener, []pro
 	}
 	e.proxies, e.gate = proxies(declared), trust.NewGate(cfg.Trust)
 	e.clicksTokens = tokensOf(cfg.Trust.ClicksTokens)
+	e.secrets = &trust.Secrets{}
+	for _, token := range cfg.Trust.ClicksTokens {
+		e.secrets.Add([]byte(token))
+	}
 	collectors := e.gate.Collectors()
 	if cfg.Trust.ProxyProtocol {
 		// Before TLS: the header is the proxy's, in front of what the client encrypts.
@@ -143,6 +147,36 @@ func hideToken(ctx *fasthttp.RequestCtx, policy *trust.Policy, rawQuery []byte) 
 	}
 	if isForm(ctx) {
 		policy.Hide(ctx.Request.Body())
+	}
+}
+
+// tokenNames are the parameters that carry a token in any dialect.
+var tokenNames = func() (names []string) {
+	for _, d := range dialect.All {
+		for _, n := range d.Postback.Names {
+			if n.Param == dialect.Token {
+				names = append(names, n.Name)
+			}
+		}
+	}
+	return names
+}()
+
+// hideOtherTokens overwrites what carries a token with other trackers, in a refused postback of a network that has tokens and reads no such
+// parameter. The network's own stays unless it is right: one that is declared later proves the postback when it is looked at again.
+func (p *postback) hideOtherTokens(ctx *fasthttp.RequestCtx) {
+	if p.network == nil {
+		return
+	}
+	_, rawQuery, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+	for _, name := range tokenNames {
+		switch p.reader.Param([]byte(name)) {
+		case dialect.Token, dialect.ParamUnknown, dialect.ParamIgnored:
+			p.network.Trust.HideOther(rawQuery, name)
+			if isForm(ctx) {
+				p.network.Trust.HideOther(ctx.Request.Body(), name)
+			}
+		}
 	}
 }
 

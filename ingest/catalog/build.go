@@ -14,6 +14,7 @@ import (
 	"tributary/ingest/dialect"
 	"tributary/ingest/money"
 	"tributary/ingest/query"
+	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/id"
 )
@@ -264,6 +265,7 @@ func (b *builder) networks(list []NetworkConfig) {
 		}
 	}
 	b.cat.networkNames = names(b.cat.networks)
+	b.cat.secrets = trust.SecretsOf(b.cat.Networks())
 }
 
 // IsEvent tells whether name is an event type: 1 to schemas.MaxNameBytes of a-z 0-9 . _ -

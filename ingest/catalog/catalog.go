@@ -28,6 +28,7 @@ type Catalog struct {
 	campaignByID map[uint32]*Campaign
 	sourceByID   map[uint32]*Source
 
+	secrets        *trust.Secrets
 	networkNames   string
 	defaultNetwork *Network
 

@@ -51,6 +51,9 @@ func (c *Catalog) Networks() iter.Seq2[string, *trust.Policy] {
 	}
 }
 
+// Secrets are the networks' tokens and signing keys, to be found in what is kept of requests.
+func (c *Catalog) Secrets() *trust.Secrets { return c.secrets }
+
 // trust checks and compiles a network's section trust. minToken is the shortest token, in bytes.
 func (b *builder) trust(field, network string, c TrustConfig, minToken int) *trust.Policy {
 	r := trust.Rules{MaxAge: defaultMaxAge, MaxNonces: defaultMaxNonces, TokenParameter: defaultTokenKey}
