@@ -145,6 +145,11 @@ func rowIdentity(topic string, raw []byte) (condition string, values []any) {
 		if l.UnmarshalVT(raw) == nil {
 			return "landing_click_id = ?", []any{l.LandingClickId}
 		}
+	case schemas.TopicParked:
+		var w events.Parked
+		if w.UnmarshalVT(raw) == nil {
+			return "receipt_id = ?", []any{w.ReceiptId}
+		}
 	case schemas.TopicAnomalies:
 		var a events.Anomaly
 		if a.UnmarshalVT(raw) == nil {

@@ -159,11 +159,13 @@ func describe(pb *events.Postback) string {
 	return text
 }
 
-// tableOf names the ClickHouse table of a scored topic.
+// tableOf names the ClickHouse table of a topic that only the loader reads, so that a refused row may come again. The processor reads
+// topic postbacks too.
 var tableOf = map[string]string{
 	schemas.TopicScoredClicks: "clicks", schemas.TopicConversions: "conversions",
 	schemas.TopicAnomalies: "anomalies", schemas.TopicDeadLetters: "dead_letters",
 	schemas.TopicImpressions: "impressions", schemas.TopicLandingClicks: "landing_clicks",
+	schemas.TopicParked: "parked",
 }
 
 func (p *planner) record(plan *Plan) {
@@ -186,6 +188,10 @@ func (p *planner) record(plan *Plan) {
 		return
 	case plan.Letter.cut():
 		plan.Why = "only the beginning of its bytes was kept; the record is in topic " + where + " for as long as Kafka keeps it"
+		return
+	case e.Kind == events.DeadLetter_KIND_ROW && name == schemas.TopicPostbacks:
+		plan.Why = "table postbacks, which receipts are looked up in, lacks this row, but nothing is lost of the postback: the processor read the record of " + where +
+			" itself, and would judge it a second time if it came again"
 		return
 	case e.Kind == events.DeadLetter_KIND_ROW && tableOf[name] == "":
 		plan.Why = "topic " + name + " has no table"

@@ -131,6 +131,10 @@ func TestReplayByKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parked, err := (&events.Parked{ReceiptId: "r", ClickId: click}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
 	at := noon.UnixMilli()
 	record := func(letterID, place, topic string, raw []byte) *events.DeadLetter {
 		return &events.DeadLetter{LetterId: letterID, Kind: events.DeadLetter_KIND_RECORD, Reason: "undecodable_record", Place: place, Raw: raw, ReceivedMs: at, SourceTopic: topic, SourcePartition: 2, SourceOffset: 7}
@@ -161,9 +165,13 @@ func TestReplayByKind(t *testing.T) {
 		"unknown":  {record("unknown", "processor", "p.mine", postback), Impossible, "", "topic p.mine, which this program does not know"},
 		"timer":    {record("timer", "processor", "", nil), Impossible, "", "a timer failed"},
 		"row":      {record("row", "sink", "p."+schemas.TopicConversions, row), Held, "", "unknown without ClickHouse"},
+		"receipt":  {record("receipt", "sink", "p."+schemas.TopicPostbacks, postback), Impossible, "", "nothing is lost of the postback: the processor read the record of postbacks, partition 2, offset"},
+		"parked":   {record("parked", "sink", "p."+schemas.TopicParked, parked), Held, "", "whether table parked has it already is unknown without ClickHouse"},
 		"old kind": {&events.DeadLetter{LetterId: "old kind", Kind: 77, ReceivedMs: at}, Impossible, "", "does not know what kind"},
 	}
-	letters["row"].letter.Kind = events.DeadLetter_KIND_ROW
+	for _, name := range []string{"row", "receipt", "parked"} {
+		letters[name].letter.Kind = events.DeadLetter_KIND_ROW
+	}
 	for _, c := range letters {
 		f.write("the key", c.letter)
 	}
