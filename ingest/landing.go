@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/money"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/id"
@@ -149,6 +150,21 @@ func buttonOffer(campaign *catalog.Campaign, text []byte) (*catalog.Offer, *refu
 	return campaign.Offers[n-1], nil
 }
 
+// pricePress sets what {cost} stands for in the offer's link: the cost that the page passed on as its button's parameter cost, else the
+// campaign's, which is that of every click whose link names none. What the link named is known where the click is, not here.
+func (e *Edge) pricePress(v *visit, campaign *catalog.Campaign) {
+	v.event.CostMicros = campaign.CostMicros
+	if len(v.cost) == 0 {
+		return
+	}
+	micros, err := money.Parse(v.cost)
+	if err != nil {
+		e.metrics.sanitized[fieldCost].Inc()
+		return
+	}
+	v.event.CostMicros = micros
+}
+
 // press makes the event of a press. named is the offer of the button, nil for the visitor's own.
 func (e *Edge) press(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, named *catalog.Offer, given *id.Click, nowMS int64) {
 	c := &v.event
@@ -159,7 +175,7 @@ func (e *Edge) press(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 	if source := cat.SourceByID(given.Source()); source != nil {
 		c.Source = source.Name
 	}
-	c.CostMicros = 0
+	e.pricePress(v, campaign)
 	e.describe(v)
 	v.name()
 	c.LandingId, c.Landing = 0, ""

@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,35 @@ func TestLandingPages(t *testing.T) {
 	for _, c := range b.clicks() {
 		if c.ClickId == direct.header.Get("X-Click-Id") && (strings.Contains(direct.header.Get("Location"), "land.example") || c.LandingId != 0 || c.Landing != "") {
 			t.Errorf("a campaign without pages: %+v, %v", direct, c)
+		}
+	}
+}
+
+// TestLandingCost: behind a button {cost} is what the page passes on, else the campaign's cost.
+func TestLandingCost(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) {
+		c := testCatalog()
+		c.Offers = append(c.Offers, catalog.OfferConfig{ID: 9, Name: "priced", URL: "https://offer.example/?c={cost}"})
+		c.Landings = []catalog.LandingConfig{{ID: 7, Name: "quiz", URL: "https://land.example/quiz?click={click_id}&cost={cost}"}}
+		c.Campaigns = append(c.Campaigns, catalog.CampaignConfig{ID: 5, Name: "landed", Offers: []string{"priced"}, Landings: []string{"quiz"}, Source: "pushads", Cost: "0.1"})
+		var err error
+		if d.Catalog, err = catalog.Build(c); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, c := range []struct{ link, want string }{{"/c/landed", "0.1"}, {"/c/landed?cost=0.0375", "0.0375"}, {"/c/landed?cost=0", "0"}} {
+		page, err := url.Parse(b.get(c.link).header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := page.Query()
+		if got := b.get("/l/" + q.Get("click") + "?cost=" + url.QueryEscape(q.Get("cost"))).header.Get("Location"); got != "https://offer.example/?c="+c.want {
+			t.Errorf("%s leads to %s over %s", c.link, got, page)
+		}
+		for _, passed := range []string{"", "?cost=", "?cost=%7Bcost%7D", "?cost=-1"} {
+			if got := b.get("/l/" + q.Get("click") + passed).header.Get("Location"); got != "https://offer.example/?c=0.1" {
+				t.Errorf("a button with %q leads to %s", passed, got)
+			}
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 type LandingConfig struct {
 	ID   int    `yaml:"id" doc:"number of the landing page, 1 to 4294967295; never reuse it for another one"`
 	Name string `yaml:"name" doc:"name, at most 64 bytes"`
-	URL  string `yaml:"url" doc:"where clicks are sent, with macros such as {click_id}; the page's button leads to /l/{click_id}"`
+	URL  string `yaml:"url" doc:"where clicks are sent, with macros such as {click_id}; the page's button leads to /l/{click_id}, with cost={cost} behind it if the offer's link has {cost}: else the button knows the campaign's cost only"`
 }
 
 // Landing is a declared landing page: ID, Name and URL. One rotation serves pages and offers, so that it is an offer without money.
