@@ -86,6 +86,38 @@ func TestConfigCommands(t *testing.T) {
 	}
 }
 
+// What the edge would refuse to start with, and what is right but may be meant otherwise, is told before.
+func TestConfigCheckLooksFurther(t *testing.T) {
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "broken.mmdb")
+	if err := os.WriteFile(broken, []byte("no database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, why := range map[string]string{broken: "no whole MMDB file", filepath.Join(dir, "nothing.mmdb"): "no such file"} {
+		code, _, stderr := run(t, nil, "config", "check", "--set", "ingest.geo.asn_file="+file)
+		if code != ExitUsage || !strings.Contains(stderr, "ingest.geo.asn_file, "+file) || !strings.Contains(stderr, why) {
+			t.Errorf("%s: exit code %d, %s", file, code, stderr)
+		}
+		if code, stdout, stderr := run(t, nil, "config", "check", "--data-files-elsewhere", "--set", "ingest.geo.asn_file="+file); code != ExitOK || !strings.HasPrefix(stdout, "right:") {
+			t.Errorf("%s, elsewhere: exit code %d, %s", file, code, stderr)
+		}
+	}
+	file := filepath.Join(dir, "tributary.yaml")
+	text := `catalog:
+  base_currency: USD
+  offers: [{id: 1, name: priced, url: "https://o.example/?c={cost}"}]
+  landings: [{id: 1, name: quiz, url: "https://l.example/?click={click_id}"}]
+  campaigns: [{id: 1, name: summer, offers: [priced], landings: [quiz]}]
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := run(t, nil, "config", "check", "--config", file)
+	if code != ExitOK || !strings.HasPrefix(stdout, "right: ") || !strings.HasPrefix(stderr, "warning: catalog.campaigns[0].landings[0]: ") {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
 // Every command explains itself with an example that is spelled as it must be typed.
 func TestHelp(t *testing.T) {
 	var visit func(c *cobra.Command)

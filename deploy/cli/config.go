@@ -8,6 +8,7 @@ import (
 	"tributary/deploy"
 	"tributary/deploy/config"
 	"tributary/ingest/catalog"
+	"tributary/ingest/geo"
 )
 
 func newConfig(env *environment) *cobra.Command {
@@ -19,32 +20,7 @@ func newConfig(env *environment) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	command.AddCommand(
-		&cobra.Command{
-			Use:   "check",
-			Short: "Say everything that is wrong with the configuration, or nothing",
-			Long: `Reads the file, the variables and the flags as every command does, and reports all problems
-at once, each with its line. Nothing is started, made or changed. Exit code 0: it is right;
-2: it is not.`,
-			Example: `  tributary config check --config tributary.yaml
-  tributary config check --set kafka.mode=external --set kafka.brokers=10.0.0.1:9092`,
-			Args: noArguments,
-			RunE: func(*cobra.Command, []string) error {
-				loaded, err := config.Load(env.checkSources())
-				if err != nil {
-					return asUsage(err)
-				}
-				what := "the built-in defaults"
-				if loaded.File != "" {
-					what = loaded.File
-				}
-				note := ""
-				if loaded.StoodIn {
-					note = " (no catalog is declared: `tributary up` would use the built-in example)"
-				}
-				fmt.Fprintf(env.stdout, "right: %s%s\n", what, note)
-				return nil
-			},
-		},
+		newConfigCheck(env),
 		&cobra.Command{
 			Use:   "print",
 			Short: "Print the configuration in force and where each value came from",
@@ -80,6 +56,48 @@ and the path in capitals with underscores; lists of sections can only be written
 			},
 		},
 	)
+	return command
+}
+
+func newConfigCheck(env *environment) *cobra.Command {
+	var elsewhere bool
+	command := &cobra.Command{
+		Use:   "check",
+		Short: "Say everything that is wrong with the configuration, or nothing",
+		Long: `Reads the file, the variables and the flags as every command does, and reports all problems
+at once, each with its line. The data files of ingest.geo are opened as at the edge's start. What
+is right but may be meant otherwise is a warning. Nothing is started, made or changed. Exit code 0:
+it is right; 2: it is not.`,
+		Example: `  tributary config check --config tributary.yaml
+  tributary config check --set kafka.mode=external --set kafka.brokers=10.0.0.1:9092
+  tributary config check --config edge.yaml --data-files-elsewhere`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			loaded, err := config.Load(env.checkSources())
+			if err != nil {
+				return asUsage(err)
+			}
+			if !elsewhere {
+				if _, err := geo.Open(loaded.Config.Ingest.Geo); err != nil {
+					return usageError{fmt.Errorf("%w; --data-files-elsewhere does not look for data files", err)}
+				}
+			}
+			what := "the built-in defaults"
+			if loaded.File != "" {
+				what = loaded.File
+			}
+			note := ""
+			if loaded.StoodIn {
+				note = " (no catalog is declared: `tributary up` would use the built-in example)"
+			}
+			for _, warning := range loaded.Config.Catalog.Warnings() {
+				fmt.Fprintf(env.stderr, "warning: %s.%s\n", config.SectionCatalog, warning)
+			}
+			fmt.Fprintf(env.stdout, "right: %s%s\n", what, note)
+			return nil
+		},
+	}
+	command.Flags().BoolVar(&elsewhere, "data-files-elsewhere", false, "do not open the files of ingest.geo: they are on another machine")
 	return command
 }
 
