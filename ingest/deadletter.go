@@ -19,7 +19,7 @@ func (e *Edge) letter(kind events.DeadLetter_Kind, refused *refusal, receipt str
 	e.redact(raw)
 	return &events.DeadLetter{
 		LetterId: receipt, Kind: kind, Reason: string(refused.Reason), Detail: e.redacted(e.hideText(addr, refused.Detail)), Place: place,
-		ReceivedMs: now.UnixMilli(), Raw: clip(e.hideRaw(addr, raw), schemas.MaxRawBytes), Ip: ip[:],
+		ReceivedMs: now.UnixMilli(), Raw: clip(e.privacy.Hide(raw, addr), schemas.MaxRawBytes), Ip: ip[:],
 	}
 }
 

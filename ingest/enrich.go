@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"net/netip"
 	"strings"
@@ -71,16 +70,7 @@ func (e *Edge) hideText(addr netip.Addr, text string) string {
 	if e.privacy.IsFull() || !addr.IsValid() {
 		return text
 	}
-	text = strings.ReplaceAll(text, addr.Unmap().String(), e.privacy.Text(addr))
-	return strings.ToValidUTF8(clip(text, schemas.MaxDetailBytes), "")
-}
-
-// hideRaw does so in a request.
-func (e *Edge) hideRaw(addr netip.Addr, raw []byte) []byte {
-	if e.privacy.IsFull() || !addr.IsValid() {
-		return raw
-	}
-	return bytes.ReplaceAll(raw, []byte(addr.Unmap().String()), []byte(e.privacy.Text(addr)))
+	return strings.ToValidUTF8(clip(string(e.privacy.Hide([]byte(text), addr)), schemas.MaxDetailBytes), "")
 }
 
 // hideMember replaces the address in a refused click of POST /v1/clicks; one that cannot be read goes.

@@ -247,6 +247,25 @@ func TestPrivacyOfEveryRecord(t *testing.T) {
 	}
 }
 
+// A refused request keeps no more of its sender's address, however its URL writes it.
+func TestPrivacyOfRefusedRequests(t *testing.T) {
+	const visitor = "2001:db8::a:0:77"
+	b := behindProxy(t, func(cfg *Config) { cfg.Privacy.IP = privacy.Truncated })
+	for _, written := range []string{visitor, "2001%3Adb8%3A%3Aa%3A0%3A77", "2001%3adb8::a:0%3a77", "2001:0DB8:0:0:0:A:0:77"} {
+		b.from(visitor, "GET", "/c/nowhere?ip="+written, "")
+		b.from(visitor, "GET", "/postback?network=nobody&ip="+written, "")
+	}
+	letters := b.letters()
+	for _, l := range letters {
+		if raw := string(l.Raw); strings.Contains(raw, "77") || !strings.Contains(raw, "2001") {
+			t.Errorf("a letter keeps %s", raw)
+		}
+	}
+	if len(letters) != 8 {
+		t.Errorf("%d letters", len(letters))
+	}
+}
+
 // Of every event of the edge with an address, the record has the kept form and the event itself stays as it was.
 func TestPrepareLeavesTheEventAsItWas(t *testing.T) {
 	b := newBench(t, func(cfg *Config, _ *Deps) { cfg.Privacy.IP = privacy.Truncated })

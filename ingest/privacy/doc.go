@@ -13,5 +13,6 @@
 //
 // Concurrency: a Masker may be used by any number of goroutines. Masking does not allocate.
 //
-// Not responsible for: texts that an address may stand in, such as a sub parameter or the raw query of a postback.
+// Not responsible for: texts of events that an address may stand in, such as a sub parameter or the raw query of an accepted postback. In a
+// refused request the sender's own address is replaced by [Masker.Hide].
 package privacy
