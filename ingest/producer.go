@@ -45,6 +45,8 @@ type producer struct {
 	metrics    *metrics
 	pool       sync.Pool
 	privacy    *privacy.Masker
+	gathering  gathering
+	overdue    overdue
 
 	// spool is nil where there is none.
 	spool *spool.Spool
@@ -76,8 +78,13 @@ type delivery struct {
 	err     error
 	// unsettled: the request gave up waiting for Kafka, which may take the record all the same; kept: the spool has it.
 	unsettled, kept bool
-	// done holds the outcome; it has room for one, so that the promise never waits for the request.
-	done    chan error
+	// use counts what the delivery was used for, state is stateOpen, stateSettled or stateLate of that use.
+	use   uint64
+	state atomic.Uint64
+	// wake is told once for each use when the state is not open any more. It has room, so that whoever tells never waits.
+	wake chan struct{}
+	// outcome is Kafka's; the promise writes it.
+	outcome error
 	owners  atomic.Int32
 	timer   *time.Timer
 	sent    time.Time
@@ -91,12 +98,14 @@ func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer
 		p.names[i] = deps.TopicPrefix + name
 	}
 	p.pool.New = func() any {
-		d := &delivery{producer: p, done: make(chan error, 1), timer: time.NewTimer(time.Hour)}
+		d := &delivery{producer: p, wake: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
 		d.timer.Stop()
 		d.promise = d.finish
 		return d
 	}
-	opts := produceOptions(cfg, deps)
+	p.gathering.start(cfg.Linger, p.toClient)
+	p.overdue.start(p.kafkaBound)
+	opts := append(produceOptions(cfg, deps), kgo.ProducerLinger(clientLinger))
 	if s == nil {
 		opts = append(opts,
 			// A record that no request waits for any more makes room. It was answered 503, so that its landing after all, or
@@ -118,6 +127,10 @@ func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer
 	p.client = client
 	return p, nil
 }
+
+// clientLinger is over when all records that gathered were handed to the client, and no sooner: without it the first would go in
+// a request of its own.
+const clientLinger = time.Microsecond
 
 // minDeliveryTimeout is the shortest that the Kafka client allows.
 const minDeliveryTimeout = time.Second
@@ -191,7 +204,8 @@ func (p *producer) send(d *delivery) {
 	if len(d.key) > 0 {
 		d.record.Key = d.key
 	}
-	p.client.TryProduce(context.Background(), &d.record, d.promise)
+	d.open()
+	p.gathering.add(d)
 }
 
 // keep gives the record to the spool.
@@ -253,20 +267,14 @@ func (p *producer) kafkaBound() time.Duration {
 
 // waitKafka waits for the client's promise, at most as long as a request may wait for Kafka. late says that it did not come.
 func (p *producer) waitKafka(d *delivery) (late bool, err error) {
-	d.timer.Reset(max(0, p.kafkaBound()-time.Since(d.sent)))
-	select {
-	case err = <-d.done:
-		d.timer.Stop()
-		return false, err
-	case <-d.timer.C:
+	if d.waits(d.use) {
+		p.overdue.watch(d)
 	}
-	// On a busy machine both have happened by the time that this goroutine runs.
-	select {
-	case err = <-d.done:
-		return false, err
-	default:
+	<-d.wake
+	if d.state.Load() == d.use<<stateBits|stateLate {
 		return true, errUnavailable
 	}
+	return false, d.outcome
 }
 
 // waitSpool waits for the disk for what is left of ack_timeout.
@@ -293,7 +301,8 @@ func (d *delivery) finish(_ *kgo.Record, err error) {
 			err = fmt.Errorf("%w: %w", errUnavailable, err)
 		}
 	}
-	d.done <- err
+	d.outcome = err
+	d.end(d.use, stateSettled)
 	d.release()
 }
 
@@ -301,15 +310,16 @@ func (d *delivery) release() {
 	if d.owners.Add(-1) > 0 {
 		return
 	}
+	if d.unsettled {
+		// The promise has let go, so that it left the outcome.
+		d.producer.landed.settle(d, d.outcome)
+	}
 	select {
-	case err := <-d.done:
-		if d.unsettled {
-			d.producer.landed.settle(d, err)
-		}
+	case <-d.wake:
 	default:
 	}
 	d.record = kgo.Record{}
-	d.batch, d.refused, d.err = nil, nil, nil
+	d.batch, d.refused, d.err, d.outcome = nil, nil, nil, nil
 	d.offered, d.unsettled, d.kept = false, false, false
 	if cap(d.value) > keptBytes {
 		d.value = nil
@@ -325,6 +335,7 @@ func (p *producer) close(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(ctx, p.ackBound)
 		defer cancel()
 	}
+	p.gathering.flush()
 	err := p.client.Flush(ctx)
 	p.client.Close()
 	if err != nil {
