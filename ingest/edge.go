@@ -116,6 +116,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	e.macros, e.unproved = newMacros(), newUnproved(&cfg.Trust)
 	var err error
 	var collectors []prometheus.Collector
+	listener = listenLazily(listener, cfg.ReadTimeout, cfg.WriteTimeout, cfg.IdleTimeout)
 	if e.listener, collectors, err = e.trusting(&cfg, listener); err != nil {
 		return nil, err
 	}
