@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
 	"tributary/ingest/query"
 	"tributary/schemas"
@@ -170,6 +171,9 @@ func (e *Edge) serveReady(ctx *fasthttp.RequestCtx) {
 
 // serveLink sends the click of a link, one of a dialect or our own where that is nil, on to its offer once it is durable. HEAD,
 // which checkers of links use, is sent on without being a click: nothing is recorded and the link has no click ID.
+//
+// The answer is made while the record is on its way, and the visit serves others meanwhile: by the time that Kafka has confirmed,
+// the processor's caches have forgotten both. What is not accepted after all is answered anew.
 func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, d *dialect.Dialect, name, rawQuery []byte) {
 	cat := e.catalog.Load()
 	if cat == nil {
@@ -177,8 +181,22 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, d *dialect.Dialect, name, raw
 		return
 	}
 	v := e.visits.Get().(*visit)
-	defer e.visits.Put(v)
 	v.reset()
+	sent, err := e.takeLink(ctx, v, cat, d, name, rawQuery)
+	counted := v.counted
+	e.visits.Put(v)
+	if sent != nil {
+		err = e.producer.wait(sent)
+	}
+	if err != nil {
+		counted.giveBack()
+		ctx.Response.Reset()
+		e.answerUnavailable(ctx, err)
+	}
+}
+
+// takeLink makes answer and record of a link and sends the record, which is nil for a request that has none.
+func (e *Edge) takeLink(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalog, d *dialect.Dialect, name, rawQuery []byte) (*delivery, error) {
 	if d == nil && query.Encoded(name) {
 		v.text = query.DecodePath(v.text, name)
 		name = v.text
@@ -190,35 +208,32 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, d *dialect.Dialect, name, raw
 		refused := refuse(schemas.RejectUnknownCampaign, "campaign", "no campaign is named "+quoted(name), "the name of a campaign in catalog.campaigns")
 		if v.look {
 			e.answerError(ctx, refused.status(), answer{Error: refused})
-			return
+		} else {
+			e.refuseLink(ctx, v, refused)
 		}
-		e.refuseLink(ctx, v, refused)
-		return
+		return nil, nil
 	}
 	e.readLinkOf(d, v, cat, campaign, rawQuery)
 	e.readHeaders(ctx, v)
 	e.readCookie(ctx, v)
 	if refused := e.fill(v, cat, campaign, now, false); refused != nil {
 		e.refuseLink(ctx, v, refused)
-		return
+		return nil, nil
 	}
 	if v.look {
 		v.event.ClickId, v.wantsCookie = "", false
-	} else {
-		e.observe(v)
-		d, err := e.producer.prepare(topicClicks, v.id[:], "", &v.event)
-		if err == nil {
-			e.producer.send(d)
-			err = e.producer.wait(d)
-		}
-		if err != nil {
-			v.counted.giveBack()
-			e.answerUnavailable(ctx, err)
-			return
-		}
-		ctx.Response.Header.SetCanonical(headerClickID, v.id[:])
+		e.sendOn(ctx, v, cat, campaign.Redirect)
+		return nil, nil
 	}
+	e.observe(v)
+	sent, err := e.producer.prepare(topicClicks, v.id[:], "", &v.event)
+	if err != nil {
+		return nil, err
+	}
+	e.producer.send(sent)
+	ctx.Response.Header.SetCanonical(headerClickID, v.id[:])
 	e.sendOn(ctx, v, cat, campaign.Redirect)
+	return sent, nil
 }
 
 // readHeaders takes what the connection tells about the visitor.
