@@ -1,8 +1,14 @@
 package ingest
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -35,6 +41,42 @@ func TestBodyLimit(t *testing.T) {
 		t.Errorf("a body far too large: %d %s", got.status, got.body)
 	}
 	if letters := b.letters(); len(letters) != 1 || letters[0].Reason != string(schemas.RejectTooLong) {
+		t.Errorf("dead letters: %v", letters)
+	}
+}
+
+// TestChunkedBodyLimit: a body that does not say how long it is has the same limit, whether it is long or a chunk only says that it will be.
+// Its request line is gone by then, so that it has no dead letter and no receipt: its sender keeps it.
+func TestChunkedBodyLimit(t *testing.T) {
+	b := newBench(t, nil)
+	long := strings.Repeat("x", 2*schemas.MaxBodyBytes+1)
+	for _, c := range []struct{ name, path, expect, body string }{
+		{"one chunk", "/postback?network=acme", "", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(long), long)},
+		{"many chunks", "/postback?network=acme", "", strings.Repeat(fmt.Sprintf("%x\r\n%s\r\n", 1000, long[:1000]), len(long)/1000+1) + "0\r\n\r\n"},
+		{"only announced", "/postback?network=acme", "", "fffffff\r\nx"},
+		{"after 100 Continue", "/postback?network=acme", "Expect: 100-continue\r\n", "fffffff\r\nx"},
+		{"an upload", "/postback/acme/batch", "", "fffffff\r\nx"},
+		{"clicks", "/v1/clicks", "", "fffffff\r\nx"},
+	} {
+		conn, err := net.Dial("tcp", b.edge.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%sTransfer-Encoding: chunked\r\n\r\n%s", c.path, c.expect, c.body)
+		read := bufio.NewReader(conn)
+		answer, err := http.ReadResponse(read, nil)
+		if err == nil && answer.StatusCode == http.StatusContinue {
+			answer, err = http.ReadResponse(read, nil)
+		}
+		if err != nil || answer.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s: %v, %v", c.name, answer, err)
+		} else if body, _ := io.ReadAll(answer.Body); !strings.Contains(string(body), "too_long") || strings.Contains(string(body), "receipt_id") {
+			t.Errorf("%s: %s", c.name, body)
+		}
+		conn.Close()
+	}
+	if letters := b.letters(); len(letters) != 0 {
 		t.Errorf("dead letters: %v", letters)
 	}
 }
