@@ -33,7 +33,7 @@ type Config struct {
 	Receipts         ReceiptsConfig `yaml:"receipts"`
 	Geo              geo.Config     `yaml:"geo"`
 	Privacy          privacy.Config `yaml:"privacy"`
-	Linger           time.Duration  `yaml:"linger" doc:"how long a record waits for others to share a request to Kafka"`
+	Linger           time.Duration  `yaml:"linger" doc:"how long a record waits at most for others to share a request to Kafka; the first after a pause does not wait"`
 	Compression      string         `yaml:"compression" doc:"compression of records: none or lz4"`
 	BatchBytes       int            `yaml:"batch_bytes" doc:"largest batch of records sent to one partition, in bytes"`
 	BufferRecords    int            `yaml:"buffer_records" doc:"records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
@@ -66,7 +66,7 @@ func Defaults() Config {
 		Receipts:         defaultReceipts(),
 		Geo:              geo.Defaults(),
 		Privacy:          privacy.Defaults(),
-		Linger:           time.Millisecond,
+		Linger:           2 * time.Millisecond,
 		Compression:      "lz4",
 		BatchBytes:       1 << 20,
 		BufferRecords:    50_000,
