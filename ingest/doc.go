@@ -44,7 +44,8 @@
 //
 // Concurrency: fasthttp calls the handler from one goroutine a connection. Requests share only immutable or atomic state
 // and pools. The memory of a request is fasthttp's again once the handler returns, therefore an event is marshalled before
-// it is handed over, and its buffer goes back to the pool when both the request and the Kafka client are done with it.
+// it is handed over, and its buffer goes back to the pool when both the request and the Kafka client are done with it. Records gather
+// for linger and are handed to the client in one go (gathering); one sweep tells requests that Kafka is late for them (overdue).
 //
 // Without a folder for the spool (ingest.spool.dir empty) a request waits for Kafka up to ack_timeout and is then answered 503.
 //

@@ -16,6 +16,9 @@ type gathering struct {
 	linger time.Duration
 	give   func(*delivery)
 
+	// giving is held while records are given: none may overtake one that its own request sent before.
+	giving sync.Mutex
+
 	mu    sync.Mutex
 	list  []*delivery
 	spare []*delivery
@@ -38,7 +41,9 @@ func (g *gathering) add(d *delivery) {
 		if since >= g.linger {
 			g.last = d.sent
 			g.mu.Unlock()
+			g.giving.Lock()
 			g.give(d)
+			g.giving.Unlock()
 			return
 		}
 		g.armed = true
@@ -54,6 +59,8 @@ func (g *gathering) add(d *delivery) {
 
 // flush gives the client all that gathered.
 func (g *gathering) flush() {
+	g.giving.Lock()
+	defer g.giving.Unlock()
 	g.mu.Lock()
 	list := g.list
 	g.list, g.spare = g.spare, nil

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -36,36 +37,42 @@ func TestGatheringWaitsOnlyForCompany(t *testing.T) {
 	})
 }
 
-// However many come at once, each is given once and few are kept back.
-func TestGatheringIsBounded(t *testing.T) {
-	var g gathering
-	var mu sync.Mutex
-	given := map[*delivery]int{}
-	g.start(time.Minute, func(d *delivery) {
-		mu.Lock()
-		given[d]++
-		mu.Unlock()
-	})
-	const senders, each = 8, 3 * gatherLimit / 2
-	var all sync.WaitGroup
-	for range senders {
-		all.Go(func() {
-			for range each {
-				g.add(&delivery{sent: time.Now()})
+// However many come at once, each is given once, none before one that the same goroutine sent earlier, and few are kept back.
+func TestGatheringKeepsOrderAndBound(t *testing.T) {
+	for _, linger := range []time.Duration{time.Minute, 20 * time.Microsecond} {
+		const senders, each = 8, 3 * gatherLimit
+		var g gathering
+		var mu sync.Mutex
+		given, next := 0, [senders]uint64{}
+		g.start(linger, func(d *delivery) {
+			if d.use%16 == 0 {
+				runtime.Gosched() // lets others overtake who can
 			}
+			mu.Lock()
+			defer mu.Unlock()
+			if sender := d.topic; d.use != next[sender] {
+				t.Errorf("linger %v: sender %d's record %d was given in place of %d", linger, sender, d.use, next[sender])
+			}
+			next[d.topic]++
+			given++
 		})
-	}
-	all.Wait()
-	if len(given) < senders*each-gatherLimit {
-		t.Errorf("%d of %d are kept back, more than %d", senders*each-len(given), senders*each, gatherLimit)
-	}
-	g.flush()
-	for d, n := range given {
-		if n != 1 {
-			t.Errorf("%p was given %d times", d, n)
+		var all sync.WaitGroup
+		for sender := range senders {
+			all.Go(func() {
+				for n := range each {
+					g.add(&delivery{topic: topic(sender), use: uint64(n), sent: time.Now()})
+				}
+			})
 		}
-	}
-	if len(given) != senders*each {
-		t.Errorf("%d of %d were given", len(given), senders*each)
+		all.Wait()
+		mu.Lock()
+		if given < senders*each-2*gatherLimit {
+			t.Errorf("linger %v: %d of %d are kept back, more than %d", linger, senders*each-given, senders*each, 2*gatherLimit)
+		}
+		mu.Unlock()
+		g.flush()
+		if given != senders*each {
+			t.Errorf("linger %v: %d of %d were given", linger, given, senders*each)
+		}
 	}
 }
