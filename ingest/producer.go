@@ -105,7 +105,7 @@ func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer
 	}
 	p.gathering.start(cfg.Linger, p.toClient)
 	p.overdue.start(p.kafkaBound)
-	opts := append(produceOptions(cfg, deps), kgo.ProducerLinger(clientLinger))
+	opts := produceOptions(cfg, deps)
 	if s == nil {
 		opts = append(opts,
 			// A record that no request waits for any more makes room. It was answered 503, so that its landing after all, or
@@ -128,8 +128,8 @@ func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer
 	return p, nil
 }
 
-// clientLinger is over when all records that gathered were handed to the client, and no sooner: without it the first would go in
-// a request of its own.
+// clientLinger is over when all records that gathered, or a window of the spool's, were handed to the client, and no sooner: without
+// it the first would go in a request of its own.
 const clientLinger = time.Microsecond
 
 // minDeliveryTimeout is the shortest that the Kafka client allows.
@@ -145,7 +145,7 @@ func produceOptions(cfg *Config, deps *Deps) []kgo.Opt {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.ProducerBatchCompression(codec),
-		kgo.ProducerLinger(cfg.Linger),
+		kgo.ProducerLinger(clientLinger),
 		kgo.ProducerBatchMaxBytes(int32(cfg.BatchBytes)),
 		kgo.MaxBufferedRecords(cfg.BufferRecords),
 		kgo.MaxBufferedBytes(cfg.BufferBytes),
