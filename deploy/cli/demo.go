@@ -57,7 +57,7 @@ func (e *environment) demo(parent context.Context, o demo.Options) error {
 	if o.Rate <= 0 || o.Trickle <= 0 || o.Burst <= 0 || o.For < 0 {
 		return usageError{errors.New("--rate, --trickle and --burst must be above 0, --for not below")}
 	}
-	scenario := loadgen.DefaultScenario(time.Now())
+	scenario := loadgen.FunnelScenario(time.Now())
 	scenario.Secret = "" // the data folder's own key signs
 	from := e.upSources()
 	from.Catalog = []byte(scenario.CatalogYAML())

@@ -28,7 +28,7 @@ func (e *environment) dlqSources() config.Sources {
 	from.Sections = []string{}
 	from.Catalog = deploy.ExampleConfig
 	if looked, err := config.Load(e.checkSources()); err == nil && filepath.Clean(looked.Config.DataDir) == demoData {
-		scenario := loadgen.DefaultScenario(time.Now())
+		scenario := loadgen.FunnelScenario(time.Now())
 		scenario.Secret = "" // the data folder's own key signs
 		from.Catalog = []byte(scenario.CatalogYAML())
 	}

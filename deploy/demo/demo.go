@@ -38,10 +38,10 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Defaults of Options.
+// Defaults of Options. Four of seven requests are clicks; nearly all others are impressions.
 const (
-	DefaultRate    = 1500
-	DefaultTrickle = 20
+	DefaultRate    = 2600
+	DefaultTrickle = 35
 	DefaultBurst   = 20 * time.Second
 )
 
@@ -75,6 +75,7 @@ func Run(ctx context.Context, o Options) error {
 	r := &run{Options: o, screen: screen{Terminal: o.Terminal}, began: o.Now()}
 	options := loadgen.DefaultOptions()
 	options.Seed, options.Clicks, options.Span, options.End, options.Rate = o.Seed, 0, spanPerThousand, r.began.Add(-6*time.Hour), int(o.Rate)
+	options.Impressions, options.Presses = 1, 1
 	options.WindowMS = o.Window.Milliseconds()
 	generator, err := loadgen.NewGenerator(o.Scenario, options)
 	if err != nil {
@@ -161,8 +162,8 @@ func (r *run) show(ctx context.Context) error {
 func (r *run) status(since time.Duration) string {
 	s := &r.driver.Stats
 	clicks, postbacks := r.truth.Accepted()
-	return fmt.Sprintf("%s · sent to http://%s and acknowledged: %d clicks, %d postbacks (%.0f requests/s, p99 %s)\nIn ClickHouse:",
-		since.Round(time.Second), r.Edge, clicks, postbacks, s.PerSecond(), s.Quantile(.99).Round(100*time.Microsecond))
+	return fmt.Sprintf("%s · sent to http://%s and acknowledged: %d impressions, %d clicks, %d postbacks (%.0f requests/s, p99 %s)\nIn ClickHouse:",
+		since.Round(time.Second), r.Edge, r.truth.Total().Impressions, clicks, postbacks, s.PerSecond(), s.Quantile(.99).Round(100*time.Microsecond))
 }
 
 // addresses are commands to try, each complete.
@@ -188,7 +189,9 @@ func (r *run) addresses() []string {
 // settle waits until ClickHouse has everything that was acknowledged.
 func (r *run) settle(ctx context.Context) error {
 	clicks, postbacks := r.truth.Accepted()
-	fmt.Fprintf(r.Out, "\nStopped the traffic: %d clicks and %d postbacks were acknowledged. Waiting until ClickHouse has them all …\n", clicks, postbacks)
+	total := r.truth.Total()
+	fmt.Fprintf(r.Out, "\nStopped the traffic: %d impressions, %d clicks, %d landing clicks and %d postbacks were acknowledged. Waiting until ClickHouse has them all …\n",
+		total.Impressions, clicks, total.LandingClicks, postbacks)
 	deadline := r.Now().Add(r.Settle)
 	atLeast := 0
 	for {
@@ -226,7 +229,7 @@ func (r *run) settle(ctx context.Context) error {
 func lost(differences []loadgen.Difference) []string {
 	var out []string
 	for _, d := range differences {
-		counted := d.What == "clicks" || d.What == "ledger_entries" || strings.HasPrefix(d.What, "dead letters")
+		counted := d.What == "clicks" || d.What == "ledger_entries" || d.What == "impressions" || d.What == "landing_clicks" || strings.HasPrefix(d.What, "dead letters")
 		if counted && d.Campaign == "" && d.Got < d.Want {
 			out = append(out, d.String())
 		}
@@ -240,7 +243,7 @@ func (r *run) tell(how string) error {
 	for _, n := range r.truth.Rejects() {
 		letters += n
 	}
-	_, err := fmt.Fprintf(r.Out, "ClickHouse has every one of them, %s: %d clicks counted, %d ledger entries, %d refused or repeated requests kept as dead letters.\n",
-		how, total.Clicks, total.Entries, letters)
+	_, err := fmt.Fprintf(r.Out, "ClickHouse has every one of them, %s: %d impressions, %d clicks and %d landing clicks counted, %d ledger entries, %d refused or repeated requests kept as dead letters.\n",
+		how, total.Impressions, total.Clicks, total.LandingClicks, total.Entries, letters)
 	return err
 }

@@ -14,8 +14,10 @@ type line struct {
 	cost, revenue       float64
 	epc, roi            *float64
 	flaggedShare        *float64
-	flagged             int64
-	topReason           string
+	// ctr and pageCTR are nil without impressions and without visits of a landing page.
+	ctr, pageCTR *float64
+	flagged      int64
+	topReason    string
 }
 
 // suspicious is the share of flagged conversions from which a line is marked, once there are enough of them.
@@ -69,7 +71,7 @@ func read(ctx context.Context, conn driver.Conn, database string) (*figures, err
 
 func readView(ctx context.Context, conn driver.Conn, database, by string) ([]line, error) {
 	rows, err := conn.Query(ctx, fmt.Sprintf(
-		"SELECT toString(%s), clicks, conversions, toFloat64(cost), toFloat64(revenue), epc, roi, flagged_share, flagged FROM %s.epc_roi_by_%s ORDER BY clicks DESC, 1 LIMIT 200", by, database, by))
+		"SELECT toString(%s), clicks, conversions, toFloat64(cost), toFloat64(revenue), epc, roi, flagged_share, flagged, ctr, lp_ctr FROM %s.epc_roi_by_%s ORDER BY clicks DESC, 1 LIMIT 200", by, database, by))
 	if err != nil {
 		return nil, fmt.Errorf("reading epc_roi_by_%s: %w", by, err)
 	}
@@ -77,7 +79,7 @@ func readView(ctx context.Context, conn driver.Conn, database, by string) ([]lin
 	var out []line
 	for rows.Next() {
 		var l line
-		if err := rows.Scan(&l.name, &l.clicks, &l.conversions, &l.cost, &l.revenue, &l.epc, &l.roi, &l.flaggedShare, &l.flagged); err != nil {
+		if err := rows.Scan(&l.name, &l.clicks, &l.conversions, &l.cost, &l.revenue, &l.epc, &l.roi, &l.flaggedShare, &l.flagged, &l.ctr, &l.pageCTR); err != nil {
 			return nil, fmt.Errorf("reading epc_roi_by_%s: %w", by, err)
 		}
 		out = append(out, l)

@@ -103,13 +103,28 @@ func (s *screen) paint(word string) string {
 	return text.Colors{text.FgRed, text.Bold}.Sprint(word)
 }
 
-// table shows the busiest lines, and every suspicious one.
+// table shows the busiest lines, and every suspicious one. Click-through rates have columns where a campaign counts impressions or visits
+// of a landing page and the terminal is wide enough. Sources have none: their clicks are of all campaigns, those without impressions
+// among them, which would make a ratio of no meaning.
 func (s *screen) table(by string, lines []line, total *line, currency string, limit int) string {
+	if by == "campaign" {
+		whole := s.render(by, lines, total, currency, limit, true)
+		first, _, _ := strings.Cut(whole, "\n")
+		if s.Width <= 0 || text.StringWidthWithoutEscSequences(first) <= s.Width {
+			return whole
+		}
+	}
+	return s.render(by, lines, total, currency, limit, false)
+}
+
+// render leaves out the columns that have nothing to show.
+func (s *screen) render(by string, lines []line, total *line, currency string, limit int, funnels bool) string {
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.Style().Options.SeparateRows = false
 	t.Style().Format.Header, t.Style().Format.Footer = text.FormatDefault, text.FormatDefault
-	t.AppendHeader(table.Row{by, "clicks", "conversions", "cost " + currency, "revenue " + currency, "EPC", "ROI", "flagged", ""})
+	t.SuppressEmptyColumns()
+	t.AppendHeader(table.Row{by, "clicks", "conversions", "cost " + currency, "revenue " + currency, "EPC", "ROI", "CTR", "LP CTR", "flagged", ""})
 	more := 0
 	for i := range lines {
 		l := &lines[i]
@@ -121,10 +136,16 @@ func (s *screen) table(by string, lines []line, total *line, currency string, li
 		if l.suspicious() {
 			mark = "!! " + l.topReason
 		}
-		row := table.Row{l.name, l.clicks, l.conversions, money(l.cost), money(l.revenue), ratio(l.epc, "%.4f", 1), ratio(l.roi, "%+.0f %%", 100), ratio(l.flaggedShare, "%.0f %%", 100), mark}
+		ctr, pageCTR := "", ""
+		if funnels {
+			ctr, pageCTR = funnelRatio(l.ctr), funnelRatio(l.pageCTR)
+		}
+		row := table.Row{l.name, l.clicks, l.conversions, money(l.cost), money(l.revenue), ratio(l.epc, "%.4f", 1), ratio(l.roi, "%+.0f %%", 100), ctr, pageCTR, ratio(l.flaggedShare, "%.0f %%", 100), mark}
 		if mark != "" && s.Colour {
 			for j := range row {
-				row[j] = text.Colors{text.FgRed, text.Bold}.Sprint(row[j])
+				if row[j] != "" {
+					row[j] = text.Colors{text.FgRed, text.Bold}.Sprint(row[j])
+				}
 			}
 		}
 		t.AppendRow(row)
@@ -136,11 +157,19 @@ func (s *screen) table(by string, lines []line, total *line, currency string, li
 		t.AppendFooter(table.Row{"all", total.clicks, total.conversions, money(total.cost), money(total.revenue), ratio(total.epc, "%.4f", 1), ratio(total.roi, "%+.0f %%", 100)})
 	}
 	var columns []table.ColumnConfig
-	for n := 2; n <= 8; n++ {
+	for n := 2; n <= 10; n++ {
 		columns = append(columns, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight, AlignFooter: text.AlignRight})
 	}
 	t.SetColumnConfigs(columns)
 	return t.Render() + "\n"
+}
+
+// funnelRatio is empty for a campaign that does not count what it needs.
+func funnelRatio(v *float64) string {
+	if v == nil {
+		return ""
+	}
+	return ratio(v, "%.1f %%", 100)
 }
 
 func money(amount float64) string { return fmt.Sprintf("%.2f", amount) }

@@ -54,3 +54,35 @@ func TestThePictureFitsTheTerminal(t *testing.T) {
 		t.Errorf("%d lines, want 4: the second wraps", n)
 	}
 }
+
+func TestFunnelsAreShownWhereThereAreAny(t *testing.T) {
+	s := &screen{}
+	if p := s.picture(some(), "USD", "status", nil); strings.Contains(p, "CTR │") {
+		t.Errorf("columns with nothing to show:\n%s", p)
+	}
+	f := some()
+	ctr, page, senseless := .114, .4321, 3.5
+	f.campaigns[1].ctr, f.campaigns[2].pageCTR, f.sources[0].ctr = &ctr, &page, &senseless
+	p := s.picture(f, "USD", "status", nil)
+	for campaign, want := range map[string]string{"campaign-turbo-pops": "11.4 %", "campaign-quiet-one": "43.2 %"} {
+		found := false
+		for line := range strings.Lines(p) {
+			found = found || strings.Contains(line, campaign) && strings.Contains(line, want)
+		}
+		if !found {
+			t.Errorf("no line with %s and %s in\n%s", campaign, want, p)
+		}
+	}
+	if strings.Contains(p, "350.0 %") {
+		t.Errorf("a source's clicks of all campaigns over the impressions of some:\n%s", p)
+	}
+	for _, width := range []int{90, 140} {
+		narrow := &screen{Terminal: Terminal{Live: true, Width: width}}
+		if shown := strings.Contains(narrow.picture(f, "USD", "status", nil), "CTR │"); shown != (width == 140) {
+			t.Errorf("CTR on a terminal of %d: %v", width, shown)
+		}
+	}
+	if strings.Count(p, "LP CTR") != 1 {
+		t.Errorf("want the columns in the table of campaigns only:\n%s", p)
+	}
+}

@@ -19,7 +19,17 @@ func (s *Scenario) CatalogYAML() string {
 	}
 	line("  campaigns:")
 	for _, c := range s.Campaigns {
-		line("    - {id: %d, name: %s, offers: [%s], cost: %q, currency: %s, allow_foreign_click_ids: %t}", c.ID, c.Name, c.Offer, c.Cost, c.Currency, c.AllowForeign)
+		page := ""
+		if c.Landing != "" {
+			page = ", landings: [" + c.Landing + "]"
+		}
+		line("    - {id: %d, name: %s, offers: [%s]%s, cost: %q, currency: %s, allow_foreign_click_ids: %t}", c.ID, c.Name, c.Offer, page, c.Cost, c.Currency, c.AllowForeign)
+	}
+	if len(s.Landings) > 0 {
+		line("  landings:")
+	}
+	for _, l := range s.Landings {
+		line("    - {id: %d, name: %s, url: %q}", l.ID, l.Name, l.URL)
 	}
 	line("  sources:")
 	for _, src := range s.Sources {

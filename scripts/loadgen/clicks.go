@@ -56,7 +56,7 @@ func (g *Generator) click(atMS int64) *Click {
 	case campaign.AllowForeign && g.options.Foreign > 0 && g.random.Float64() < min(.5, g.options.Foreign/.05):
 		c.Foreign = true
 		c.ID = g.foreignID()
-	case g.random.Float64() < g.options.Links:
+	case g.random.Float64() < g.linkRate(campaign):
 		c.Link = true
 		c.EventMS = 0
 	case g.dues["late"].share > 0 && g.options.WindowMS > 0 && g.random.Float64() < g.tooLateRate():

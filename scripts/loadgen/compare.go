@@ -152,16 +152,16 @@ func (tables Tables) where() string {
 
 func readGroups(ctx context.Context, conn driver.Conn, tables Tables) (map[Group]*Totals, error) {
 	got := map[Group]*Totals{}
-	clicks := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(count()), %s FROM %s.clicks WHERE %s GROUP BY campaign, source",
+	clicks := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(count()), %s, toInt64(countIf(landing_id != 0)) FROM %s.clicks WHERE %s GROUP BY campaign, source",
 		microsOf("sum(cost)"), tables.Database, tables.where())
 	err := query(ctx, conn, clicks, func(rows driver.Rows) error {
 		var key Group
-		var n, cost int64
-		if err := rows.Scan(&key.Campaign, &key.Source, &n, &cost); err != nil {
+		var n, cost, views int64
+		if err := rows.Scan(&key.Campaign, &key.Source, &n, &cost, &views); err != nil {
 			return err
 		}
 		sums := totals(got, key)
-		sums.Clicks, sums.CostMicros = n, cost
+		sums.Clicks, sums.CostMicros, sums.LandingViews = n, cost, views
 		return nil
 	})
 	if err != nil {
@@ -186,7 +186,33 @@ func readGroups(ctx context.Context, conn driver.Conn, tables Tables) (map[Group
 	if err != nil {
 		return nil, fmt.Errorf("summing conversions: %w", err)
 	}
-	return got, nil
+	return got, readTraffic(ctx, conn, tables, got)
+}
+
+// readTraffic counts impressions and presses. A copy is a row that its sender may have sent before: it counts nowhere.
+func readTraffic(ctx context.Context, conn driver.Conn, tables Tables, got map[Group]*Totals) error {
+	for _, table := range []struct {
+		name  string
+		count func(*Totals) *int64
+	}{
+		{"impressions", func(t *Totals) *int64 { return &t.Impressions }},
+		{"landing_clicks", func(t *Totals) *int64 { return &t.LandingClicks }},
+	} {
+		text := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(countIf(NOT copy)) FROM %s.%s WHERE %s GROUP BY campaign, source", tables.Database, table.name, tables.where())
+		err := query(ctx, conn, text, func(rows driver.Rows) error {
+			var key Group
+			var n int64
+			if err := rows.Scan(&key.Campaign, &key.Source, &n); err != nil {
+				return err
+			}
+			*table.count(totals(got, key)) = n
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("counting %s: %w", table.name, err)
+		}
+	}
+	return nil
 }
 
 // readRejects counts dead letters. The edge and the sink write them at least once: those count by their identity.

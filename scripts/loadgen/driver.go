@@ -168,6 +168,10 @@ func (w *worker) do(step Step) {
 	switch {
 	case step.Bad != nil:
 		w.badClick(step.Bad)
+	case step.Impression != nil:
+		w.impression(step.Impression)
+	case step.Press != nil:
+		w.press(step.Press)
 	case step.Click != nil:
 		w.click(step.Click)
 	default:

@@ -28,6 +28,9 @@ type Options struct {
 	Duplicates, Early, Malformed, Orphans, TooLate float64
 	// Parts of Clicks: sent twice; refused; through the campaign's link instead of the API; with another tracker's ID.
 	DuplicateClicks, BadClicks, Links, Foreign float64
+	// Parts of the showings that the campaigns' CTR stand for, and of the presses that their PressRate stand for, that are sent: 0 sends
+	// none, 1 all. With presses, half of the clicks of a campaign with a landing page come through its link, unless Links is 0.
+	Impressions, Presses float64
 
 	// End is the newest event time; Span is the event time that the clicks are spread over, or each thousand of a run without
 	// an end. The clicks stop maxDelay before End.
@@ -69,6 +72,9 @@ type Generator struct {
 	scenario *Scenario
 	options  Options
 	random   *rand.Rand
+	// visitors draws what funnel makes.
+	visitors *rand.Rand
+	funnel   funnel
 	ring     *id.Keyring
 	minter   *id.Minter
 	// old mints the IDs of clicks before the window.
@@ -137,6 +143,7 @@ func NewGenerator(scenario *Scenario, options Options) (*Generator, error) {
 	g := &Generator{
 		scenario: scenario, options: options, ring: ring, minter: id.NewMinter(), old: id.NewMinter(),
 		random: rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)), genuineShare: 1 - other, pacing: 1,
+		visitors: rand.New(rand.NewPCG(seed, seed^0xc2b2ae3d27d4eb4f)),
 	}
 	g.campaigns, g.sources = newZipf(len(scenario.Campaigns), .9), newZipf(len(scenario.Sources), .8)
 	for _, p := range useragents.All() {
@@ -167,20 +174,23 @@ func NewGenerator(scenario *Scenario, options Options) (*Generator, error) {
 		"late":        {share: options.TooLate / g.genuineShare},
 		"click again": {share: options.DuplicateClicks}, "bad click": {share: options.BadClicks},
 	}
+	if err := g.prepareFunnel(); err != nil {
+		return nil, err
+	}
 	for i := range 20 {
 		g.fraudTxIDs = append(g.fraudTxIDs, fmt.Sprintf("T-%s-%04d", options.Salt, i))
 	}
 	return g, nil
 }
 
-// Total is how many steps a bounded run has, refused and re-sent clicks among them; 0 for an unbounded one. Without a number
+// Total is how many steps a bounded run has, refused and re-sent clicks, impressions and presses among them; 0 for an unbounded one. Without a number
 // of postbacks it counts the clicks only.
 func (g *Generator) Total() int {
 	n := float64(g.options.Clicks)
-	return int(n+n*g.options.DuplicateClicks+n*g.options.BadClicks) + g.options.Postbacks
+	return int(n+n*g.options.DuplicateClicks+n*g.options.BadClicks+n*g.funnel.perClick) + g.options.Postbacks
 }
 
-// Finish ends a run early: what is left are the clicks that a postback was sent before.
+// Finish ends a run early: what is left are the clicks that a postback was sent before, and the presses after what was sent.
 func (g *Generator) Finish() {
 	g.options.Clicks = max(1, g.clicks)
 	g.options.Postbacks = 0
@@ -189,6 +199,17 @@ func (g *Generator) Finish() {
 
 // Next answers the next step; false when a bounded run is over.
 func (g *Generator) Next() (Step, bool) {
+	if len(g.funnel.ahead) > 0 {
+		return g.takeAhead(), true
+	}
+	step, more := g.next()
+	if more && step.Click != nil && !step.Again {
+		step = g.around(step)
+	}
+	return step, more
+}
+
+func (g *Generator) next() (Step, bool) {
 	for {
 		if g.options.Postbacks > 0 && g.sent == g.options.Postbacks {
 			g.dropPostbacks()

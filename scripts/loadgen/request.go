@@ -29,11 +29,7 @@ func (w *worker) linkRequest(request *fasthttp.Request, c *Click) {
 			values.Set(name, value)
 		}
 	}
-	request.SetRequestURI("/c/" + c.Campaign.Name + "?" + values.Encode())
-	request.SetHost("tributary")
-	request.Header.SetUserAgent(c.UserAgent)
-	request.Header.Set("Accept-Language", c.Language)
-	request.Header.Set("X-Forwarded-For", c.IP)
+	visit(request, "/c/"+c.Campaign.Name+"?"+values.Encode(), c.IP, c.UserAgent, c.Language)
 }
 
 // appendClick writes the body of POST /v1/clicks.

@@ -18,9 +18,11 @@ type Scenario struct {
 	Secret    string
 	Campaigns []Campaign
 	Sources   []Source
-	Offers    []Offer
-	Networks  []Network
-	Rates     []Rate
+	// Landings may be none.
+	Landings []Landing
+	Offers   []Offer
+	Networks []Network
+	Rates    []Rate
 }
 
 // A Campaign buys traffic for one offer. The first of the list gets the most traffic (Zipf).
@@ -35,6 +37,11 @@ type Campaign struct {
 	Countries []Share
 	// AllowForeign lets clicks of this campaign carry another tracker's click IDs.
 	AllowForeign bool
+	// CTR is clicks a showing of its ad; 0 counts no showings. Landing names the page before the offer, empty for none; PressRate is
+	// presses of the page's button a visit.
+	CTR       float64
+	Landing   string
+	PressRate float64
 }
 
 // A Source sells the traffic. The first of the list sends the most (Zipf).

@@ -9,7 +9,7 @@ import (
 // Stats count what a Driver did. Every field may be read while it runs.
 type Stats struct {
 	// Requests by kind, re-sent ones of the traffic included, repeated attempts not.
-	Clicks, Postbacks, Bad atomic.Int64
+	Clicks, Postbacks, Bad, Impressions, Presses atomic.Int64
 	// Failed attempts had no answer; Refused503 were told to come again; Retried attempts followed either; GaveUp requests ran
 	// out of time; Unexpected answers were not what the generator built the request for; Skipped postbacks were not sent
 	// because an earlier one about the same conversion may still land after them, or went through an edge that is away.

@@ -78,11 +78,21 @@ type BadClick struct {
 	Body string
 }
 
-// A Step is one request: exactly one of Click, Postback and Bad is set.
+// An Impression is one showing of a campaign's ad: a browser's GET of its image. Its time is the edge's to say.
+type Impression struct {
+	Campaign                          *Campaign
+	Source                            *Source
+	IP, UserAgent, Language, Creative string
+}
+
+// A Step is one request: exactly one of Click, Postback, Bad, Impression and Press is set.
 type Step struct {
-	Click    *Click
-	Postback *Postback
-	Bad      *BadClick
+	Click      *Click
+	Postback   *Postback
+	Bad        *BadClick
+	Impression *Impression
+	// Press: the visitor of this click presses the landing page's button, some seconds after it. Its time is the edge's to say.
+	Press *Click
 	// Again: the same request was a step before.
 	Again bool
 	// lane keeps the requests of one click in order.

@@ -24,6 +24,10 @@ type Totals struct {
 	RevenueConfirmedMicros int64 `json:"revenue_confirmed_micros"`
 	// Entries is the number of ledger entries that changed a count or an amount or could have: one an accepted transition.
 	Entries int64 `json:"ledger_entries"`
+	// Impressions, the clicks that were sent to a landing page, and the presses of its button.
+	Impressions   int64 `json:"impressions"`
+	LandingViews  int64 `json:"landing_views"`
+	LandingClicks int64 `json:"landing_clicks"`
 }
 
 func (t *Totals) add(o Totals, sign int64) {
@@ -34,10 +38,11 @@ func (t *Totals) add(o Totals, sign int64) {
 
 func (t *Totals) fields() []*int64 {
 	return []*int64{&t.Clicks, &t.CostMicros, &t.Conversions, &t.Registered, &t.Pending, &t.Approved, &t.Rejected, &t.Chargeback,
-		&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.Entries}
+		&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.Entries, &t.Impressions, &t.LandingViews, &t.LandingClicks}
 }
 
-var totalNames = []string{"clicks", "cost", "conversions", "registered", "pending", "approved", "rejected", "chargeback", "revenue_hold", "revenue_confirmed", "ledger_entries"}
+var totalNames = []string{"clicks", "cost", "conversions", "registered", "pending", "approved", "rejected", "chargeback", "revenue_hold", "revenue_confirmed", "ledger_entries",
+	"impressions", "landing_views", "landing_clicks"}
 
 // A Group is one campaign's traffic from one source.
 type Group struct {
@@ -116,6 +121,37 @@ func (t *Truth) click(c *Click) {
 	sums := totals(t.groups, group(c))
 	sums.Clicks++
 	sums.CostMicros += t.cost(c)
+	if c.seesPage() {
+		sums.LandingViews++
+	}
+}
+
+// impression books an acknowledged showing.
+func (t *Truth) impression(i *Impression) {
+	t.mu.Lock()
+	totals(t.groups, Group{i.Campaign.Name, i.Source.Name}).Impressions++
+	t.mu.Unlock()
+}
+
+// doubtImpression says that the outcome of one request is unknown: each makes an impression of its own.
+func (t *Truth) doubtImpression(i *Impression) {
+	t.mu.Lock()
+	totals(t.doubt, Group{i.Campaign.Name, i.Source.Name}).Impressions++
+	t.mu.Unlock()
+}
+
+// press books an acknowledged press of the button of the click's landing page.
+func (t *Truth) press(c *Click) {
+	t.mu.Lock()
+	totals(t.groups, group(c)).LandingClicks++
+	t.mu.Unlock()
+}
+
+// doubtPress says that the outcome of one request is unknown: each makes a press of its own.
+func (t *Truth) doubtPress(c *Click) {
+	t.mu.Lock()
+	totals(t.doubt, group(c)).LandingClicks++
+	t.mu.Unlock()
 }
 
 // refused books a request that the edge refused with a reason.
@@ -215,6 +251,9 @@ func (t *Truth) doubtClick(c *Click) {
 	}
 	sums := totals(t.doubt, group(c))
 	sums.Clicks++
+	if c.seesPage() {
+		sums.LandingViews++
+	}
 	if text := c.Cost; text != "" {
 		sums.CostMicros += micros(text) * 2 // no rate of a scenario is above 2
 	} else {

@@ -37,13 +37,14 @@ const drained = 3 * time.Minute
 func TestEveryTotalEqualsTheTruth(t *testing.T) {
 	clicks, postbacks := sizes(t)
 	now := time.Now()
-	scenario := loadgen.DefaultScenario(now)
+	scenario := loadgen.FunnelScenario(now)
 	system := Start(t, Options{Scenario: scenario})
 
 	options := loadgen.DefaultOptions()
 	options.Seed = seed(t)
 	options.Clicks, options.Postbacks, options.End = clicks, postbacks, now
 	options.Orphans, options.TooLate = .005, .003
+	options.Impressions, options.Presses = 1, 1
 	options.WindowMS = system.Processor.Window.Milliseconds()
 	generator, err := loadgen.NewGenerator(scenario, options)
 	if err != nil {
@@ -71,6 +72,8 @@ func TestEveryTotalEqualsTheTruth(t *testing.T) {
 	total := truth.Total()
 	t.Logf("clicks %d, cost %d micros, conversions %d (%d approved, %d pending, %d registered), revenue %d + %d micros, rejects %v",
 		total.Clicks, total.CostMicros, total.Conversions, total.Approved, total.Pending, total.Registered, total.RevenueHoldMicros, total.RevenueConfirmedMicros, truth.Rejects())
+	t.Logf("impressions %d, landing views %d, landing clicks %d", total.Impressions, total.LandingViews, total.LandingClicks)
+	t.Run("impressions and landing clicks are there once", func(t *testing.T) { trafficOnce(t, system, truth) })
 	t.Run("the fraudulent source stands out", func(t *testing.T) { fraudStandsOut(t, system) })
 	t.Run("the auditor bites", func(t *testing.T) { auditorBites(t, system) })
 }

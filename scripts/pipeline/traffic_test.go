@@ -146,3 +146,32 @@ func sendCopies(t *testing.T, system *System, n int) {
 		client.Close()
 	}
 }
+
+// trafficOnce holds what truth.Compare counts against the views and the identities: nobody died, so that nothing is marked as a copy.
+func trafficOnce(t *testing.T, system *System, truth *loadgen.Truth) {
+	total := truth.Total()
+	if total.Impressions == 0 || total.LandingClicks == 0 || total.LandingViews < total.LandingClicks {
+		t.Fatalf("the generator made %d impressions, %d landing views and %d landing clicks", total.Impressions, total.LandingViews, total.LandingClicks)
+	}
+	for table, want := range map[string]int64{"impressions": total.Impressions, "landing_clicks": total.LandingClicks} {
+		id := strings.TrimSuffix(table, "s") + "_id"
+		var rows, identities, copies uint64
+		err := system.ClickHouse.QueryRow(t.Context(), fmt.Sprintf("SELECT count(), uniqExact(%s), countIf(copy) FROM tributary.%s", id, table)).Scan(&rows, &identities, &copies)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows != uint64(want) || identities != rows || copies != 0 {
+			t.Errorf("%s has %d rows with %d identities, %d of them copies; %d were acknowledged", table, rows, identities, copies, want)
+		}
+	}
+	for _, view := range []string{"epc_roi_by_campaign", "epc_roi_by_source", "epc_roi_by_hour"} {
+		var impressions, views, presses int64
+		err := system.ClickHouse.QueryRow(t.Context(), "SELECT toInt64(sum(impressions)), toInt64(sum(landing_views)), toInt64(sum(landing_clicks)) FROM tributary."+view).Scan(&impressions, &views, &presses)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if impressions != total.Impressions || views != total.LandingViews || presses != total.LandingClicks {
+			t.Errorf("%s has %d impressions, %d landing views and %d landing clicks, want %d, %d and %d", view, impressions, views, presses, total.Impressions, total.LandingViews, total.LandingClicks)
+		}
+	}
+}

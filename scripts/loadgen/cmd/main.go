@@ -50,7 +50,7 @@ func newCatalog() *cobra.Command {
 	return &cobra.Command{
 		Use: "catalog", Short: "Print the catalog section that the edge's configuration needs", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprint(cmd.OutOrStdout(), loadgen.DefaultScenario(time.Now()).CatalogYAML())
+			_, err := fmt.Fprint(cmd.OutOrStdout(), loadgen.FunnelScenario(time.Now()).CatalogYAML())
 			return err
 		},
 	}
@@ -94,6 +94,8 @@ one line for each difference.`,
 	p.Float64Var(&o.Malformed, "malformed", o.Malformed, "part of the postbacks that the edge must refuse")
 	p.Float64Var(&o.Orphans, "orphans", o.Orphans, "part of the postbacks whose foreign click ID no click has")
 	p.Float64Var(&o.Links, "links", o.Links, "part of the clicks that come through the campaign's link")
+	p.Float64Var(&o.Impressions, "impressions", o.Impressions, "part of the ads' showings that are sent, each before a click: 1 makes about one request a click more")
+	p.Float64Var(&o.Presses, "presses", o.Presses, "part of the presses of landing pages' buttons that are sent; above 0, half of such a campaign's clicks come through its link")
 	p.DurationVar(&f.window, "window", 30*24*time.Hour, "the system's lookback window (processor.window)")
 	p.StringVar(&f.truthFile, "truth", "", "write the truth as JSON to `FILE` (- for standard output)")
 	p.StringVar(&f.clickhouse, "clickhouse", "", "compare with ClickHouse's HTTP interface at `HOST:PORT` afterwards")
@@ -112,7 +114,7 @@ func run(ctx context.Context, f *flags) error {
 	if f.driver.Rate > 0 {
 		f.options.Rate = int(f.driver.Rate)
 	}
-	scenario := loadgen.DefaultScenario(began)
+	scenario := loadgen.FunnelScenario(began)
 	generator, err := loadgen.NewGenerator(scenario, f.options)
 	if err != nil {
 		return err
@@ -127,8 +129,9 @@ func run(ctx context.Context, f *flags) error {
 	stopProgress()
 	clicks, postbacks := truth.Accepted()
 	s := &driver.Stats
-	fmt.Fprintf(os.Stderr, "acknowledged %d clicks and %d postbacks in %s: %.0f requests/s, p50 %s, p99 %s; %d retried, %d given up\n",
-		clicks, postbacks, s.Elapsed().Round(time.Millisecond), s.PerSecond(), s.Quantile(.5).Round(time.Microsecond), s.Quantile(.99).Round(time.Microsecond), s.Retried.Load(), s.GaveUp.Load())
+	total := truth.Total()
+	fmt.Fprintf(os.Stderr, "acknowledged %d clicks, %d postbacks, %d impressions and %d landing clicks in %s: %.0f requests/s, p50 %s, p99 %s; %d retried, %d given up\n",
+		clicks, postbacks, total.Impressions, total.LandingClicks, s.Elapsed().Round(time.Millisecond), s.PerSecond(), s.Quantile(.5).Round(time.Microsecond), s.Quantile(.99).Round(time.Microsecond), s.Retried.Load(), s.GaveUp.Load())
 	if f.truthFile != "" {
 		text, err := json.MarshalIndent(truth, "", "  ")
 		if err != nil {
