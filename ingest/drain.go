@@ -172,6 +172,7 @@ func topicOf(name string) (topic, bool) {
 
 // send tries what is still to do once, and leaves in todo what has to be tried again, in order.
 func (d *drainer) send(ctx context.Context, entries []spool.Entry) error {
+	began := time.Now()
 	d.on.Add(len(d.todo))
 	for n, i := range d.todo {
 		e, s := &entries[i], &d.slots[n]
@@ -209,6 +210,9 @@ func (d *drainer) send(ctx context.Context, entries []spool.Entry) error {
 	d.todo = again
 	// What Kafka said no to may have landed all the same.
 	d.doubtful = failed != nil
+	if failed == nil && time.Since(began) < d.producer.kafkaBound() {
+		d.producer.prompt.Store(true)
+	}
 	if failed != nil {
 		d.log.Warn("ingest: kafka refuses records of the spool; trying again", zap.Int("records", len(again)), zap.Error(failed))
 		pause(ctx, drainPause)

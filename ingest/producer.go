@@ -50,6 +50,8 @@ type producer struct {
 
 	// spool is nil where there is none.
 	spool *spool.Spool
+	// prompt: since a record was last late, Kafka has confirmed records of the spool within the time that a request would wait.
+	prompt atomic.Bool
 	// landed has the records that are in the spool and that Kafka confirmed after all.
 	landed landed
 }
@@ -188,12 +190,12 @@ func (p *producer) prepare(t topic, key []byte, id string, event message) (*deli
 	return d, nil
 }
 
-// send hands the record to the client, or to the spool while records wait there: what is behind may not overtake them. It
+// send hands the record to the client. While records wait in the spool it goes there too, for Kafka is late, or its order counts. It
 // does not block. The record is stamped by the real clock, whatever the edge's is: the client's delivery timeout counts from there.
 func (p *producer) send(d *delivery) {
 	d.sent = time.Now()
 	p.metrics.produced[d.topic].bytes.Add(float64(len(d.value)))
-	if p.spool != nil && p.spool.Pending() {
+	if p.spool != nil && p.spool.Pending() && !(p.prompt.Load() && mayOvertake(d.topic)) {
 		d.owners.Store(1)
 		d.offered = true
 		p.keep(d)
@@ -207,6 +209,11 @@ func (p *producer) send(d *delivery) {
 	d.open()
 	p.gathering.add(d)
 }
+
+// mayOvertake tells whether a record may reach Kafka before one that came earlier. One word about a conversion may not overtake
+// another; of everything else each record stands for itself. If all kept their order, an edge under load would never leave the spool:
+// as long as one click waits there, the next one would have to.
+func mayOvertake(t topic) bool { return t != topicPostbacks }
 
 // keep gives the record to the spool.
 func (p *producer) keep(d *delivery) {
@@ -249,6 +256,7 @@ func (p *producer) offer(d *delivery) {
 	if p.spool == nil {
 		return
 	}
+	p.prompt.Store(false)
 	if late {
 		d.unsettled = true
 		p.landed.expect()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,6 +134,90 @@ func TestSlowKafkaMakesNoVisitorWait(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("afterwards clicks still go to the spool")
 		}
+	}
+}
+
+// TestTheSpoolIsLeftUnderLoad lets the broker hang for a moment while visitors never cease to come: when it goes on, clicks go to Kafka
+// again although there was no moment at which none was on its way through the spool.
+func TestTheSpoolIsLeftUnderLoad(t *testing.T) {
+	const visitors = 64
+	b := newBench(t, withSpool(t.TempDir()))
+	waitReady(t, b.edge)
+	release := b.hang()
+	var sent atomic.Int64
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range visitors {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				// Without HTTP, so that each comes again at once.
+				id := fmt.Sprint("click-", sent.Add(1))
+				d, err := b.edge.producer.prepare(topicClicks, []byte(id), "", &events.Click{ClickId: id})
+				if err == nil {
+					b.edge.producer.send(d)
+					err = b.edge.producer.wait(d)
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	until := func(what string, done func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal(what)
+			}
+		}
+	}
+	until("nothing went to the spool", func() bool { return b.edge.spool.Depth().Records > 2*visitors })
+	release()
+	acked := func() uint64 { return total(t, b.edge.metrics.produced[topicClicks].ack) }
+	before := acked()
+	until("clicks still go to the spool", func() bool { return acked() >= before+1000 })
+	close(stop)
+	wg.Wait()
+	b.drained()
+	if n := int64(len(b.clicks())); n != sent.Load() {
+		t.Errorf("%d clicks are in Kafka, %d were answered", n, sent.Load())
+	}
+}
+
+// TestWhatMayOvertakeTheSpool: once Kafka is prompt again a click is tried there although records wait in the spool, a postback is not;
+// and one late answer ends that.
+func TestWhatMayOvertakeTheSpool(t *testing.T) {
+	b := newBench(t, withSpool(t.TempDir()))
+	waitReady(t, b.edge)
+	release := b.hang()
+	p := b.edge.producer
+	late := func(clicks, postbacks float64) {
+		t.Helper()
+		if c, p := count(t, p.metrics.produced[topicClicks].late), count(t, p.metrics.produced[topicPostbacks].late); c != clicks || p != postbacks {
+			t.Errorf("%v clicks and %v postbacks waited for Kafka in vain, want %v and %v", c, p, clicks, postbacks)
+		}
+	}
+	b.get("/c/summer")
+	late(1, 0)
+	b.get("/c/summer")
+	late(1, 0)
+	p.prompt.Store(true)
+	b.get("/postback?network=acme&click_id=" + clickID(t, testSecret, 1, 1))
+	late(1, 0)
+	b.get("/c/summer")
+	late(2, 0)
+	b.get("/c/summer")
+	late(2, 0)
+	release()
+	b.drained()
+	if clicks, postbacks := len(b.clicks()), len(b.records(schemas.TopicPostbacks)); clicks != 4 || postbacks != 1 {
+		t.Errorf("%d clicks and %d postbacks are in Kafka", clicks, postbacks)
 	}
 }
 
