@@ -23,8 +23,9 @@ import (
 
 const demoLong = `Starts everything as ` + "`tributary up`" + ` does, sends realistic traffic to its own HTTP edge, and
 shows what ClickHouse makes of it by campaign and source, live: clicks, conversions, cost,
-revenue, EPC, ROI, and which source is fraudulent and why. After some seconds the traffic goes
-down to a trickle and addresses to try are printed.
+revenue, EPC, ROI, CTR of ads and landing pages (on a terminal of 120 columns), and which source
+is fraudulent and why. After some seconds the traffic goes down to a trickle and addresses to
+try are printed.
 
 Ctrl-C stops the traffic, waits until ClickHouse has everything that was acknowledged, drains and
 exits with 0. The next start goes on with the same data (data_dir, here data/demo unless set).`

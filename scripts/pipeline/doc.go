@@ -9,7 +9,7 @@
 // TestOutage takes Kafka away from an edge in a process of its own and kills it meanwhile; TRIBUTARY_TEST_OUTAGE sets for how
 // long, 4 s by default.
 //
-// Size: 200,000 clicks and 10,000 postbacks; a tenth of it with -short; TRIBUTARY_TEST_CLICKS sets another number.
+// Size: 200,000 clicks, 10,000 postbacks, and the impressions and landing clicks around them; a tenth of it with -short; TRIBUTARY_TEST_CLICKS sets another number.
 //
 // Concurrency: one System a test; its methods may be called from any goroutine.
 package pipeline

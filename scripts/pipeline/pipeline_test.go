@@ -76,6 +76,7 @@ func TestEveryTotalEqualsTheTruth(t *testing.T) {
 	t.Run("impressions and landing clicks are there once", func(t *testing.T) { trafficOnce(t, system, truth) })
 	t.Run("the fraudulent source stands out", func(t *testing.T) { fraudStandsOut(t, system) })
 	t.Run("the auditor bites", func(t *testing.T) { auditorBites(t, system) })
+	t.Run("the truth misses an impression and finds a second press", func(t *testing.T) { truthBites(t, system, truth) })
 }
 
 func seed(t *testing.T) uint64 {
