@@ -94,7 +94,7 @@ one line for each difference.`,
 	p.Float64Var(&o.Malformed, "malformed", o.Malformed, "part of the postbacks that the edge must refuse")
 	p.Float64Var(&o.Orphans, "orphans", o.Orphans, "part of the postbacks whose foreign click ID no click has")
 	p.Float64Var(&o.Links, "links", o.Links, "part of the clicks that come through the campaign's link")
-	p.Float64Var(&o.Impressions, "impressions", o.Impressions, "part of the ads' showings that are sent, each before a click: 1 makes about one request a click more")
+	p.Float64Var(&o.Impressions, "impressions", o.Impressions, "part of the ads' showings that are sent, each before a click: 1 adds about 7 requests to 10 clicks")
 	p.Float64Var(&o.Presses, "presses", o.Presses, "part of the presses of landing pages' buttons that are sent; above 0, half of such a campaign's clicks come through its link")
 	p.DurationVar(&f.window, "window", 30*24*time.Hour, "the system's lookback window (processor.window)")
 	p.StringVar(&f.truthFile, "truth", "", "write the truth as JSON to `FILE` (- for standard output)")
