@@ -14,6 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
+
+	"tributary/schemas"
+	"tributary/schemas/events"
 )
 
 // An event is what a new assignment or a preparation leaves for the loop.
@@ -238,7 +241,7 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	p.mu.Lock()
 	p.dropReady(ids)
 	p.mu.Unlock()
-	commits, err := p.fetchCommits(ctx, func(id int32) bool { return ids[id] })
+	commits, err := p.newestCommits(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the committed offsets: %w", err)
 	}
@@ -308,6 +311,94 @@ func (p *Processor) fetchCommits(ctx context.Context, wanted func(id int32) bool
 		case <-time.After(delay.NextBackOff()):
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w; the last answer: %w", ctx.Err(), err)
+		}
+	}
+}
+
+// newestCommits is fetchCommits for partitions that are to be taken over, held against the topic cycles: a cycle is committed with its
+// offsets or not at all, so offsets older than a cycle that readers see are not what was committed. Kafka 4.2 can answer so after
+// the death of a broker, when its group coordinator has not read all of its log again; going on from there would count
+// everything since a second time. It is asked until it knows better.
+func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[int32]commit, error) {
+	delay := backoff.NewExponentialBackOff()
+	delay.InitialInterval, delay.MaxInterval = 10*time.Millisecond, 2*time.Second
+	var told time.Time
+	for {
+		commits, err := p.fetchCommits(ctx, func(id int32) bool { return ids[id] })
+		if err != nil {
+			return nil, err
+		}
+		// The embedded broker's commit is not atomic against its own death: there readers may be ahead.
+		if p.deps.LooseCommits {
+			return commits, nil
+		}
+		stale := ""
+		for id := range ids {
+			c := commits[id]
+			if !c.named {
+				continue
+			}
+			last, err := p.lastCycle(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			if last > c.cycle.seq {
+				stale = fmt.Sprintf("partition %d: cycle %d is committed, and Kafka answers the offsets of cycle %d", id, last, c.cycle.seq)
+				break
+			}
+		}
+		if stale == "" {
+			return commits, nil
+		}
+		if time.Since(told) > 5*time.Second {
+			told = time.Now()
+			p.metrics.staleOffsets.Inc()
+			p.log.Error("Kafka forgot committed offsets of this group; waiting until it remembers them. If this goes on, restart the broker that leads the group's partition of __consumer_offsets",
+				zap.String("group", p.cfg.Group), zap.String("seen", stale))
+			p.setReadiness("Kafka forgot committed offsets: " + stale)
+		}
+		select {
+		case <-time.After(delay.NextBackOff()):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w; Kafka forgot committed offsets: %s", ctx.Err(), stale)
+		}
+	}
+}
+
+// lastCycle answers the number of the last cycle of a partition that readers see, 0 for none.
+func (p *Processor) lastCycle(ctx context.Context, id int32) (seq uint64, err error) {
+	topic := p.kafkaName(schemas.TopicCycles)
+	starts, err := p.admin.ListStartOffsets(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("listing start offsets: %w", err)
+	}
+	ends, err := p.admin.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return 0, fmt.Errorf("listing committed offsets: %w", err)
+	}
+	start, ok := starts.Lookup(topic, id)
+	end, ok2 := ends.Lookup(topic, id)
+	if !ok || !ok2 {
+		return 0, fmt.Errorf("%w: %s partition %d", ErrTopicMissing, topic, id)
+	}
+	if err := errors.Join(start.Err, end.Err); err != nil {
+		return 0, fmt.Errorf("listing offsets of %s partition %d: %w", topic, id, err)
+	}
+	// Markers and aborted cycles lie between.
+	for span := int64(64); ; span *= 32 {
+		from := max(start.Offset, end.Offset-span)
+		if err := p.eachVisible(ctx, topic, id, from, end.Offset, func(r *kgo.Record) (bool, error) {
+			var c events.Cycle
+			if err := c.UnmarshalVT(r.Value); err != nil {
+				return false, fmt.Errorf("reading a cycle at %s partition %d offset %d: %w", topic, id, r.Offset, err)
+			}
+			seq = c.Seq // the last, not the largest: numbers begin anew when an operator moves the group
+			return true, nil
+		}); err != nil {
+			return 0, err
+		}
+		if seq > 0 || from == start.Offset {
+			return seq, nil
 		}
 	}
 }

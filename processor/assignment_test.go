@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/schemas"
+	"tributary/schemas/events"
 )
 
 // holdOffset leaves a transaction open in which the group's offset of one partition of clicks is to become at.
@@ -102,4 +103,70 @@ func TestOffsetsInATransactionAreWaitedFor(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestOffsetsThatKafkaForgotAreNotBelieved: Kafka's group coordinator answers offsets of a while ago, and readers see that a later
+// cycle is committed. Nobody goes on from there.
+func TestOffsetsThatKafkaForgotAreNotBelieved(t *testing.T) {
+	w := newWorld(t, 2)
+	p, err := New(w.config(), w.deps(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.admin = kadm.NewClient(w.client)
+	p.topicIDs = map[string]string{}
+	if p.metrics, p.collectors, err = newMetrics(p.deps.Registerer, p.inputs, p.outputs, func() float64 { return 0 }); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	commit := func(seq uint64) {
+		t.Helper()
+		offsets := kadm.Offsets{}
+		offsets.Add(kadm.Offset{Topic: schemas.TopicClicks, Partition: 1, At: int64(seq), LeaderEpoch: -1, Metadata: (&meta{cycle: cycleID{seq, 7}}).commitMetadata()})
+		if err := p.admin.CommitAllOffsets(ctx, p.cfg.Group, offsets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cycle := func(seq uint64) {
+		t.Helper()
+		value, err := (&events.Cycle{Seq: seq, Random: 7}).MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := kgo.NewClient(append(w.opts(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		if err := client.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicCycles, Partition: 1, Value: value}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := map[int32]bool{1: true}
+	cycle(900) // before an operator moved the group
+	cycle(3)
+	commit(3)
+	if c, err := p.newestCommits(ctx, ids); err != nil || c[1].cycle.seq != 3 {
+		t.Fatalf("cycle 3 is committed, and the answer is %v, %v", c[1].cycle, err)
+	}
+	cycle(4)
+	cycle(5)
+	short, cancelShort := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancelShort()
+	if c, err := p.newestCommits(short, ids); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("cycle 5 is committed, Kafka answers cycle 3, and the processor takes %v, %v", c[1].cycle, err)
+	}
+	if p.Ready() == nil || valueOf(p.metrics.staleOffsets) != 1 {
+		t.Errorf("nothing tells of it: ready %v, counted %v", p.Ready(), valueOf(p.metrics.staleOffsets))
+	}
+	remembered := make(chan struct{})
+	go func() {
+		defer close(remembered)
+		commit(5)
+	}()
+	if c, err := p.newestCommits(ctx, ids); err != nil || c[1].cycle.seq != 5 {
+		t.Errorf("cycle 5 is committed, and the answer is %v, %v", c[1].cycle, err)
+	}
+	<-remembered
 }

@@ -12,6 +12,7 @@ type metrics struct {
 	resends, unsent       prometheus.Counter
 	nudges                prometheus.Counter
 	wipes                 prometheus.Counter
+	staleOffsets          prometheus.Counter
 	setAside              prometheus.Counter
 	undecodable           prometheus.Counter
 	restored              prometheus.Counter
@@ -48,6 +49,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 		resends:       counter("resends_total", "Outboxes of partitions that were sent again."),
 		unsent:        counter("resends_visible_total", "Outputs that were not sent again because readers could see them already."),
 		nudges:        counter("nudges_total", "Rebalances asked for because partitions belonged to nobody."),
+		staleOffsets:  counter("stale_offsets_total", "Times, at most one in 5 s, that Kafka answered committed offsets older than a cycle that it shows as committed; partitions wait meanwhile."),
 		wipes:         counter("wipes_total", "States of partitions that were thrown away and rebuilt."),
 		setAside:      counter("damaged_states_total", "States that were damaged on disk, set aside, and restored from checkpoint and topics."),
 		undecodable:   rejects.WithLabelValues(string(schemas.RejectUndecodable)),
@@ -65,7 +67,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 	for _, t := range outputs {
 		m.recordsOut[t] = out.WithLabelValues(t)
 	}
-	collectors := []prometheus.Collector{in, out, rejects, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.setAside, m.restored, m.restoring, m.partitions,
+	collectors := []prometheus.Collector{in, out, rejects, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.restoring, m.partitions,
 		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.stateBytes}
 	for i, c := range collectors {
 		if err := reg.Register(c); err != nil {

@@ -120,8 +120,8 @@ const clockAhead = 30 * time.Minute
 func (s *site) judge(ctx context.Context, t *traffic) error {
 	for _, m := range s.members {
 		err := m.await(ctx, startLimit)
-		if err != nil && s.heldByKafka(ctx) {
-			s.report.say("Kafka calls the committed offsets unstable although no transaction is open, and %s waits for them: its broker is started once more", m.name)
+		if err != nil && (s.heldByKafka(ctx) || m.saysKafkaForgot()) {
+			s.report.say("Kafka calls the committed offsets unstable although no transaction is open, or forgot some, and %s waits for them: its broker is started once more", m.name)
 			if err = s.restartBroker(); err == nil {
 				err = m.await(ctx, startLimit)
 			}
