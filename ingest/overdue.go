@@ -83,7 +83,7 @@ func (o *overdue) sweep() {
 
 // What a delivery's state says of the use that it is in: nobody knows yet, Kafka said what became of it, or it is late.
 const (
-	stateOpen = iota
+	stateOpen = iota + 1
 	stateSettled
 	stateLate
 	stateBits = 2
