@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/netip"
 	"strings"
+
+	"tributary/ingest/query"
 )
 
 // maxAddressBytes is the longest text of an address, 0000:…:255.255.255.255.
@@ -79,14 +81,10 @@ func inAddress(c byte) bool {
 
 // unit decodes the first byte of text, which may be percent-encoded, and answers how many bytes it takes.
 func unit(text []byte) (c byte, size int) {
-	if text[0] != '%' || len(text) < 3 {
-		return text[0], 1
+	if text[0] == '%' && len(text) > 2 {
+		if c, ok := query.HexByte(text[1], text[2]); ok {
+			return c, 3
+		}
 	}
-	high, low := strings.IndexByte(hexDigits, text[1]|0x20), strings.IndexByte(hexDigits, text[2]|0x20)
-	if high < 0 || low < 0 {
-		return '%', 1
-	}
-	return byte(high<<4 | low), 3
+	return text[0], 1
 }
-
-const hexDigits = "0123456789abcdef"

@@ -56,12 +56,17 @@ func decode(dst, raw []byte, plus byte) []byte {
 		case c == '+':
 			c = plus
 		case c == '%' && i+2 < len(raw) && unhex[raw[i+1]]|unhex[raw[i+2]] < 16:
-			c = unhex[raw[i+1]]<<4 | unhex[raw[i+2]]
+			c, _ = HexByte(raw[i+1], raw[i+2])
 			i += 2
 		}
 		dst = append(dst, c)
 	}
 	return dst
+}
+
+// HexByte is the byte that two hexadecimal digits stand for; false for other characters.
+func HexByte(high, low byte) (byte, bool) {
+	return unhex[high]<<4 | unhex[low], unhex[high]|unhex[low] < 16
 }
 
 // unhex has the value of a hexadecimal digit, 255 for any other byte.

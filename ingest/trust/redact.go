@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"iter"
+
+	"tributary/ingest/query"
 )
 
 // Secrets finds declared secrets in what is kept of requests, however they are written there. It is immutable; nil finds none.
@@ -111,32 +113,17 @@ func unit(raw []byte) (c byte, size int) {
 	case c == '+':
 		return ' ', 1
 	case c == '%' && len(raw) > 2:
-		if n := hexByte(raw[1:3]); n >= 0 {
-			return byte(n), 3
+		if c, ok := query.HexByte(raw[1], raw[2]); ok {
+			return c, 3
 		}
 	case c == '\\' && len(raw) > 5 && raw[1] == 'u' && raw[2] == '0' && raw[3] == '0':
-		if n := hexByte(raw[4:6]); n >= 0 && n < 0x80 {
-			return byte(n), 6
+		if c, ok := query.HexByte(raw[4], raw[5]); ok && c < 0x80 {
+			return c, 6
 		}
 	case c == '\\' && len(raw) > 1 && (raw[1] == '"' || raw[1] == '/' || raw[1] == '\\'):
 		return raw[1], 2
 	}
 	return c, 1
-}
-
-func hexByte(digits []byte) int {
-	n := 0
-	for _, c := range digits {
-		switch {
-		case c >= '0' && c <= '9':
-			n = n<<4 | int(c-'0')
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			n = n<<4 | int(c|0x20-'a'+10)
-		default:
-			return -1
-		}
-	}
-	return n
 }
 
 func isWord(c byte) bool {
