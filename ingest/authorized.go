@@ -53,6 +53,11 @@ func isForwarded(h *fasthttp.RequestHeader) bool {
 	return len(h.Peek("Forwarded")) > 0 || !trust.EveryHop(h.PeekAll(fasthttp.HeaderXForwardedFor), isOwn) || !trust.EveryHop(h.PeekAll("X-Real-Ip"), isOwn)
 }
 
+// isFromHere tells of a request that this machine sends for itself. A peer without an IP address is in this process.
+func isFromHere(ctx *fasthttp.RequestCtx, client netip.Addr) bool {
+	return (client.Unmap().IsLoopback() || client.IsUnspecified()) && !isForwarded(&ctx.Request.Header)
+}
+
 // tokensOf are the tokens of a map by name, nil for none.
 func tokensOf(declared map[string]trust.Secret) *trust.Tokens {
 	if len(declared) == 0 {

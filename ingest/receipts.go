@@ -157,11 +157,9 @@ func (e *Edge) serveReceipt(ctx *fasthttp.RequestCtx, text []byte) {
 		retryAfter(ctx, time.Second)
 		e.answerError(ctx, fasthttp.StatusTooManyRequests, answer{Error: &refusal{Reason: reasonReceiptsBusy, Detail: detail, WouldBeRight: "the same request, later"}})
 	}
-	// The client's own rate first: what it has too much of takes nothing from the others.
-	// What this machine asks, such as postback test that follows one, is its owner's, unless something forwards it.
-	client := e.proxies.client(ctx)
-	own := client.Unmap().IsLoopback() && !isForwarded(&ctx.Request.Header)
-	if !own && desk.perIP.Take(client, now) > 0 {
+	// The client's own rate first: what it has too much of takes nothing from the others. `postback test` follows its own receipt
+	// as fast as it can.
+	if client := e.proxies.client(ctx); !isFromHere(ctx, client) && desk.perIP.Take(client, now) > 0 {
 		busy("address " + client.Unmap().String() + " looks up more receipts than ingest.receipts.ip_per_second allows")
 		return
 	}

@@ -35,8 +35,7 @@ func newUnproved(c *trust.Config) *unproved {
 // over counts a request that proved nothing, and answers how long until its address may make a dead letter; 0 for now. What this machine
 // sends is its owner's, unless something forwards it.
 func (u *unproved) over(ctx *fasthttp.RequestCtx, client netip.Addr, kind prometheus.Counter, now time.Time) (wait time.Duration) {
-	// A peer without an IP address is in this process.
-	if (client.Unmap().IsLoopback() || client.IsUnspecified()) && !isForwarded(&ctx.Request.Header) {
+	if isFromHere(ctx, client) {
 		return 0
 	}
 	if wait = u.perAddress.Take(client, now); wait > 0 {
