@@ -332,20 +332,9 @@ func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[
 		if p.deps.LooseCommits {
 			return commits, nil
 		}
-		stale := ""
-		for id := range ids {
-			c := commits[id]
-			if !c.named {
-				continue
-			}
-			last, err := p.lastCycle(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			if last > c.cycle.seq {
-				stale = fmt.Sprintf("partition %d: cycle %d is committed, and Kafka answers the offsets of cycle %d", id, last, c.cycle.seq)
-				break
-			}
+		stale, err := p.findStale(ctx, commits)
+		if err != nil {
+			return nil, err
 		}
 		if stale == "" {
 			return commits, nil
@@ -365,29 +354,46 @@ func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[
 	}
 }
 
-// lastCycle answers the number of the last cycle of a partition that readers see, 0 for none.
-func (p *Processor) lastCycle(ctx context.Context, id int32) (seq uint64, err error) {
+// findStale says which commit is older than a cycle that readers see; empty for none.
+func (p *Processor) findStale(ctx context.Context, commits map[int32]commit) (string, error) {
 	topic := p.kafkaName(schemas.TopicCycles)
 	starts, err := p.admin.ListStartOffsets(ctx, topic)
 	if err != nil {
-		return 0, fmt.Errorf("listing start offsets: %w", err)
+		return "", fmt.Errorf("listing start offsets: %w", err)
 	}
 	ends, err := p.admin.ListCommittedOffsets(ctx, topic)
 	if err != nil {
-		return 0, fmt.Errorf("listing committed offsets: %w", err)
+		return "", fmt.Errorf("listing committed offsets: %w", err)
 	}
-	start, ok := starts.Lookup(topic, id)
-	end, ok2 := ends.Lookup(topic, id)
-	if !ok || !ok2 {
-		return 0, fmt.Errorf("%w: %s partition %d", ErrTopicMissing, topic, id)
+	for id, c := range commits {
+		if !c.named {
+			continue
+		}
+		start, ok := starts.Lookup(topic, id)
+		end, ok2 := ends.Lookup(topic, id)
+		if !ok || !ok2 {
+			return "", fmt.Errorf("%w: %s partition %d", ErrTopicMissing, topic, id)
+		}
+		if err := errors.Join(start.Err, end.Err); err != nil {
+			return "", fmt.Errorf("listing offsets of %s partition %d: %w", topic, id, err)
+		}
+		last, err := p.lastCycle(ctx, topic, id, start.Offset, end.Offset)
+		if err != nil {
+			return "", err
+		}
+		if last > c.cycle.seq {
+			return fmt.Sprintf("partition %d: cycle %d is committed, and Kafka answers the offsets of cycle %d", id, last, c.cycle.seq), nil
+		}
 	}
-	if err := errors.Join(start.Err, end.Err); err != nil {
-		return 0, fmt.Errorf("listing offsets of %s partition %d: %w", topic, id, err)
-	}
+	return "", nil
+}
+
+// lastCycle answers the number of the last cycle that readers see between two offsets of a partition of cycles, 0 for none.
+func (p *Processor) lastCycle(ctx context.Context, topic string, id int32, start, end int64) (seq uint64, err error) {
 	// Markers and aborted cycles lie between.
 	for span := int64(64); ; span *= 32 {
-		from := max(start.Offset, end.Offset-span)
-		if err := p.eachVisible(ctx, topic, id, from, end.Offset, func(r *kgo.Record) (bool, error) {
+		from := max(start, end-span)
+		if err := p.eachVisible(ctx, topic, id, from, end, func(r *kgo.Record) (bool, error) {
 			var c events.Cycle
 			if err := c.UnmarshalVT(r.Value); err != nil {
 				return false, fmt.Errorf("reading a cycle at %s partition %d offset %d: %w", topic, id, r.Offset, err)
@@ -397,7 +403,7 @@ func (p *Processor) lastCycle(ctx context.Context, id int32) (seq uint64, err er
 		}); err != nil {
 			return 0, err
 		}
-		if seq > 0 || from == start.Offset {
+		if seq > 0 || from == start {
 			return seq, nil
 		}
 	}
