@@ -173,6 +173,27 @@ func TestReceiptsAreFair(t *testing.T) {
 	}
 }
 
+// TestReceiptsOfThisMachine: its own look-ups have no bound by address; what an undeclared proxy on it sends has.
+func TestReceiptsOfThisMachine(t *testing.T) {
+	for client, want := range map[string]int{"": 8, "198.51.100.1": 2} {
+		quick := &desk{find: func(context.Context, id.Receipt) (*Receipt, error) { return nil, nil }}
+		b := newBench(t, withDesk(quick, func(c *ReceiptsConfig) { c.PerSecond, c.PerIP = 4, 1 }))
+		answered := 0
+		for range 20 {
+			req := b.request("GET", "/v1/receipts/"+id.NewMinter().Receipt(testNow.UnixMilli()).String(), "", "")
+			if client != "" {
+				req.Header.Set("X-Forwarded-For", client)
+			}
+			if b.do(req).status == 404 {
+				answered++
+			}
+		}
+		if answered != want {
+			t.Errorf("forwarded for %q: %d look-ups, want %d", client, answered, want)
+		}
+	}
+}
+
 // FuzzReceiptPath: no path makes the edge ask for anything but a receipt in its one text.
 func FuzzReceiptPath(f *testing.F) {
 	f.Add([]byte("06h08g6cc4jsttg0016znk6sj8"))
