@@ -15,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
-	"tributary/schemas"
 	"tributary/schemas/events"
 )
 
@@ -241,7 +240,7 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	p.mu.Lock()
 	p.dropReady(ids)
 	p.mu.Unlock()
-	commits, err := p.newestCommits(ctx, ids)
+	commits, err := p.newestCommits(ctx, func(id int32) bool { return ids[id] })
 	if err != nil {
 		return nil, fmt.Errorf("asking for the committed offsets: %w", err)
 	}
@@ -315,98 +314,43 @@ func (p *Processor) fetchCommits(ctx context.Context, wanted func(id int32) bool
 	}
 }
 
-// newestCommits is fetchCommits for partitions that are to be taken over, held against the topic cycles: a cycle is committed with its
-// offsets or not at all, so offsets older than a cycle that readers see are not what was committed. Kafka 4.2 can answer so after
-// the death of a broker, when its group coordinator has not read all of its log again; going on from there would count
-// everything since a second time. It is asked until it knows better.
-func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[int32]commit, error) {
-	delay := backoff.NewExponentialBackOff()
-	delay.InitialInterval, delay.MaxInterval = 10*time.Millisecond, 2*time.Second
-	var told time.Time
-	for {
-		commits, err := p.fetchCommits(ctx, func(id int32) bool { return ids[id] })
-		if err != nil {
-			return nil, err
-		}
-		// The embedded broker's commit is not atomic against its own death: there readers may be ahead.
-		if p.deps.LooseCommits {
-			return commits, nil
-		}
-		stale, err := p.findStale(ctx, commits)
-		if err != nil {
-			return nil, err
-		}
-		if stale == "" {
-			return commits, nil
-		}
-		if time.Since(told) > 5*time.Second {
-			told = time.Now()
-			p.metrics.staleOffsets.Inc()
-			p.log.Error("Kafka forgot committed offsets of this group; waiting until it remembers them. If this goes on, restart the broker that leads the group's partition of __consumer_offsets",
-				zap.String("group", p.cfg.Group), zap.String("seen", stale))
-			p.setReadiness("Kafka forgot committed offsets: " + stale)
-		}
-		select {
-		case <-time.After(delay.NextBackOff()):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("%w; Kafka forgot committed offsets: %s", ctx.Err(), stale)
-		}
+// newestCommits is fetchCommits held against the topic cycles: a cycle becomes visible with its offsets or not at all, so the last one
+// that readers see is committed, whatever the group's coordinator says. Kafka 4.2 can answer offsets of many minutes ago after the
+// death of a broker, when its coordinator has not read all of its log again, and none when they have expired; going on from there
+// would count everything since a second time. Offsets that are no cycle of ours are an operator's, who means them.
+func (p *Processor) newestCommits(ctx context.Context, wanted func(id int32) bool) (map[int32]commit, error) {
+	commits, err := p.fetchCommits(ctx, wanted)
+	// The embedded broker's commit is not atomic against its own death: there readers may be ahead.
+	if err != nil || p.deps.LooseCommits {
+		return commits, err
 	}
-}
-
-// findStale says which commit is older than a cycle that readers see; empty for none.
-func (p *Processor) findStale(ctx context.Context, commits map[int32]commit) (string, error) {
-	topic := p.kafkaName(schemas.TopicCycles)
-	starts, err := p.admin.ListStartOffsets(ctx, topic)
+	cycles, err := p.lastCycles(ctx, wanted)
 	if err != nil {
-		return "", fmt.Errorf("listing start offsets: %w", err)
+		return nil, err
 	}
-	ends, err := p.admin.ListCommittedOffsets(ctx, topic)
-	if err != nil {
-		return "", fmt.Errorf("listing committed offsets: %w", err)
-	}
-	for id, c := range commits {
-		if !c.named {
+	for id, last := range cycles {
+		c := commits[id]
+		if last.Seq <= c.cycle.seq || c.any && !c.named {
 			continue
 		}
-		start, ok := starts.Lookup(topic, id)
-		end, ok2 := ends.Lookup(topic, id)
-		if !ok || !ok2 {
-			return "", fmt.Errorf("%w: %s partition %d", ErrTopicMissing, topic, id)
-		}
-		if err := errors.Join(start.Err, end.Err); err != nil {
-			return "", fmt.Errorf("listing offsets of %s partition %d: %w", topic, id, err)
-		}
-		last, err := p.lastCycle(ctx, topic, id, start.Offset, end.Offset)
-		if err != nil {
-			return "", err
-		}
-		if last > c.cycle.seq {
-			return fmt.Sprintf("partition %d: cycle %d is committed, and Kafka answers the offsets of cycle %d", id, last, c.cycle.seq), nil
-		}
+		p.metrics.staleOffsets.Inc()
+		p.log.Warn("Kafka forgot committed offsets of this group; the partition goes on from its last visible cycle",
+			zap.String("group", p.cfg.Group), zap.Int32("partition", id), zap.Stringer("answered", c.cycle), zap.Stringer("committed", cycleID{last.Seq, last.Random}))
+		commits[id] = c.upTo(last)
 	}
-	return "", nil
+	return commits, nil
 }
 
-// lastCycle answers the number of the last cycle that readers see between two offsets of a partition of cycles, 0 for none.
-func (p *Processor) lastCycle(ctx context.Context, topic string, id int32, start, end int64) (seq uint64, err error) {
-	// Markers and aborted cycles lie between.
-	for span := int64(64); ; span *= 32 {
-		from := max(start, end-span)
-		if err := p.eachVisible(ctx, topic, id, from, end, func(r *kgo.Record) (bool, error) {
-			var c events.Cycle
-			if err := c.UnmarshalVT(r.Value); err != nil {
-				return false, fmt.Errorf("reading a cycle at %s partition %d offset %d: %w", topic, id, r.Offset, err)
-			}
-			seq = c.Seq // the last, not the largest: numbers begin anew when an operator moves the group
-			return true, nil
-		}); err != nil {
-			return 0, err
-		}
-		if seq > 0 || from == start {
-			return seq, nil
-		}
+// upTo is the commit that a cycle became visible with. The watermark stays behind: running the cycle again moves it.
+func (c commit) upTo(last *events.Cycle) commit {
+	positions := maps.Clone(c.positions)
+	if positions == nil {
+		positions = map[string]int64{}
 	}
+	for _, in := range last.Inputs {
+		positions[in.Topic] = in.ToOffset
+	}
+	return commit{cycle: cycleID{last.Seq, last.Random}, watermarkMS: c.watermarkMS, any: true, named: true, positions: positions}
 }
 
 func (p *Processor) fetchCommitsOnce(ctx context.Context, wanted func(id int32) bool) (map[int32]commit, error) {

@@ -105,8 +105,8 @@ func TestOffsetsInATransactionAreWaitedFor(t *testing.T) {
 	}
 }
 
-// TestOffsetsThatKafkaForgotAreNotBelieved: Kafka's group coordinator answers offsets of a while ago, and readers see that a later
-// cycle is committed. Nobody goes on from there.
+// TestOffsetsThatKafkaForgotAreNotBelieved: Kafka's group coordinator answers offsets of a while ago, or none, and readers see that a
+// later cycle is committed. That one is gone on from, once nothing is open behind it.
 func TestOffsetsThatKafkaForgotAreNotBelieved(t *testing.T) {
 	w := newWorld(t, 2)
 	p, err := New(w.config(), w.deps(nil))
@@ -120,53 +120,88 @@ func TestOffsetsThatKafkaForgotAreNotBelieved(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	commit := func(seq uint64) {
-		t.Helper()
-		offsets := kadm.Offsets{}
-		offsets.Add(kadm.Offset{Topic: schemas.TopicClicks, Partition: 1, At: int64(seq), LeaderEpoch: -1, Metadata: (&meta{cycle: cycleID{seq, 7}}).commitMetadata()})
-		if err := p.admin.CommitAllOffsets(ctx, p.cfg.Group, offsets); err != nil {
-			t.Fatal(err)
-		}
+	client, err := kgo.NewClient(append(w.opts(), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.TransactionalID("owner"))...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	cycle := func(seq uint64) {
+	defer client.Close()
+	begin := func(seq uint64) {
 		t.Helper()
-		value, err := (&events.Cycle{Seq: seq, Random: 7}).MarshalVT()
+		value, err := (&events.Cycle{Seq: seq, Random: 7, Inputs: []*events.CycleInput{{Topic: schemas.TopicClicks, ToOffset: int64(10 * seq)}}}).MarshalVT()
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := kgo.NewClient(append(w.opts(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
-		if err != nil {
+		if err := client.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		defer client.Close()
 		if err := client.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicCycles, Partition: 1, Value: value}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	ids := map[int32]bool{1: true}
-	cycle(900) // before an operator moved the group
-	cycle(3)
-	commit(3)
-	if c, err := p.newestCommits(ctx, ids); err != nil || c[1].cycle.seq != 3 {
-		t.Fatalf("cycle 3 is committed, and the answer is %v, %v", c[1].cycle, err)
+	cycle := func(seq uint64, end kgo.TransactionEndTry) {
+		t.Helper()
+		begin(seq)
+		if err := client.EndTransaction(ctx, end); err != nil {
+			t.Fatal(err)
+		}
 	}
-	cycle(4)
-	cycle(5)
-	short, cancelShort := context.WithTimeout(ctx, 50*time.Millisecond)
+	ask := func() commit {
+		t.Helper()
+		commits, err := p.newestCommits(ctx, func(id int32) bool { return id == 1 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return commits[1]
+	}
+	answers := func(metadata string, at int64) {
+		t.Helper()
+		offsets := kadm.Offsets{}
+		offsets.Add(kadm.Offset{Topic: schemas.TopicClicks, Partition: 1, At: at, LeaderEpoch: -1, Metadata: metadata})
+		if err := p.admin.CommitAllOffsets(ctx, p.cfg.Group, offsets); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := func(seq uint64) string { return (&meta{cycle: cycleID{seq, 7}, watermarkMS: 5}).commitMetadata() }
+	expect := func(what string, seq uint64, at int64, forgot float64) {
+		t.Helper()
+		c := ask()
+		if c.cycle.seq != seq || c.positions[schemas.TopicClicks] != at {
+			t.Errorf("%s: goes on from cycle %d at %d, not from cycle %d at %d", what, c.cycle.seq, c.positions[schemas.TopicClicks], seq, at)
+		}
+		if n := valueOf(p.metrics.staleOffsets); n != forgot {
+			t.Errorf("%s: %v times Kafka is said to have forgotten, not %v", what, n, forgot)
+		}
+	}
+	// The group must be there.
+	other := kadm.Offsets{}
+	other.Add(kadm.Offset{Topic: schemas.TopicClicks, Partition: 0, At: 1, LeaderEpoch: -1})
+	if err := p.admin.CommitAllOffsets(ctx, p.cfg.Group, other); err != nil {
+		t.Fatal(err)
+	}
+	if c := ask(); c.any {
+		t.Errorf("nothing was ever committed, and the answer is %+v", c)
+	}
+	cycle(3, kgo.TryCommit)
+	expect("the offsets have expired", 3, 30, 1)
+	answers(named(3), 30)
+	expect("nothing is forgotten", 3, 30, 1)
+	cycle(4, kgo.TryCommit)
+	cycle(5, kgo.TryCommit)
+	cycle(6, kgo.TryAbort)
+	expect("cycles 4 and 5 are forgotten", 5, 50, 2)
+	answers("an operator", 12)
+	expect("an operator moved the group", 0, 12, 2)
+	answers(named(5), 50)
+	begin(6)
+	short, cancelShort := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancelShort()
-	if c, err := p.newestCommits(short, ids); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("cycle 5 is committed, Kafka answers cycle 3, and the processor takes %v, %v", c[1].cycle, err)
+	if c, err := p.newestCommits(short, func(id int32) bool { return id == 1 }); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("cycle 6 may be committed yet, and the processor goes on from %v, %v", c[1].cycle, err)
 	}
-	if p.Ready() == nil || valueOf(p.metrics.staleOffsets) != 1 {
-		t.Errorf("nothing tells of it: ready %v, counted %v", p.Ready(), valueOf(p.metrics.staleOffsets))
+	ended := make(chan error, 1)
+	go func() { ended <- client.EndTransaction(ctx, kgo.TryCommit) }()
+	expect("cycle 6 is about to be committed", 6, 60, 3)
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
-	remembered := make(chan struct{})
-	go func() {
-		defer close(remembered)
-		commit(5)
-	}()
-	if c, err := p.newestCommits(ctx, ids); err != nil || c[1].cycle.seq != 5 {
-		t.Errorf("cycle 5 is committed, and the answer is %v, %v", c[1].cycle, err)
-	}
-	<-remembered
 }

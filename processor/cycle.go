@@ -320,7 +320,7 @@ func (p *Processor) setPositions(req *kmsg.TxnOffsetCommitRequest) error {
 
 // findOut asks Kafka what became of a transaction that did not report a commit: what aborted stays pending.
 func (p *Processor) findOut(ctx context.Context) error {
-	commits, err := p.fetchCommits(ctx, func(id int32) bool { return p.parts[id] != nil && p.parts[id].touched })
+	commits, err := p.newestCommits(ctx, func(id int32) bool { return p.parts[id] != nil && p.parts[id].touched })
 	if err != nil {
 		return fmt.Errorf("%w: asking for the committed offsets: %w", ErrCommitUnknown, err)
 	}

@@ -1,10 +1,15 @@
 package processor
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 
 	"tributary/processor/stage"
 	"tributary/schemas"
@@ -59,6 +64,99 @@ func (p *partition) rerun(c *events.Cycle, records map[string][]*kgo.Record) err
 	p.meta.cycle = cycleID{c.Seq, c.Random}
 	p.meta.base = p.meta.cycle
 	return p.run(c.NowMs, c.Idle, true)
+}
+
+// lastCycles answers the last cycle that readers see of each wanted partition that has one. It waits until no transaction is open on
+// them: one that is about to be committed counts.
+func (p *Processor) lastCycles(ctx context.Context, wanted func(id int32) bool) (map[int32]*events.Cycle, error) {
+	topic := p.kafkaName(schemas.TopicCycles)
+	starts, ends, err := p.closedCycles(ctx, topic, wanted)
+	if err != nil {
+		return nil, err
+	}
+	last := map[int32]*events.Cycle{}
+	for id, end := range ends {
+		c, err := p.lastCycle(ctx, topic, id, starts[id], end)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			last[id] = c
+		}
+	}
+	return last, nil
+}
+
+// closedCycles answers where the wanted partitions of cycles begin and end, once nothing is open before their ends.
+func (p *Processor) closedCycles(ctx context.Context, topic string, wanted func(id int32) bool) (starts, ends map[int32]int64, err error) {
+	delay := backoff.NewExponentialBackOff()
+	delay.InitialInterval, delay.MaxInterval = 5*time.Millisecond, 250*time.Millisecond
+	told := time.Now()
+	for {
+		listed := [3]map[int32]int64{}
+		for i, list := range []func(context.Context, ...string) (kadm.ListedOffsets, error){p.admin.ListStartOffsets, p.admin.ListEndOffsets, p.admin.ListCommittedOffsets} {
+			if listed[i], err = listedOf(ctx, topic, wanted, list); err != nil {
+				return nil, nil, err
+			}
+		}
+		open := false
+		for id, end := range listed[1] {
+			open = open || listed[2][id] < end
+		}
+		if !open {
+			return listed[0], listed[2], nil
+		}
+		if time.Since(told) > 5*time.Second {
+			told = time.Now()
+			p.log.Warn("a transaction is open on partitions to be taken over; waiting for its end", zap.String("topic", topic))
+			p.setReadiness("waiting for the end of a transaction that is open on " + topic)
+		}
+		select {
+		case <-time.After(delay.NextBackOff()):
+		case <-ctx.Done():
+			return nil, nil, fmt.Errorf("waiting for the end of a transaction on %s: %w", topic, ctx.Err())
+		}
+	}
+}
+
+func listedOf(ctx context.Context, topic string, wanted func(id int32) bool, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[int32]int64, error) {
+	all, err := list(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("listing offsets of %s: %w", topic, err)
+	}
+	got := map[int32]int64{}
+	for id, o := range all[topic] {
+		if !wanted(id) {
+			continue
+		}
+		if o.Err != nil {
+			return nil, fmt.Errorf("listing offsets of %s partition %d: %w", topic, id, o.Err)
+		}
+		got[id] = o.Offset
+	}
+	return got, nil
+}
+
+// lastCycle answers the last cycle that readers see between two offsets of a partition of cycles, nil for none: the last, not the
+// one with the largest number, for numbers begin anew when an operator moves the group.
+func (p *Processor) lastCycle(ctx context.Context, topic string, id int32, start, end int64) (last *events.Cycle, err error) {
+	// Markers and aborted cycles lie between.
+	for span := int64(64); ; span *= 32 {
+		from := max(start, end-span)
+		if err := p.eachVisible(ctx, topic, id, from, end, func(r *kgo.Record) (bool, error) {
+			c := new(events.Cycle)
+			if err := c.UnmarshalVT(r.Value); err != nil {
+				return false, fmt.Errorf("reading a cycle at %s partition %d offset %d: %w", topic, id, r.Offset, err)
+			}
+			last = c
+			return true, nil
+		}); err != nil {
+			return nil, err
+		}
+		if last != nil || from == start {
+			return last, nil
+		}
+	}
 }
 
 // follows tells how a committed cycle stands to the positions that the state has reached.

@@ -49,7 +49,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 		resends:       counter("resends_total", "Outboxes of partitions that were sent again."),
 		unsent:        counter("resends_visible_total", "Outputs that were not sent again because readers could see them already."),
 		nudges:        counter("nudges_total", "Rebalances asked for because partitions belonged to nobody."),
-		staleOffsets:  counter("stale_offsets_total", "Times, at most one in 5 s, that Kafka answered committed offsets older than a cycle that it shows as committed; partitions wait meanwhile."),
+		staleOffsets:  counter("stale_offsets_total", "Partitions that went on from their last visible cycle, because Kafka answered older committed offsets, or none."),
 		wipes:         counter("wipes_total", "States of partitions that were thrown away and rebuilt."),
 		setAside:      counter("damaged_states_total", "States that were damaged on disk, set aside, and restored from checkpoint and topics."),
 		undecodable:   rejects.WithLabelValues(string(schemas.RejectUndecodable)),

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -209,16 +208,6 @@ func (m *member) spooled() (float64, error) {
 
 // maxEnds is how often a process may end by itself before it is waited for in vain.
 const maxEnds = 20
-
-// saysKafkaForgot: a processor's present life waits for Kafka to remember what was committed.
-func (m *member) saysKafkaForgot() bool {
-	text, err := os.ReadFile(m.log())
-	if err != nil {
-		return false
-	}
-	lives := bytes.Split(text, []byte("\n--- life "))
-	return bytes.Contains(lives[len(lives)-1], []byte("Kafka forgot committed offsets"))
-}
 
 // await waits until the process can work.
 func (m *member) await(ctx context.Context, limit time.Duration) error {

@@ -88,8 +88,13 @@ func (w *World) startKafka() error {
 		if w.options.Requests {
 			w.trace.add("kafka", "%s %s", kmsg.Key(r.Key()).Name(), digestOf(r.AppendTo(nil)))
 		}
-		if q, ok := r.(*kmsg.OffsetForLeaderEpochRequest); ok {
+		switch q := r.(type) {
+		case *kmsg.OffsetForLeaderEpochRequest:
 			return endOfEpochs(q), nil, true
+		case *kmsg.OffsetFetchRequest:
+			if old := w.memory.answer(q); old != nil {
+				return old, nil, true
+			}
 		}
 		return nil, nil, false
 	})

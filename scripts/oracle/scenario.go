@@ -70,6 +70,7 @@ const (
 	faultAway       = "clickhouse-away"
 	faultForget     = "forget-tokens" // ten thousand other inserts happen
 	faultOutage     = "outage"        // every process dies, and comes back after For
+	faultOld        = "old-offsets"   // for For, coordinators of groups answer the offsets of Count seconds ago, or none
 )
 
 // A Fault strikes at a time.
@@ -145,6 +146,9 @@ func Generate(seed uint64, o Options) *Scenario {
 	g.faults(o)
 	if gap > 0 && r.IntN(5) > 0 {
 		g.night()
+	}
+	if o.has(faultOld) && r.IntN(4) == 0 {
+		g.oldOffsets()
 	}
 	s.Active += gap
 	slices.SortStableFunc(s.Inputs, func(a, b Input) int { return cmp.Compare(a.At, b.At) })
@@ -395,6 +399,18 @@ func (g *generator) night() {
 	}
 	for i := g.IntN(2); i < g.s.Processors; i++ { // in half of the nights all of them
 		g.s.Faults = append(g.s.Faults, Fault{At: at, Kind: faultStop, Target: fmt.Sprint("p", i), For: g.gap - 6*time.Minute})
+	}
+}
+
+// oldOffsets has coordinators answer what was committed a while ago, and processes ask them meanwhile.
+func (g *generator) oldOffsets() {
+	f := Fault{At: g.moment(), Kind: faultOld, Target: pick(g.Rand, oldOfProcessors, oldOfSinks, oldOfAll, oldNone), For: between(g.Rand, 5*time.Second, 90*time.Second),
+		Count: 1 + g.IntN(120), Arg: g.Uint64()}
+	g.s.Faults = append(g.s.Faults, f)
+	until := f.At + time.Duration(f.Count)*time.Second
+	for range 1 + g.IntN(3) {
+		g.s.Faults = append(g.s.Faults, Fault{At: until + between(g.Rand, 0, f.For/2), Kind: pick(g.Rand, faultKill, faultKill, faultLose, faultStop, faultOutage),
+			Target: g.process(), For: between(g.Rand, 0, 20*time.Second), Arg: g.Uint64()})
 	}
 }
 

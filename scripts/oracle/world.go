@@ -34,6 +34,7 @@ type World struct {
 	gone     sync.WaitGroup
 	edge     *kgo.Client
 	edgeHost *host
+	memory   memory
 
 	timers  sync.WaitGroup
 	deaths  atomic.Int64
@@ -226,6 +227,8 @@ func (w *World) strike(f Fault) {
 		w.later(f.For, func() { w.network.setAway(clickHousePort, false) })
 	case faultForget:
 		w.standin.forgetTokens()
+	case faultOld:
+		w.oldOffsets(f)
 	}
 }
 

@@ -1,0 +1,135 @@
+package oracle
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"tributary/processor"
+	"tributary/sink"
+)
+
+// Which groups' offsets are old.
+const (
+	oldOfProcessors = "processors"
+	oldOfSinks      = "sinks"
+	oldOfAll        = "all"
+	oldNone         = "none" // the processors' have expired
+)
+
+// A memory is what coordinators of groups believe while they have forgotten their latest commits: offsets of a while ago, and nothing of
+// open transactions.
+type memory struct {
+	mu     sync.Mutex
+	groups map[string]kadm.OffsetResponses
+	topics map[string]kadm.TopicID
+}
+
+// oldOffsets notes what is committed now, and has it answered from Count seconds later on.
+func (w *World) oldOffsets(f Fault) {
+	groups := map[string][]string{oldOfProcessors: {processor.Defaults().Group}, oldNone: {processor.Defaults().Group}, oldOfSinks: {sink.Defaults().Group},
+		oldOfAll: {processor.Defaults().Group, sink.Defaults().Group}}[f.Target]
+	w.timers.Add(1)
+	go func() {
+		defer w.timers.Done()
+		noted, topics, err := w.note(groups, f.Target == oldNone)
+		if err != nil {
+			w.trace.add("fault", "old-offsets comes to nothing: %v", shorten(err))
+			return
+		}
+		w.later(time.Until(w.began.Add(f.At+time.Duration(f.Count)*time.Second)), func() {
+			w.memory.set(noted, topics)
+			w.later(f.For, func() { w.memory.set(nil, nil) })
+		})
+	}()
+}
+
+func (w *World) note(groups []string, none bool) (map[string]kadm.OffsetResponses, map[string]kadm.TopicID, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	h := w.network.host("memory", 0)
+	h.slow(minLatency, 0)
+	client, err := kgo.NewClient(w.kafka(h)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	details, err := admin.ListTopics(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	topics := map[string]kadm.TopicID{}
+	for name, d := range details {
+		topics[name] = d.ID
+	}
+	noted := map[string]kadm.OffsetResponses{}
+	for _, group := range groups {
+		noted[group] = nil
+		if none {
+			continue
+		}
+		if noted[group], err = admin.FetchOffsets(ctx, group); err != nil {
+			return nil, nil, err
+		}
+	}
+	return noted, topics, nil
+}
+
+func (m *memory) set(groups map[string]kadm.OffsetResponses, topics map[string]kadm.TopicID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.groups, m.topics = groups, topics
+}
+
+// answer is what a coordinator answers that has forgotten, nil when it has not.
+func (m *memory) answer(q *kmsg.OffsetFetchRequest) kmsg.Response {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(q.Groups) != 1 {
+		return nil
+	}
+	offsets, ok := m.groups[q.Groups[0].Group]
+	if !ok {
+		return nil
+	}
+	asked := q.Groups[0].Topics
+	if asked == nil { // everything
+		for _, o := range offsets.Sorted() {
+			if n := len(asked); n == 0 || asked[n-1].Topic != o.Topic {
+				asked = append(asked, kmsg.OffsetFetchRequestGroupTopic{Topic: o.Topic, TopicID: m.topics[o.Topic]})
+			}
+			t := &asked[len(asked)-1]
+			t.Partitions = append(t.Partitions, o.Partition)
+		}
+	}
+	group := kmsg.NewOffsetFetchResponseGroup()
+	group.Group = q.Groups[0].Group
+	for _, want := range asked {
+		t := kmsg.NewOffsetFetchResponseGroupTopic()
+		t.Topic, t.TopicID = want.Topic, want.TopicID
+		name := want.Topic
+		for known, id := range m.topics {
+			if name == "" && id == want.TopicID {
+				name = known
+				break
+			}
+		}
+		for _, partition := range want.Partitions {
+			p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+			p.Partition, p.Offset, p.LeaderEpoch = partition, -1, -1
+			if o, known := offsets.Lookup(name, partition); known {
+				p.Offset, p.LeaderEpoch, p.Metadata = o.At, o.LeaderEpoch, kmsg.StringPtr(o.Metadata)
+			}
+			t.Partitions = append(t.Partitions, p)
+		}
+		group.Topics = append(group.Topics, t)
+	}
+	answer := q.ResponseKind().(*kmsg.OffsetFetchResponse)
+	answer.Groups = append(answer.Groups, group)
+	return answer
+}
