@@ -31,7 +31,7 @@
 //   - A click, and a landing page's button, leads only to a declared offer's or landing page's URL, whatever the kind of answer; values
 //     in it are percent-encoded.
 //   - An impression or a landing click that Kafka may have already is marked resent when it is sent again: what an earlier process left in the
-//     spool, and what Kafka did not answer for. Nothing else of these topics is there twice. The sink counts copies once.
+//     spool, and what Kafka had been given before the spool was. Nothing else of these topics is there twice. The sink counts copies once.
 //   - No record has more of a client's address than ingest.privacy lets through: every record is made by one function, which sees
 //     to that. Texts that others put an address into (a sub parameter, the query of a postback) are kept as they came.
 //   - Which offer a visitor gets follows from the visitor, the campaign and the catalog alone, but for caps: those, and which

@@ -34,7 +34,7 @@ type drainer struct {
 	// reachable tells whether Kafka answers.
 	reachable func() bool
 	client    *kgo.Client
-	// doubtful: Kafka may have records that are sent here now, beyond those that an earlier process left.
+	// doubtful: Kafka may have what is still to do, although it said no.
 	doubtful bool
 
 	// One slot a record of the window, its promise made once.
@@ -125,6 +125,9 @@ func (d *drainer) drain(ctx context.Context, entries []spool.Entry) error {
 		}
 	}
 	d.spool.Done(len(entries))
+	if !d.spool.Pending() {
+		d.producer.landed.forget()
+	}
 	return nil
 }
 
@@ -141,7 +144,6 @@ func (d *drainer) settle(ctx context.Context) error {
 		case settled:
 			return nil
 		case before && d.reachable():
-			d.doubtful = true
 			d.log.Warn("ingest: kafka answers, but not what became of records that requests gave up on; the spool's copies are sent",
 				zap.Int64("records", d.producer.landed.unsettled.Load()))
 			return nil

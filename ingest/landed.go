@@ -7,7 +7,7 @@ import (
 )
 
 // landed are records of which the spool has a copy because Kafka was late, and Kafka took them after all. Draining leaves
-// them out. It is kept in memory: after a crash they are sent a second time.
+// them out. It is kept in memory: after a crash they are sent a second time, which is why the spool's copy says that it is one.
 type landed struct {
 	// unsettled counts the records whose request gave up and of which the client does not know yet what became.
 	unsettled atomic.Int64
@@ -16,6 +16,8 @@ type landed struct {
 
 	mu  sync.Mutex
 	ids map[landedID]struct{}
+	// most is maxLanded.
+	most int
 }
 
 type landedID struct {
@@ -40,7 +42,7 @@ func (l *landed) settle(d *delivery, err error) {
 		if l.ids == nil {
 			l.ids = map[landedID]struct{}{}
 		}
-		if len(l.ids) < maxLanded {
+		if len(l.ids) < l.most {
 			l.ids[landedID{d.topic, string(id)}] = struct{}{}
 		}
 		l.mu.Unlock()
@@ -76,4 +78,11 @@ func (l *landed) take(t topic, id []byte) bool {
 	_, ok := l.ids[key]
 	delete(l.ids, key)
 	return ok
+}
+
+// forget is called when the spool is empty: what is left was refused by its disk.
+func (l *landed) forget() {
+	l.mu.Lock()
+	clear(l.ids)
+	l.mu.Unlock()
 }

@@ -78,7 +78,7 @@ type delivery struct {
 	// offered: the wait for Kafka is over, or was spared; err is how it ended.
 	offered bool
 	err     error
-	// unsettled: the request gave up waiting for Kafka, which may take the record all the same; kept: the spool has it.
+	// unsettled: the request gave up waiting for Kafka, which may take the record all the same; kept: the spool has it, or may have.
 	unsettled, kept bool
 	// use counts what the delivery was used for, state is stateOpen, stateSettled or stateLate of that use.
 	use   uint64
@@ -95,7 +95,7 @@ type delivery struct {
 
 func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer, error) {
 	p := &producer{ackBound: cfg.AckTimeout, ackTimeout: cfg.AckTimeout, metrics: m, spool: s, privacy: privacy.New(cfg.Privacy)}
-	p.landed.settled = make(chan struct{}, 1)
+	p.landed.settled, p.landed.most = make(chan struct{}, 1), maxLanded
 	for i, name := range topicNames {
 		p.names[i] = deps.TopicPrefix + name
 	}
@@ -198,7 +198,7 @@ func (p *producer) send(d *delivery) {
 	if p.spool != nil && p.spool.Pending() && !(p.prompt.Load() && mayOvertake(d.topic)) {
 		d.owners.Store(1)
 		d.offered = true
-		p.keep(d)
+		p.keep(d, d.value)
 		return
 	}
 	d.owners.Store(2)
@@ -215,13 +215,13 @@ func (p *producer) send(d *delivery) {
 // as long as one click waits there, the next one would have to.
 func mayOvertake(t topic) bool { return t != topicPostbacks }
 
-// keep gives the record to the spool.
-func (p *producer) keep(d *delivery) {
+// keep gives the record to the spool, with a value that may be marked as resent.
+func (p *producer) keep(d *delivery, value []byte) {
 	id := d.id
 	if len(id) == 0 {
 		id = d.key
 	}
-	d.batch, d.refused = p.spool.Submit(&spool.Record{Topic: topicNames[d.topic], ID: id, Key: d.key, Value: d.value, TimeMS: d.sent.UnixMilli()})
+	d.batch, d.refused = p.spool.Submit(&spool.Record{Topic: topicNames[d.topic], ID: id, Key: d.key, Value: value, TimeMS: d.sent.UnixMilli()})
 }
 
 // wait answers nil once the record is durable. Any error wraps errUnavailable, errFull or one of the spool's: the record may
@@ -233,7 +233,7 @@ func (p *producer) wait(d *delivery) error {
 		err = d.refused
 	} else if d.batch != nil {
 		err = p.waitSpool(d)
-		d.kept = err == nil
+		d.kept = err == nil || errors.Is(err, spool.ErrBusy) // the disk may be slow, and have it in the end
 	}
 	d.release()
 	return err
@@ -261,7 +261,11 @@ func (p *producer) offer(d *delivery) {
 		d.unsettled = true
 		p.landed.expect()
 	}
-	p.keep(d)
+	value := d.value
+	if !errors.Is(d.err, errFull) {
+		value = resent(d.topic, value) // the client has had it, and so may Kafka
+	}
+	p.keep(d, value)
 }
 
 // kafkaBound leaves of the bound what the spool's disk will take, so that the answer comes within it; at most half.

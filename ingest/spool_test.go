@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -187,6 +188,67 @@ func TestAHiccupUnderLoadLosesNothing(t *testing.T) {
 	b.drained()
 	if n := int64(len(b.clicks())); n != sent.Load() {
 		t.Errorf("%d clicks are in Kafka, %d were answered", n, sent.Load())
+	}
+}
+
+// TestWhatTheSpoolSendsAgainSaysSo lets the broker take impressions and hang until their requests have given up, on it and some on the
+// disk too. Nobody but the sink could tell a second record from another showing: there is none, or it is marked.
+func TestWhatTheSpoolSendsAgainSaysSo(t *testing.T) {
+	const shown = 60
+	for _, c := range []struct {
+		name   string
+		landed int // how many of those that Kafka took after all are remembered
+		twice  bool
+	}{{"remembered", maxLanded, false}, {"too many to remember", 0, true}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t, withSpool(t.TempDir()))
+			waitReady(t, b.edge)
+			b.edge.producer.landed.most = c.landed
+			release := b.hang()
+			var group sync.WaitGroup
+			var busy atomic.Int64
+			for i := range shown {
+				id := fmt.Sprintf("showing%d", i)
+				d, err := b.edge.producer.prepare(topicImpressions, []byte(id), "", &events.Impression{ImpressionId: id})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.edge.producer.send(d)
+				group.Go(func() {
+					b.edge.producer.offer(d)
+					if i%2 == 0 { // the process was stopped meanwhile: nothing is left of ack_timeout
+						d.sent = d.sent.Add(-time.Hour)
+					}
+					switch err := b.edge.producer.wait(d); {
+					case errors.Is(err, spool.ErrBusy):
+						busy.Add(1)
+					case err != nil:
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			if busy.Load() == 0 {
+				t.Error("no request gave up on the disk")
+			}
+			release()
+			b.drained()
+			seen := map[string]int{}
+			records := b.records(schemas.TopicImpressions)
+			for _, r := range records {
+				var e events.Impression
+				if err := e.UnmarshalVT(r.Value); err != nil {
+					t.Fatal(err)
+				}
+				if e.Resent != (seen[e.ImpressionId] > 0) {
+					t.Errorf("record %d of %s is marked as resent: %t", seen[e.ImpressionId]+1, e.ImpressionId, e.Resent)
+				}
+				seen[e.ImpressionId]++
+			}
+			if len(seen) != shown || (len(records) > shown) != c.twice {
+				t.Errorf("%d records of %d impressions, %d were shown", len(records), len(seen), shown)
+			}
+		})
 	}
 }
 
