@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"tributary/schemas"
 	"tributary/schemas/events"
 )
 
@@ -240,7 +241,7 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	p.mu.Lock()
 	p.dropReady(ids)
 	p.mu.Unlock()
-	commits, err := p.newestCommits(ctx, func(id int32) bool { return ids[id] })
+	commits, err := p.newestCommits(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("asking for the committed offsets: %w", err)
 	}
@@ -252,7 +253,11 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 		if err := p.awaitPreparation(ctx, id); err != nil {
 			return nil, err
 		}
-		part, err := p.takeOver(id, commits[id], logs)
+		err := p.checkRecalled(id, commits[id], logs)
+		var part *partition
+		if err == nil {
+			part, err = p.takeOver(id, commits[id], logs)
+		}
 		if err != nil {
 			p.leave(event{err: err})
 			return nil, err
@@ -288,7 +293,9 @@ type commit struct {
 	watermarkMS int64
 	// any: something is committed; named: and it is a cycle of ours.
 	any, named bool
-	positions  map[string]int64
+	// recalled: the topic cycles knows it, and the group's coordinator does not.
+	recalled  bool
+	positions map[string]int64
 }
 
 // fetchCommits asks for what is committed of the wanted partitions, and waits until no transaction has any of it in hand. The
@@ -317,26 +324,30 @@ func (p *Processor) fetchCommits(ctx context.Context, wanted func(id int32) bool
 // newestCommits is fetchCommits held against the topic cycles: a cycle becomes visible with its offsets or not at all, so the last one
 // that readers see is committed, whatever the group's coordinator says. Kafka 4.2 can answer offsets of many minutes ago after the
 // death of a broker, when its coordinator has not read all of its log again, and none when they have expired; going on from there
-// would count everything since a second time. Offsets that are no cycle of ours are an operator's, who means them.
-func (p *Processor) newestCommits(ctx context.Context, wanted func(id int32) bool) (map[int32]commit, error) {
-	commits, err := p.fetchCommits(ctx, wanted)
+// would count everything since a second time. Offsets that are no cycle of ours are an operator's, who means them; the numbers of
+// cycles go on behind the last one, so that the larger is always the later.
+func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[int32]commit, error) {
+	commits, err := p.fetchCommits(ctx, func(id int32) bool { return ids[id] })
 	// The embedded broker's commit is not atomic against its own death: there readers may be ahead.
 	if err != nil || p.deps.LooseCommits {
 		return commits, err
 	}
-	cycles, err := p.lastCycles(ctx, wanted)
+	cycles, err := p.lastCycles(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
 	for id, last := range cycles {
 		c := commits[id]
-		if last.Seq <= c.cycle.seq || c.any && !c.named {
-			continue
+		switch {
+		case c.any && !c.named:
+			c.cycle = cycleID{seq: last.Seq}
+			commits[id] = c
+		case last.Seq > c.cycle.seq:
+			p.metrics.staleOffsets.Inc()
+			p.log.Warn("Kafka forgot committed offsets of this group; the partition goes on from its last visible cycle",
+				zap.String("group", p.cfg.Group), zap.Int32("partition", id), zap.Stringer("answered", c.cycle), zap.Stringer("committed", cycleID{last.Seq, last.Random}))
+			commits[id] = c.upTo(last)
 		}
-		p.metrics.staleOffsets.Inc()
-		p.log.Warn("Kafka forgot committed offsets of this group; the partition goes on from its last visible cycle",
-			zap.String("group", p.cfg.Group), zap.Int32("partition", id), zap.Stringer("answered", c.cycle), zap.Stringer("committed", cycleID{last.Seq, last.Random}))
-		commits[id] = c.upTo(last)
 	}
 	return commits, nil
 }
@@ -350,7 +361,21 @@ func (c commit) upTo(last *events.Cycle) commit {
 	for _, in := range last.Inputs {
 		positions[in.Topic] = in.ToOffset
 	}
-	return commit{cycle: cycleID{last.Seq, last.Random}, watermarkMS: c.watermarkMS, any: true, named: true, positions: positions}
+	return commit{cycle: cycleID{last.Seq, last.Random}, watermarkMS: c.watermarkMS, any: true, named: true, positions: positions, recalled: true}
+}
+
+// checkRecalled refuses cycles of other logs than these: of topics that were deleted and made anew, or of another cluster.
+func (p *Processor) checkRecalled(id int32, c commit, l logs) error {
+	if !c.recalled {
+		return nil
+	}
+	for topic, at := range c.positions {
+		if end, ok := l.end[topic][id]; ok && at > end {
+			return fmt.Errorf("%w: partition %d of %s ends at offset %d, and by the topic %s it was processed up to %d. Was it made anew? Then empty %[5]s too, or set the offsets of the group %[7]s",
+				ErrOtherLog, id, p.kafkaName(topic), end, p.kafkaName(schemas.TopicCycles), at, p.cfg.Group)
+		}
+	}
+	return nil
 }
 
 func (p *Processor) fetchCommitsOnce(ctx context.Context, wanted func(id int32) bool) (map[int32]commit, error) {

@@ -3,6 +3,7 @@ package processor
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,7 +148,7 @@ func TestOffsetsThatKafkaForgotAreNotBelieved(t *testing.T) {
 	}
 	ask := func() commit {
 		t.Helper()
-		commits, err := p.newestCommits(ctx, func(id int32) bool { return id == 1 })
+		commits, err := p.newestCommits(ctx, map[int32]bool{1: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,12 +191,14 @@ func TestOffsetsThatKafkaForgotAreNotBelieved(t *testing.T) {
 	cycle(6, kgo.TryAbort)
 	expect("cycles 4 and 5 are forgotten", 5, 50, 2)
 	answers("an operator", 12)
-	expect("an operator moved the group", 0, 12, 2)
+	expect("an operator moved the group", 5, 12, 2)
+	answers((&meta{cycle: cycleID{seq: 5}}).commitMetadata(), 13)
+	expect("no cycle has followed yet", 5, 13, 2)
 	answers(named(5), 50)
 	begin(6)
 	short, cancelShort := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancelShort()
-	if c, err := p.newestCommits(short, func(id int32) bool { return id == 1 }); !errors.Is(err, context.DeadlineExceeded) {
+	if c, err := p.newestCommits(short, map[int32]bool{1: true}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("cycle 6 may be committed yet, and the processor goes on from %v, %v", c[1].cycle, err)
 	}
 	ended := make(chan error, 1)
@@ -203,5 +206,44 @@ func TestOffsetsThatKafkaForgotAreNotBelieved(t *testing.T) {
 	expect("cycle 6 is about to be committed", 6, 60, 3)
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAPartitionThatIsNotListed: what the broker does not tell of a partition is never taken for a partition without cycles.
+func TestAPartitionThatIsNotListed(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		listed kadm.ListedOffsets
+		err    error
+	}{
+		{"the topic is not known", kadm.ListedOffsets{"cycles": {-1: {Err: kerr.UnknownTopicOrPartition}}}, kerr.UnknownTopicOrPartition},
+		{"nothing is known", kadm.ListedOffsets{}, ErrTopicMissing},
+		{"another partition is known", kadm.ListedOffsets{"cycles": {0: {Offset: 5}}}, ErrTopicMissing},
+		{"it has no leader", kadm.ListedOffsets{"cycles": {0: {Offset: 5}, 1: {Err: kerr.LeaderNotAvailable}}}, kerr.LeaderNotAvailable},
+		{"another one has no leader", kadm.ListedOffsets{"cycles": {0: {Err: kerr.LeaderNotAvailable}, 1: {Offset: 7}}}, nil},
+	} {
+		got, err := listedOf(context.Background(), "cycles", map[int32]bool{1: true}, func(context.Context, ...string) (kadm.ListedOffsets, error) { return c.listed, nil })
+		if !errors.Is(err, c.err) || c.err == nil && (err != nil || got[1] != 7) {
+			t.Errorf("%s: %v, %v", c.name, got, err)
+		}
+	}
+}
+
+// TestCyclesOfAnotherLog: a topic was deleted and made anew, and with it the group's offsets are gone, but the cycles are not. What is in
+// the topic now was never processed.
+func TestCyclesOfAnotherLog(t *testing.T) {
+	p := &Processor{}
+	l := logs{end: map[string]map[int32]int64{schemas.TopicClicks: {1: 3000}}}
+	last := &events.Cycle{Seq: 8, Inputs: []*events.CycleInput{{Topic: schemas.TopicClicks, ToOffset: 5000}}}
+	err := p.checkRecalled(1, commit{}.upTo(last), l)
+	if !errors.Is(err, ErrOtherLog) || !strings.Contains(err.Error(), "partition 1 of clicks ends at offset 3000, and by the topic cycles it was processed up to 5000") {
+		t.Errorf("the error is %v", err)
+	}
+	last.Inputs[0].ToOffset = 3000
+	if err := p.checkRecalled(1, commit{}.upTo(last), l); err != nil {
+		t.Errorf("all of the topic was processed: %v", err)
+	}
+	if err := p.checkRecalled(1, commit{any: true, positions: map[string]int64{schemas.TopicClicks: 5000}}, l); err != nil {
+		t.Errorf("the group's own offsets: %v", err)
 	}
 }

@@ -38,7 +38,7 @@ type Config struct {
 	CacheBytes         int64         `yaml:"cache_bytes" doc:"memory for blocks of state read before, in bytes"`
 	MemtableBytes      int64         `yaml:"memtable_bytes" doc:"one of at most three write buffers of the state, in bytes"`
 	SessionTimeout     time.Duration `yaml:"session_timeout" doc:"how long a silent processor keeps its partitions"`
-	TransactionTimeout time.Duration `yaml:"transaction_timeout" doc:"when Kafka gives up a transaction of a dead processor"`
+	TransactionTimeout time.Duration `yaml:"transaction_timeout" doc:"when Kafka gives up a transaction of a dead processor; its partitions go to another no sooner"`
 	Workers            int           `yaml:"workers" doc:"partitions processed at the same time; 0: one for each CPU"`
 
 	Checkpoint checkpoint.Config `yaml:"checkpoint" doc:"copies of the state, for a partition that comes to a machine without it"`

@@ -320,10 +320,17 @@ func (p *Processor) setPositions(req *kmsg.TxnOffsetCommitRequest) error {
 
 // findOut asks Kafka what became of a transaction that did not report a commit: what aborted stays pending.
 func (p *Processor) findOut(ctx context.Context) error {
-	commits, err := p.newestCommits(ctx, func(id int32) bool { return p.parts[id] != nil && p.parts[id].touched })
+	touched := map[int32]bool{}
+	for id, part := range p.parts {
+		if part.touched {
+			touched[id] = true
+		}
+	}
+	commits, err := p.newestCommits(ctx, touched)
 	if err != nil {
 		return fmt.Errorf("%w: asking for the committed offsets: %w", ErrCommitUnknown, err)
 	}
+	p.updateReadiness() // it may have said what was waited for
 	for id, part := range p.parts {
 		if !part.touched {
 			continue

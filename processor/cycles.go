@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"tributary/processor/stage"
 	"tributary/schemas"
@@ -66,68 +67,89 @@ func (p *partition) rerun(c *events.Cycle, records map[string][]*kgo.Record) err
 	return p.run(c.NowMs, c.Idle, true)
 }
 
-// lastCycles answers the last cycle that readers see of each wanted partition that has one. It waits until no transaction is open on
+// readAtOnce is how many partitions of cycles are looked at side by side.
+const readAtOnce = 8
+
+// lastCycles answers the last cycle that readers see of each of the partitions that has one. It waits until no transaction is open on
 // them: one that is about to be committed counts.
-func (p *Processor) lastCycles(ctx context.Context, wanted func(id int32) bool) (map[int32]*events.Cycle, error) {
+func (p *Processor) lastCycles(ctx context.Context, ids map[int32]bool) (map[int32]*events.Cycle, error) {
 	topic := p.kafkaName(schemas.TopicCycles)
-	starts, ends, err := p.closedCycles(ctx, topic, wanted)
+	starts, ends, err := p.closedCycles(ctx, topic, ids)
 	if err != nil {
 		return nil, err
 	}
 	last := map[int32]*events.Cycle{}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(readAtOnce)
 	for id, end := range ends {
-		c, err := p.lastCycle(ctx, topic, id, starts[id], end)
-		if err != nil {
-			return nil, err
-		}
-		if c != nil {
-			last[id] = c
-		}
+		g.Go(func() error {
+			c, err := p.lastCycle(ctx, topic, id, starts[id], end)
+			if c != nil {
+				mu.Lock()
+				last[id] = c
+				mu.Unlock()
+			}
+			return err
+		})
 	}
-	return last, nil
+	return last, g.Wait()
 }
 
-// closedCycles answers where the wanted partitions of cycles begin and end, once nothing is open before their ends.
-func (p *Processor) closedCycles(ctx context.Context, topic string, wanted func(id int32) bool) (starts, ends map[int32]int64, err error) {
+// closedCycles answers where the partitions of cycles begin and end, once nothing is open before their ends.
+func (p *Processor) closedCycles(ctx context.Context, topic string, ids map[int32]bool) (starts, ends map[int32]int64, err error) {
+	if starts, err = listedOf(ctx, topic, ids, p.admin.ListStartOffsets); err != nil {
+		return nil, nil, err
+	}
+	if ends, err = listedOf(ctx, topic, ids, p.admin.ListEndOffsets); err != nil {
+		return nil, nil, err
+	}
 	delay := backoff.NewExponentialBackOff()
 	delay.InitialInterval, delay.MaxInterval = 5*time.Millisecond, 250*time.Millisecond
 	told := time.Now()
 	for {
-		listed := [3]map[int32]int64{}
-		for i, list := range []func(context.Context, ...string) (kadm.ListedOffsets, error){p.admin.ListStartOffsets, p.admin.ListEndOffsets, p.admin.ListCommittedOffsets} {
-			if listed[i], err = listedOf(ctx, topic, wanted, list); err != nil {
-				return nil, nil, err
+		closed, err := listedOf(ctx, topic, ids, p.admin.ListCommittedOffsets)
+		if err != nil {
+			return nil, nil, err
+		}
+		var open []int32
+		for id, end := range ends {
+			if closed[id] < end {
+				open = append(open, id)
 			}
 		}
-		open := false
-		for id, end := range listed[1] {
-			open = open || listed[2][id] < end
+		if len(open) == 0 {
+			return starts, ends, nil
 		}
-		if !open {
-			return listed[0], listed[2], nil
-		}
+		slices.Sort(open)
+		waiting := fmt.Sprintf("waiting for the end of a transaction on partitions %d of %s", open, topic)
 		if time.Since(told) > 5*time.Second {
 			told = time.Now()
-			p.log.Warn("a transaction is open on partitions to be taken over; waiting for its end", zap.String("topic", topic))
-			p.setReadiness("waiting for the end of a transaction that is open on " + topic)
+			p.log.Warn(waiting + "; if it never ends, kafka-transactions.sh find-hanging names it")
+			p.setReadiness(waiting)
 		}
 		select {
 		case <-time.After(delay.NextBackOff()):
 		case <-ctx.Done():
-			return nil, nil, fmt.Errorf("waiting for the end of a transaction on %s: %w", topic, ctx.Err())
+			return nil, nil, fmt.Errorf("%s: %w", waiting, ctx.Err())
 		}
 	}
 }
 
-func listedOf(ctx context.Context, topic string, wanted func(id int32) bool, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[int32]int64, error) {
+// listedOf lists offsets of partitions of a topic, all or none: one that is left out would seem to have no cycles.
+func listedOf(ctx context.Context, topic string, ids map[int32]bool, list func(context.Context, ...string) (kadm.ListedOffsets, error)) (map[int32]int64, error) {
 	all, err := list(ctx, topic)
+	if err == nil {
+		err = all[topic][-1].Err // of the topic as a whole
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listing offsets of %s: %w", topic, err)
 	}
 	got := map[int32]int64{}
-	for id, o := range all[topic] {
-		if !wanted(id) {
-			continue
+	for id := range ids {
+		o, ok := all.Lookup(topic, id)
+		if !ok {
+			return nil, fmt.Errorf("%w: %s partition %d", ErrTopicMissing, topic, id)
 		}
 		if o.Err != nil {
 			return nil, fmt.Errorf("listing offsets of %s partition %d: %w", topic, id, o.Err)
@@ -137,8 +159,7 @@ func listedOf(ctx context.Context, topic string, wanted func(id int32) bool, lis
 	return got, nil
 }
 
-// lastCycle answers the last cycle that readers see between two offsets of a partition of cycles, nil for none: the last, not the
-// one with the largest number, for numbers begin anew when an operator moves the group.
+// lastCycle answers the last cycle that readers see between two offsets of a partition of cycles, nil for none.
 func (p *Processor) lastCycle(ctx context.Context, topic string, id int32, start, end int64) (last *events.Cycle, err error) {
 	// Markers and aborted cycles lie between.
 	for span := int64(64); ; span *= 32 {

@@ -9,4 +9,6 @@ var (
 	ErrTopicMissing = errors.New("topic does not exist")
 	// ErrCommitUnknown says that a transaction ended without a known outcome. A new Processor finds it out.
 	ErrCommitUnknown = errors.New("outcome of the transaction is unknown")
+	// ErrOtherLog says that the topic cycles tells of more records than a topic has.
+	ErrOtherLog = errors.New("cycles tell of another log")
 )

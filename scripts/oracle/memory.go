@@ -10,15 +10,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/processor"
-	"tributary/sink"
 )
 
-// Which groups' offsets are old.
+// What the coordinator of the processors' group answers. The loaders' plans are in their group's offsets and nowhere else: see sink/DESIGN.md,
+// What is not promised.
 const (
-	oldOfProcessors = "processors"
-	oldOfSinks      = "sinks"
-	oldOfAll        = "all"
-	oldNone         = "none" // the processors' have expired
+	oldBack = "back" // offsets of a while ago
+	oldNone = "none" // they have expired
 )
 
 // A memory is what coordinators of groups believe while they have forgotten their latest commits: offsets of a while ago, and nothing of
@@ -31,12 +29,10 @@ type memory struct {
 
 // oldOffsets notes what is committed now, and has it answered from Count seconds later on.
 func (w *World) oldOffsets(f Fault) {
-	groups := map[string][]string{oldOfProcessors: {processor.Defaults().Group}, oldNone: {processor.Defaults().Group}, oldOfSinks: {sink.Defaults().Group},
-		oldOfAll: {processor.Defaults().Group, sink.Defaults().Group}}[f.Target]
 	w.timers.Add(1)
 	go func() {
 		defer w.timers.Done()
-		noted, topics, err := w.note(groups, f.Target == oldNone)
+		noted, topics, err := w.note(processor.Defaults().Group, f.Target == oldNone)
 		if err != nil {
 			w.trace.add("fault", "old-offsets comes to nothing: %v", shorten(err))
 			return
@@ -48,7 +44,7 @@ func (w *World) oldOffsets(f Fault) {
 	}()
 }
 
-func (w *World) note(groups []string, none bool) (map[string]kadm.OffsetResponses, map[string]kadm.TopicID, error) {
+func (w *World) note(group string, none bool) (map[string]kadm.OffsetResponses, map[string]kadm.TopicID, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	h := w.network.host("memory", 0)
@@ -67,17 +63,11 @@ func (w *World) note(groups []string, none bool) (map[string]kadm.OffsetResponse
 	for name, d := range details {
 		topics[name] = d.ID
 	}
-	noted := map[string]kadm.OffsetResponses{}
-	for _, group := range groups {
-		noted[group] = nil
-		if none {
-			continue
-		}
-		if noted[group], err = admin.FetchOffsets(ctx, group); err != nil {
-			return nil, nil, err
-		}
+	if none {
+		return map[string]kadm.OffsetResponses{group: nil}, topics, nil
 	}
-	return noted, topics, nil
+	offsets, err := admin.FetchOffsets(ctx, group)
+	return map[string]kadm.OffsetResponses{group: offsets}, topics, err
 }
 
 func (m *memory) set(groups map[string]kadm.OffsetResponses, topics map[string]kadm.TopicID) {

@@ -70,7 +70,7 @@ const (
 	faultAway       = "clickhouse-away"
 	faultForget     = "forget-tokens" // ten thousand other inserts happen
 	faultOutage     = "outage"        // every process dies, and comes back after For
-	faultOld        = "old-offsets"   // for For, coordinators of groups answer the offsets of Count seconds ago, or none
+	faultOld        = "old-offsets"   // for For, the processors' coordinator answers the offsets of Count seconds ago, or none
 )
 
 // A Fault strikes at a time.
@@ -402,9 +402,9 @@ func (g *generator) night() {
 	}
 }
 
-// oldOffsets has coordinators answer what was committed a while ago, and processes ask them meanwhile.
+// oldOffsets has a coordinator answer what was committed a while ago, and processes ask it meanwhile.
 func (g *generator) oldOffsets() {
-	f := Fault{At: g.moment(), Kind: faultOld, Target: pick(g.Rand, oldOfProcessors, oldOfSinks, oldOfAll, oldNone), For: between(g.Rand, 5*time.Second, 90*time.Second),
+	f := Fault{At: g.moment(), Kind: faultOld, Target: pick(g.Rand, oldBack, oldBack, oldBack, oldNone), For: between(g.Rand, 5*time.Second, 90*time.Second),
 		Count: 1 + g.IntN(120), Arg: g.Uint64()}
 	g.s.Faults = append(g.s.Faults, f)
 	until := f.At + time.Duration(f.Count)*time.Second

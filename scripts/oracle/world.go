@@ -235,7 +235,7 @@ func (w *World) strike(f Fault) {
 // move gives partitions other leaders and groups and transactions other coordinators.
 func (w *World) move(arg uint64) {
 	n := w.scenario.Brokers
-	for i, t := range []string{"clicks", "postbacks", "claims", "scored.clicks", "scored.conversions"} {
+	for i, t := range []string{"clicks", "postbacks", "claims", "scored.clicks", "scored.conversions", "cycles"} {
 		for p := range w.scenario.Partitions {
 			if arg>>(uint(i*3+p)%60)&1 == 1 {
 				_ = w.cluster.MoveTopicPartition(t, int32(p), int32((int(arg>>8)+i+p)%n))
