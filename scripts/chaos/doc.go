@@ -8,7 +8,7 @@
 // What it does, in order:
 //   - draws a plan of faults from one printed seed: what, whom, when, how long;
 //   - sends the generator's traffic over both edges at a steady rate; a request without an answer is repeated until it has
-//     one, so that the truth is exact;
+//     one, so that the truth is exact; an impression is not, so that one without an answer may count or not;
 //   - carries the plan out, several faults at a time, never two on one target;
 //   - heals everything, waits until every total equals the truth, runs `tributary verify`, and looks every acknowledged
 //     click up by its ID.
