@@ -13,7 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"tributary/processor"
 	"tributary/schemas"
+	"tributary/sink"
 )
 
 // firstPort is the first broker's.
@@ -121,6 +123,45 @@ func endOfEpochs(q *kmsg.OffsetForLeaderEpochRequest) kmsg.Response {
 // kafka answers how a host reaches the brokers.
 func (w *World) kafka(h *host) []kgo.Opt {
 	return []kgo.Opt{kgo.SeedBrokers(w.cluster.ListenAddrs()...), kgo.Dialer(h.dial), kgo.ClientID(h.name), kgo.MetadataMinAge(250 * time.Millisecond), kgo.DisableClientMetrics()}
+}
+
+// expireAfter is far beyond every session.
+const expireAfter = 5 * time.Minute
+
+// expireMembers takes members of groups out whose life is over, as Kafka does when their session is. The broker here keeps one for ever that
+// died while it waited for the end of a rebalance: it begins a session only with an answer that arrives (kfake, group.reply).
+func (w *World) expireMembers(ctx context.Context) {
+	alive := map[string]bool{}
+	for _, p := range w.order {
+		alive[p.current().name] = true
+	}
+	h := w.network.host("expirer", 0)
+	h.slow(minLatency, 0)
+	client, err := kgo.NewClient(w.kafka(h)...)
+	if err != nil {
+		w.fail("%v", err)
+		return
+	}
+	defer client.Close()
+	groups, err := kadm.NewClient(client).DescribeGroups(ctx, processor.Defaults().Group, sink.Defaults().Group)
+	if err != nil {
+		w.fail("%v", err)
+		return
+	}
+	for _, g := range groups.Sorted() {
+		for _, m := range g.Members {
+			if alive[m.ClientID] {
+				continue
+			}
+			leave := kmsg.NewPtrLeaveGroupRequest()
+			leave.Group = g.Group
+			member := kmsg.NewLeaveGroupRequestMember()
+			member.MemberID, member.InstanceID = m.MemberID, m.InstanceID
+			leave.Members = append(leave.Members, member)
+			_, err := leave.RequestWith(ctx, client)
+			w.trace.add("kafka", "the session of %s is over: %v", m.ClientID, err)
+		}
+	}
 }
 
 // kafkaFault has brokers answer some requests by an error.

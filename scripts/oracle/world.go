@@ -267,9 +267,14 @@ func (w *World) drain() *Expected {
 	expected := model(log, w.scenario.Window.Milliseconds())
 	// The last postbacks may wait for their clicks until the grace has passed on the slowest clock.
 	time.Sleep(w.scenario.Grace*6/5 + 10*time.Second)
+	expired := false
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(5 * time.Second) {
 		if w.arrived(expected) {
 			break
+		}
+		if !expired && time.Since(start) > expireAfter {
+			expired = true
+			w.expireMembers(ctx)
 		}
 	}
 	time.Sleep(20 * time.Second)
