@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -140,7 +141,7 @@ func (s *screen) render(by string, lines []line, total *line, currency string, l
 		if funnels {
 			ctr, pageCTR = funnelRatio(l.ctr), funnelRatio(l.pageCTR)
 		}
-		row := table.Row{l.name, l.clicks, l.conversions, money(l.cost), money(l.revenue), ratio(l.epc, "%.4f", 1), ratio(l.roi, "%+.0f %%", 100), ctr, pageCTR, ratio(l.flaggedShare, "%.0f %%", 100), mark}
+		row := table.Row{l.name, l.clicks, l.conversions, money(l.cost), money(l.revenue), ratio(l.epc, "%.4f", 1), percent(l.roi), ctr, pageCTR, ratio(l.flaggedShare, "%.0f %%", 100), mark}
 		if mark != "" && s.Colour {
 			for j := range row {
 				if row[j] != "" {
@@ -154,7 +155,7 @@ func (s *screen) render(by string, lines []line, total *line, currency string, l
 		t.AppendRow(table.Row{fmt.Sprintf("and %d more", more)})
 	}
 	if total != nil {
-		t.AppendFooter(table.Row{"all", total.clicks, total.conversions, money(total.cost), money(total.revenue), ratio(total.epc, "%.4f", 1), ratio(total.roi, "%+.0f %%", 100)})
+		t.AppendFooter(table.Row{"all", total.clicks, total.conversions, money(total.cost), money(total.revenue), ratio(total.epc, "%.4f", 1), percent(total.roi)})
 	}
 	var columns []table.ColumnConfig
 	for n := 2; n <= 10; n++ {
@@ -180,4 +181,12 @@ func ratio(v *float64, format string, by float64) string {
 		return "–"
 	}
 	return fmt.Sprintf(format, *v*by)
+}
+
+// percent is ratio with a sign, but for what rounds to 0.
+func percent(v *float64) string {
+	if v != nil && math.Round(*v*100) == 0 {
+		return "0 %"
+	}
+	return ratio(v, "%+.0f %%", 100)
 }

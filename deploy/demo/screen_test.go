@@ -86,3 +86,17 @@ func TestFunnelsAreShownWhereThereAreAny(t *testing.T) {
 		t.Errorf("want the columns in the table of campaigns only:\n%s", p)
 	}
 }
+
+func TestPercent(t *testing.T) {
+	for _, c := range []struct {
+		share float64
+		want  string
+	}{{-.0049, "0 %"}, {.0049, "0 %"}, {0, "0 %"}, {-.0051, "-1 %"}, {1.54, "+154 %"}} {
+		if got := percent(&c.share); got != c.want {
+			t.Errorf("%v is written %q, not %q", c.share, got, c.want)
+		}
+	}
+	if got := percent(nil); got != "–" {
+		t.Errorf("no cost is written %q", got)
+	}
+}
