@@ -42,7 +42,8 @@ func openPosition(dir string) (*positionFile, position, error) {
 		_, _ = f.WriteAt(raw[n:], int64(n))
 	}
 	var at position
-	for slot := raw[:n]; len(slot) >= slotBytes; slot = slot[slotBytes:] {
+	// What was just filled up counts as it will when it is read again.
+	for slot := raw[:]; len(slot) > 0; slot = slot[slotBytes:] {
 		generation := binary.LittleEndian.Uint64(slot)
 		if generation > p.generation && crc32.Checksum(slot[:24], castagnoli) == binary.LittleEndian.Uint32(slot[24:]) {
 			p.generation = generation
