@@ -19,32 +19,38 @@ const (
 	oldNone = "none" // they have expired
 )
 
-// A memory is what coordinators of groups believe while they have forgotten their latest commits: offsets of a while ago, and nothing of
+// A memory is what the coordinator of a group believes while it has forgotten its latest commits: offsets of a while ago, and nothing of
 // open transactions.
 type memory struct {
-	mu     sync.Mutex
-	groups map[string]kadm.OffsetResponses
-	topics map[string]kadm.TopicID
+	mu      sync.Mutex
+	group   string // empty while nothing is forgotten
+	offsets kadm.OffsetResponses
+	topics  map[string]kadm.TopicID
 }
 
 // oldOffsets notes what is committed now, and has it answered from Count seconds later on.
 func (w *World) oldOffsets(f Fault) {
+	group := processor.Defaults().Group
 	w.timers.Add(1)
 	go func() {
 		defer w.timers.Done()
-		noted, topics, err := w.note(processor.Defaults().Group, f.Target == oldNone)
+		offsets, topics, err := w.committed(group)
 		if err != nil {
 			w.trace.add("fault", "old-offsets comes to nothing: %v", shorten(err))
 			return
 		}
+		if f.Target == oldNone {
+			offsets = nil
+		}
 		w.later(time.Until(w.began.Add(f.At+time.Duration(f.Count)*time.Second)), func() {
-			w.memory.set(noted, topics)
-			w.later(f.For, func() { w.memory.set(nil, nil) })
+			w.memory.set(group, offsets, topics)
+			w.later(f.For, func() { w.memory.set("", nil, nil) })
 		})
 	}()
 }
 
-func (w *World) note(group string, none bool) (map[string]kadm.OffsetResponses, map[string]kadm.TopicID, error) {
+// committed answers the offsets of a group, and the topics' IDs.
+func (w *World) committed(group string) (kadm.OffsetResponses, map[string]kadm.TopicID, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	h := w.network.host("memory", 0)
@@ -63,33 +69,26 @@ func (w *World) note(group string, none bool) (map[string]kadm.OffsetResponses, 
 	for name, d := range details {
 		topics[name] = d.ID
 	}
-	if none {
-		return map[string]kadm.OffsetResponses{group: nil}, topics, nil
-	}
 	offsets, err := admin.FetchOffsets(ctx, group)
-	return map[string]kadm.OffsetResponses{group: offsets}, topics, err
+	return offsets, topics, err
 }
 
-func (m *memory) set(groups map[string]kadm.OffsetResponses, topics map[string]kadm.TopicID) {
+func (m *memory) set(group string, offsets kadm.OffsetResponses, topics map[string]kadm.TopicID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.groups, m.topics = groups, topics
+	m.group, m.offsets, m.topics = group, offsets, topics
 }
 
 // answer is what a coordinator answers that has forgotten, nil when it has not.
 func (m *memory) answer(q *kmsg.OffsetFetchRequest) kmsg.Response {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(q.Groups) != 1 {
-		return nil
-	}
-	offsets, ok := m.groups[q.Groups[0].Group]
-	if !ok {
+	if m.group == "" || len(q.Groups) != 1 || q.Groups[0].Group != m.group {
 		return nil
 	}
 	asked := q.Groups[0].Topics
 	if asked == nil { // everything
-		for _, o := range offsets.Sorted() {
+		for _, o := range m.offsets.Sorted() {
 			if n := len(asked); n == 0 || asked[n-1].Topic != o.Topic {
 				asked = append(asked, kmsg.OffsetFetchRequestGroupTopic{Topic: o.Topic, TopicID: m.topics[o.Topic]})
 			}
@@ -98,7 +97,7 @@ func (m *memory) answer(q *kmsg.OffsetFetchRequest) kmsg.Response {
 		}
 	}
 	group := kmsg.NewOffsetFetchResponseGroup()
-	group.Group = q.Groups[0].Group
+	group.Group = m.group
 	for _, want := range asked {
 		t := kmsg.NewOffsetFetchResponseGroupTopic()
 		t.Topic, t.TopicID = want.Topic, want.TopicID
@@ -112,7 +111,7 @@ func (m *memory) answer(q *kmsg.OffsetFetchRequest) kmsg.Response {
 		for _, partition := range want.Partitions {
 			p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
 			p.Partition, p.Offset, p.LeaderEpoch = partition, -1, -1
-			if o, known := offsets.Lookup(name, partition); known {
+			if o, known := m.offsets.Lookup(name, partition); known {
 				p.Offset, p.LeaderEpoch, p.Metadata = o.At, o.LeaderEpoch, kmsg.StringPtr(o.Metadata)
 			}
 			t.Partitions = append(t.Partitions, p)
