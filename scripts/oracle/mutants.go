@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -73,11 +74,12 @@ func ShowMutants(ctx context.Context, w io.Writer, only string, limit, workers i
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "mutant\tcaught by seed\twithin\tseconds\twhat it is\tfirst difference")
+	all = slices.DeleteFunc(all, func(m Mutant) bool { return !strings.Contains(m.Name, only) })
+	if len(all) == 0 {
+		return fmt.Errorf("no mutant's name contains %q; they are the files of scripts/oracle/mutants", only)
+	}
 	survivors := 0
 	for _, m := range all {
-		if only != "" && !strings.Contains(m.Name, only) {
-			continue
-		}
 		if limit > 0 {
 			m.Seeds = min(m.Seeds, limit)
 		}
