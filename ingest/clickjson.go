@@ -48,7 +48,7 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 	v := e.visits.Get().(*visit)
 	defer e.visits.Put(v)
 	now := e.now()
-	body, err := parser.ParseBytes(ctx.Request.Body())
+	body, err := parseJSON(parser, ctx.Request.Body())
 	var clicks []*fastjson.Value
 	switch {
 	case err != nil:
@@ -321,7 +321,7 @@ func (r *jsonClick) subs(value *fastjson.Value) {
 
 // objectOf parses a postback's body. The object lasts until the parser is used again.
 func objectOf(parser *fastjson.Parser, body []byte) (*fastjson.Object, *refusal) {
-	parsed, err := parser.ParseBytes(body)
+	parsed, err := parseJSON(parser, body)
 	if err != nil {
 		return nil, refuse(schemas.RejectBadBody, "", "the body is not JSON: "+err.Error(), postbackObject)
 	}

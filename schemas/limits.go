@@ -7,6 +7,7 @@ const (
 	MaxBatchBytes   = 1 << 20 // an upload of postbacks; ingest.max_body_bytes is a limit too
 	MaxBatchLines   = 5000    // an upload's lines, the header of a CSV not counted; each has at most MaxBodyBytes
 	MaxBatchColumns = 256     // a CSV's columns
+	MaxJSONDepth    = 16      // objects and arrays within one another
 	MaxClickIDBytes = 64
 	MaxNameBytes    = 64 // a campaign's, source's, offer's or network's name, an event type, a status word
 	MaxSubs         = 20

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +15,17 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
 	"tributary/deploy/embedded"
+	"tributary/ingest"
+	"tributary/schemas"
 	"tributary/scripts/loadgen"
 )
 
@@ -35,19 +41,44 @@ var children = map[string]func([]string) error{
 		return serveUntilEOF(k.Address())
 	},
 	"child-join-prefill": joinPrefill,
-	"child-bare": func([]string) error {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
+	"child-bare":         func([]string) error { return redirect(func(*fasthttp.RequestCtx) error { return nil }) },
+	"child-durable":      redirectDurably,
+}
+
+// redirect serves a 302 to whatever is asked, once before says so.
+func redirect(before func(*fasthttp.RequestCtx) error) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	location := []byte("https://offer.example/land?sub=06ek5s8w3h000g0g80c4a0r1sgm2b30w9p6bm9y0")
+	s := &fasthttp.Server{NoDefaultServerHeader: true, NoDefaultContentType: true, Handler: func(ctx *fasthttp.RequestCtx) {
+		if err := before(ctx); err != nil {
+			ctx.Error(err.Error(), fasthttp.StatusServiceUnavailable)
+			return
 		}
-		location := []byte("https://offer.example/land?sub=06ek5s8w3h000g0g80c4a0r1sgm2b30w9p6bm9y0")
-		s := &fasthttp.Server{NoDefaultServerHeader: true, NoDefaultContentType: true, Handler: func(ctx *fasthttp.RequestCtx) {
-			ctx.SetStatusCode(fasthttp.StatusFound)
-			ctx.Response.Header.SetBytesV("Location", location)
-		}}
-		go func() { _ = s.Serve(l) }() // ends with the process
-		return serveUntilEOF(l.Addr().String())
-	},
+		ctx.SetStatusCode(fasthttp.StatusFound)
+		ctx.Response.Header.SetBytesV("Location", location)
+	}}
+	go func() { _ = s.Serve(l) }() // ends with the process
+	return serveUntilEOF(l.Addr().String())
+}
+
+// redirectDurably redirects when the broker at args[0] has the request as it came, with nothing read, enriched or signed: what the
+// two libraries of the edge do by themselves. The linger is the edge's.
+func redirectDurably(args []string) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(args[0]), kgo.DefaultProduceTopic(schemas.TopicClicks), kgo.ProducerLinger(ingest.Defaults().Linger), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var n atomic.Uint64
+	return redirect(func(ctx *fasthttp.RequestCtx) error {
+		r := kgo.Record{Key: binary.BigEndian.AppendUint64(nil, n.Add(1)), Value: bytes.Clone(ctx.Request.Header.Header())}
+		done := make(chan error, 1)
+		client.Produce(context.Background(), &r, func(_ *kgo.Record, err error) { done <- err })
+		return <-done
+	})
 }
 
 func serveUntilEOF(address string) error {

@@ -14,7 +14,6 @@ import (
 
 const (
 	edgeConnections = 256
-	rounds          = 3
 	// share of a server's own maximum at which latency is measured.
 	share = 0.8
 )
@@ -24,6 +23,8 @@ type edgeFlags struct {
 	kafka bool   // Apache Kafka instead of the embedded broker
 	nginx string // the program; empty finds it by PATH
 	spool string // "on", "off" or "both"
+	// against is another build of the program to measure beside this one; empty for none.
+	against string
 	// variants has settings for more edges, separated by blanks, each edge's by a semicolon; empty for none.
 	variants string
 }
@@ -62,7 +63,7 @@ func benchEdge(ctx context.Context, b *bench) error {
 			return fmt.Errorf("warming %s up: %w", c.name, err)
 		}
 	}
-	for round := range rounds {
+	for round := range b.rounds {
 		for _, c := range contenders {
 			if c.isEdge && round == 0 && b.join.profile != "" {
 				defer b.profileEdge(c, d)()
@@ -72,7 +73,7 @@ func benchEdge(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	for range rounds {
+	for range b.rounds {
 		for _, c := range contenders {
 			h := c.hammer
 			h.perSecond = share * median(slices.Clone(c.rate))
@@ -149,7 +150,7 @@ func (b *bench) edgeTable(contenders []*contender) {
 	if b.edge.kafka {
 		kafka = "Apache Kafka, one node"
 	}
-	fmt.Fprintf(&t, "\nEdge: %s, %d cores for client, servers and broker; %s; %d connections; %d rounds of %g s in turns, medians.\n\n", cpuModel(), runtime.NumCPU(), kafka, edgeConnections, rounds, b.seconds)
+	fmt.Fprintf(&t, "\nEdge: %s, %d cores for client, servers and broker; %s; %d connections; %d rounds of %g s in turns, medians.\n\n", cpuModel(), runtime.NumCPU(), kafka, edgeConnections, b.rounds, b.seconds)
 	fmt.Fprintf(&t, "| | requests/s | of bare fasthttp (min..max) | p50 / p99 / p99.9 ms | at 80 %% of it: p50 / p99 / p99.9 ms | CPU-µs a request: server, broker, client | heap a request: objects, bytes | most resident MiB |\n|---|---|---|---|---|---|---|---|\n")
 	for _, c := range contenders {
 		memory, heap, ofBroker := "", "", "–"

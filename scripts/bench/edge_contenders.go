@@ -61,13 +61,23 @@ func (b *bench) contenders(ctx context.Context) (list []*contender, broker *proc
 	if err := makeTopics(ctx, brokerAddress); err != nil {
 		return nil, nil, stop, err
 	}
+	durable, address, err := b.startChild("child-durable", brokerAddress)
+	if err != nil {
+		return nil, nil, stop, err
+	}
+	stops = append(stops, durable.stop)
+	list, addresses = append(list, &contender{name: "fasthttp and franz-go", process: durable}), append(addresses, address)
 	var request func(host string) []byte
 	for i, e := range b.edge.edges() {
 		s, err := b.newSite(fmt.Sprintf("edge-%d", i), brokerAddress)
 		if err != nil {
 			return nil, nil, stop, err
 		}
-		edge, err := b.role(ctx, s, "ingest", e.flags...)
+		of := *b
+		if e.binary != "" {
+			of.binary = e.binary
+		}
+		edge, err := of.role(ctx, s, "ingest", e.flags...)
 		if err != nil {
 			return nil, nil, stop, err
 		}
@@ -83,8 +93,9 @@ func (b *bench) contenders(ctx context.Context) (list []*contender, broker *proc
 
 // An edgeKind is one edge to measure.
 type edgeKind struct {
-	name  string
-	flags []string
+	name   string
+	flags  []string
+	binary string // empty for the program under test
 }
 
 func (f *edgeFlags) edges() (list []edgeKind) {
@@ -92,7 +103,10 @@ func (f *edgeFlags) edges() (list []edgeKind) {
 		list = append(list, edgeKind{name: "edge, each click durable"})
 	}
 	if f.spool != "on" {
-		list = append(list, edgeKind{"the same without a spool", []string{"--set", "ingest.spool.dir="}})
+		list = append(list, edgeKind{name: "the same without a spool", flags: []string{"--set", "ingest.spool.dir="}})
+	}
+	if f.against != "" {
+		list = append(list, edgeKind{name: "the build at " + f.against, binary: f.against})
 	}
 	for variant := range strings.SplitSeq(f.variants, ";") {
 		e := edgeKind{name: "the same with " + strings.TrimSpace(variant)}

@@ -20,6 +20,7 @@ type bench struct {
 	dir     string
 	binary  string
 	seconds float64
+	rounds  int
 	rows    []row
 	join    joinFlags
 	edge    edgeFlags
@@ -60,6 +61,7 @@ func main() {
 	binary := flag.String("binary", "bin/tributary", "the program under test")
 	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated); join runs only when named")
 	seconds := flag.Float64("seconds", 4, "length of one measurement")
+	rounds := flag.Int("rounds", 3, "edge, sink: how many times each is measured, in turns")
 	var join joinFlags
 	flag.StringVar(&join.clicks, "clicks", "1e6,1e7", "join: live clicks to remember, sizes separated by commas; 1e8 needs 11 GB of disk and ten minutes")
 	flag.Float64Var(&join.events, "events", 2e6, "join: events to process at each size")
@@ -70,17 +72,21 @@ func main() {
 	flag.StringVar(&edge.nginx, "nginx", "", "edge: the nginx to compare with; found by PATH when left out")
 	flag.StringVar(&edge.spool, "spool", "both", "edge: with a spool beside Kafka (on), without (off), or both")
 	flag.StringVar(&edge.variants, "variants", "", "edge: measure more edges with these settings, such as 'ingest.linger=0s; ingest.linger=2ms ingest.compression=none'")
+	flag.StringVar(&edge.against, "against", "", "edge: measure this other build of the program beside, such as that of the commit before")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *only, *seconds, join, edge); err != nil {
+	if err := run(ctx, *binary, *only, *seconds, *rounds, join, edge); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, only string, seconds float64, join joinFlags, edge edgeFlags) error {
+func run(ctx context.Context, binary, only string, seconds float64, rounds int, join joinFlags, edge edgeFlags) error {
+	if rounds < 1 {
+		return fmt.Errorf("--rounds %d: there must be 1 at least", rounds)
+	}
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return err
@@ -106,7 +112,7 @@ func run(ctx context.Context, binary, only string, seconds float64, join joinFla
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, binary: binary, seconds: seconds, join: join, edge: edge}
+	b := &bench{dir: dir, binary: binary, seconds: seconds, rounds: rounds, join: join, edge: edge}
 	start := time.Now()
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s …\n", p.name)

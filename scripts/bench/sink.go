@@ -67,7 +67,7 @@ func benchSink(ctx context.Context, b *bench) error {
 	}
 
 	var rates, limits, ratios, settled, settledLimits, settledRatios, cpuRatios, cpus, engineCPUs, aloneCPUs, brokerCPUs, totals, alones, memories, blocks []float64
-	for round := range rounds {
+	for round := range b.rounds {
 		for _, database := range []string{"tributary", sinkDatabase} {
 			if err := empty(ctx, conn, database); err != nil {
 				return err

@@ -29,7 +29,7 @@ func (b *bench) sinkFreshness(ctx context.Context, s *site, conn driver.Conn) er
 		if err := empty(ctx, conn, "tributary"); err != nil {
 			return err
 		}
-		p, err := b.role(ctx, s, "sink", "--set", fmt.Sprintf("sink.group=bench-%d", rounds-1)) // it has loaded all there is
+		p, err := b.role(ctx, s, "sink", "--set", fmt.Sprintf("sink.group=bench-%d", b.rounds-1)) // it has loaded all there is
 		if err != nil {
 			return err
 		}
