@@ -15,19 +15,23 @@ type contribution struct {
 }
 
 // contributionOf: a conversion counts while registered, pending or approved; its payout is revenue on hold while pending
-// and confirmed revenue while approved.
+// and confirmed revenue while approved. A correction has the money and counts as nothing.
 func contributionOf(item *state.Item) contribution {
+	one := int32(1)
+	if isCorrection(item) {
+		one = 0
+	}
 	switch events.Status(item.Status) {
 	case events.Status_STATUS_REGISTERED:
-		return contribution{conversions: 1, registered: 1}
+		return contribution{conversions: one, registered: one}
 	case events.Status_STATUS_PENDING:
-		return contribution{conversions: 1, pending: 1, holdMicros: item.PayoutBaseMicros}
+		return contribution{conversions: one, pending: one, holdMicros: item.PayoutBaseMicros}
 	case events.Status_STATUS_APPROVED:
-		return contribution{conversions: 1, approved: 1, confirmedMicros: item.PayoutBaseMicros}
+		return contribution{conversions: one, approved: one, confirmedMicros: item.PayoutBaseMicros}
 	case events.Status_STATUS_REJECTED:
-		return contribution{rejected: 1}
+		return contribution{rejected: one}
 	case events.Status_STATUS_CHARGEBACK:
-		return contribution{chargeback: 1}
+		return contribution{chargeback: one}
 	}
 	return contribution{}
 }

@@ -64,10 +64,10 @@ func Attribute(in Input, rules *Rules) Outcome {
 	switch {
 	case next == previous && !repriced:
 		return Outcome{Reject: schemas.RejectDuplicate, Detail: fmt.Sprintf(
-			"conversion (event %q, txid %q) of this click is %s with this payout already", pb.Event, pb.Txid, statusWord(previous))}
+			"%s (event %q, txid %q) of this click is %s with this payout already", noun(item), pb.Event, pb.Txid, statusWord(previous))}
 	case next != previous && isOpen(next) && (!isOpen(previous) || next == events.Status_STATUS_REGISTERED):
 		return Outcome{Reject: schemas.RejectStaleStatus, Detail: fmt.Sprintf(
-			"conversion (event %q, txid %q) of this click is %s; it cannot go back to %s", pb.Event, pb.Txid, statusWord(previous), statusWord(next))}
+			"%s (event %q, txid %q) of this click is %s; it cannot go back to %s", noun(item), pb.Event, pb.Txid, statusWord(previous), statusWord(next))}
 	}
 	kind := events.Conversion_KIND_STATUS
 	if next == previous {
@@ -124,9 +124,16 @@ func create(in Input, rules *Rules) Outcome {
 	default:
 		item.PayoutSource = int32(events.Conversion_PAYOUT_SOURCE_NONE)
 	}
-	e := entry(in, item, events.Conversion_KIND_CREATED)
+	kind := events.Conversion_KIND_CREATED
+	if isCorrection(item) {
+		kind = events.Conversion_KIND_CORRECTION
+	}
+	e := entry(in, item, kind)
 	setDeltas(e, contribution{}, contributionOf(item))
-	e.Score, e.Reasons = scoreConversion(e, in.Click, in.Source, &rules.Scoring)
+	if kind == events.Conversion_KIND_CREATED {
+		// What a network deducts says nothing about the visitor.
+		e.Score, e.Reasons = scoreConversion(e, in.Click, in.Source, &rules.Scoring)
+	}
 	if e.Score >= schemas.FlagScore {
 		e.FlaggedDelta = 1
 	}
@@ -136,15 +143,34 @@ func create(in Input, rules *Rules) Outcome {
 	return Outcome{Entry: e}
 }
 
-// find answers the item of the postback's identity: (click ID, event type, transaction ID), where a blank transaction ID
-// is an identity of its own, or none at all where the network's policy says so.
+// Booked tells whether the book has the conversion, or the correction, that a postback is about.
+func Booked(book *state.Book, pb *events.Postback) bool { return find(book, pb) != nil }
+
+// corrects tells a postback whose payout is below 0: it is about a correction. One without a payout is about the conversion,
+// whatever corrections have its transaction ID: a network that decides on a correction names the amount again.
+func corrects(pb *events.Postback) bool { return pb.HasPayout && pb.PayoutMicros < 0 }
+
+// isCorrection tells what an item is from its first entry on: find gives a correction only payouts below 0, a conversion none.
+func isCorrection(item *state.Item) bool {
+	return item.PayoutMicros < 0 && item.PayoutSource == int32(events.Conversion_PAYOUT_SOURCE_POSTBACK)
+}
+
+func noun(item *state.Item) string {
+	if isCorrection(item) {
+		return "correction"
+	}
+	return "conversion"
+}
+
+// find answers the item of the postback's identity: (click ID, event type, transaction ID, correction or not), where a blank
+// transaction ID is an identity of its own, or none at all where the network's policy says so.
 func find(book *state.Book, pb *events.Postback) *state.Item {
 	receipt := ""
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		receipt = pb.ReceiptId
 	}
 	for _, item := range book.Items {
-		if item.Event == pb.Event && item.Txid == pb.Txid && item.ReceiptId == receipt {
+		if item.Event == pb.Event && item.Txid == pb.Txid && item.ReceiptId == receipt && isCorrection(item) == corrects(pb) {
 			return item
 		}
 	}
@@ -204,10 +230,16 @@ func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conv
 	return e
 }
 
-// conversionID is the first 16 bytes of SHA-256 over the length-prefixed parts of the identity, in hex.
+// conversionID is the first 16 bytes of SHA-256 over the length-prefixed parts of the identity, in hex. A correction has one
+// part more.
 func conversionID(clickID string, item *state.Item) string {
 	buf := make([]byte, 0, 256)
-	for _, part := range [...]string{clickID, item.Event, item.Txid, item.ReceiptId} {
+	parts := [...]string{clickID, item.Event, item.Txid, item.ReceiptId, "correction"}
+	n := len(parts)
+	if !isCorrection(item) {
+		n--
+	}
+	for _, part := range parts[:n] {
 		buf = binary.AppendUvarint(buf, uint64(len(part)))
 		buf = append(buf, part...)
 	}

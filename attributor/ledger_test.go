@@ -3,8 +3,11 @@ package attributor
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -74,6 +77,23 @@ func TestLifecycle(t *testing.T) {
 		"two transactions":     {{"approved t1 10", "CREATED 1/0/1/0/0 0 10"}, {"approved t2 10", "CREATED 1/0/1/0/0 0 10"}},
 		"blank is an identity": {{"approved - 10", "CREATED 1/0/1/0/0 0 10"}, {"approved t1 10", "CREATED 1/0/1/0/0 0 10"}, {"approved - 10", "duplicate_postback"}},
 		"the offer's payout":   {{"pending t1 -", "CREATED 1/1/0/0/0 27.5 0"}, {"approved t1 -", "STATUS 0/-1/1/0/0 -27.5 27.5"}},
+
+		"corrected to nothing":       {{"approved t1 5", "CREATED 1/0/1/0/0 0 5"}, {"approved t1 -5", "CORRECTION 0/0/0/0/0 0 -5"}},
+		"the correction comes first": {{"approved t1 -5", "CORRECTION 0/0/0/0/0 0 -5"}, {"approved t1 5", "CREATED 1/0/1/0/0 0 5"}},
+		"corrected twice alike":      {{"approved t1 5", "CREATED 1/0/1/0/0 0 5"}, {"approved t1 -5", "CORRECTION 0/0/0/0/0 0 -5"}, {"approved t1 -5", "duplicate_postback"}},
+		"another correction": {{"approved t1 -5", "CORRECTION 0/0/0/0/0 0 -5"}, {"approved t1 -7", "PAYOUT 0/0/0/0/0 0 -2"},
+			{"approved t1 9", "CREATED 1/0/1/0/0 0 9"}, {"approved t1 -6", "PAYOUT 0/0/0/0/0 0 1"}},
+		"a correction decided later": {{"pending t1 -5", "CORRECTION 0/0/0/0/0 -5 0"}, {"approved t1 -5", "STATUS 0/0/0/0/0 5 -5"}, {"pending t1 -5", "stale_status"},
+			{"rejected t1 -5", "STATUS 0/0/0/0/0 0 5"}, {"approved t1 -4", "STATUS 0/0/0/0/0 0 -4"}, {"chargeback t1 -4", "STATUS 0/0/0/0/0 0 4"}},
+		"a correction that is registered": {{"registered t1 -5", "CORRECTION 0/0/0/0/0 0 0"}, {"pending t1 -5", "STATUS 0/0/0/0/0 -5 0"}, {"registered t1 -5", "stale_status"}},
+		"a correction that is rejected":   {{"rejected t1 -5", "CORRECTION 0/0/0/0/0 0 0"}, {"chargeback t1 -5", "STATUS 0/0/0/0/0 0 0"}},
+		"a status is the conversion's": {{"approved t1 5", "CREATED 1/0/1/0/0 0 5"}, {"approved t1 -2", "CORRECTION 0/0/0/0/0 0 -2"}, {"rejected t1 -", "STATUS -1/0/-1/1/0 0 -5"},
+			{"approved t1 -2", "duplicate_postback"}},
+		"a status never finds a correction": {{"approved t1 -5", "CORRECTION 0/0/0/0/0 0 -5"}, {"approved t1 -", "CREATED 1/0/1/0/0 0 27.5"}},
+		"a payout of zero is the conversion's": {{"approved t1 -5", "CORRECTION 0/0/0/0/0 0 -5"}, {"approved t1 0", "CREATED 1/0/1/0/0 0 0"},
+			{"approved t1 3", "PAYOUT 0/0/0/0/0 0 3"}, {"approved t1 -5", "duplicate_postback"}},
+		"a correction without a transaction": {{"approved - 5", "CREATED 1/0/1/0/0 0 5"}, {"approved - -5", "CORRECTION 0/0/0/0/0 0 -5"}, {"approved - -5", "duplicate_postback"},
+			{"approved t1 -5", "CORRECTION 0/0/0/0/0 0 -5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			book, stats := &state.Book{}, &state.SourceStats{}
@@ -99,6 +119,117 @@ func describe(o Outcome) string {
 	e := o.Entry
 	return fmt.Sprintf("%s %d/%d/%d/%d/%d %g %g", strings.TrimPrefix(e.Kind.String(), "KIND_"), e.ConversionsDelta, e.PendingDelta, e.ApprovedDelta,
 		e.RejectedDelta, e.ChargebackDelta, float64(e.RevenueHoldDeltaMicros)/1e6, float64(e.RevenueConfirmedDeltaMicros)/1e6)
+}
+
+// TestCorrectionsInAnyOrder: a conversion and its corrections, with repeats, come to the same whichever way round they come.
+func TestCorrectionsInAnyOrder(t *testing.T) {
+	specs := []string{"approved t1 5", "approved t1 -5", "approved t1 -5", "approved t1 5", "approved t2 -3"}
+	var visit func(order []int)
+	visit = func(order []int) {
+		if len(order) < len(specs) {
+			for i := range specs {
+				if !slices.Contains(order, i) {
+					visit(append(slices.Clone(order), i))
+				}
+			}
+			return
+		}
+		book, stats := &state.Book{}, &state.SourceStats{}
+		var confirmed, conversions int64
+		kinds, ids := map[events.Conversion_Kind]int{}, map[string]bool{}
+		for _, i := range order {
+			pb := post(specs[i])
+			pb.ReceiptId = fmt.Sprint("receipt-", i)
+			out := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats}, &rules)
+			if out.Entry == nil {
+				if out.Reject != schemas.RejectDuplicate {
+					t.Fatalf("%v: %s", order, describe(out))
+				}
+				continue
+			}
+			confirmed += out.Entry.RevenueConfirmedDeltaMicros
+			conversions += int64(out.Entry.ConversionsDelta)
+			kinds[out.Entry.Kind]++
+			ids[out.Entry.ConversionId] = true
+		}
+		if confirmed != -3*schemas.Micros || conversions != 1 || kinds[events.Conversion_KIND_CREATED] != 1 || kinds[events.Conversion_KIND_CORRECTION] != 2 ||
+			len(kinds) != 2 || len(ids) != 3 {
+			t.Fatalf("%v: %d confirmed, %d conversions, entries %v of %d IDs", order, confirmed, conversions, kinds, len(ids))
+		}
+	}
+	visit(nil)
+}
+
+// TestCorrectionIsNotJudged: what a network deducts is no evidence about the source, however fast it comes and whatever its click looked like.
+func TestCorrectionIsNotJudged(t *testing.T) {
+	click := testClick()
+	click.Bot = "Googlebot"
+	book, stats := &state.Book{}, &state.SourceStats{Timed: 7, Fast: 7, FastCusum: AlertLLR, Known: 9}
+	before := proto.Clone(stats)
+	for _, spec := range []string{"pending t1 -5", "approved t1 -5"} {
+		pb := post(spec)
+		pb.EventMs = clickMS + 1
+		e := Attribute(Input{Postback: pb, Click: click, Book: book, Source: stats}, &rules).Entry
+		if e == nil || e.Score != 0 || e.FlaggedDelta != 0 || len(e.Reasons) != 0 || len(Anomalies(e)) != 0 {
+			t.Errorf("%s: %v", spec, e)
+		}
+	}
+	if !proto.Equal(stats, before) {
+		t.Errorf("the source's statistics are %v, they were %v", stats, before)
+	}
+	if e := Attribute(Input{Postback: post("approved t1 5"), Click: click, Book: book, Source: stats}, &rules).Entry; e.FlaggedDelta != 1 {
+		t.Errorf("the conversion of the same transaction: %v", e)
+	}
+}
+
+// TestConversionIDs: an ID that was given stays what it is, and a correction has one of its own.
+func TestConversionIDs(t *testing.T) {
+	id := func(spec string) string {
+		pb := post(spec)
+		pb.ClickId, pb.Foreign = "kt-77", true
+		return Attribute(Input{Postback: pb, Click: testClick(), Book: &state.Book{}, Source: &state.SourceStats{}}, &rules).Entry.ConversionId
+	}
+	for spec, want := range map[string]string{
+		"approved t1 5": "593aebbc979233a58de53a3fff679b28", "approved t1 -": "593aebbc979233a58de53a3fff679b28", "approved t1 -5": "7ca8311ac0c701865134921996caa2c6", "pending t1 -7": "7ca8311ac0c701865134921996caa2c6",
+	} {
+		if got := id(spec); got != want {
+			t.Errorf("%s: %s, want %s", spec, got, want)
+		}
+	}
+}
+
+// TestCorrectionsKeepTheRules: the rules of who may make a conversion are those of who may correct one.
+func TestCorrectionsKeepTheRules(t *testing.T) {
+	foreign := post("approved t1 -5")
+	foreign.Foreign, foreign.ClickId = true, "kt-77"
+	late := post("approved t1 -5")
+	late.EventMs = clickMS + rules.WindowMS + 1
+	full := &state.Book{Items: make([]*state.Item, schemas.MaxConversionsPerClick)}
+	for i := range full.Items {
+		full.Items[i] = &state.Item{Event: "sale", Txid: fmt.Sprint(i)}
+	}
+	for name, c := range map[string]struct {
+		in   Input
+		want string
+	}{
+		"foreign without its click": {Input{foreign, nil, &state.Book{}, &state.SourceStats{}}, "orphan"},
+		"after the window":          {Input{late, testClick(), &state.Book{}, &state.SourceStats{}}, "outside_window"},
+		"one too many":              {Input{post("approved t1 -5"), testClick(), full, &state.SourceStats{}}, "too_many_conversions"},
+		"ours without its click":    {Input{post("approved t1 -5"), nil, &state.Book{}, &state.SourceStats{}}, "CORRECTION 0/0/0/0/0 0 -5"},
+	} {
+		if got := describe(Attribute(c.in, &rules)); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	// Where a blank transaction ID is a conversion each time, it is a correction each time.
+	book := &state.Book{}
+	for i := range 3 {
+		pb := post("approved - -5")
+		pb.BlankTxidIsNew, pb.ReceiptId = true, fmt.Sprint("receipt-", i/2)
+		if got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules)); (got == "duplicate_postback") != (i == 1) {
+			t.Errorf("request %d: %s", i+1, got)
+		}
+	}
 }
 
 func TestBlankTransactionAsNew(t *testing.T) {
@@ -172,7 +303,7 @@ func TestSumsAreTheLastState(t *testing.T) {
 		var ledger sums
 		last := map[string]*events.Conversion{}
 		for range 40 {
-			spec := fmt.Sprintf("%s t%d %d", statuses[rng.IntN(5)], rng.IntN(3), rng.IntN(4))
+			spec := fmt.Sprintf("%s t%d %d", statuses[rng.IntN(5)], rng.IntN(3), rng.IntN(7)-3)
 			if rng.IntN(3) == 0 {
 				spec = spec[:strings.LastIndexByte(spec, ' ')] + " -"
 			}
@@ -188,14 +319,18 @@ func TestSumsAreTheLastState(t *testing.T) {
 			}
 			var now sums
 			for _, e := range last {
+				one := int64(1)
+				if e.PayoutMicros < 0 { // a correction
+					one = 0
+				}
 				switch e.Status {
 				case events.Status_STATUS_REGISTERED:
-					now.n++
+					now.n += one
 				case events.Status_STATUS_PENDING:
-					now.n++
+					now.n += one
 					now.hold += e.PayoutBaseMicros
 				case events.Status_STATUS_APPROVED:
-					now.n++
+					now.n += one
 					now.confirmed += e.PayoutBaseMicros
 				}
 			}

@@ -30,6 +30,7 @@ func uploadCatalog(tb testing.TB) *catalog.Catalog {
 		c.Networks[1].Params = map[string]string{"Click ID": "click_id", "Commission": "payout", "Date": "ts"}
 		c.Networks = append(c.Networks,
 			catalog.NetworkConfig{Name: "rebills", Currency: "USD", BlankTxIDIsNew: true},
+			catalog.NetworkConfig{Name: "refunds", Currency: "USD", NegativePayout: "correct"},
 			catalog.NetworkConfig{Name: "shared", Currency: "USD", Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}, TokenHeader: "X-Token"}})
 	})
 }
@@ -65,6 +66,11 @@ func TestUpload(t *testing.T) {
 			[]outcome{{2, "", ""}, {4, "bad_body", ""}, {6, "bad_body", ""}, {7, "bad_body", ""}}, "note", "network=acme event=sale status=approved txid= payout=1000000 USD"},
 		{"csv of a dialect, semicolons", "theirs", csvType + "; charset=utf-8", "Click ID;Commission;Date;status;goal;offer\nCLICK;3.5;2026-02-03T04:05:06+01:00;2;First Deposit;9\nCLICK;3.5;soon;1;;9\nCLICK;{payout};;1;;9\n",
 			[]outcome{{2, "", ""}, {3, "bad_timestamp", "Date"}, {4, "unexpanded_macro", "Commission"}}, "offer", "network=theirs event=first_deposit status=pending txid= payout=3500000 USD"},
+		{"csv of corrections", "refunds", csvType, "click_id,payout,txid\nCLICK,-5.00,t1\nCLICK,+5,t2\nCLICK,-0,t3\n",
+			[]outcome{{2, "", ""}, {3, "bad_payout", "payout"}, {4, "", ""}}, "", "network=refunds event=conversion status=approved txid=t1 payout=-5000000 USD"},
+		{"json lines of corrections", "refunds", ndjsonType, `{"click_id":"CLICK","payout":-5}` + "\n" + `{"click_id":"CLICK","payout":"-5.00","txid":"t"}` + "\n" + `{"click_id":"CLICK","payout":-5e0}`,
+			[]outcome{{1, "", ""}, {2, "", ""}, {3, "bad_payout", "payout"}}, "", "network=refunds event=conversion status=approved txid= payout=-5000000 USD"},
+		{"csv of corrections that are refused", "acme", csvType, "click_id,payout\nCLICK,-5.00\n", []outcome{{2, "bad_payout", "payout"}}, "", ""},
 		{"csv, tabs", "acme", csvType, "payout\tclick_id\n2\tCLICK", []outcome{{2, "", ""}}, "", "network=acme event=sale status=approved txid= payout=2000000 USD"},
 		{"json lines", "acme", ndjsonType, `{"click_id":"CLICK","payout":2.5,"more":[1]}` + "\n\n" + `{"click_id":"CLICK","payout":` + "\n" + `{"click_id":"CLICK","payout":{}}` + "\r\n" + `{"payout":1}` + "\n[]\n" + `{"click_id":"CLICK","txid":"\u0000"}`,
 			[]outcome{{1, "", ""}, {3, "bad_body", ""}, {4, "bad_body", "payout"}, {5, "missing_click_id", "click_id"}, {6, "bad_body", ""}, {7, "bad_text", "txid"}}, "",
@@ -373,7 +379,7 @@ func FuzzUpload(f *testing.F) {
 			last = r.line.number
 			if r.refused != nil {
 				checkRefusal(t, e, r.refused)
-			} else if v := &r.p.event; v.ClickId == "" || v.Event == "" || v.Status == events.Status_STATUS_UNSPECIFIED || v.PayoutMicros < 0 || v.PayoutMicros > schemas.MaxMoneyMicros || len(v.Txid) > schemas.MaxTxIDBytes {
+			} else if v := &r.p.event; v.ClickId == "" || v.Event == "" || v.Status == events.Status_STATUS_UNSPECIFIED || outOfBounds(cat, v) || len(v.Txid) > schemas.MaxTxIDBytes {
 				t.Fatalf("out of bounds: %v", v)
 			}
 			j := JudgePostback(cat, PostbackRequest{Path: []byte("/postback/" + network), Body: []byte(r.raw), Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)

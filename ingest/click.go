@@ -381,7 +381,11 @@ func datedBase(c *catalog.Currency, micros, atMS int64, tooLarge schemas.RejectR
 	}
 	base, ok := rate.Convert(micros)
 	if !ok {
-		return 0, refuse(tooLarge, name, "the amount in the base currency is above 1000000000", "an amount from 0 to 1000000000")
+		detail, right := "the amount in the base currency is above 1000000000", "an amount from 0 to 1000000000"
+		if micros < 0 {
+			detail, right = "the amount in the base currency is below -1000000000", "an amount of at least -1000000000"
+		}
+		return 0, refuse(tooLarge, name, detail, right)
 	}
 	return base, nil
 }

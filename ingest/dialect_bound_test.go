@@ -122,7 +122,7 @@ func FuzzDialectPostback(f *testing.F) {
 		}
 		p := j.Postback
 		if p.ClickId == "" || len(p.ClickId) > schemas.MaxClickIDBytes || p.Network == "" || p.Event == "" || len(p.Txid) > schemas.MaxTxIDBytes || p.Status == events.Status_STATUS_UNSPECIFIED ||
-			p.PayoutMicros < 0 || p.PayoutMicros > schemas.MaxMoneyMicros || p.HasPayout && p.Currency == "" {
+			outOfBounds(cat, p) || p.HasPayout && p.Currency == "" {
 			t.Fatalf("out of bounds: %v", p)
 		}
 		value, err := p.MarshalVT()

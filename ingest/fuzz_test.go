@@ -155,7 +155,8 @@ func checkRefusal(t *testing.T, e *Edge, refused *refusal) {
 func FuzzPostback(f *testing.F) {
 	e := deafEdge(f)
 	good := clickID(f, testSecret, 1, 1)
-	for _, raw := range []string{"network=acme&click_id=" + good + "&payout=12.5&currency=eur&ts=1772359200", "click_id=x&network=legacy", "network=acme&payout=%7Bp%7D", "ts=2026-02-03T04:05:06+01:00&network=legacy&click_id=1", "network=acme&click_id=%ff"} {
+	for _, raw := range []string{"network=acme&click_id=" + good + "&payout=12.5&currency=eur&ts=1772359200", "click_id=x&network=legacy", "network=acme&payout=%7Bp%7D", "ts=2026-02-03T04:05:06+01:00&network=legacy&click_id=1", "network=acme&click_id=%ff",
+		"network=refunds&payout=-5.00&click_id=" + good, "network=acme&payout=-0&click_id=" + good} {
 		f.Add(raw, "")
 	}
 	f.Add("network=legacy", `{"click_id":"a","payout":1e5,"ts":true}`)
@@ -184,7 +185,7 @@ func FuzzPostback(f *testing.F) {
 			return
 		}
 		v := &p.event
-		if v.PayoutMicros < 0 || v.PayoutMicros > schemas.MaxMoneyMicros || v.PayoutBaseMicros > schemas.MaxMoneyMicros || len(v.Txid) > schemas.MaxTxIDBytes || len(v.Event) > schemas.MaxNameBytes ||
+		if outOfBounds(cat, v) || len(v.Txid) > schemas.MaxTxIDBytes || len(v.Event) > schemas.MaxNameBytes ||
 			len(v.ClickId) > schemas.MaxClickIDBytes || v.ClickId == "" || v.Network == "" || v.Event == "" || v.Status == events.Status_STATUS_UNSPECIFIED || v.EventMs <= 0 || v.EventMs > testNow.UnixMilli()+schemas.MaxClockSkewMS {
 			t.Fatalf("out of bounds: %v", v)
 		}
@@ -196,4 +197,14 @@ func FuzzPostback(f *testing.F) {
 			t.Fatalf("another reader cannot read the postback: %v", err)
 		}
 	})
+}
+
+// outOfBounds tells of an amount that no postback of its network may have.
+func outOfBounds(cat *catalog.Catalog, p *events.Postback) bool {
+	least := int64(0)
+	if n := cat.Network([]byte(p.Network)); n != nil && n.Corrects {
+		least = -schemas.MaxMoneyMicros
+	}
+	return p.PayoutMicros < least || p.PayoutMicros > schemas.MaxMoneyMicros || p.PayoutBaseMicros < least || p.PayoutBaseMicros > schemas.MaxMoneyMicros ||
+		p.PayoutMicros < 0 && p.PayoutBaseMicros > 0
 }

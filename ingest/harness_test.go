@@ -82,6 +82,7 @@ func testCatalog() catalog.Config {
 		Networks: []catalog.NetworkConfig{
 			{Name: "acme", Currency: "USD", DefaultEvent: "sale", Statuses: map[string]string{"ok": "approved", "Hold": "pending"}},
 			{Name: "legacy", Currency: "EUR", AllowForeignClickIDs: true, BlankTxIDIsNew: true},
+			{Name: "refunds", NegativePayout: "correct"},
 		},
 		ExchangeRates: []catalog.RateConfig{
 			{Currency: "EUR", Date: "2026-01-01", Rate: "1.10"}, {Currency: "EUR", Date: "2026-02-01", Rate: "1.20"},

@@ -28,6 +28,8 @@ func TestJudgePostback(t *testing.T) {
 		"form":            {"", "network=acme&click_id=" + click + "&payout=12.50", "", 12_500_000},
 		"json":            {"network=acme", `{"click_id":"` + click + `","payout":12.5}`, "", 12_500_000},
 		"body over query": {"network=acme&payout=1", "click_id=" + click + "&payout=12.50", "", 12_500_000},
+		"correction":      {"network=refunds&click_id=" + click + "&payout=-12.50", "", "", -12_500_000},
+		"negative payout": {"network=acme&click_id=" + click + "&payout=-12.50", "", schemas.RejectBadPayout, 0},
 		"bad payout":      {"network=acme&payout=abc&click_id=" + click, "", schemas.RejectBadPayout, 0},
 		"bad body":        {"network=acme", `{"click_id":`, schemas.RejectBadBody, 0},
 		"no network":      {"network=nobody&click_id=" + click, "", schemas.RejectUnknownNetwork, 0},

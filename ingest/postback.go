@@ -237,7 +237,7 @@ func (e *Edge) postbackLetter(p *postback, cat *catalog.Catalog, refused *refusa
 		*text = e.redacted(*text)
 	}
 	// As much of the money as can be read, so that the row shows what was at stake.
-	if micros, err := money.Parse(p.value(dialect.Payout)); err == nil {
+	if micros, err := money.ParseSigned(p.value(dialect.Payout)); err == nil && !p.reader.Deletes(p.value(dialect.Payout)) {
 		letter.PayoutMicros = micros
 		currency, _ := findCurrency(cat, p.value(dialect.PayoutCurrency))
 		if p.network != nil && len(p.value(dialect.PayoutCurrency)) == 0 {
@@ -371,9 +371,13 @@ func (p *postback) resolvePayout(cat *catalog.Catalog) *refusal {
 	if len(p.payout) == 0 {
 		return nil
 	}
-	micros, err := money.Parse(p.payout)
+	micros, err := money.ParseSigned(p.payout)
 	if err != nil {
 		return refuse(schemas.RejectBadPayout, p.field(dialect.Payout), quoted(p.payout)+" is "+err.Error(), "digits with a point, such as 12.50")
+	}
+	if micros < 0 && !p.network.Corrects {
+		return refuse(schemas.RejectBadPayout, p.field(dialect.Payout), quoted(p.payout)+" is below 0, which network "+p.network.Name+" may not send",
+			"digits with a point, such as 12.50; negative_payout: correct for the network makes a correction of it")
 	}
 	base, refused := datedBase(currency, micros, p.event.EventMs, schemas.RejectBadPayout, p.field(dialect.Payout))
 	if refused != nil {

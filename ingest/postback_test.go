@@ -50,7 +50,16 @@ func TestPostbackRejects(t *testing.T) {
 		}},
 		{"bad_event", "GET", "network=acme&event=first+deposit&click_id=" + good, "", "", schemas.RejectBadEvent, 400, nil},
 		{"bad_payout", "GET", "network=acme&payout=12,50&click_id=" + good, "", "", schemas.RejectBadPayout, 400, nil},
-		{"negative_payout", "GET", "network=acme&payout=-1&click_id=" + good, "", "", schemas.RejectBadPayout, 400, nil},
+		{"negative_payout", "GET", "network=acme&payout=-1&currency=EUR&click_id=" + good, "", "", schemas.RejectBadPayout, 400, func(t *testing.T, l *events.DeadLetter) {
+			if l.PayoutMicros != -1_000_000 || l.PayoutBaseMicros != -1_200_000 || l.Currency != "EUR" {
+				t.Errorf("the money at stake is not in the row: %v", l)
+			}
+		}},
+		{"negative_payout_of_a_form", "POST", "network=acme", formType, "payout=-1.50&click_id=" + good, schemas.RejectBadPayout, 400, nil},
+		{"negative_payout_of_json", "POST", "network=acme", jsonType, `{"click_id":"` + good + `","payout":-1.5}`, schemas.RejectBadPayout, 400, nil},
+		{"payout_with_a_plus", "GET", "network=acme&payout=%2B1&click_id=" + good, "", "", schemas.RejectBadPayout, 400, nil},
+		{"payout_below_the_least", "GET", "network=refunds&payout=-1000000000.000001&click_id=" + good, "", "", schemas.RejectBadPayout, 400, nil},
+		{"payout_below_the_least_in_base", "GET", "network=refunds&payout=-1000000000&currency=EUR&click_id=" + good, "", "", schemas.RejectBadPayout, 400, nil},
 		{"payout_too_large_in_base", "GET", "network=acme&payout=1000000000&currency=EUR&click_id=" + good, "", "", schemas.RejectBadPayout, 400, nil},
 		{"bad_currency", "GET", "network=acme&payout=1&currency=EURO&click_id=" + good, "", "", schemas.RejectBadCurrency, 400, nil},
 		{"no_exchange_rate", "GET", "network=acme&payout=1&currency=GBP&click_id=" + good, "", "", schemas.RejectNoExchangeRate, 400, nil},
@@ -155,6 +164,14 @@ func TestPostbackAccepted(t *testing.T) {
 			return p.Event == "sale" && p.Status == events.Status_STATUS_APPROVED && !p.HasPayout && p.Currency == "USD" && p.Txid == "" && p.EventMs == testNow.UnixMilli() && p.OriginalStatus == ""
 		}},
 		{"zero payout is a payout", "GET", "network=acme&payout=0&click_id=" + good, "", "", func(p *events.Postback) bool { return p.HasPayout && p.PayoutMicros == 0 }},
+		{"below zero by nothing", "GET", "network=acme&payout=-0.00&click_id=" + good, "", "", func(p *events.Postback) bool { return p.HasPayout && p.PayoutMicros == 0 }},
+		{"correction", "GET", "network=refunds&payout=-5.00&currency=EUR&txid=t&click_id=" + good, "", "", func(p *events.Postback) bool {
+			return p.HasPayout && p.PayoutMicros == -5_000_000 && p.PayoutBaseMicros == -6_000_000 && p.Currency == "EUR" && p.Txid == "t" && p.Status == events.Status_STATUS_APPROVED
+		}},
+		{"correction in a form", "POST", "network=refunds", formType, "payout=-5&click_id=" + good, func(p *events.Postback) bool { return p.PayoutMicros == -5_000_000 }},
+		{"correction in json", "POST", "network=refunds", jsonType, `{"click_id":"` + good + `","payout":-5}`, func(p *events.Postback) bool { return p.PayoutMicros == -5_000_000 }},
+		{"the largest correction", "GET", "network=refunds&payout=-1000000000&click_id=" + good, "", "", func(p *events.Postback) bool { return p.PayoutMicros == -schemas.MaxMoneyMicros }},
+		{"a correcting network's payout", "GET", "network=refunds&payout=5&click_id=" + good, "", "", func(p *events.Postback) bool { return p.PayoutMicros == 5_000_000 }},
 		{"the first of two counts", "GET", "network=acme&payout=1&payout=2&click_id=" + good, "", "", func(p *events.Postback) bool { return p.PayoutMicros == 1_000_000 }},
 		{"event in capitals", "GET", "network=acme&event=FTD&click_id=" + good, "", "", func(p *events.Postback) bool { return p.Event == "ftd" }},
 		{"foreign click ID", "GET", "network=legacy&click_id=Keitaro-77&payout=2", "", "", func(p *events.Postback) bool {

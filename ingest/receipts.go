@@ -60,7 +60,7 @@ type ReceiptConversion struct {
 	ConversionID string `json:"conversion_id"`
 	// Seq is the entry's number in its conversion, from 1.
 	Seq uint32 `json:"seq"`
-	// Entry is created, status or payout.
+	// Entry is created, correction, status or payout.
 	Entry string `json:"entry"`
 	// Status, Payout and Currency are the conversion's after the entry.
 	Status   string `json:"status"`

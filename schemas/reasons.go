@@ -69,7 +69,7 @@ var RejectReasons = []RejectInfo{
 	{RejectUnknownCampaign, "ingest", "the click names a campaign that the catalog lacks", "declare the campaign, or correct the link"},
 	{RejectUnknownStatus, "ingest", "the status word maps to no status", "add the word to the network's statuses"},
 	{RejectBadEvent, "ingest", "the event type has characters other than a-z, 0-9, _ - .", "correct the event in the postback URL"},
-	{RejectBadPayout, "ingest", "the payout is not a decimal number from 0 to 1,000,000,000", "send digits with a point, such as 12.50"},
+	{RejectBadPayout, "ingest", "the payout is not a decimal number from 0 to 1,000,000,000, nor one below 0 of a network that may correct what it paid", "send digits with a point, such as 12.50; for corrections set negative_payout: correct for the network"},
 	{RejectBadCost, "ingest", "the cost is not a decimal number from 0 to 1,000,000,000", "send digits with a point, such as 0.0125"},
 	{RejectBadCurrency, "ingest", "the currency is not three letters of ISO 4217", "send a code such as USD"},
 	{RejectNoExchangeRate, "ingest", "no exchange rate is declared for the currency at that date", "declare the rate, then replay the dead letter"},

@@ -105,7 +105,7 @@ func newPostbackTest(env *environment) *cobra.Command {
 	flags.StringVar(&o.Network, "network", "", "`NAME` of the network whose postback is sent; default: the first one")
 	flags.StringVar(&o.Campaign, "campaign", "", "`NAME` of the campaign of which a click is made; default: the first one")
 	flags.StringVar(&o.ClickID, "click-id", "", "use this click `ID`; no click is made")
-	flags.StringVar(&o.Payout, "payout", "1.00", "`AMOUNT` that the postback names; empty: none, the offer's own counts")
+	flags.StringVar(&o.Payout, "payout", "1.00", "`AMOUNT` that the postback names, below 0 for a correction; empty: none, the offer's own counts")
 	flags.StringVar(&o.Currency, "currency", "", "ISO 4217 `CODE` of the amount; default: none, the network's counts")
 	flags.StringVar(&o.Event, "event", "", "event `TYPE` that the postback names; default: none")
 	flags.StringVar(&o.Status, "status", "", "status `WORD` that the postback names; default: none")

@@ -17,6 +17,8 @@ func TestReplayDialects(t *testing.T) {
 		Networks: []catalog.NetworkConfig{
 			{Name: "acme"},
 			{Name: "k", Dialect: "keitaro", Statuses: map[string]string{"confirmed": "approved"}, Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": "e89bcbe"}}},
+			{Name: "v", Dialect: "voluum"},
+			{Name: "r", NegativePayout: "correct"},
 			{Name: "t", Dialect: "tune", Params: map[string]string{"amount": "payout", "adv_sub": "txid"}, Events: map[string]string{"3": "ftd"}, AllowForeignClickIDs: true},
 		}})
 	if err != nil {
@@ -37,6 +39,11 @@ func TestReplayDialects(t *testing.T) {
 		"a line":                   {refused("", "POST /postback/t\n\n"+line, schemas.RejectBadEvent, 0), Send, "t ftd STATUS_APPROVED 2.00"},
 		"an upload":                {refused("", "POST /postback/t/batch\n\n"+line, schemas.RejectBadToken, 0), Impossible, ""},
 		"no postback":              {refused("", "GET /aff_c?offer_id=1", schemas.RejectUnknownNetwork, 0), Refused, ""},
+		"refused before the network could correct": {refused("", "GET /postback?network=r&click_id="+click+"&payout=-12", schemas.RejectBadPayout, 0), Send, "r conversion STATUS_APPROVED -12.00"},
+		"a line of a correction":                   {refused("", "POST /postback/v\n\n{\"cid\":\""+click+"\",\"payout\":-13}", schemas.RejectBadPayout, 0), Send, "v conversion STATUS_APPROVED -13.00"},
+		"a network that refuses":                   {refused("", "GET /postback?network=acme&click_id="+click+"&payout=-14", schemas.RejectBadPayout, 0), Refused, ""},
+		"a correction outside its window": {&events.DeadLetter{Kind: events.DeadLetter_KIND_POSTBACK, Reason: "outside_window", Place: "processor", Raw: []byte("x=1"), ReceivedMs: noon.UnixMilli(),
+			Network: "r", ClickId: click, Event: "conversion", PayoutMicros: -15_000_000, Currency: "USD"}, Send, "r conversion STATUS_APPROVED -15.00"},
 		"an orphan": {&events.DeadLetter{Kind: events.DeadLetter_KIND_POSTBACK, Reason: "orphan", Place: "processor", Raw: []byte("transaction_id=102abc&amount=11&goal_id=3"), ReceivedMs: noon.UnixMilli(),
 			Network: "t", ClickId: "102abc", Event: "ftd", PayoutMicros: 11_000_000, Currency: "USD"}, Send, "t ftd STATUS_APPROVED 11.00"},
 	} {

@@ -129,7 +129,9 @@ func TestStakesCountAConversionOnce(t *testing.T) {
 	try("c3", "1", "unknown_status", 7_000_000, false)     // what was replayed, tried again before
 	try("c4", "1", "unknown_status", 7_000_000, false)
 	try("c4", "1", "unknown_status", 7_000_000, true)
-	if got := s.String(); got != "15.00 USD" {
+	try("c1", "1", "bad_payout", -4_000_000, false) // what the network deducts again
+	try("c1", "1", "bad_payout", -4_000_000, false)
+	if got := s.String(); got != "11.00 USD" {
 		t.Errorf("at stake: %s", got)
 	}
 }

@@ -31,7 +31,7 @@ func payout(e *events.DeadLetter) string {
 	return strings.TrimSpace(amount(e.PayoutMicros) + " " + e.Currency)
 }
 
-// stakes add up money that is not booked: each conversion once, however often its sender tried. Letters about what was booked
+// stakes add up money that is not booked: each conversion and each correction once, however often its sender tried. Letters about what was booked
 // before, and conversions of which a letter was replayed, have nothing at stake.
 type stakes struct {
 	counted map[string]*stake
@@ -64,6 +64,9 @@ func (s *stakes) add(l *Letter) {
 	// Without a click ID nothing tells a second try from a second conversion.
 	if e.ClickId != "" {
 		key := strings.Join([]string{e.Network, e.ClickId, e.Event, e.Txid}, "\x00")
+		if e.PayoutMicros < 0 {
+			key += "\x00-" // a correction beside its conversion
+		}
 		if before := s.counted[key]; before != nil {
 			if settled {
 				s.micros[before.currency] -= before.micros

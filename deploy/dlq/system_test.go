@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,31 +201,37 @@ func TestRefusedPostbacksAreBookedOnce(t *testing.T) {
 		t.Fatalf("refused for %q", reason)
 	}
 	stale, _ := w.postback("network", "shopline", "click_id", first, "status", "splendid", "payout", "50", "txid", "t3")
+	// A deduction from t3, before the later word about t3 itself.
+	less, reason := w.postback("network", "legacy", "click_id", first, "payout", "-5", "txid", "t3")
+	if reason != "bad_payout" {
+		t.Fatalf("refused for %q", reason)
+	}
 	if _, reason := w.postback("network", "shopline", "click_id", first, "status", "refund", "payout", "50", "txid", "t3"); reason != "" {
 		t.Fatalf("the later word is refused: %s", reason)
 	}
-	w.await(letters, "5")
+	w.await(letters, "6")
 	w.await("SELECT toString(count()) FROM tributary.conversions", "1")
 
 	asItWas := w.catalog(func(*catalog.Config) {})
-	if out, text := w.replay(asItWas, nil); out.Sent != 0 || !strings.Contains(text, "still refused: 5") {
+	if out, text := w.replay(asItWas, nil); out.Sent != 0 || !strings.Contains(text, "still refused: 6") {
 		t.Fatalf("before the catalog is mended %d were sent:\n%s", out.Sent, text)
 	}
 	mended := w.catalog(func(c *catalog.Config) {
 		c.Networks[0].Statuses["wonderful"], c.Networks[0].Statuses["splendid"] = "approved", "approved"
+		c.Networks[slices.IndexFunc(c.Networks, func(n catalog.NetworkConfig) bool { return n.Name == "legacy" })].NegativePayout = "correct"
 		c.Networks = append(c.Networks, catalog.NetworkConfig{Name: "newnet", BlankTxIDIsNew: true})
 	})
 	if out, _ := w.replay(mended, func(o *dlq.ReplayOptions) { o.Send = false }); out.Sent != 0 || w.text(money) != "(0,0)" {
 		t.Fatal("a dry run sent")
 	}
 	out, text := w.replay(mended, nil)
-	want := map[string]dlq.Verdict{status: dlq.Send, again: dlq.Done, network: dlq.Send, bad: dlq.Refused, stale: dlq.Held}
+	want := map[string]dlq.Verdict{status: dlq.Send, again: dlq.Done, network: dlq.Send, bad: dlq.Refused, stale: dlq.Held, less: dlq.Send}
 	for letter, verdict := range want {
 		if got := verdicts(out)[letter]; got != verdict {
 			t.Errorf("letter %s: %s, want %s\n%s", letter, got, verdict, text)
 		}
 	}
-	w.await(money, "(2,23)")
+	w.await(money, "(2,18)")
 	for query, what := range map[string]string{
 		"SELECT toString(event_at BETWEEN fromUnixTimestamp64Milli(" + fmt.Sprint(before.Add(-time.Minute).UnixMilli()) + ") AND received_at AND received_at > event_at) FROM tributary.conversions WHERE receipt_id = '" + status + "'": "the time of the first try",
 		"SELECT toString(any(campaign) = 'us-vpn-push' AND any(network) = 'newnet') FROM tributary.conversions WHERE receipt_id = '" + network + "'":                                                                                     "its campaign",
@@ -244,10 +251,10 @@ func TestRefusedPostbacksAreBookedOnce(t *testing.T) {
 	}
 	// The ledger is not asked either: they go, and the processor knows them, the one whose every postback is new by its receipt.
 	out, _ = w.replay(mended, func(o *dlq.ReplayOptions) { o.ClickHouse = nil })
-	if out.Sent != 3 { // the held one too: nothing holds it
-		t.Errorf("%d sent without notes and ledger, want 3", out.Sent)
+	if out.Sent != 4 { // the held one too: nothing holds it
+		t.Errorf("%d sent without notes and ledger, want 4", out.Sent)
 	}
-	w.await("SELECT toString(countIf(reason = 'duplicate_postback')) FROM tributary.dead_letters", "2")
+	w.await("SELECT toString(countIf(reason = 'duplicate_postback')) FROM tributary.dead_letters", "3")
 	if got := w.text("SELECT toString((count(), uniqExact(conversion_id))) FROM tributary.conversions WHERE receipt_id IN ('" + status + "','" + network + "')"); got != "(2,2)" {
 		t.Errorf("entries of what was replayed twice: %s", got)
 	}

@@ -366,6 +366,9 @@ func (w *World) postback(r *Reading, d *dialect.Dialect, named string, path, raw
 		switch {
 		case p.HasPayout:
 			r.Verdict += fmt.Sprintf(", payout %s %s", money.Append(nil, p.PayoutMicros), p.Currency)
+			if p.PayoutMicros < 0 {
+				r.Verdict += ", a correction that counts as no conversion"
+			}
 		default:
 			r.Verdict += ", and the payout that the click's offer declares"
 		}

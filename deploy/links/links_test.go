@@ -42,6 +42,7 @@ func testWorld(tb testing.TB) *World {
 			{Name: "legacy", Dialect: "keitaro", Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": "a-token-of-the-tests"}}},
 			{Name: "signed", Dialect: "affise", Trust: catalog.TrustConfig{HMACKeys: map[string]catalog.Secret{"2026": "00112233445566778899aabbccddeeff"}, Allow: []string{"203.0.113.0/24"}}},
 			{Name: "tune", Dialect: "tune"},
+			{Name: "refunds", Dialect: "voluum"},
 		},
 		ExchangeRates: []catalog.RateConfig{{Currency: "EUR", Date: "2026-01-01", Rate: "1.10"}},
 	}}
@@ -199,19 +200,21 @@ func TestCheck(t *testing.T) {
 		url string
 		ok  bool
 	}{
-		"link":            {"https://t.example/c/summer?source=pushads&zoneid=7&cost=0.5&sub1={zone}&foo=1&sub1=again&keyword=", true},
-		"link_bad":        {"/c/sumer?source=pushad&cost=abc", false},
-		"link_cost":       {"/c/winter?cost=1,5&currency=GBP&sub2=" + strings.Repeat("x", 300), true},
-		"alias":           {"https://t.example/Hs7dK2?keyword=a&sub_id_3=b&sub_id_25=x&cost=0.5#part", true},
-		"guess":           {"/Hs7dK3?keyword=a", false},
-		"postback":        {"/postback?network=acme&click_id=" + own + "&payout=12.50&status=ok&amount=1", true},
-		"postback_macro":  {"https://t.example/postback/acme?click_id=" + own + "&payout={payout}", false},
-		"postback_status": {"/postback/acme?click_id=" + own + "&status=paid", false},
-		"postback_token":  {"/postback/legacy?subid=" + own + "&payout=1&token=wrong+wrong+wrong+wrong", false},
-		"postback_signed": {"/postback/signed?clickid=" + own + "&sum=1&sig=00", false},
-		"postback_tune":   {"/aff_lsr?transaction_id=" + own + "&amount=20&adv_sub=9", true},
-		"impression":      {"/i/summer?source=pushads&sub1=a", true},
-		"nothing":         {"https://t.example/robots.txt", false},
+		"link":                {"https://t.example/c/summer?source=pushads&zoneid=7&cost=0.5&sub1={zone}&foo=1&sub1=again&keyword=", true},
+		"link_bad":            {"/c/sumer?source=pushad&cost=abc", false},
+		"link_cost":           {"/c/winter?cost=1,5&currency=GBP&sub2=" + strings.Repeat("x", 300), true},
+		"alias":               {"https://t.example/Hs7dK2?keyword=a&sub_id_3=b&sub_id_25=x&cost=0.5#part", true},
+		"guess":               {"/Hs7dK3?keyword=a", false},
+		"postback":            {"/postback?network=acme&click_id=" + own + "&payout=12.50&status=ok&amount=1", true},
+		"postback_correction": {"/postback/refunds?cid=" + own + "&payout=-12.50&txid=9", true},
+		"postback_negative":   {"/postback/acme?click_id=" + own + "&payout=-12.50", false},
+		"postback_macro":      {"https://t.example/postback/acme?click_id=" + own + "&payout={payout}", false},
+		"postback_status":     {"/postback/acme?click_id=" + own + "&status=paid", false},
+		"postback_token":      {"/postback/legacy?subid=" + own + "&payout=1&token=wrong+wrong+wrong+wrong", false},
+		"postback_signed":     {"/postback/signed?clickid=" + own + "&sum=1&sig=00", false},
+		"postback_tune":       {"/aff_lsr?transaction_id=" + own + "&amount=20&adv_sub=9", true},
+		"impression":          {"/i/summer?source=pushads&sub1=a", true},
+		"nothing":             {"https://t.example/robots.txt", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := w.Check(c.url, testNow)

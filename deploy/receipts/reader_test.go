@@ -86,7 +86,8 @@ func (w *world) letter(r id.Receipt, receivedMS, decidedMS int64, reason, place 
 
 func (w *world) entry(r id.Receipt, receivedMS, decidedMS int64, seq int, kind string) {
 	w.t.Helper()
-	exec(w.t, w.conn, "INSERT INTO tributary.conversions (conversion_id, seq, kind, receipt_id, click_id, network, event, txid, status, original_status, payout_original, currency, match, received_at, decided_at) SELECT 'k1', %d, '%s', '%s', 'c1', 'acme', 'sale', 't1', 'approved', 'ok', 12.5, 'USD', 'click', %s, %s", seq, kind, r, at(receivedMS), at(decidedMS))
+	payout := map[bool]string{false: "12.5", true: "-12.5"}[kind == "correction"]
+	exec(w.t, w.conn, "INSERT INTO tributary.conversions (conversion_id, seq, kind, receipt_id, click_id, network, event, txid, status, original_status, payout_original, currency, match, received_at, decided_at) SELECT 'k1', %d, '%s', '%s', 'c1', 'acme', 'sale', 't1', 'approved', 'ok', %s, 'USD', 'click', %s, %s", seq, kind, r, payout, at(receivedMS), at(decidedMS))
 }
 
 // TestStates: every state, and every pair of rows that could be taken for another one. The view receipts answers alike.
@@ -104,6 +105,7 @@ func TestStates(t *testing.T) {
 			exec(t, w.conn, "INSERT INTO tributary.parked (receipt_id, parked_at, until_at, received_at) SELECT '%s', %s, %s, %s", r, at(ms-5000), at(ms+5000), at(ms))
 		}},
 		{"joined", "joined", "", func(r id.Receipt) { w.postback(r, ms); w.entry(r, ms, ms+40, 1, "created") }},
+		{"joined_as_a_correction", "joined", "", func(r id.Receipt) { w.postback(r, ms); w.entry(r, ms, ms+40, 1, "correction") }},
 		{"joined_before_the_log", "joined", "", func(r id.Receipt) { w.entry(r, ms, ms+40, 2, "status") }},
 		{"joined_after_waiting", "joined", "", func(r id.Receipt) {
 			w.postback(r, ms)

@@ -60,8 +60,9 @@ func (s *sender) has(p dialect.Param) bool {
 		slices.ContainsFunc(s.dialect.Postback.Names, func(n dialect.ParamName) bool { return n.Param == p })
 }
 
+// canReject: a correction is taken back by a status beside its payout, never by a payout that says so.
 func (s *sender) canReject() bool {
-	return s.has(dialect.Status) || len(s.dialect.Postback.Deletes) > 0 && s.has(dialect.Payout)
+	return s.has(dialect.Status) || len(s.dialect.Postback.Deletes) > 0 && s.has(dialect.Payout) && !strings.HasPrefix(s.o.Payout, "-")
 }
 
 // url is the postback of a click; rejected takes it back.

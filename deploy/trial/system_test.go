@@ -45,6 +45,8 @@ func TestTrialOfTheWholeSystem(t *testing.T) {
 			{Name: "funnelflux", Dialect: "funnelflux"},
 			{Name: "tune", Dialect: "tune"},
 			{Name: "voluum", Dialect: "voluum"},
+			{Name: "refunds", NegativePayout: "correct", Params: map[string]string{"state": "status"}},
+			{Name: "fluxrefunds", Dialect: "funnelflux", NegativePayout: "correct"},
 		},
 	}
 	built, err := catalog.Build(cfg)
@@ -104,6 +106,22 @@ func TestTrialOfTheWholeSystem(t *testing.T) {
 	o.Keep, o.Payout = true, "0"
 	if _, err := try(o); err != nil {
 		t.Errorf("voluum, kept: %v", err)
+	}
+	// A correction is followed like a conversion, and taken back by a status: FunnelFlux's own word for that is about the conversion.
+	o = options("refunds")
+	o.Payout = "-5"
+	if r, err := try(o); err != nil || !r.OK || len(r.Steps) != 11 {
+		t.Errorf("a correction: %v, %+v", err, r)
+	}
+	var corrections, others int64
+	if err := s.ClickHouse.QueryRow(t.Context(), fmt.Sprintf("SELECT toInt64(countIf(correction)), toInt64(countIf(NOT correction)) FROM %s.conversions_current WHERE network = 'refunds'", s.Database)).
+		Scan(&corrections, &others); err != nil || corrections != 1 || others != 0 {
+		t.Errorf("%d corrections and %d conversions, %v", corrections, others, err)
+	}
+	o = options("fluxrefunds")
+	o.Payout = "-5"
+	if _, err := try(o); !errors.Is(err, trial.ErrUsage) {
+		t.Errorf("a correction that cannot be taken back: %v", err)
 	}
 	// TUNE is answered in its own words, whatever comes of it: the dead letter tells.
 	o = options("tune")

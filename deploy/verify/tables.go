@@ -255,11 +255,15 @@ func (a *auditor) checkLedger(ctx context.Context) error {
 	}
 	n = slices("conversions")
 	for i := range n {
-		// A part that retention removed is the beginning: the numbers left are still without a gap.
+		// A part that retention removed is the beginning: the numbers left are still without a gap. What has a payout below 0 is a
+		// correction from its first entry to its last, and counts as nothing in all of them.
 		text := fmt.Sprintf(`SELECT conversion_id, toInt64(countIf(seq > 0)) AS n FROM %s.conversions WHERE cityHash64(conversion_id) %% %d = %d GROUP BY conversion_id
 HAVING n != uniqExactIf(seq, seq > 0) OR n != maxIf(seq, seq > 0) - minIf(seq, seq > 0) + 1
-OR (minIf(seq, seq > 0) = 1 AND (sum(conversions_delta) NOT IN (0, 1) OR sum(conversions_delta) != sum(registered_delta) + sum(pending_delta) + sum(approved_delta)
-OR sum(conversions_delta) + sum(rejected_delta) + sum(chargeback_delta) != 1)) ORDER BY conversion_id LIMIT %d`, db, n, i, maxNamed)
+OR (minIf(seq, seq > 0) = 1 AND min(payout_original) >= 0 AND (sum(conversions_delta) NOT IN (0, 1) OR sum(conversions_delta) != sum(registered_delta) + sum(pending_delta) + sum(approved_delta)
+OR sum(conversions_delta) + sum(rejected_delta) + sum(chargeback_delta) != 1))
+OR (min(payout_original) < 0 AND (max(payout_original) >= 0 OR countIf(kind IN ('created', 'rescored') OR conversions_delta != 0 OR registered_delta != 0 OR pending_delta != 0
+OR approved_delta != 0 OR rejected_delta != 0 OR chargeback_delta != 0 OR flagged_delta != 0) > 0))
+OR (min(payout_original) >= 0 AND countIf(kind = 'correction') > 0) ORDER BY conversion_id LIMIT %d`, db, n, i, maxNamed)
 		ids, err := a.ids(ctx, text)
 		if err != nil {
 			return fmt.Errorf("checking the ledger: %w", err)

@@ -191,6 +191,15 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 		b.problem(field+".dialect", "%q is no dialect; the dialects are %s", n.Dialect, dialect.Names())
 		return
 	}
+	switch n.NegativePayout {
+	case "":
+		out.Corrects = d.Postback.Corrects
+	case negativeCorrects:
+		out.Corrects = true
+	case negativeRefused:
+	default:
+		b.problem(field+".negative_payout", "%q is unknown; right would be %s or %s, or to leave it out", n.NegativePayout, negativeCorrects, negativeRefused)
+	}
 	params := b.networkParams(field, n.Params)
 	for _, word := range slices.Sorted(maps.Keys(n.Events)) {
 		at := field + ".events." + word
@@ -259,6 +268,12 @@ func (b *builder) networkParams(field string, given map[string]string) map[strin
 	}
 	return params
 }
+
+// What a network's payouts below 0 are.
+const (
+	negativeCorrects = "correct"
+	negativeRefused  = "refuse"
+)
 
 const (
 	networkParameter = "network"

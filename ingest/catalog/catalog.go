@@ -115,6 +115,8 @@ type Network struct {
 	DefaultEvent         string
 	AllowForeignClickIDs bool
 	BlankTxIDIsNew       bool
+	// Corrects: a payout below 0 is a correction; else it is refused.
+	Corrects bool
 	// Postback reads what it sends.
 	Postback *dialect.Postback
 	// Trust is what its postbacks have to prove; nil for nothing.

@@ -87,6 +87,7 @@ type NetworkConfig struct {
 	Params               map[string]string `yaml:"params" doc:"parameters of its postbacks, and columns of its uploads, beside those of the dialect, each with what it means: click_id, event, status, payout, sale_amount (not booked), currency, txid, ts or ignored; such as {commission: payout}"`
 	Events               map[string]string `yaml:"events" doc:"the network's event types or goal IDs, each with the event type it means; such as {\"2\": ftd}"`
 	UnknownStatus        string            `yaml:"unknown_status" doc:"status that a status word stands for which neither statuses nor the dialect knows; such a postback is refused as unknown_status when left out"`
+	NegativePayout       string            `yaml:"negative_payout" doc:"what a payout below 0 is: correct (a correction: it deducts from the revenue and counts as no conversion) or refuse (refused as bad_payout); the dialect's when left out: correct of voluum, refuse of all others"`
 	Trust                TrustConfig       `yaml:"trust"`
 }
 

@@ -21,6 +21,7 @@ func TestDialectMistakes(t *testing.T) {
 		{"networks[0].params.", "1 to 64 bytes", func(c *Config) { c.Networks[0].Params = map[string]string{"": "txid"} }},
 		{"networks[0].events.2", "a-z 0-9", func(c *Config) { c.Networks[0].Events = map[string]string{"2": "First deposit"} }},
 		{"networks[0].unknown_status", "approved", func(c *Config) { c.Networks[0].UnknownStatus = "ignore" }},
+		{"networks[0].negative_payout", "correct or refuse", func(c *Config) { c.Networks[0].NegativePayout = "Correct" }},
 		{"networks[0].statuses.ok", "approved", func(c *Config) { c.Networks[0].Statuses["ok"] = "" }},
 		{"networks[0].trust.token_parameter", "another name", func(c *Config) {
 			c.Networks[0].Dialect = "affise"
@@ -43,6 +44,24 @@ func TestDialectMistakes(t *testing.T) {
 		_, err := Build(cfg)
 		if err == nil || !strings.Contains(err.Error(), c.field+": ") || !strings.Contains(err.Error(), c.right) {
 			t.Errorf("%s is answered %v, which should say %s", c.field, err, c.right)
+		}
+	}
+}
+
+// TestNegativePayout: a network's own word counts before its dialect's.
+func TestNegativePayout(t *testing.T) {
+	for _, d := range dialect.All {
+		for word, want := range map[string]bool{"": d == &dialect.Voluum, "correct": true, "refuse": false} {
+			cfg := parse(t, example)
+			n := &cfg.Networks[0]
+			n.Dialect, n.NegativePayout = d.Name, word
+			cat, err := Build(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := cat.Network([]byte(n.Name)).Corrects; got != want {
+				t.Errorf("%s, negative_payout %q: corrects is %t", d.Name, word, got)
+			}
 		}
 	}
 }

@@ -276,7 +276,7 @@ func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
 	if flag := r.Text(Fraud); len(flag) == 1 && flag[0] == '1' {
 		v.Status = rejected
 	}
-	if slices.Contains(p.dialect.Postback.Deletes, string(v.Payout)) {
+	if p.Deletes(v.Payout) {
 		v.Payout, v.Status = nil, rejected
 	}
 	if event := r.Text(Event); len(event) > 0 {
@@ -286,6 +286,11 @@ func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
 		}
 	}
 	return v, nil
+}
+
+// Deletes tells whether a payout takes the conversion back: then it is no amount.
+func (p *Postback) Deletes(payout []byte) bool {
+	return slices.Contains(p.dialect.Postback.Deletes, string(payout))
 }
 
 // eventName writes an event type in lower case.

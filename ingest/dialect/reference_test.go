@@ -43,7 +43,8 @@ func reference() string {
 		"  dialect of its path (`catalog.networks[].dialect`), or the one of them that is named `default`. `params`, `events`, `statuses` and\n" +
 		"  `unknown_status` of the network add to its dialect. GET, a form and JSON are read alike.\n" +
 		"- A token of the dialect, or the `{key}` in a path, is proved against the network's `trust.tokens`; where none is declared nobody asks for it.\n" +
-		"- Where no answer is named, it is the edge's own.\n")
+		"- Where no answer is named, it is the edge's own.\n" +
+		"- A payout below 0 is refused where nothing else is said; `negative_payout: correct` of the network makes a correction of it.\n")
 	for _, d := range All {
 		fmt.Fprintf(&b, "\n## %s\n\n| | |\n|---|---|\n", d.Name)
 		if d.HasLinks() {
@@ -70,6 +71,9 @@ func reference() string {
 			row(&b, "without a status", statusName(t.Default))
 			if len(t.Deletes) > 0 {
 				row(&b, "taken back by", "payout `"+strings.Join(t.Deletes, "`, `")+"`")
+			}
+			if t.Corrects {
+				row(&b, "payout below 0", "a correction, unless the network's `negative_payout` is refuse")
 			}
 			if t.Accepted.Status != 0 {
 				row(&b, "answer, accepted", reply(t.Accepted))

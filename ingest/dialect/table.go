@@ -49,6 +49,8 @@ type PostbackTable struct {
 	Events []Rename
 	// Deletes are payouts, as text, that take the conversion back.
 	Deletes []string
+	// Corrects: any other payout below 0 is deducted from the revenue; else it is refused.
+	Corrects bool
 	// Accepted and Refused are what the sender expects; with Status 0 the edge answers in its own way, with an empty Body in
 	// its own words.
 	Accepted, Refused Reply

@@ -56,7 +56,8 @@ var Keitaro = Dialect{
 }
 
 // Voluum. The names of a link's parameters are the traffic source's; Voluum maps them to var1 to var10, cost and external ID
-// inside. A negative payout corrects revenue there; here it is refused.
+// inside. A negative payout corrects the revenue; the event type of its own that the documentation advises for it, so that it
+// counts as no conversion, is not needed here.
 var Voluum = Dialect{
 	Name: "voluum",
 	Link: LinkTable{
@@ -76,6 +77,8 @@ var Voluum = Dialect{
 		}, ignored("param", 5)),
 		Spaced:  true,
 		Default: approved,
+		// https://doc.voluum.com/en/conversion_upload.html
+		Corrects: true,
 	},
 	// The template of the page above leaves {} where a value goes; postbacks set up from the panel say REPLACE and OPTIONAL.
 	Placeholders: []string{"{}", "REPLACE", "OPTIONAL"},
@@ -83,7 +86,7 @@ var Voluum = Dialect{
 	Sends: []Macro{{ClickID, "{externalid}"}, {Payout, "{payout}"}},
 	Pages: []string{
 		"https://doc.voluum.com/en/tracking_conversions_postback.html", "https://doc.voluum.com/article/parameters-in-postback-urls",
-		"https://doc.voluum.com/en/upselling.html", "https://doc.voluum.com/en/tracking_offers_custom_conversions.html",
+		"https://doc.voluum.com/en/conversion_upload.html", "https://doc.voluum.com/en/upselling.html", "https://doc.voluum.com/en/tracking_offers_custom_conversions.html",
 		"https://doc.voluum.com/en/passing_information_from_traffic_source.html",
 	},
 	Customary: []string{

@@ -26,6 +26,8 @@ var (
 	ErrSyntax = errors.New("not a decimal number: digits with at most one point, such as 12.50")
 	// ErrRange says that an amount is beyond schemas.MaxMoneyMicros.
 	ErrRange = errors.New("above 1000000000, the largest amount")
+	// ErrBelow says that an amount is below -schemas.MaxMoneyMicros.
+	ErrBelow = errors.New("below -1000000000, the least amount")
 	// ErrRate says that a text is no exchange rate.
 	ErrRate = errors.New("not a rate: a decimal number above 0 and below 1000000 with at most 12 decimals, such as 1.0845")
 )
@@ -77,6 +79,19 @@ func Parse(text []byte) (micros int64, err error) {
 	return micros, nil
 }
 
+// ParseSigned reads an amount that may be below 0, -schemas.MaxMoneyMicros to schemas.MaxMoneyMicros: as Parse does, with at most
+// one minus sign before it, which is rounded as it would be without. The error is ErrSyntax, ErrRange or ErrBelow.
+func ParseSigned(text []byte) (micros int64, err error) {
+	if len(text) == 0 || text[0] != '-' {
+		return Parse(text)
+	}
+	micros, err = Parse(text[1:])
+	if err == ErrRange {
+		err = ErrBelow
+	}
+	return -micros, err
+}
+
 // rangeOrSyntax tells a number that is too large from a text that only starts like one.
 func rangeOrSyntax(text []byte) error {
 	points := 0
@@ -93,7 +108,8 @@ func rangeOrSyntax(text []byte) error {
 	return ErrRange
 }
 
-// Append writes micros as the shortest decimal text that Parse reads back: "12.5", "0.000001", "3".
+// Append writes micros as the shortest decimal text that ParseSigned reads back, and Parse what is not below 0: "12.5",
+// "0.000001", "3", "-3".
 func Append(dst []byte, micros int64) []byte {
 	u := uint64(micros)
 	if micros < 0 {
@@ -164,10 +180,18 @@ func ParseRate(text string) (Rate, error) {
 	return Rate(r), nil
 }
 
-// Convert answers amount times rate, rounded half to even. micros is at least 0. ok is false when the result is beyond
-// schemas.MaxMoneyMicros.
+// Convert answers amount times rate, rounded half to even, so that an amount and the same below 0 cancel. ok is false when the
+// result is beyond schemas.MaxMoneyMicros in either direction.
 func (r Rate) Convert(micros int64) (baseMicros int64, ok bool) {
-	hi, lo := bits.Mul64(uint64(micros), uint64(r))
+	if micros < 0 {
+		baseMicros, ok = r.convert(-uint64(micros))
+		return -baseMicros, ok
+	}
+	return r.convert(uint64(micros))
+}
+
+func (r Rate) convert(micros uint64) (baseMicros int64, ok bool) {
+	hi, lo := bits.Mul64(micros, uint64(r))
 	if hi >= rateUnit {
 		return 0, false
 	}

@@ -2,6 +2,7 @@ package money
 
 import (
 	"errors"
+	"math"
 	"math/big"
 	"strings"
 	"testing"
@@ -32,6 +33,25 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestParseSigned(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want int64
+		err  error
+	}{
+		{"5", 5_000_000, nil}, {"-5", -5_000_000, nil}, {"-5.00", -5_000_000, nil}, {"-.5", -500_000, nil}, {"-5.", -5_000_000, nil},
+		{"-0", 0, nil}, {"-0.0000005", 0, nil}, {"-0.0000015", -2, nil}, {"-0.0000025", -2, nil}, {"-0.00000250000001", -3, nil},
+		{"-1000000000", -schemas.MaxMoneyMicros, nil}, {"-1000000000.0000005", -schemas.MaxMoneyMicros, nil}, {"1000000000", schemas.MaxMoneyMicros, nil},
+		{"-1000000000.000001", 0, ErrBelow}, {"-99999999999999999999999", 0, ErrBelow}, {"1000000001", 0, ErrRange},
+		{"", 0, ErrSyntax}, {"-", 0, ErrSyntax}, {"--1", 0, ErrSyntax}, {"+1", 0, ErrSyntax}, {"-+1", 0, ErrSyntax}, {"+-1", 0, ErrSyntax}, {"1-", 0, ErrSyntax},
+		{"- 1", 0, ErrSyntax}, {" -1", 0, ErrSyntax}, {"-.", 0, ErrSyntax}, {"-1,5", 0, ErrSyntax}, {"-1e3", 0, ErrSyntax}, {"−1", 0, ErrSyntax}, {"(1)", 0, ErrSyntax},
+	} {
+		if got, err := ParseSigned([]byte(c.text)); got != c.want || !errors.Is(err, c.err) {
+			t.Errorf("ParseSigned(%q) = %d, %v; want %d, %v", c.text, got, err, c.want, c.err)
+		}
+	}
+}
+
 func TestAppendIsShortest(t *testing.T) {
 	for micros, want := range map[int64]string{0: "0", 1: "0.000001", 12_500_000: "12.5", 3_000_000: "3", -1_200_000: "-1.2", schemas.MaxMoneyMicros: "1000000000"} {
 		if got := string(Append(nil, micros)); got != want {
@@ -47,6 +67,7 @@ func TestRate(t *testing.T) {
 		want   int64
 	}{
 		{"1.10", 25_000_000, 27_500_000}, {"0.0000238", 1_000_000_000_000, 23_800_000}, {"0.5", 1, 0}, {"0.5", 3, 2}, {"1.5", 1, 2}, {"2.5", 1, 2},
+		{"1.10", -25_000_000, -27_500_000}, {"0.5", -1, 0}, {"0.5", -3, -2}, {"1.5", -1, -2}, {"2.5", -1, -2}, {"0.000000000001", -1_500_000_000_000, -2},
 		{"999999.999999999999", 1_000_000, 1_000_000_000_000}, {"0.000000000001", 500_000_000_000, 0}, {"0.000000000001", 1_500_000_000_000, 2},
 	} {
 		rate, err := ParseRate(c.rate)
@@ -62,8 +83,10 @@ func TestRate(t *testing.T) {
 			t.Errorf("ParseRate(%q) = %d, want an error", text, rate)
 		}
 	}
-	if got, ok := Rate(MaxRateUnits*rateUnit - 1).Convert(schemas.MaxMoneyMicros); ok {
-		t.Errorf("an amount beyond the limit was converted to %d", got)
+	for _, micros := range []int64{schemas.MaxMoneyMicros, -schemas.MaxMoneyMicros, math.MinInt64} {
+		if got, ok := Rate(MaxRateUnits*rateUnit - 1).Convert(micros); ok {
+			t.Errorf("an amount beyond the limit was converted to %d", got)
+		}
 	}
 }
 
@@ -105,24 +128,57 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzParseSigned: a minus sign changes the sign and nothing else, and a second one is too many.
+func FuzzParseSigned(f *testing.F) {
+	for _, text := range []string{"12.5", "-12.5", "-0.0000005", "1000000000.0000005", "1000000001", "--1", "-", "-0", "+1"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		fuzzbound.Hold(t, len(text), func() { _, _ = ParseSigned([]byte(text)) })
+		got, err := ParseSigned([]byte(text))
+		positive, minus := strings.CutPrefix(text, "-")
+		want, wantErr := Parse([]byte(positive))
+		if minus {
+			want = -want
+			if errors.Is(wantErr, ErrRange) {
+				wantErr = ErrBelow
+			}
+		}
+		if got != want || !errors.Is(err, wantErr) {
+			t.Fatalf("ParseSigned(%q) = %d, %v; want %d, %v", text, got, err, want, wantErr)
+		}
+		if err != nil {
+			return
+		}
+		if again, err := ParseSigned(Append(nil, got)); err != nil || again != got {
+			t.Fatalf("%d is written as %s, which reads as %d, %v", got, Append(nil, got), again, err)
+		}
+	})
+}
+
 // FuzzConvert holds Convert against arbitrary-precision arithmetic.
 func FuzzConvert(f *testing.F) {
 	f.Add(int64(25_000_000), int64(1_100_000_000_000))
 	f.Add(int64(schemas.MaxMoneyMicros), int64(MaxRateUnits*rateUnit-1))
+	f.Add(int64(-3), int64(rateUnit/2))
 	f.Fuzz(func(t *testing.T, micros, rate int64) {
-		if micros < 0 || micros > schemas.MaxMoneyMicros || rate <= 0 || rate >= MaxRateUnits*rateUnit {
+		if micros < -schemas.MaxMoneyMicros || micros > schemas.MaxMoneyMicros || rate <= 0 || rate >= MaxRateUnits*rateUnit {
 			return
 		}
 		product := new(big.Int).Mul(big.NewInt(micros), big.NewInt(rate))
 		want := roundEven(new(big.Rat).SetFrac(product, big.NewInt(rateUnit)))
 		got, ok := Rate(rate).Convert(micros)
-		if fits := want.Cmp(big.NewInt(schemas.MaxMoneyMicros)) <= 0; fits != ok || ok && want.Int64() != got {
+		if fits := want.CmpAbs(big.NewInt(schemas.MaxMoneyMicros)) <= 0; fits != ok || ok && want.Int64() != got {
 			t.Fatalf("%d at %d = %d, %v; want %v", micros, rate, got, ok, want)
 		}
 	})
 }
 
 func roundEven(r *big.Rat) *big.Int {
+	if r.Sign() < 0 {
+		up := roundEven(new(big.Rat).Neg(r))
+		return up.Neg(up)
+	}
 	quo, rem := new(big.Int).QuoRem(r.Num(), r.Denom(), new(big.Int))
 	switch rem.Lsh(rem, 1).Cmp(r.Denom()) {
 	case 1:

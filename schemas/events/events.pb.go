@@ -98,7 +98,7 @@ type Conversion_Kind int32
 
 const (
 	Conversion_KIND_UNSPECIFIED Conversion_Kind = 0
-	// First entry of this conversion.
+	// First entry of this conversion. A correction has none.
 	Conversion_KIND_CREATED Conversion_Kind = 1
 	// Its status changed.
 	Conversion_KIND_STATUS Conversion_Kind = 2
@@ -106,6 +106,9 @@ const (
 	Conversion_KIND_PAYOUT Conversion_Kind = 3
 	// Its score changed; every delta of count and money is zero.
 	Conversion_KIND_RESCORED Conversion_Kind = 4
+	// First entry of a correction: a payout below 0, which moves revenue and counts as no conversion. Its later entries are STATUS
+	// and PAYOUT; every delta of count is zero in all of them, and it is not scored.
+	Conversion_KIND_CORRECTION Conversion_Kind = 5
 )
 
 // Enum value maps for Conversion_Kind.
@@ -116,6 +119,7 @@ var (
 		2: "KIND_STATUS",
 		3: "KIND_PAYOUT",
 		4: "KIND_RESCORED",
+		5: "KIND_CORRECTION",
 	}
 	Conversion_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -123,6 +127,7 @@ var (
 		"KIND_STATUS":      2,
 		"KIND_PAYOUT":      3,
 		"KIND_RESCORED":    4,
+		"KIND_CORRECTION":  5,
 	}
 )
 
@@ -1199,8 +1204,9 @@ type Postback struct {
 	// The status word as the network wrote it.
 	OriginalStatus string `protobuf:"bytes,6,opt,name=original_status,json=originalStatus,proto3" json:"original_status,omitempty"`
 	// Empty when the network names none.
-	Txid             string `protobuf:"bytes,7,opt,name=txid,proto3" json:"txid,omitempty"`
-	HasPayout        bool   `protobuf:"varint,8,opt,name=has_payout,json=hasPayout,proto3" json:"has_payout,omitempty"`
+	Txid      string `protobuf:"bytes,7,opt,name=txid,proto3" json:"txid,omitempty"`
+	HasPayout bool   `protobuf:"varint,8,opt,name=has_payout,json=hasPayout,proto3" json:"has_payout,omitempty"`
+	// Below 0 it corrects the revenue: see Conversion.Kind.
 	PayoutMicros     int64  `protobuf:"varint,9,opt,name=payout_micros,json=payoutMicros,proto3" json:"payout_micros,omitempty"`
 	Currency         string `protobuf:"bytes,10,opt,name=currency,proto3" json:"currency,omitempty"`
 	PayoutBaseMicros int64  `protobuf:"varint,11,opt,name=payout_base_micros,json=payoutBaseMicros,proto3" json:"payout_base_micros,omitempty"`
@@ -1404,7 +1410,7 @@ func (x *Postback) GetSource() string {
 // `scored.conversions`. Sums of the deltas are the truth; an entry is never changed.
 type Conversion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 32 hex digits derived from (click ID, event type, transaction ID).
+	// 32 hex digits derived from (click ID, event type, transaction ID, correction or not).
 	ConversionId string `protobuf:"bytes,1,opt,name=conversion_id,json=conversionId,proto3" json:"conversion_id,omitempty"`
 	// 1 for the first entry of this conversion, then upwards; 0 in a RESCORED entry.
 	Seq            uint32          `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -1417,7 +1423,7 @@ type Conversion struct {
 	Status         Status          `protobuf:"varint,9,opt,name=status,proto3,enum=tributary.v1.Status" json:"status,omitempty"`
 	PreviousStatus Status          `protobuf:"varint,10,opt,name=previous_status,json=previousStatus,proto3,enum=tributary.v1.Status" json:"previous_status,omitempty"`
 	OriginalStatus string          `protobuf:"bytes,11,opt,name=original_status,json=originalStatus,proto3" json:"original_status,omitempty"`
-	// Payout after this entry, in the network's currency and in the base currency.
+	// Payout after this entry, in the network's currency and in the base currency; below 0 in a correction and nowhere else.
 	PayoutMicros     int64                   `protobuf:"varint,12,opt,name=payout_micros,json=payoutMicros,proto3" json:"payout_micros,omitempty"`
 	Currency         string                  `protobuf:"bytes,13,opt,name=currency,proto3" json:"currency,omitempty"`
 	PayoutBaseMicros int64                   `protobuf:"varint,14,opt,name=payout_base_micros,json=payoutBaseMicros,proto3" json:"payout_base_micros,omitempty"`
@@ -2708,7 +2714,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"campaignId\x12\x1a\n" +
 	"\bcampaign\x18\x13 \x01(\tR\bcampaign\x12\x1b\n" +
 	"\tsource_id\x18\x14 \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\x15 \x01(\tR\x06source\"\xc6\x0e\n" +
+	"\x06source\x18\x15 \x01(\tR\x06source\"\xdb\x0e\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
@@ -2760,13 +2766,14 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05score\x18* \x01(\rR\x05score\x12.\n" +
 	"\areasons\x18+ \x03(\v2\x14.tributary.v1.ReasonR\areasons\x12\x1d\n" +
 	"\n" +
-	"decided_ms\x18, \x01(\x03R\tdecidedMs\"c\n" +
+	"decided_ms\x18, \x01(\x03R\tdecidedMs\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +
 	"\vKIND_STATUS\x10\x02\x12\x0f\n" +
 	"\vKIND_PAYOUT\x10\x03\x12\x11\n" +
-	"\rKIND_RESCORED\x10\x04\"C\n" +
+	"\rKIND_RESCORED\x10\x04\x12\x13\n" +
+	"\x0fKIND_CORRECTION\x10\x05\"C\n" +
 	"\x05Match\x12\x15\n" +
 	"\x11MATCH_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMATCH_CLICK\x10\x01\x12\x12\n" +

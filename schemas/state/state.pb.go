@@ -69,7 +69,7 @@ func (x *Book) GetItems() []*Item {
 	return nil
 }
 
-// Item is one conversion as of its last ledger entry.
+// Item is one conversion, or one correction, as of its last ledger entry.
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Event string                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`
@@ -77,8 +77,9 @@ type Item struct {
 	// Set where a blank transaction ID makes each postback a conversion of its own.
 	ReceiptId string `protobuf:"bytes,3,opt,name=receipt_id,json=receiptId,proto3" json:"receipt_id,omitempty"`
 	// A number of tributary.v1.Status.
-	Status           int32  `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
-	Seq              uint32 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
+	Status int32  `protobuf:"varint,4,opt,name=status,proto3" json:"status,omitempty"`
+	Seq    uint32 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Below 0 where a postback said so: then the item is a correction, and stays one.
 	PayoutMicros     int64  `protobuf:"varint,6,opt,name=payout_micros,json=payoutMicros,proto3" json:"payout_micros,omitempty"`
 	Currency         string `protobuf:"bytes,7,opt,name=currency,proto3" json:"currency,omitempty"`
 	PayoutBaseMicros int64  `protobuf:"varint,8,opt,name=payout_base_micros,json=payoutBaseMicros,proto3" json:"payout_base_micros,omitempty"`

@@ -47,6 +47,9 @@ func (s *Scenario) CatalogYAML() string {
 		line("      default_status: %s", n.DefaultStatus)
 		line("      allow_foreign_click_ids: %t", n.AllowForeign)
 		line("      blank_txid_is_new: %t", n.BlankTxIDIsNew)
+		if n.Corrects {
+			line("      negative_payout: correct")
+		}
 		line("      statuses:")
 		for _, status := range slices.Sorted(maps.Keys(n.Words)) {
 			line("        %q: %s", n.Words[status], status)

@@ -83,6 +83,12 @@ func (j *journey) sale() {
 		// An older status arrives after a newer one.
 		j.wait(time.Minute)
 		j.send("sale", "pending", "", txid)
+	case 3:
+		// The network takes back what it paid, more or less.
+		if j.n.Corrects {
+			j.wait(2 * time.Hour)
+			j.send("sale", "approved", "-"+j.payout(), txid)
+		}
 	}
 }
 

@@ -173,7 +173,8 @@ func TestMoney(t *testing.T) {
 		atMS     int64
 		want     int64
 	}{{100, "USD", january, 100}, {101, "EUR", january, 152}, {103, "EUR", january, 154}, {101, "EUR", february, 202},
-		{1, "BRL", january, 0}, {3, "BRL", january, 2}, {5, "BRL", january, 2}} {
+		{1, "BRL", january, 0}, {3, "BRL", january, 2}, {5, "BRL", january, 2},
+		{-101, "EUR", january, -152}, {-3, "BRL", january, -2}, {-100, "USD", january, -100}} {
 		if got := s.base(c.amount, c.currency, c.atMS); got != c.want {
 			t.Errorf("%d %s is %d, want %d", c.amount, c.currency, got, c.want)
 		}
@@ -213,6 +214,11 @@ func TestTruthBooksTheLedger(t *testing.T) {
 			reason: schemas.RejectDuplicate},
 		"corrected payout": {sends: []send{{"approved", "10", "1", "shopline"}, {"approved", "12.5", "1", "shopline"}},
 			want: Totals{Clicks: 1, CostMicros: 100_000, Conversions: 1, Approved: 1, RevenueConfirmedMicros: 12_500_000, Entries: 2}},
+		"correction": {sends: []send{{"approved", "10", "1", "shopline"}, {"approved", "-4", "1", "shopline"}, {"approved", "-4", "1", "shopline"}},
+			want:   Totals{Clicks: 1, CostMicros: 100_000, Conversions: 1, Approved: 1, RevenueConfirmedMicros: 6_000_000, Entries: 2},
+			reason: schemas.RejectDuplicate},
+		"correction before its conversion": {sends: []send{{"approved", "-4", "1", "shopline"}, {"approved", "", "1", "shopline"}, {"approved", "-5", "1", "shopline"}},
+			want: Totals{Clicks: 1, CostMicros: 100_000, Conversions: 1, Approved: 1, RevenueConfirmedMicros: 13_400_000, Entries: 3}},
 		"stale": {sends: []send{{"approved", "10", "1", "shopline"}, {"pending", "10", "1", "shopline"}},
 			want:   Totals{Clicks: 1, CostMicros: 100_000, Conversions: 1, Approved: 1, RevenueConfirmedMicros: 10_000_000, Entries: 1},
 			reason: schemas.RejectStaleStatus},

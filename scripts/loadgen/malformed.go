@@ -58,7 +58,11 @@ var malformedKinds = []struct {
 	{schemas.RejectUnknownNetwork, func(_ *Postback, v url.Values) { v.Set("network", "nobody") }},
 	{schemas.RejectUnknownStatus, func(_ *Postback, v url.Values) { v.Set("status", "perhaps") }},
 	{schemas.RejectBadEvent, func(_ *Postback, v url.Values) { v.Set("event", "first deposit!") }},
-	{schemas.RejectBadPayout, func(_ *Postback, v url.Values) { v.Set("payout", "-12.50") }},
+	{schemas.RejectBadPayout, func(_ *Postback, v url.Values) {
+		v.Set("network", "leadbay") // which may not correct what it paid
+		v.Del("status")
+		v.Set("payout", "-12.50")
+	}},
 	{schemas.RejectBadPayout, func(_ *Postback, v url.Values) { v.Set("payout", "twelve") }},
 	{schemas.RejectBadCurrency, func(_ *Postback, v url.Values) { v.Set("currency", "EURO") }},
 	{schemas.RejectNoExchangeRate, func(_ *Postback, v url.Values) { v.Set("currency", "JPY") }},

@@ -33,6 +33,9 @@ func amountText(amount int64) string {
 
 // base converts an amount to the base currency at the rate of the UTC day of eventMS, rounding half to even.
 func (s *Scenario) base(amount int64, currency string, eventMS int64) int64 {
+	if amount < 0 {
+		return -s.base(-amount, currency, eventMS)
+	}
 	if currency == s.BaseCurrency || amount == 0 {
 		return amount
 	}

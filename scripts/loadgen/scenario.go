@@ -63,7 +63,8 @@ type Share struct {
 type Funnel int
 
 const (
-	// FunnelSale: event sale, with a transaction ID, approved at once or after a hold; sometimes charged back.
+	// FunnelSale: event sale, with a transaction ID, approved at once or after a hold; sometimes charged back, or corrected where
+	// the network may.
 	FunnelSale Funnel = iota
 	// FunnelLead: event lead without a transaction ID, pending, then decided.
 	FunnelLead
@@ -99,6 +100,8 @@ type Network struct {
 	Words          map[string]string
 	AllowForeign   bool
 	BlankTxIDIsNew bool
+	// Corrects: a payout below 0 is a correction; else the edge refuses it.
+	Corrects bool
 }
 
 // A Rate is how many base units one unit of the currency is worth from a UTC date on.
@@ -131,7 +134,7 @@ func DefaultScenario(now time.Time) *Scenario {
 			{8, "old-tracker-offer", "", "legacy", "14.00", "USD", FunnelSale, 15 * time.Minute, 1.0, .015},
 		},
 		Networks: []Network{
-			{Name: "shopline", Currency: "USD", DefaultEvent: "sale", DefaultStatus: "approved", Words: map[string]string{"pending": "hold", "approved": "ok", "rejected": "void", "chargeback": "refund"}},
+			{Name: "shopline", Currency: "USD", DefaultEvent: "sale", DefaultStatus: "approved", Corrects: true, Words: map[string]string{"pending": "hold", "approved": "ok", "rejected": "void", "chargeback": "refund"}},
 			{Name: "leadbay", Currency: "GBP", DefaultEvent: "lead", DefaultStatus: "pending", Words: map[string]string{"pending": "open", "approved": "confirmed", "rejected": "trash"}},
 			{Name: "gamblers-gate", Currency: "EUR", DefaultEvent: "reg", DefaultStatus: "registered", Words: map[string]string{"registered": "new", "pending": "waiting", "approved": "qualified", "rejected": "declined", "chargeback": "reversed"}},
 			{Name: "subscribers", Currency: "USD", DefaultEvent: "rebill", DefaultStatus: "approved", BlankTxIDIsNew: true, Words: map[string]string{"approved": "paid"}},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"tributary/schemas"
@@ -80,6 +81,8 @@ type conversion struct {
 	currency        string
 	payoutBase      int64
 	neverFoundAgain bool
+	// correction: its payout is below 0. It is money and nothing else.
+	correction bool
 }
 
 // NewTruth makes an empty truth. windowMS is the system's lookback window; 0 for none.
@@ -177,7 +180,7 @@ func (t *Truth) postback(p *Postback, eventMS int64) {
 			t.rejects[Reject{"postback", schemas.RejectOutsideWindow}]++
 			return
 		}
-		known = &conversion{event: p.Event, txid: p.TxID, neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew}
+		known = &conversion{event: p.Event, txid: p.TxID, correction: p.corrects(), neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew}
 		switch {
 		case p.Payout != "":
 			known.payout, known.currency = micros(p.Payout), p.Currency
@@ -215,7 +218,7 @@ func (t *Truth) postback(p *Postback, eventMS int64) {
 
 func (t *Truth) find(p *Postback) *conversion {
 	for _, known := range p.Click.conversions {
-		if known.event == p.Event && known.txid == p.TxID && !known.neverFoundAgain {
+		if known.event == p.Event && known.txid == p.TxID && known.correction == p.corrects() && !known.neverFoundAgain {
 			return known
 		}
 	}
@@ -226,7 +229,18 @@ func (c *conversion) decided() bool {
 	return c.status == "approved" || c.status == "rejected" || c.status == "chargeback"
 }
 
+// corrects tells whether the postback is about a correction, not about the conversion of its transaction ID.
+func (p *Postback) corrects() bool { return strings.HasPrefix(p.Payout, "-") }
+
 func (c *conversion) contribution() Totals {
+	all := c.counted()
+	if c.correction {
+		return Totals{RevenueHoldMicros: all.RevenueHoldMicros, RevenueConfirmedMicros: all.RevenueConfirmedMicros}
+	}
+	return all
+}
+
+func (c *conversion) counted() Totals {
 	switch c.status {
 	case "registered":
 		return Totals{Conversions: 1, Registered: 1}

@@ -43,6 +43,8 @@ type book struct {
 	status                   events.Status
 	payout, base             int64
 	currency, source, match  string
+	// correction: a postback with a payout below 0 made it. It moves money, counts as nothing, and claims no transaction.
+	correction bool
 	// receipts are of the postbacks that made its entries.
 	receipts []string
 }
@@ -115,9 +117,10 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		receipt = pb.ReceiptId
 	}
+	correction := pb.HasPayout && pb.PayoutMicros < 0
 	var b *book
 	for _, have := range books[pb.ClickId] {
-		if have.event == pb.Event && have.txid == pb.Txid && have.receipt == receipt {
+		if have.event == pb.Event && have.txid == pb.Txid && have.receipt == receipt && have.correction == correction {
 			b = have
 		}
 	}
@@ -125,7 +128,7 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		x.change(b, pb, click, reject)
 		return
 	}
-	// A new conversion.
+	// A new conversion, or a new correction.
 	if click == nil && pb.Foreign {
 		x.orphans[pb.ReceiptId]++
 		reject("orphan")
@@ -135,8 +138,13 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		reject("outside_window")
 		return
 	}
-	b = &book{event: pb.Event, txid: pb.Txid, receipt: receipt, status: pb.Status, source: "none", match: "click"}
+	b = &book{event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction, status: pb.Status, source: "none", match: "click"}
 	b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt)
+	kind := "created"
+	if correction {
+		b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt, "correction")
+		kind = "correction"
+	}
 	if b.status == events.Status_STATUS_UNSPECIFIED {
 		b.status = events.Status_STATUS_APPROVED
 	}
@@ -149,8 +157,8 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		b.payout, b.base, b.currency, b.source = click.OfferPayoutMicros, click.OfferPayoutBaseMicros, click.OfferCurrency, "offer"
 	}
 	books[pb.ClickId] = append(books[pb.ClickId], b)
-	x.enter(b, pb, click, "created", events.Status_STATUS_UNSPECIFIED, worth{})
-	if pb.Txid != "" {
+	x.enter(b, pb, click, kind, events.Status_STATUS_UNSPECIFIED, worth{})
+	if pb.Txid != "" && !correction {
 		key := pb.Network + "/" + pb.Txid
 		if x.claims[key] == nil {
 			x.claims[key] = map[string]string{}
@@ -209,6 +217,9 @@ func (b *book) worth() (w worth) {
 		w.rejected = 1
 	case events.Status_STATUS_CHARGEBACK:
 		w.chargeback = 1
+	}
+	if b.correction {
+		return worth{hold: w.hold, confirmed: w.confirmed}
 	}
 	return w
 }

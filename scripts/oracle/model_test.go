@@ -46,12 +46,14 @@ func TestModel(t *testing.T) {
 		{"postbacks", 0, 1, postback(&events.Postback{ReceiptId: "b", Txid: "1", Status: events.Status_STATUS_APPROVED})},
 		{"postbacks", 0, 2, postback(&events.Postback{ReceiptId: "a", Txid: "1", Status: events.Status_STATUS_PENDING})},
 		{"postbacks", 0, 3, postback(&events.Postback{ReceiptId: "c", Txid: "1", Status: events.Status_STATUS_REGISTERED})},
+		{"postbacks", 0, 4, postback(&events.Postback{ReceiptId: "d", Txid: "1", Status: events.Status_STATUS_APPROVED, HasPayout: true, PayoutMicros: -3, PayoutBaseMicros: -4, Currency: "EUR"})},
+		{"postbacks", 0, 5, postback(&events.Postback{ReceiptId: "e", Txid: "1", Status: events.Status_STATUS_APPROVED, HasPayout: true, PayoutMicros: -3, PayoutBaseMicros: -4, Currency: "EUR"})},
 		{"clicks", 0, 1, click(&events.Click{ClickId: id, EventMs: epoch.UnixMilli(), CampaignId: 7})},
 		{"clicks", 0, 0, click(&events.Click{ClickId: id, EventMs: epoch.UnixMilli(), CampaignId: 7})},
 		{"clicks", 0, 2, []byte{0xff}},
 	}
 	x := model(log, 1<<40)
-	if len(x.clicks) != 1 || len(x.conversions) != 2 || len(x.letters) != 4 {
+	if len(x.clicks) != 1 || len(x.conversions) != 3 || len(x.letters) != 5 {
 		t.Fatalf("%d clicks, %d entries, letters %v", len(x.clicks), len(x.conversions), x.letters)
 	}
 	second := x.conversions[identity(id, "sale", "1", "")+"/2"]
@@ -60,6 +62,15 @@ func TestModel(t *testing.T) {
 		if second[column] != want {
 			t.Errorf("%s is %q, %q would be right", column, second[column], want)
 		}
+	}
+	correction := x.conversions[identity(id, "sale", "1", "", "correction")+"/1"]
+	for column, want := range map[string]string{"kind": "correction", "status": "approved", "conversions_delta": "0", "approved_delta": "0", "revenue_confirmed_delta": "-4", "payout_original": "-3"} {
+		if correction[column] != want {
+			t.Errorf("of the correction, %s is %q, %q would be right", column, correction[column], want)
+		}
+	}
+	if claims := x.claims["/1"]; len(claims) != 1 || claims[id] == correction["conversion_id"] {
+		t.Errorf("the transaction is claimed by %v", claims)
 	}
 	for letter := range x.letters {
 		if !strings.Contains(letter, "duplicate_") && !strings.Contains(letter, "stale_status") && !strings.Contains(letter, "undecodable") {

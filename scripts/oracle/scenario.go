@@ -141,7 +141,7 @@ func Generate(seed uint64, o Options) *Scenario {
 		}
 		s.Skews = append(s.Skews, skew)
 	}
-	g := &generator{Rand: r, s: s, gap: gap}
+	g := &generator{Rand: r, s: s, gap: gap, corrections: rand.New(rand.NewPCG(seed, 0x636f7272656374))}
 	g.inputs()
 	g.faults(o)
 	if gap > 0 && r.IntN(5) > 0 {
@@ -197,6 +197,8 @@ type generator struct {
 	receipts int
 	txids    int
 	shared   []string // transaction IDs that other clicks use too
+	// corrections draws which payouts are below 0, apart from all else.
+	corrections *rand.Rand
 }
 
 // stretch puts the gap into the middle of the active time.
@@ -321,10 +323,13 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 		}
 		if g.IntN(3) > 0 {
 			pb.HasPayout, pb.PayoutMicros, pb.Currency = true, 1_000_000*(1+g.Int64N(3)), "EUR"
+			if g.corrections.IntN(5) == 0 {
+				pb.PayoutMicros = -pb.PayoutMicros
+			}
 			pb.PayoutBaseMicros = pb.PayoutMicros * 11 / 10
 		}
 		value, _ := pb.MarshalVT()
-		g.emit(at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %s", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, statusWord(pb.Status)))
+		g.emit(at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %s %d", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, statusWord(pb.Status), pb.PayoutMicros))
 		at += between(g.Rand, 0, 90*time.Second)
 	}
 }

@@ -44,12 +44,7 @@ func (t *task) needsNoClick(ctx *stage.Context, f *file, pb *events.Postback) bo
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		return false
 	}
-	for _, item := range f.book.Items {
-		if item.Event == pb.Event && item.Txid == pb.Txid {
-			return true
-		}
-	}
-	return false
+	return attributor.Booked(&f.book, pb)
 }
 
 // file is what is remembered of one click ID.
@@ -160,6 +155,7 @@ func (t *task) emitEntry(ctx *stage.Context, e *events.Conversion) error {
 			return err
 		}
 	}
+	// A correction has the transaction ID of what it corrects: it claims none.
 	if e.Kind != events.Conversion_KIND_CREATED || e.Txid == "" {
 		return nil
 	}

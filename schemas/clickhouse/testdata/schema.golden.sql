@@ -118,9 +118,9 @@ COMMENT 'Accepted paid clicks, one row a click ID. Source of clicks and cost in 
 
 CREATE TABLE tributary.conversions
 (
-    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid).' CODEC(ZSTD(1)),
+    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid, correction or not).' CODEC(ZSTD(1)),
     `seq` UInt32 COMMENT 'Number of this entry within its conversion, from 1; 0 in a rescored entry.',
-    `kind` LowCardinality(String) COMMENT 'created (first entry), status (its status changed), payout (payout corrected under the same status) or rescored (only the score changed).',
+    `kind` LowCardinality(String) COMMENT 'created (first entry of a conversion), correction (first entry of a correction, which moves revenue and counts as no conversion), status (its status changed), payout (payout corrected under the same status) or rescored (only the score changed).',
     `receipt_id` String COMMENT 'Receipt of the postback behind this entry.' CODEC(ZSTD(1)),
     `click_id` String COMMENT 'Click ID the conversion belongs to.' CODEC(ZSTD(1)),
     `network` LowCardinality(String) COMMENT 'Network that sent the postback.',
@@ -129,18 +129,18 @@ CREATE TABLE tributary.conversions
     `status` LowCardinality(String) COMMENT 'Status after this entry: registered, pending (money on hold), approved (money confirmed), rejected or chargeback.',
     `previous_status` LowCardinality(String) COMMENT 'Status before this entry; unspecified in the first.',
     `original_status` LowCardinality(String) COMMENT 'The status word as the network wrote it.',
-    `payout` Decimal(18, 6) COMMENT 'Payout after this entry, in the base currency.',
-    `payout_original` Decimal(18, 6) COMMENT 'Payout after this entry, in units of currency.',
+    `payout` Decimal(18, 6) COMMENT 'Payout after this entry, in the base currency; below 0 in a correction.',
+    `payout_original` Decimal(18, 6) COMMENT 'Payout after this entry, in units of currency; below 0 in a correction and nowhere else.',
     `currency` LowCardinality(String) COMMENT 'ISO 4217 code of payout_original.',
     `payout_source` LowCardinality(String) COMMENT 'postback (it named the payout), offer (the offer\'s declared payout) or none.',
-    `conversions_delta` Int32 COMMENT 'Change of the number of conversions: a conversion counts while registered, pending or approved.',
+    `conversions_delta` Int32 COMMENT 'Change of the number of conversions: a conversion counts while registered, pending or approved, a correction never.',
     `registered_delta` Int32 COMMENT 'Change of the number of conversions in status registered.',
     `pending_delta` Int32 COMMENT 'Change of the number in status pending.',
     `approved_delta` Int32 COMMENT 'Change of the number in status approved.',
     `rejected_delta` Int32 COMMENT 'Change of the number in status rejected.',
     `chargeback_delta` Int32 COMMENT 'Change of the number in status chargeback.',
-    `revenue_hold_delta` Decimal(18, 6) COMMENT 'Change of revenue on hold (payouts of pending conversions), in the base currency.',
-    `revenue_confirmed_delta` Decimal(18, 6) COMMENT 'Change of confirmed revenue (payouts of approved conversions), in the base currency.',
+    `revenue_hold_delta` Decimal(18, 6) COMMENT 'Change of revenue on hold (payouts of pending conversions and corrections), in the base currency.',
+    `revenue_confirmed_delta` Decimal(18, 6) COMMENT 'Change of confirmed revenue (payouts of approved conversions and corrections), in the base currency.',
     `flagged_delta` Int32 COMMENT 'Change of the number of conversions whose score reached the flag threshold.',
     `event_at` DateTime64(3, 'UTC') COMMENT 'When the conversion happened according to the network, UTC.' CODEC(Delta(8), ZSTD(1)),
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted the postback, UTC: the time the ledger knew of it. Decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
@@ -203,13 +203,14 @@ COMMENT 'The conversion ledger: one row an accepted transition, with signed delt
 
 CREATE VIEW tributary.conversions_current
 (
-    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid).',
+    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid, correction or not).',
     `click_id` String COMMENT 'Click ID the conversion belongs to.',
     `network` String COMMENT 'Network that sent the postback.',
     `event` String COMMENT 'Event type (goal), lower case: lead, sale, reg, ftd …',
     `txid` String COMMENT 'The network\'s transaction ID; empty when it names none.',
     `match` String COMMENT 'click (its click was found) or click_id (not found within the grace time; campaign and source come from the signed click ID).',
     `foreign` Bool COMMENT 'The click ID is another tracker\'s.',
+    `correction` Bool COMMENT 'It is a correction: a payout below 0, which moves revenue and counts as no conversion. Count conversions where it is false.',
     `campaign_id` UInt32 COMMENT 'Campaign number of the click.',
     `campaign` String COMMENT 'Campaign name of the click.',
     `source_id` UInt32 COMMENT 'Source number of the click; 0 when undeclared.',
@@ -236,7 +237,7 @@ CREATE VIEW tributary.conversions_current
     `first_received_at` DateTime64(3, 'UTC') COMMENT 'When its first postback was accepted, UTC.',
     `last_received_at` DateTime64(3, 'UTC') COMMENT 'When its latest postback was accepted, UTC.'
 )
-COMMENT 'State of each conversion now, one row a conversion: its ledger entries folded.'
+COMMENT 'State of each conversion and each correction now, one row each: its ledger entries folded.'
 AS SELECT
     c.conversion_id AS conversion_id,
     argMin(c.click_id, (c.seq = 0, c.seq)) AS click_id,
@@ -245,6 +246,7 @@ AS SELECT
     argMin(c.txid, (c.seq = 0, c.seq)) AS txid,
     argMin(c.match, (c.seq = 0, c.seq)) AS match,
     argMin(c.foreign, (c.seq = 0, c.seq)) AS foreign,
+    toBool(min(c.payout_original) < 0) AS correction,
     argMin(c.campaign_id, (c.seq = 0, c.seq)) AS campaign_id,
     argMin(c.campaign, (c.seq = 0, c.seq)) AS campaign,
     argMin(c.source_id, (c.seq = 0, c.seq)) AS source_id,
@@ -2092,7 +2094,7 @@ CREATE TABLE tributary.postbacks
     `status` LowCardinality(String) COMMENT 'Status it was read as: registered, pending, approved, rejected, chargeback; unspecified when the network names none.',
     `original_status` LowCardinality(String) COMMENT 'Status word as the network wrote it.',
     `has_payout` Bool COMMENT 'It names a payout; else the one of the offer counts.',
-    `payout` Decimal(18, 6) COMMENT 'Payout it names, in the base currency.',
+    `payout` Decimal(18, 6) COMMENT 'Payout it names, in the base currency; below 0 it is a correction.',
     `payout_original` Decimal(18, 6) COMMENT 'Payout it names, in units of currency.',
     `currency` LowCardinality(String) COMMENT 'ISO 4217 code of payout_original.',
     `foreign` Bool COMMENT 'The click ID is another tracker\'s.',
@@ -2132,7 +2134,7 @@ CREATE VIEW tributary.receipt_events
     `waits_until` DateTime64(3, 'UTC') COMMENT 'Of a parked one: until when it waits at most, UTC; else 1970.',
     `conversion_id` String COMMENT 'Of a joined one: conversion whose entry it made.',
     `seq` UInt32 COMMENT 'Of a joined one: number of the entry in its conversion.',
-    `entry_kind` String COMMENT 'Of a joined one: created, status or payout.',
+    `entry_kind` String COMMENT 'Of a joined one: created, correction, status or payout.',
     `status` String COMMENT 'Of a joined one: status of the conversion after the entry.',
     `match` String COMMENT 'Of a joined one: click when the click was found, click_id when the entry rests on the signed click ID alone.',
     `payout_original` Decimal(18, 6) COMMENT 'Of a joined one: payout of the conversion after the entry; of a refused one: payout it named. In units of currency.',
@@ -2259,7 +2261,7 @@ CREATE VIEW tributary.receipts
     `waits_until` DateTime64(3, 'UTC') COMMENT 'Of a parked one: until when it waits at most, UTC; else 1970.',
     `conversion_id` String COMMENT 'Of a joined one: conversion whose entry it made.',
     `seq` UInt32 COMMENT 'Of a joined one: number of the entry in its conversion.',
-    `entry_kind` String COMMENT 'Of a joined one: created, status or payout.',
+    `entry_kind` String COMMENT 'Of a joined one: created, correction, status or payout.',
     `status` String COMMENT 'Of a joined one: status of the conversion after the entry.',
     `match` String COMMENT 'Of a joined one: click when the click was found, click_id when the entry rests on the signed click ID alone.',
     `payout_original` Decimal(18, 6) COMMENT 'Of a joined one: payout of the conversion after the entry; else the payout it named. In units of currency.',
