@@ -12,9 +12,9 @@
 //     delivery is at least once, and the processor counts each click ID and each conversion once.
 //   - A handler waits for Kafka at most ack_bound, then for the spool's disk, both together at most ack_timeout. What may wait is
 //     bounded in records and in bytes, in memory and on disk; beyond is 503 with Retry-After.
-//   - While the spool holds anything, postbacks go there, for one may not overtake another of its conversion. Everything else does
-//     until Kafka has confirmed a window of the spool as soon as a request would want, and again from the next record on that is
-//     late. Draining starts only when it is known what became of the records that Kafka was given before: the postbacks of one
+//   - While the spool holds anything, everything goes there until Kafka has confirmed a window of it as soon as a request would want, and
+//     again from the next record on that is late. The postbacks of a click that has some there go there in any case, for one may not
+//     overtake another of its conversion. Draining starts only when it is known what became of the records that Kafka was given before: the postbacks of one
 //     click reach Kafka in the order in which they were acknowledged.
 //   - A record that Kafka confirms after its request gave up is not sent from the spool as well. It is there twice only after a
 //     crash, under its first event ID. A crash with a produce request under way may also let the older copy arrive last.

@@ -124,7 +124,7 @@ func (d *drainer) drain(ctx context.Context, entries []spool.Entry) error {
 			return err
 		}
 	}
-	d.spool.Done(len(entries))
+	d.producer.queued.done(d.spool, entries)
 	if !d.spool.Pending() {
 		d.producer.landed.forget()
 	}

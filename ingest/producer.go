@@ -48,8 +48,9 @@ type producer struct {
 	gathering  gathering
 	overdue    overdue
 
-	// spool is nil where there is none.
-	spool *spool.Spool
+	// spool and queued are nil where there is none.
+	spool  *spool.Spool
+	queued *queued
 	// prompt: since a record was last late, Kafka has confirmed records of the spool within the time that a request would wait.
 	prompt atomic.Bool
 	// landed has the records that are in the spool and that Kafka confirmed after all.
@@ -116,7 +117,7 @@ func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer
 			kgo.AllowIdempotentProduceCancellation(),
 		)
 	} else {
-		p.ackBound = cfg.AckBound
+		p.ackBound, p.queued = cfg.AckBound, newQueued(s)
 		// A record that no request waits for is in the spool. Before it was sent it is forgotten here, the sooner the better;
 		// once it was sent the client finds out what became of it, however long that takes, so that the spool sends it again
 		// only if Kafka has not taken it.
@@ -195,7 +196,7 @@ func (p *producer) prepare(t topic, key []byte, id string, event message) (*deli
 func (p *producer) send(d *delivery) {
 	d.sent = time.Now()
 	p.metrics.produced[d.topic].bytes.Add(float64(len(d.value)))
-	if p.spool != nil && p.spool.Pending() && !(p.prompt.Load() && mayOvertake(d.topic)) {
+	if p.spool != nil && p.spool.Pending() && !(p.prompt.Load() && p.mayOvertake(d)) {
 		d.owners.Store(1)
 		d.offered = true
 		p.keep(d, d.value)
@@ -210,10 +211,12 @@ func (p *producer) send(d *delivery) {
 	p.gathering.add(d)
 }
 
-// mayOvertake tells whether a record may reach Kafka before one that came earlier. One word about a conversion may not overtake
+// mayOvertake tells whether a record may reach Kafka before those that wait in the spool. One word about a conversion may not overtake
 // another; of everything else each record stands for itself. If all kept their order, an edge under load would never leave the spool:
-// as long as one click waits there, the next one would have to.
-func mayOvertake(t topic) bool { return t != topicPostbacks }
+// as long as one record waits there, the next one would have to.
+func (p *producer) mayOvertake(d *delivery) bool {
+	return d.topic != topicPostbacks || !p.queued.has(d.key)
+}
 
 // keep gives the record to the spool, with a value that may be marked as resent.
 func (p *producer) keep(d *delivery, value []byte) {
@@ -221,7 +224,12 @@ func (p *producer) keep(d *delivery, value []byte) {
 	if len(id) == 0 {
 		id = d.key
 	}
-	d.batch, d.refused = p.spool.Submit(&spool.Record{Topic: topicNames[d.topic], ID: id, Key: d.key, Value: value, TimeMS: d.sent.UnixMilli()})
+	r := spool.Record{Topic: topicNames[d.topic], ID: id, Key: d.key, Value: value, TimeMS: d.sent.UnixMilli()}
+	if d.topic == topicPostbacks {
+		d.batch, d.refused = p.queued.submit(p.spool, &r)
+		return
+	}
+	d.batch, d.refused = p.spool.Submit(&r)
 }
 
 // wait answers nil once the record is durable. Any error wraps errUnavailable, errFull or one of the spool's: the record may

@@ -252,8 +252,8 @@ func TestWhatTheSpoolSendsAgainSaysSo(t *testing.T) {
 	}
 }
 
-// TestWhatMayOvertakeTheSpool: once Kafka is prompt again a click is tried there although records wait in the spool, a postback is not;
-// and one late answer ends that.
+// TestWhatMayOvertakeTheSpool: once Kafka is prompt again clicks are tried there although records wait in the spool, and postbacks of a
+// click that has none there; and one late answer ends that.
 func TestWhatMayOvertakeTheSpool(t *testing.T) {
 	b := newBench(t, func(cfg *Config, deps *Deps) {
 		withSpool(t.TempDir())(cfg, deps)
@@ -272,13 +272,24 @@ func TestWhatMayOvertakeTheSpool(t *testing.T) {
 	late(1, 0)
 	b.get("/c/summer")
 	late(1, 0)
-	p.prompt.Store(true)
-	b.get("/postback?network=acme&click_id=" + clickID(t, testSecret, 1, 1))
+	postback := func(click string) { b.get("/postback?network=acme&status=ok&payout=1&click_id=" + click) }
+	first, second := clickID(t, testSecret, 1, 1), clickID(t, testSecret, 1, 1)
+	postback(first)
 	late(1, 0)
+	p.prompt.Store(true)
+	postback(first)
+	late(1, 0)
+	postback(second)
+	late(1, 1)
+	postback(second)
+	late(1, 1)
+	p.prompt.Store(true)
+	postback(second)
+	late(1, 1)
 	b.get("/c/summer")
-	late(2, 0)
+	late(2, 1)
 	b.get("/c/summer")
-	late(2, 0)
+	late(2, 1)
 	if p.prompt.Load() {
 		t.Error("Kafka was late, and counts as prompt")
 	}
@@ -287,7 +298,7 @@ func TestWhatMayOvertakeTheSpool(t *testing.T) {
 	if !p.prompt.Load() {
 		t.Error("Kafka has confirmed what the spool had, and does not count as prompt")
 	}
-	if clicks, postbacks := len(b.clicks()), len(b.records(schemas.TopicPostbacks)); clicks != 4 || postbacks != 1 {
+	if clicks, postbacks := len(b.clicks()), len(b.records(schemas.TopicPostbacks)); clicks != 4 || postbacks != 5 {
 		t.Errorf("%d clicks and %d postbacks are in Kafka", clicks, postbacks)
 	}
 }
