@@ -52,7 +52,7 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 	var clicks []*fastjson.Value
 	switch {
 	case err != nil:
-		e.refuseBody(ctx, v, "the body is not JSON: "+err.Error())
+		e.refuseBody(ctx, v, err.Error())
 		return
 	case body.Type() == fastjson.TypeArray:
 		if clicks = body.GetArray(); len(clicks) == 0 || len(clicks) > maxBatch {
@@ -323,7 +323,7 @@ func (r *jsonClick) subs(value *fastjson.Value) {
 func objectOf(parser *fastjson.Parser, body []byte) (*fastjson.Object, *refusal) {
 	parsed, err := parseJSON(parser, body)
 	if err != nil {
-		return nil, refuse(schemas.RejectBadBody, "", "the body is not JSON: "+err.Error(), postbackObject)
+		return nil, refuse(schemas.RejectBadBody, "", err.Error(), postbackObject)
 	}
 	object, err := parsed.Object()
 	if err != nil {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/valyala/fastjson"
@@ -9,15 +10,19 @@ import (
 	"tributary/schemas"
 )
 
-var errJSONDepth = errors.New("objects and arrays lie more than " + strconv.Itoa(schemas.MaxJSONDepth) + " deep in one another")
+var errJSONDepth = errors.New("the body has objects and arrays more than " + strconv.Itoa(schemas.MaxJSONDepth) + " deep in one another")
 
-// parseJSON parses a body that is not nested too deep. The parser's error grows with every level it passes on its way out, so that 300
+// parseJSON parses a body that is not nested too deep. Its error is a sentence for the sender. The parser's error grows with every level it passes on its way out, so that 300
 // brackets would cost it a megabyte.
 func parseJSON(parser *fastjson.Parser, body []byte) (*fastjson.Value, error) {
 	if jsonDepth(body) > schemas.MaxJSONDepth {
 		return nil, errJSONDepth
 	}
-	return parser.ParseBytes(body)
+	value, err := parser.ParseBytes(body)
+	if err != nil {
+		return nil, fmt.Errorf("the body is not JSON: %w", err)
+	}
+	return value, nil
 }
 
 // jsonDepth is how deep objects and arrays lie in one another at most, of anything as far as it is JSON.

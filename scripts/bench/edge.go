@@ -43,7 +43,9 @@ type contender struct {
 	process *process
 	hammer  hammer
 	isEdge  bool
-	ops     string // where an edge's CPU profile is
+	// produces: it hands records to the broker.
+	produces bool
+	ops      string // where an edge's CPU profile is
 
 	rate, ratio, clientCPU, cpu, brokerCPU, allocations, bytes []float64
 	full, loaded                                               []*shot // at its maximum, and at a share of that
@@ -157,7 +159,7 @@ func (b *bench) edgeTable(contenders []*contender) {
 		if c.isEdge {
 			memory, heap = fmt.Sprintf("%d", c.process.memory()>>20), fmt.Sprintf("%.1f, %.0f", median(c.allocations), median(c.bytes))
 		}
-		if c.isEdge && !b.edge.kafka {
+		if c.produces && !b.edge.kafka {
 			ofBroker = fmt.Sprintf("%.1f", median(c.brokerCPU))
 		}
 		fmt.Fprintf(&t, "| %s | %.0f | %.2f (%.2f..%.2f) | %s / %s / %s | %s / %s / %s | %.1f, %s, %.1f | %s | %s |\n", c.name, median(c.rate), median(c.ratio), slices.Min(c.ratio), slices.Max(c.ratio),

@@ -66,7 +66,7 @@ func (b *bench) contenders(ctx context.Context) (list []*contender, broker *proc
 		return nil, nil, stop, err
 	}
 	stops = append(stops, durable.stop)
-	list, addresses = append(list, &contender{name: "fasthttp and franz-go", process: durable}), append(addresses, address)
+	list, addresses = append(list, &contender{name: "fasthttp and franz-go", process: durable, produces: true}), append(addresses, address)
 	var request func(host string) []byte
 	for i, e := range b.edge.edges() {
 		s, err := b.newSite(fmt.Sprintf("edge-%d", i), brokerAddress)
@@ -82,7 +82,7 @@ func (b *bench) contenders(ctx context.Context) (list []*contender, broker *proc
 			return nil, nil, stop, err
 		}
 		stops = append(stops, edge.stop)
-		list, addresses = append(list, &contender{name: e.name, process: edge, isEdge: true, ops: s.opsOf["ingest"]}), append(addresses, s.edge)
+		list, addresses = append(list, &contender{name: e.name, process: edge, isEdge: true, produces: true, ops: s.opsOf["ingest"]}), append(addresses, s.edge)
 		request = func(host string) []byte { return clickRequest(s, host, "") }
 	}
 	for i, c := range list {
