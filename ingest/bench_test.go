@@ -243,8 +243,7 @@ func clickWork(e *Edge) func() {
 	return func() {
 		path, rawQuery := target(ctx)
 		cat := e.catalog.Load()
-		v := e.visits.Get().(*visit)
-		v.reset()
+		v := e.newVisit()
 		v.addr = e.proxies.client(ctx)
 		e.readLink(v, rawQuery)
 		e.readHeaders(ctx, v)
@@ -262,6 +261,6 @@ func clickWork(e *Edge) func() {
 		e.sendOn(ctx, v, cat, campaign.Redirect)
 		d.owners.Store(1)
 		d.release()
-		e.visits.Put(v)
+		e.endVisit(v)
 	}
 }

@@ -45,8 +45,8 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 	}
 	parser := e.parsers.Get()
 	defer e.parsers.Put(parser)
-	v := e.visits.Get().(*visit)
-	defer e.visits.Put(v)
+	v := e.newVisit()
+	defer e.endVisit(v)
 	now := e.now()
 	body, err := parseJSON(parser, ctx.Request.Body())
 	var clicks []*fastjson.Value

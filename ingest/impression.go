@@ -22,9 +22,8 @@ func (e *Edge) serveImpression(ctx *fasthttp.RequestCtx, name, rawQuery []byte) 
 		e.answerUnavailable(ctx, errNoCatalog)
 		return
 	}
-	v := e.visits.Get().(*visit)
-	defer e.visits.Put(v)
-	v.reset()
+	v := e.newVisit()
+	defer e.endVisit(v)
 	if query.Encoded(name) {
 		v.text = query.DecodePath(v.text, name)
 		name = v.text

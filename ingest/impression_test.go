@@ -215,8 +215,7 @@ func impressionWork(e *Edge) func() {
 	return func() {
 		path, rawQuery := target(ctx)
 		cat := e.catalog.Load()
-		v := e.visits.Get().(*visit)
-		v.reset()
+		v := e.newVisit()
 		v.addr = e.proxies.client(ctx)
 		e.readLink(v, rawQuery)
 		e.readHeaders(ctx, v)
@@ -227,7 +226,7 @@ func impressionWork(e *Edge) func() {
 		}
 		d.owners.Store(1)
 		d.release()
-		e.visits.Put(v)
+		e.endVisit(v)
 	}
 }
 

@@ -47,9 +47,8 @@ func (e *Edge) serveLanding(ctx *fasthttp.RequestCtx, rest, rawQuery []byte) {
 		e.answerUnavailable(ctx, errNoCatalog)
 		return
 	}
-	v := e.visits.Get().(*visit)
-	defer e.visits.Put(v)
-	v.reset()
+	v := e.newVisit()
+	defer e.endVisit(v)
 	v.addr, v.look = e.proxies.client(ctx), ctx.IsHead()
 	now := e.now()
 	campaign, given, offer, button, refused := e.readPress(cat, rest, now)

@@ -185,6 +185,7 @@ func (p *producer) prepare(t topic, key []byte, id string, event message) (*deli
 	_, err := event.MarshalToSizedBufferVT(d.value)
 	copy(ip, whole[:])
 	if err != nil {
+		d.reset()
 		p.pool.Put(d)
 		return nil, fmt.Errorf("marshalling an event: %w", err)
 	}
@@ -334,17 +335,21 @@ func (d *delivery) release() {
 		// The promise has let go, so that it left the outcome.
 		d.producer.landed.settle(d, d.outcome)
 	}
+	d.reset()
+	d.producer.pool.Put(d)
+}
+
+// reset forgets the record. What stays is memory, what a delivery is made with, and the count of its uses, by which those who
+// remember an earlier use know that it is over.
+func (d *delivery) reset() {
 	select {
 	case <-d.wake:
 	default:
 	}
-	d.record = kgo.Record{}
+	d.record, d.topic, d.sent = kgo.Record{}, 0, time.Time{}
+	d.key, d.id, d.value = d.key[:0], d.id[:0], emptied(d.value)
 	d.batch, d.refused, d.err, d.outcome = nil, nil, nil, nil
 	d.offered, d.unsettled, d.kept = false, false, false
-	if cap(d.value) > keptBytes {
-		d.value = nil
-	}
-	d.producer.pool.Put(d)
 }
 
 // close flushes what is still on its way, until ctx is done, and closes the client. Where there is a spool, it has what is

@@ -180,11 +180,10 @@ func (e *Edge) serveLink(ctx *fasthttp.RequestCtx, d *dialect.Dialect, name, raw
 		e.answerUnavailable(ctx, errNoCatalog)
 		return
 	}
-	v := e.visits.Get().(*visit)
-	v.reset()
+	v := e.newVisit()
 	sent, err := e.takeLink(ctx, v, cat, d, name, rawQuery)
 	counted := v.counted
-	e.visits.Put(v)
+	e.endVisit(v)
 	if sent != nil {
 		err = e.producer.wait(sent)
 	}

@@ -82,9 +82,8 @@ func (e *Edge) servePass(ctx *fasthttp.RequestCtx, pass []byte) {
 		e.answerUnavailable(ctx, errNoCatalog)
 		return
 	}
-	v := e.visits.Get().(*visit)
-	defer e.visits.Put(v)
-	v.reset()
+	v := e.newVisit()
+	defer e.endVisit(v)
 	link, err := cat.OpenPass(v.text, pass, e.now().UnixMilli())
 	if err != nil {
 		e.answerError(ctx, fasthttp.StatusNotFound, answer{Error: &refusal{Reason: reasonNotFound, Detail: err.Error(), WouldBeRight: "the click link again"}})

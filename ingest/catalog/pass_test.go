@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"hash"
 	"strings"
 	"testing"
 	"time"
@@ -83,4 +84,20 @@ func FuzzOpenPass(f *testing.F) {
 			t.Errorf("%q is the link %q", text, link)
 		}
 	})
+}
+
+// TestReusedMAC holds that a key's state shows nothing of the pass that it was used for before.
+func TestReusedMAC(t *testing.T) {
+	key := newPassKey([]byte("a secret"))
+	want := string(key.appendMAC(nil, []byte("head"), []byte("link")))
+	reused := newPassKey([]byte("a secret"))
+	fresh := reused.states.New
+	reused.states.New = func() any {
+		state := fresh().(hash.Hash)
+		state.Write([]byte("canary"))
+		return state
+	}
+	if got := string(reused.appendMAC(nil, []byte("head"), []byte("link"))); got != want {
+		t.Errorf("a reused state makes %x, a new one %x", got, want)
+	}
 }

@@ -62,6 +62,25 @@ func TestHash(t *testing.T) {
 	}
 }
 
+// TestReusedState holds that a state shows nothing of the address that it hashed before.
+func TestReusedState(t *testing.T) {
+	addr := netip.MustParseAddr("203.0.113.7")
+	want := New(hashed(1)).Mask(addr)
+	m := New(hashed(1))
+	fresh := m.pool.New
+	m.pool.New = func() any {
+		s := fresh().(*state)
+		s.mac.Write([]byte("canary"))
+		for i := range s.in {
+			s.in[i], s.sum[i] = 77, 77
+		}
+		return s
+	}
+	if got := m.Mask(addr); got != want {
+		t.Errorf("a reused state makes %v, a new one %v", got, want)
+	}
+}
+
 func TestMaskDoesNotAllocate(t *testing.T) {
 	addr := netip.MustParseAddr("203.0.113.77")
 	for _, c := range []Config{Defaults(), {IP: Truncated}, hashed(1)} {
