@@ -22,10 +22,19 @@ const (
 	settleLimit = 30 * time.Second
 	// drainPause is between two tries of what Kafka or the disk refused.
 	drainPause = time.Second
+	// requeueEvery is how often the folder aside is looked at for records that a person wants tried again, requeueWindow how many are
+	// tried before the spool goes on.
+	requeueEvery  = time.Second
+	requeueWindow = 100
+	// corruptTries is how often a record that is alone in its batch is called corrupt before that is believed: the network may have been it.
+	corruptTries = 3
 )
 
 // drainer moves the spool's records to Kafka, oldest first. Its client has no time limits and keeps the order of a partition
 // over every error that passes; a window that failed is sent again before anything behind it.
+//
+// What Kafka says no to is a batch, for one record of it: the batch is halved until that one is alone, and it alone is set aside. So that
+// nothing overtakes a record while its batch is halved, what is sent at once is one batch for each partition.
 type drainer struct {
 	producer *producer
 	spool    *spool.Spool
@@ -34,13 +43,21 @@ type drainer struct {
 	// reachable tells whether Kafka answers.
 	reachable func() bool
 	client    *kgo.Client
-	// doubtful: Kafka may have what is still to do, although it said no.
+	// had are the places of those of the window that Kafka has, when the window could not be drained to its end; doubtful: it may have
+	// others of them too.
+	had      map[spool.Place]struct{}
 	doubtful bool
 
 	// One slot a record of the window, its promise made once.
 	slots []slot
 	on    sync.WaitGroup
 	todo  []int
+	// confirmed are, by their index in the window, those that Kafka has.
+	confirmed []bool
+	// batchBytes is what is sent at once, so that it is one batch for each partition.
+	batchBytes int
+	// looked is when the folder aside was looked at.
+	looked time.Time
 }
 
 type slot struct {
@@ -51,10 +68,14 @@ type slot struct {
 
 func newDrainer(cfg *Config, deps *Deps, p *producer, log *zap.Logger, reachable func() bool) *drainer {
 	d := &drainer{producer: p, spool: p.spool, log: log, reachable: reachable, slots: make([]slot, drainWindow),
+		batchBytes: cfg.BatchBytes - batchRoom,
 		connect: func() (*kgo.Client, error) {
 			return kgo.NewClient(append(produceOptions(cfg, deps),
 				kgo.UnknownTopicRetries(-1),
 				kgo.MaxBufferedRecords(2*drainWindow),
+				kgo.MaxBufferedBytes(max(cfg.BufferBytes, 2*cfg.BatchBytes)),
+				// A batch is what was handed over before the flush, not what had come when the client's goroutine looked.
+				kgo.ManualFlushing(),
 			)...)
 		}}
 	for i := range d.slots {
@@ -72,15 +93,41 @@ func (d *drainer) run(ctx context.Context) {
 		}
 	}()
 	for ctx.Err() == nil {
-		entries, err := d.spool.Next(ctx, drainWindow)
+		err := d.requeue(ctx)
 		if err == nil {
-			err = d.drain(ctx, entries)
+			err = d.next(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
 			d.log.Error("ingest: the spool cannot be drained; trying again", zap.Error(err), zap.Int64("records", d.spool.Depth().Records))
 			pause(ctx, drainPause)
 		}
 	}
+}
+
+// next drains one window, if there is one within requeueEvery.
+func (d *drainer) next(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, requeueEvery)
+	entries, err := d.spool.Next(limited, drainWindow)
+	cancel()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	if err == nil {
+		err = d.drain(ctx, entries)
+	}
+	return err
+}
+
+// connected makes the client at its first use.
+func (d *drainer) connected() error {
+	if d.client != nil {
+		return nil
+	}
+	var err error
+	if d.client, err = d.connect(); err != nil {
+		return fmt.Errorf("making the kafka producer of the spool: %w", err)
+	}
+	return nil
 }
 
 // pause waits, unless ctx is done before.
@@ -95,22 +142,22 @@ func pause(ctx context.Context, d time.Duration) {
 
 // drain gets one window to Kafka.
 func (d *drainer) drain(ctx context.Context, entries []spool.Entry) error {
-	if d.client == nil {
-		var err error
-		if d.client, err = d.connect(); err != nil {
-			return fmt.Errorf("making the kafka producer of the spool: %w", err)
-		}
+	if err := d.connected(); err != nil {
+		return err
 	}
 	// The window was read before, so that whatever of it may still land has been announced.
 	if err := d.settle(ctx); err != nil {
 		return err
 	}
-	d.todo = d.todo[:0]
+	d.todo, d.confirmed = d.todo[:0], append(d.confirmed[:0], make([]bool, len(entries))...)
 	for i := range entries {
 		t, known := topicOf(entries[i].Topic)
+		_, had := d.had[entries[i].Place()]
 		switch {
+		case had:
+			d.confirmed[i] = true
 		case !known:
-			if err := d.spool.SetAside(&entries[i], errors.New("the edge has no such topic")); err != nil {
+			if err := d.spool.SetAside(&entries[i], errNoTopic); err != nil {
 				return err
 			}
 		case d.producer.landed.take(t, entries[i].ID):
@@ -119,16 +166,34 @@ func (d *drainer) drain(ctx context.Context, entries []spool.Entry) error {
 			d.todo = append(d.todo, i)
 		}
 	}
-	for len(d.todo) > 0 {
-		if err := d.send(ctx, entries); err != nil {
+	for todo := d.todo; len(todo) > 0; {
+		n := d.atOnce(entries, todo)
+		if err := d.deliver(ctx, entries, todo[:n], d.doubtful); err != nil {
+			d.remember(entries)
 			return err
 		}
+		todo = todo[n:]
 	}
+	clear(d.had)
+	d.doubtful = false
 	d.producer.queued.done(d.spool, entries)
 	if !d.spool.Pending() {
 		d.producer.landed.forget()
 	}
 	return nil
+}
+
+// remember keeps what of a window is not to be sent again when the window is read again.
+func (d *drainer) remember(entries []spool.Entry) {
+	if d.had == nil {
+		d.had = map[spool.Place]struct{}{}
+	}
+	for i, confirmed := range d.confirmed {
+		if confirmed {
+			d.had[entries[i].Place()] = struct{}{}
+		}
+	}
+	d.doubtful = true
 }
 
 // settle waits until it is known what became of the records that requests gave up on.
@@ -172,59 +237,165 @@ func topicOf(name string) (topic, bool) {
 	return 0, false
 }
 
-// send tries what is still to do once, and leaves in todo what has to be tried again, in order.
-func (d *drainer) send(ctx context.Context, entries []spool.Entry) error {
+const (
+	// batchRoom is what a batch has beside its records, and more; recordRoom the same for a record.
+	batchRoom, recordRoom = 512, 64
+)
+
+// atOnce is how many of the list surely fit into one batch, if they should all be for one partition; at least one.
+func (d *drainer) atOnce(entries []spool.Entry, list []int) int {
+	bytes := 0
+	for n, i := range list {
+		bytes += len(entries[i].Key) + len(entries[i].Value) + len(resentField) + recordRoom
+		if n > 0 && bytes > d.batchBytes {
+			return n
+		}
+	}
+	return len(list)
+}
+
+// deliver gets the records of the list to Kafka, or aside. doubtful: Kafka may have some of them, although it said no.
+func (d *drainer) deliver(ctx context.Context, entries []spool.Entry, list []int, doubtful bool) error {
+	for corrupt := 0; len(list) > 0; {
+		left, why, err := d.send(ctx, entries, list, doubtful)
+		if err != nil {
+			return err
+		}
+		list = left
+		switch {
+		case len(list) == 0:
+		case !isAboutBatch(why):
+			doubtful = true
+			d.log.Warn("ingest: kafka refuses records of the spool; trying again", zap.Int("records", len(list)), zap.Error(why))
+			if pause(ctx, drainPause); ctx.Err() != nil {
+				return ctx.Err()
+			}
+		case len(list) > 1:
+			half := len(list) / 2
+			if err := d.deliver(ctx, entries, list[:half], doubtful); err != nil {
+				return err
+			}
+			list = list[half:]
+		case errors.Is(why, kerr.CorruptMessage) && corrupt < corruptTries-1:
+			corrupt++
+			if pause(ctx, drainPause); ctx.Err() != nil {
+				return ctx.Err()
+			}
+		default:
+			if err := d.spool.SetAside(&entries[list[0]], why); err != nil {
+				return err
+			}
+			list = nil
+		}
+	}
+	return nil
+}
+
+// send tries the list once. left is what Kafka said no to, in order and in the list's memory; why is about a batch only if that is so for
+// all of them.
+func (d *drainer) send(ctx context.Context, entries []spool.Entry, list []int, doubtful bool) (left []int, why, err error) {
 	began := time.Now()
-	d.on.Add(len(d.todo))
-	for n, i := range d.todo {
-		e, s := &entries[i], &d.slots[n]
+	for n, i := range list {
+		e := &entries[i]
 		t, _ := topicOf(e.Topic)
 		value := e.Value
-		if d.doubtful || d.spool.Inherited(e) {
+		if doubtful || d.spool.Inherited(e) {
 			value = resent(t, value)
 		}
-		s.record = kgo.Record{Topic: d.producer.names[t], Key: e.Key, Value: value, Timestamp: time.UnixMilli(e.TimeMS)}
-		d.client.Produce(ctx, &s.record, s.promise)
+		d.slots[n].record = kgo.Record{Topic: d.producer.names[t], Key: e.Key, Value: value, Timestamp: time.UnixMilli(e.TimeMS)}
+	}
+	if err := d.flush(ctx, len(list)); err != nil {
+		return nil, nil, err
+	}
+	left = list[:0]
+	for n, i := range list {
+		err := d.slots[n].err
+		if err == nil {
+			d.confirmed[i] = true
+			continue
+		}
+		left = append(left, i)
+		if why == nil || !isAboutBatch(err) {
+			why = err
+		}
+	}
+	if why == nil && time.Since(began) < d.producer.kafkaBound() {
+		d.producer.prompt.Store(true)
+	}
+	return left, why, ctx.Err()
+}
+
+// flush hands the first n slots to Kafka and waits for what became of them.
+func (d *drainer) flush(ctx context.Context, n int) error {
+	d.on.Add(n)
+	for i := range n {
+		d.client.Produce(ctx, &d.slots[i].record, d.slots[i].promise)
 	}
 	confirmed := make(chan struct{})
-	go func() { d.on.Wait(); close(confirmed) }()
+	go func() {
+		_ = d.client.Flush(ctx) // it fails only with ctx
+		d.on.Wait()
+		close(confirmed)
+	}()
 	select {
 	case <-confirmed:
+		return nil
 	case <-ctx.Done():
 		// What is on its way keeps its memory until the client lets go.
 		d.client.Close()
 		<-confirmed
 		return ctx.Err()
 	}
-	var failed error
-	again := d.todo[:0]
-	for n, i := range d.todo {
-		switch err := d.slots[n].err; {
-		case err == nil:
-		case refusedForGood(err):
-			if err := d.spool.SetAside(&entries[i], err); err != nil {
-				again, failed = append(again, i), err
-			}
-		default:
-			again, failed = append(again, i), err
-		}
-	}
-	d.todo = again
-	// What Kafka said no to may have landed all the same.
-	d.doubtful = failed != nil
-	if failed == nil && time.Since(began) < d.producer.kafkaBound() {
-		d.producer.prompt.Store(true)
-	}
-	if failed != nil {
-		d.log.Warn("ingest: kafka refuses records of the spool; trying again", zap.Int("records", len(again)), zap.Error(failed))
-		pause(ctx, drainPause)
-	}
-	return ctx.Err()
 }
 
-// refusedForGood tells of a record that no later try would get in.
-func refusedForGood(err error) bool {
-	for _, code := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp} {
+// requeue tries again what a person wants tried again, one by one.
+func (d *drainer) requeue(ctx context.Context) error {
+	if time.Since(d.looked) < requeueEvery {
+		return nil
+	}
+	d.looked = time.Now()
+	for _, name := range d.spool.Requeued(requeueWindow) {
+		f, err := d.spool.ReadRequeued(name)
+		if err != nil {
+			return err
+		}
+		if f == nil {
+			continue
+		}
+		if err := d.retry(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// retry sends one record that was set aside. Its own time may be what Kafka refused, and it counts for nothing: the event has its times.
+func (d *drainer) retry(ctx context.Context, f *spool.AsideFile) error {
+	t, known := topicOf(f.Record.Topic)
+	if !known {
+		return d.spool.EndRequeued(f, errNoTopic)
+	}
+	if err := d.connected(); err != nil {
+		return err
+	}
+	d.slots[0].record = kgo.Record{Topic: d.producer.names[t], Key: f.Record.Key, Value: resent(t, f.Record.Value), Timestamp: time.Now()}
+	if err := d.flush(ctx, 1); err != nil {
+		return err
+	}
+	err := d.slots[0].err
+	if err != nil && !isAboutBatch(err) {
+		return fmt.Errorf("requeueing %s: %w", f.Name, err)
+	}
+	return d.spool.EndRequeued(f, err)
+}
+
+var errNoTopic = errors.New("the edge has no such topic")
+
+// isAboutBatch tells of what Kafka says to a batch because of a record in it, or of the batch's size: no later try of the same batch would
+// do, others in it may be good. CORRUPT_MESSAGE is among them because brokers before 2.4 say so to a record without a key for a compacted
+// topic.
+func isAboutBatch(err error) bool {
+	for _, code := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage} {
 		if errors.Is(err, code) {
 			return true
 		}

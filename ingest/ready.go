@@ -58,7 +58,7 @@ func (e *Edge) kafkaError() error {
 }
 
 // Note answers in words what an operator should know of an edge that is ready: that the spool holds records, that it takes
-// none, that Kafka is away. It is empty when all is well.
+// none, that some are set aside, that Kafka is away. It is empty when all is well.
 func (e *Edge) Note() string {
 	if e.spool == nil {
 		return ""
@@ -69,6 +69,10 @@ func (e *Edge) Note() string {
 	}
 	if err := e.spool.Err(); err != nil {
 		notes = append(notes, err.Error())
+	}
+	if held := e.spool.Aside(); held.Files > 0 {
+		notes = append(notes, fmt.Sprintf("set aside: %d acknowledged records that kafka refused for good, %d damaged places, %d bytes in all: see `tributary spool list`",
+			held.Refused, held.Files-held.Refused, held.Bytes))
 	}
 	if err := e.kafkaError(); errors.Is(err, errUnreachable) {
 		notes = append(notes, err.Error())

@@ -12,6 +12,8 @@ type metrics struct {
 	refused           [len(refusals)]prometheus.Counter
 	sync              prometheus.Histogram
 	torn, aside       prometheus.Counter
+	refusedRecords    prometheus.Counter
+	requeued          prometheus.Counter
 
 	registerer prometheus.Registerer
 	collectors []prometheus.Collector
@@ -34,6 +36,8 @@ func newMetrics(s *Spool, reg prometheus.Registerer) (*metrics, error) {
 	m.drained = counter("drained_records_total", "Records of the spool that are done with: Kafka has them, or they are set aside.")
 	m.torn = counter("torn_bytes_total", "Bytes cut off the last segment at start: a batch that a crash interrupted before anyone was answered.")
 	m.aside = counter("set_aside_bytes_total", "Bytes kept in the folder aside: damage amid a segment, and records that Kafka refused for good. Any is a reason to look.")
+	m.refusedRecords = counter("set_aside_records_total", "Acknowledged records that Kafka refused for good, kept in the folder aside until `tributary spool requeue`. Any is a reason to look.")
+	m.requeued = counter("requeued_records_total", "Records of the folder aside that Kafka has after all, since `tributary spool requeue`.")
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts(name("refused_records_total", "Records that the spool did not take, by reason; each was answered 503.")), []string{"reason"})
 	m.collectors = append(m.collectors, refused)
 	for i, r := range refusals {
@@ -45,6 +49,9 @@ func newMetrics(s *Spool, reg prometheus.Registerer) (*metrics, error) {
 	gauge("records", "Records that wait for Kafka.", func() float64 { return float64(s.Depth().Records) })
 	gauge("bytes", "Bytes of the segments, read ones included until their file goes.", func() float64 { return float64(s.Depth().Bytes) })
 	gauge("oldest_age_seconds", "Age of the oldest record that waits for Kafka.", func() float64 { return s.Depth().Age.Seconds() })
+	gauge("aside_files", "Files in the folder aside now: records that Kafka refused for good, and damaged places. At most 10000, then draining waits.", func() float64 { return float64(s.Aside().Files) })
+	gauge("aside_records", "Records in the folder aside now: acknowledged, and waiting for a person.", func() float64 { return float64(s.Aside().Refused) })
+	gauge("aside_bytes", "Bytes in the folder aside now; they count for max_bytes.", func() float64 { return float64(s.Aside().Bytes) })
 	if reg == nil {
 		return m, nil
 	}

@@ -1,19 +1,14 @@
 package spool
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"go.uber.org/zap"
 )
-
-// asideDir is the folder of what could not be drained.
-const asideDir = "aside"
 
 // reader is the state of the one who drains.
 type reader struct {
@@ -44,6 +39,15 @@ type Entry struct {
 	off     int64
 	next    int64
 }
+
+// A Place is where a record lies in the spool; no two are ever at the same.
+type Place struct {
+	segment uint64
+	off     int64
+}
+
+// Place is the entry's.
+func (e *Entry) Place() Place { return Place{e.segment, e.off} }
 
 // Inherited tells whether an earlier process wrote the entry. It may have been drained already, or have landed by another way: that process
 // alone knew.
@@ -188,53 +192,4 @@ func (s *Spool) drop(seg *segment) error {
 	s.bytes -= seg.size
 	s.mu.Unlock()
 	return nil
-}
-
-// SetAside keeps a record that Kafka refuses for good in a file of the folder aside, as a frame. It stays to be done with.
-func (s *Spool) SetAside(e *Entry, why error) error {
-	frame := appendFrame(nil, &e.Record)
-	signFrames(frame, e.segment, e.off)
-	path, err := s.writeAside(e.segment, e.off, "refused", bytes.NewReader(frame))
-	if err != nil {
-		return err
-	}
-	s.log.Error("spool: kafka refuses a record for good; it is kept in a file", zap.String("file", path), zap.String("topic", e.Topic), zap.ByteString("id", e.ID), zap.Error(why))
-	return nil
-}
-
-// keepAside copies bytes that are no frame into a file.
-func (s *Spool) keepAside(f *os.File, number uint64, g gap) error {
-	path, err := s.writeAside(number, g.off, "damaged", io.NewSectionReader(f, g.off, g.end-g.off))
-	if err != nil {
-		return err
-	}
-	s.log.Error("spool: a segment is damaged; the bytes are kept in a file, what is around them is drained",
-		zap.Uint64("segment", number), zap.Int64("offset", g.off), zap.Int64("bytes", g.end-g.off), zap.String("file", path))
-	return nil
-}
-
-func (s *Spool) writeAside(number uint64, off int64, kind string, from io.Reader) (path string, err error) {
-	dir := filepath.Join(s.cfg.Dir, asideDir)
-	path = filepath.Join(dir, fmt.Sprintf("%020d-%d.%s", number, off, kind))
-	if _, err := os.Stat(path); err == nil {
-		return path, nil // a crash came between keeping it and getting past it
-	}
-	temporary := path + ".part"
-	f, err := os.Create(temporary)
-	var n int64
-	if err == nil {
-		n, err = io.Copy(f, from)
-		err = errors.Join(err, f.Sync(), f.Close())
-	}
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err == nil {
-		err = s.disk.syncDir(dir)
-	}
-	if err != nil {
-		return "", fmt.Errorf("setting bytes of segment %d at %d aside: %w", number, off, err)
-	}
-	s.metrics.aside.Add(float64(n))
-	return path, nil
 }

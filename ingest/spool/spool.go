@@ -60,6 +60,10 @@ type Spool struct {
 	inherited uint64
 
 	reader reader
+
+	aside asideCount
+	// asideBytes is what of max_bytes the folder aside has.
+	asideBytes atomic.Int64
 }
 
 // A Batch is records that become durable together.
@@ -100,6 +104,10 @@ func open(cfg Config, deps Deps, d disk) (*Spool, error) {
 	if s.metrics, err = newMetrics(s, deps.Registerer); err != nil {
 		s.unlock()
 		return nil, fmt.Errorf("registering the spool's metrics: %w", err)
+	}
+	if held, _ := s.countAside(true); held.Files > 0 {
+		s.log.Warn("spool: what an earlier run could not drain waits for a person; `tributary spool list` shows it",
+			zap.Int("files", held.Files), zap.Int("records", held.Refused), zap.Int64("bytes", held.Bytes), zap.String("folder", filepath.Join(cfg.Dir, asideDir)))
 	}
 	if err := s.recover(); err != nil {
 		s.metrics.unregister()
@@ -230,7 +238,7 @@ func (s *Spool) Depth() Depth {
 // Err answers why Submit would refuse, or the fault of the last batch for a little while; nil when all is well.
 func (s *Spool) Err() error {
 	s.mu.Lock()
-	full := s.bytes+maxFrameBytes > s.cfg.MaxBytes
+	full := s.bytes+s.asideBytes.Load()+maxFrameBytes > s.cfg.MaxBytes
 	s.mu.Unlock()
 	switch f := s.fault.Load(); {
 	case full:
@@ -282,7 +290,7 @@ func (s *Spool) submit(r *Record) (*Batch, error) {
 		return nil, ErrClosed
 	case len(b.frames)+n > maxBatchBytes:
 		return nil, ErrBusy
-	case s.bytes+int64(len(b.frames)+n) > s.cfg.MaxBytes:
+	case s.bytes+s.asideBytes.Load()+int64(len(b.frames)+n) > s.cfg.MaxBytes:
 		return nil, ErrFull
 	case s.stale():
 		return nil, ErrStale

@@ -95,7 +95,7 @@ func diskError(doing string, err error) error {
 func (s *Spool) rotate(need int64) error {
 	s.seal()
 	s.mu.Lock()
-	room := min(max(s.cfg.SegmentBytes, segmentHead+need), s.cfg.MaxBytes-s.bytes)
+	room := min(max(s.cfg.SegmentBytes, segmentHead+need), s.cfg.MaxBytes-s.bytes-s.asideBytes.Load())
 	s.mu.Unlock()
 	if room < segmentHead+max(need, 1) {
 		return ErrFull

@@ -1,0 +1,293 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"tributary/ingest/spool"
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// maxMessage sets how large a batch the topic takes.
+func (b *bench) maxMessage(topic string, bytes int) {
+	b.tb.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.cluster.ListenAddrs()...))
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+	defer client.Close()
+	value := strconv.Itoa(bytes)
+	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+	config.Name, config.Value = "max.message.bytes", &value
+	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
+	resource.ResourceType, resource.ResourceName, resource.Configs = kmsg.ConfigResourceTypeTopic, topic, append(resource.Configs, config)
+	request := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	request.Resources = append(request.Resources, resource)
+	response, err := request.RequestWith(context.Background(), client)
+	if err == nil {
+		err = kerr.ErrorForCode(response.Resources[0].ErrorCode)
+	}
+	if err != nil {
+		b.tb.Fatal(err)
+	}
+}
+
+// refuseMarked has Kafka say no to every batch that has a record with this text.
+func (b *bench) refuseMarked(mark string, code *kerr.Error) (stop func()) {
+	done := make(chan struct{})
+	b.cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		b.cluster.KeepControl()
+		select {
+		case <-done:
+			return nil, nil, false
+		default:
+		}
+		produce := request.(*kmsg.ProduceRequest)
+		marked := false
+		for _, t := range produce.Topics {
+			for _, p := range t.Partitions {
+				marked = marked || bytes.Contains(p.Records, []byte(mark))
+			}
+		}
+		if !marked {
+			return nil, nil, false
+		}
+		response := produce.ResponseKind().(*kmsg.ProduceResponse)
+		for _, t := range produce.Topics {
+			topic := kmsg.NewProduceResponseTopic()
+			topic.Topic, topic.TopicID = t.Topic, t.TopicID
+			for _, p := range t.Partitions {
+				partition := kmsg.NewProduceResponseTopicPartition()
+				partition.Partition, partition.ErrorCode = p.Partition, code.Code
+				topic.Partitions = append(topic.Partitions, partition)
+			}
+			response.Topics = append(response.Topics, topic)
+		}
+		return response, nil, true
+	})
+	return func() { close(done) }
+}
+
+func asideFiles(t *testing.T, dir string) (list []*spool.AsideFile) {
+	t.Helper()
+	if err := spool.ReadAside(dir, func(f *spool.AsideFile) error { list = append(list, f); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !met(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after 30 s not: %s", what)
+		}
+	}
+}
+
+// TestOnlyTheRecordThatIsTooLargeIsSetAside spools clicks of which one is larger than the topic takes, and which together are larger by
+// far: Kafka has all but that one, which is named where people look, and gets there under its own ID once the topic takes it.
+func TestOnlyTheRecordThatIsTooLargeIsSetAside(t *testing.T) {
+	const small = 199
+	dir := t.TempDir()
+	b := newBench(t, func(cfg *Config, deps *Deps) {
+		withSpool(dir)(cfg, deps)
+		cfg.Compression = "none"
+	})
+	waitReady(t, b.edge)
+	stop := b.refuseProduce(kerr.NotEnoughReplicas)
+	acknowledged := map[string]bool{}
+	large := ""
+	for n := range small + 1 {
+		path := "/c/summer"
+		if n == small/2 {
+			for sub := range schemas.MaxSubs {
+				path += fmt.Sprintf("%csub%d=%s", "?&"[min(sub, 1)], sub+1, strings.Repeat("s", schemas.MaxSubBytes))
+			}
+		}
+		got := b.get(path)
+		if got.status != http.StatusFound {
+			t.Fatalf("answer %+v", got)
+		}
+		id := got.header.Get("X-Click-Id")
+		acknowledged[id] = true
+		if n == small/2 {
+			large = id
+		}
+	}
+	b.maxMessage(schemas.TopicClicks, 3000)
+	stop()
+	b.drained()
+	had := map[string]int{}
+	for _, c := range b.clicks() {
+		had[c.ClickId]++
+	}
+	for id := range acknowledged {
+		if want := map[bool]int{false: 1, true: 0}[id == large]; had[id] != want {
+			t.Errorf("click %s is in Kafka %d times, want %d", id, had[id], want)
+		}
+	}
+	files := asideFiles(t, dir)
+	if len(files) != 1 || files[0].Record == nil || string(files[0].Record.ID) != large || string(files[0].Record.Key) != large || files[0].Record.Topic != schemas.TopicClicks ||
+		!strings.Contains(files[0].Why, "MESSAGE_TOO_LARGE") {
+		t.Fatalf("aside lies %+v", files)
+	}
+	if got := b.get("/readyz"); got.status != http.StatusOK || !strings.Contains(got.body, "set aside: 1 acknowledged records that kafka refused for good, 0 damaged") || !strings.Contains(got.body, "tributary spool list") {
+		t.Errorf("readyz answers %+v", got)
+	}
+	metrics := b.get("/metrics").body
+	for _, line := range []string{"aside_files 1\n", "aside_records 1\n", fmt.Sprintf("aside_bytes %d\n", files[0].Bytes), "set_aside_records_total 1\n", "requeued_records_total 0\n"} {
+		if !strings.Contains(metrics, "tributary_ingest_spool_"+line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+
+	// Still too large: it comes back.
+	requeued, err := spool.Requeue(dir, files[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is refused again", func() bool { waits, refused := spool.AsideState(dir, requeued); return !waits && refused })
+	b.maxMessage(schemas.TopicClicks, 1<<20)
+	if requeued, err = spool.Requeue(dir, files[0].Name); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is taken", func() bool { waits, refused := spool.AsideState(dir, requeued); return !waits && !refused })
+	clicks := b.clicks()
+	found := 0
+	for _, c := range clicks {
+		if c.ClickId == large && len(c.Subs) == schemas.MaxSubs {
+			found++
+		}
+	}
+	if found != 1 || len(clicks) != small+1 {
+		t.Errorf("of %d clicks %d are the one that was set aside", len(clicks), found)
+	}
+	until(t, "nothing is named any more", func() bool { return b.edge.Note() == "" })
+	if metrics := b.get("/metrics").body; !strings.Contains(metrics, "tributary_ingest_spool_requeued_records_total 1\n") || !strings.Contains(metrics, "tributary_ingest_spool_aside_files 0\n") {
+		t.Error("the metrics do not tell that it was requeued")
+	}
+}
+
+// TestRefusedBatchIsHalved is the same for every code that Kafka says to a batch because of one of its records. What stood behind that one
+// keeps its order.
+func TestRefusedBatchIsHalved(t *testing.T) {
+	const postbacks, bad = 40, 17
+	for _, code := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage} {
+		t.Run(code.Message, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			b := newBench(t, func(cfg *Config, deps *Deps) {
+				withSpool(dir)(cfg, deps)
+				cfg.Compression = "none"
+			})
+			waitReady(t, b.edge)
+			stop := b.refuseProduce(kerr.NotEnoughReplicas)
+			click := clickID(t, testSecret, 1, 1)
+			for n := range postbacks {
+				txid := fmt.Sprintf("t%d", n)
+				if n == bad {
+					txid = "poisoned"
+				}
+				if got := b.get("/postback?network=acme&click_id=" + click + "&txid=" + txid); got.status != http.StatusOK {
+					t.Fatalf("answer %+v", got)
+				}
+			}
+			release := b.refuseMarked("poisoned", code)
+			stop()
+			b.drained()
+			var order []string
+			for _, r := range b.records(schemas.TopicPostbacks) {
+				p := &events.Postback{}
+				if err := p.UnmarshalVT(r.Value); err != nil {
+					t.Fatal(err)
+				}
+				order = append(order, p.Txid)
+			}
+			var want []string
+			for n := range postbacks {
+				if n != bad {
+					want = append(want, fmt.Sprintf("t%d", n))
+				}
+			}
+			if strings.Join(order, " ") != strings.Join(want, " ") {
+				t.Errorf("in Kafka are %v", order)
+			}
+			files := asideFiles(t, dir)
+			if len(files) != 1 || files[0].Record == nil || !bytes.Contains(files[0].Record.Value, []byte("poisoned")) || !strings.Contains(files[0].Why, code.Message) {
+				t.Fatalf("aside lies %+v", files)
+			}
+			release()
+			requeued, err := spool.Requeue(dir, files[0].Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			until(t, "it is taken", func() bool { waits, _ := spool.AsideState(dir, requeued); return !waits })
+			if got := len(b.records(schemas.TopicPostbacks)); got != postbacks {
+				t.Errorf("%d postbacks are in Kafka", got)
+			}
+		})
+	}
+}
+
+// TestAsideIsBounded lets every record be refused by itself while the folder aside is full: draining waits, in order, sends
+// nothing twice, and says what to do; with room again it goes on.
+func TestAsideIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, "aside")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for n := range spool.MaxAside {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%020d-32.damaged", 1_000_000+n)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	core, logs := observer.New(zap.ErrorLevel)
+	b := newBench(t, func(cfg *Config, deps *Deps) {
+		withSpool(dir)(cfg, deps)
+		cfg.Compression, deps.Logger = "none", zap.New(core)
+	})
+	waitReady(t, b.edge)
+	stop := b.refuseProduce(kerr.NotEnoughReplicas)
+	for n := range 10 {
+		if got := b.get("/c/summer?sub1=" + map[bool]string{true: "poisoned", false: "good"}[n == 4]); got.status != http.StatusFound {
+			t.Fatalf("answer %+v", got)
+		}
+	}
+	b.refuseMarked("poisoned", kerr.InvalidRecord)
+	stop()
+	until(t, "it was tried three times", func() bool { return logs.FilterMessageSnippet("cannot be drained").Len() >= 3 })
+	if entry := logs.FilterMessageSnippet("cannot be drained").All()[0]; !strings.Contains(fmt.Sprint(entry.ContextMap()), "tributary spool list") {
+		t.Errorf("the log says %v", entry.ContextMap())
+	}
+	if n := len(b.records(schemas.TopicClicks)); n != 4 {
+		t.Errorf("%d clicks are in Kafka, the 4 before it would be right", n)
+	}
+	if !b.edge.spool.Pending() || !strings.Contains(b.edge.Note(), "10000 damaged places") {
+		t.Errorf("the note is %q", b.edge.Note())
+	}
+	if err := os.Remove(filepath.Join(folder, fmt.Sprintf("%020d-32.damaged", 1_000_000))); err != nil {
+		t.Fatal(err)
+	}
+	b.drained()
+	if n := len(b.records(schemas.TopicClicks)); n != 9 {
+		t.Errorf("%d clicks are in Kafka", n)
+	}
+}
