@@ -291,3 +291,27 @@ func TestAsideIsBounded(t *testing.T) {
 		t.Errorf("%d clicks are in Kafka", n)
 	}
 }
+
+// TestOnlyTheRecordThatIsRefusedIs503 is the same without a spool: those that shared a batch with it are tried again singly.
+func TestOnlyTheRecordThatIsRefusedIs503(t *testing.T) {
+	b := newBench(t, func(cfg *Config, _ *Deps) { cfg.Compression, cfg.Linger = "none", 50*time.Millisecond })
+	waitReady(t, b.edge)
+	b.refuseMarked("poisoned", kerr.InvalidRecord)
+	lines := make([]string, 50)
+	for n := range lines {
+		lines[n] = fmt.Sprintf(`{"campaign":"summer","sub1":"%s"}`, map[bool]string{true: "poisoned", false: "good"}[n == 17])
+	}
+	got := b.send(http.MethodPost, "/v1/clicks", "application/json", "["+strings.Join(lines, ",")+"]")
+	if taken, lost := strings.Count(got.body, `"url"`), strings.Count(got.body, `"unavailable"`); taken != len(lines)-1 || lost != 1 {
+		t.Errorf("%d are taken, %d are not: %s", taken, lost, got.body)
+	}
+	clicks := b.clicks()
+	for _, c := range clicks {
+		if c.Subs[0] != "good" {
+			t.Errorf("the click %s is in Kafka", c.Subs[0])
+		}
+	}
+	if len(clicks) != len(lines)-1 {
+		t.Errorf("%d clicks are in Kafka", len(clicks))
+	}
+}

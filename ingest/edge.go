@@ -274,7 +274,7 @@ func (e *Edge) closeSpool() {
 func (e *Edge) Close() error {
 	err := e.listener.Close()
 	e.closeSpool()
-	e.producer.client.Close()
+	e.producer.abandon()
 	e.metrics.unregister()
 	if err != nil {
 		return fmt.Errorf("closing the listener: %w", err)

@@ -47,6 +47,7 @@ type producer struct {
 	privacy    *privacy.Masker
 	gathering  gathering
 	overdue    overdue
+	singly     singly
 
 	// spool and queued are nil where there is none.
 	spool  *spool.Spool
@@ -81,6 +82,8 @@ type delivery struct {
 	err     error
 	// unsettled: the request gave up waiting for Kafka, which may take the record all the same; kept: the spool has it, or may have.
 	unsettled, kept bool
+	// alone: the record is tried once more, because its batch was refused.
+	alone bool
 	// use counts what the delivery was used for, state is stateOpen, stateSettled or stateLate of that use.
 	use   uint64
 	state atomic.Uint64
@@ -128,6 +131,9 @@ func newProducer(cfg *Config, deps *Deps, m *metrics, s *spool.Spool) (*producer
 		return nil, fmt.Errorf("making the kafka producer: %w", err)
 	}
 	p.client = client
+	if s == nil {
+		p.singly.start(client)
+	}
 	return p, nil
 }
 
@@ -313,6 +319,9 @@ func (p *producer) waitSpool(d *delivery) error {
 // finish is the client's promise. It runs on the client's one promise goroutine and must not block.
 func (d *delivery) finish(_ *kgo.Record, err error) {
 	if err != nil {
+		if d.producer.singly.take(d, err) {
+			return
+		}
 		m := &d.producer.metrics.produced[d.topic]
 		if errors.Is(err, kgo.ErrMaxBuffered) {
 			m.full.Inc()
@@ -349,7 +358,7 @@ func (d *delivery) reset() {
 	d.record, d.topic, d.sent = kgo.Record{}, 0, time.Time{}
 	d.key, d.id, d.value = d.key[:0], d.id[:0], emptied(d.value)
 	d.batch, d.refused, d.err, d.outcome = nil, nil, nil, nil
-	d.offered, d.unsettled, d.kept = false, false, false
+	d.offered, d.unsettled, d.kept, d.alone = false, false, false, false
 }
 
 // close flushes what is still on its way, until ctx is done, and closes the client. Where there is a spool, it has what is
@@ -362,11 +371,17 @@ func (p *producer) close(ctx context.Context) error {
 	}
 	p.gathering.flush()
 	err := p.client.Flush(ctx)
-	p.client.Close()
+	p.abandon()
 	if err != nil {
 		return fmt.Errorf("flushing records to kafka: %w", err)
 	}
 	return nil
+}
+
+// abandon closes the client. What is still on its way is lost to those who wait for it.
+func (p *producer) abandon() {
+	p.client.Close()
+	p.singly.stop()
 }
 
 // outlets are the metrics of one topic, bound once.
