@@ -113,6 +113,7 @@ func commands(env *environment) []*cobra.Command {
 		newReceipt(env),
 		newImport(env),
 		newLink(env),
+		newSpool(env),
 		newTail(env),
 		newVerify(env),
 		newVersion(env),
