@@ -91,7 +91,7 @@ oracle: ## Simulate SEEDS scenarios from SEED on and hold each ledger against a 
 	@$(GO) run ./scripts/oracle/cmd --seeds $(SEEDS) --seed $(or $(SEED),1) $(ORACLEFLAGS)
 
 .PHONY: mutants
-mutants: ## Show that the oracle catches each seeded bug of scripts/oracle/mutants
+mutants: ## Show that the oracle, or the test it names, catches each seeded bug of scripts/oracle/mutants
 	@$(GO) run ./scripts/oracle/cmd --mutants $(ORACLEFLAGS)
 
 FUZZTIME ?= 1m

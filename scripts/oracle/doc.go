@@ -22,5 +22,7 @@
 //
 // Concurrency: a World lives in one bubble of testing/synctest; a Driver starts as many processes as there are CPUs.
 //
+// A seeded bug (mutants/*.json) that no scenario could meet names a test of its own instead of seeds (catcher.go).
+//
 // Not its job: real processes, disks and brokers (scripts/chaos), the edge, throughput.
 package oracle

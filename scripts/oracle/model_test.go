@@ -24,8 +24,14 @@ func TestMutantsApply(t *testing.T) {
 		if _, err := m.apply(root); err != nil {
 			t.Error(err)
 		}
-		if m.Seeds < 1 || m.What == "" || !strings.HasPrefix(m.Path, "processor/") && !strings.HasPrefix(m.Path, "sink/") {
-			t.Errorf("%s: it needs seeds, a text, and a path in processor or sink", m.Name)
+		played := strings.HasPrefix(m.Path, "processor/") || strings.HasPrefix(m.Path, "sink/")
+		switch {
+		case m.What == "":
+			t.Errorf("%s: it says nothing of itself", m.Name)
+		case m.Test == nil && (m.Seeds < 1 || !played):
+			t.Errorf("%s: it needs seeds and a path in processor or sink, or a test", m.Name)
+		case m.Test != nil && (m.Seeds != 0 || m.Test.Package == "" || m.Test.Run == ""):
+			t.Errorf("%s: its test needs a package and a name, and no seeds", m.Name)
 		}
 	}
 }

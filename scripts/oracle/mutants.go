@@ -17,15 +17,18 @@ import (
 //go:embed mutants/*.json
 var mutantFiles embed.FS
 
-// A Mutant is a bug that somebody could have written: a text of a file of processor or sink, and what stands there instead.
+// A Mutant is a bug that somebody could have written: a text of a file, and what stands there instead. Scenarios catch those of
+// processor and sink; where they cannot, a test does.
 type Mutant struct {
 	Name string `json:"-"`
 	What string `json:"what"`
 	Path string `json:"path"`
 	Old  string `json:"old"`
 	New  string `json:"new"`
-	// Seeds is within how many scenarios, from the first on, it must be caught.
+	// Seeds is within how many scenarios, from the first on, it must be caught; 0 with Test.
 	Seeds int `json:"seeds"`
+	// Test must fail with the mutant; nil where scenarios catch it.
+	Test *Catcher `json:"test"`
 }
 
 // Mutants reads them, in order of name.
@@ -61,7 +64,7 @@ func (m Mutant) apply(root string) (map[string][]byte, error) {
 	return map[string][]byte{m.Path: []byte(strings.Replace(string(raw), m.Old, m.New, 1))}, nil
 }
 
-// ShowMutants builds each mutant and plays scenarios until one fails. It prints a table; a survivor is an error.
+// ShowMutants builds each mutant and plays scenarios until one fails, or runs its test. It prints a table; a survivor is an error.
 // limit, when not 0, is the most scenarios for each.
 func ShowMutants(ctx context.Context, w io.Writer, only string, limit, workers int) error {
 	all, err := Mutants()
@@ -73,7 +76,7 @@ func ShowMutants(ctx context.Context, w io.Writer, only string, limit, workers i
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "mutant\tcaught by seed\twithin\tseconds\twhat it is\tfirst difference")
+	fmt.Fprintln(table, "mutant\tcaught by\twithin\tseconds\twhat it is\tfirst difference")
 	all = slices.DeleteFunc(all, func(m Mutant) bool { return !strings.Contains(m.Name, only) })
 	if len(all) == 0 {
 		return fmt.Errorf("no mutant's name contains %q; they are the files of scripts/oracle/mutants", only)
@@ -84,27 +87,43 @@ func ShowMutants(ctx context.Context, w io.Writer, only string, limit, workers i
 			m.Seeds = min(m.Seeds, limit)
 		}
 		started := time.Now()
-		caught, difference, err := m.hunt(ctx, root, workers)
+		caught, within, difference, err := m.show(ctx, root, workers)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "%s: %v\n", m.Name, err)
 			survivors++
 			continue
 		}
-		if caught == 0 {
+		if caught == "" {
 			survivors++
-			fmt.Fprintf(os.Stderr, "%s: SURVIVED %d\n", m.Name, m.Seeds)
-			fmt.Fprintf(table, "%s\tSURVIVED\t%d\t%.0f\t%s\t\n", m.Name, m.Seeds, time.Since(started).Seconds(), m.What)
+			fmt.Fprintf(os.Stderr, "%s: SURVIVED %s\n", m.Name, within)
+			fmt.Fprintf(table, "%s\tSURVIVED\t%s\t%.0f\t%s\t\n", m.Name, within, time.Since(started).Seconds(), m.What)
 			continue
 		}
 		first, _, _ := strings.Cut(difference, "\n")
-		fmt.Fprintf(table, "%s\t%d\t%d\t%.0f\t%s\t%s\n", m.Name, caught, m.Seeds, time.Since(started).Seconds(), m.What, first[:min(len(first), 90)])
-		fmt.Fprintf(os.Stderr, "%s: seed %d\n", m.Name, caught)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%.0f\t%s\t%s\n", m.Name, caught, within, time.Since(started).Seconds(), m.What, first[:min(len(first), 90)])
+		fmt.Fprintf(os.Stderr, "%s: %s\n", m.Name, caught)
 	}
 	table.Flush()
 	if survivors > 0 {
 		return fmt.Errorf("%d mutants survive", survivors)
 	}
 	return nil
+}
+
+// show returns what caught the mutant, empty for nothing; within what; and how it showed.
+func (m Mutant) show(ctx context.Context, root string, workers int) (caught, within, difference string, err error) {
+	if m.Test != nil {
+		difference, err = m.huntByTest(ctx, root)
+		if difference != "" {
+			caught = "its test"
+		}
+		return caught, m.Test.String(), difference, err
+	}
+	seed, difference, err := m.hunt(ctx, root, workers)
+	if seed > 0 {
+		caught = fmt.Sprint("seed ", seed)
+	}
+	return caught, fmt.Sprint(m.Seeds, " seeds"), difference, err
 }
 
 // hunt answers the first failing seed; 0 for none.
