@@ -23,6 +23,7 @@ type Config struct {
 	RetryMax         time.Duration `yaml:"retry_max" doc:"Longest pause between two attempts of an insert; pauses start at a tenth of a second and double."`
 	CommitTimeout    time.Duration `yaml:"commit_timeout" doc:"Time one offset commit may take before it is repeated."`
 	ConfirmAfter     time.Duration `yaml:"confirm_after" doc:"Idle time of a partition after which its last insert is confirmed by an offset commit."`
+	StallAfter       time.Duration `yaml:"stall_after" doc:"Time without a landed record, while records of the partition wait, after which the sink is not ready and names the partition."`
 	DrainTimeout     time.Duration `yaml:"drain_timeout" doc:"Time given at shutdown or when a partition moves to insert what is buffered; what is left is read from Kafka again."`
 	SessionTimeout   time.Duration `yaml:"session_timeout" doc:"Time without a heartbeat after which the group gives this loader's partitions to others."`
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout" doc:"Time the group waits for this loader to hand over partitions."`
@@ -42,6 +43,7 @@ func Defaults() Config {
 		RetryMax:         10 * time.Second,
 		CommitTimeout:    10 * time.Second,
 		ConfirmAfter:     time.Second,
+		StallAfter:       15 * time.Second,
 		DrainTimeout:     10 * time.Second,
 		SessionTimeout:   30 * time.Second,
 		RebalanceTimeout: time.Minute,
@@ -87,6 +89,7 @@ func (c *Config) Validate() error {
 		{"retry_max", c.RetryMax, 100 * time.Millisecond, 5 * time.Minute},
 		{"commit_timeout", c.CommitTimeout, 100 * time.Millisecond, time.Minute},
 		{"confirm_after", c.ConfirmAfter, time.Millisecond, time.Minute},
+		{"stall_after", c.StallAfter, time.Second, time.Hour},
 		{"drain_timeout", c.DrainTimeout, 0, 5 * time.Minute},
 		{"session_timeout", c.SessionTimeout, time.Second, 5 * time.Minute},
 		{"rebalance_timeout", c.RebalanceTimeout, time.Second, 30 * time.Minute},

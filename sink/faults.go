@@ -1,6 +1,6 @@
 package sink
 
-// point is a boundary between two durable steps, where a test may end a loader's life.
+// point is a boundary between two steps, where a test may end a loader's life or do something else first.
 type point uint8
 
 const (
@@ -23,6 +23,8 @@ const (
 	// pointFilling: a rollup was found to miss rows; pointFilled: they were inserted into it, and nobody has looked again.
 	pointFilling
 	pointFilled
+	// pointPausing: a partition is to be read no further, and the Kafka client has not been told yet; no error is heard.
+	pointPausing
 )
 
 // faults is what tests put at the boundaries; nil in production.

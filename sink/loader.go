@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,6 +66,9 @@ type Loader struct {
 	owners   map[key]*owner
 	assigned map[key]bool
 	plans    map[key]*plan
+	// begun are the offsets at which partitions were taken over; progress is what the last look at them found.
+	begun    map[key]int64
+	progress progress
 	joined   bool
 	blocks   map[string]blockReading
 	// down is the state of ClickHouse: when the first failure of the current outage was, and what it said.
@@ -118,7 +120,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		return nil, errors.New("configuring the sink: no ClickHouse to load into is named")
 	}
 	l := &Loader{config: cfg, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
-		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan),
+		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan), begun: make(map[key]int64),
 		blocks: make(map[string]blockReading), settleAfter: cfg.SessionTimeout, tokenInserts: tokenInserts,
 		letterTransaction: letterTransaction, kafka: deps.Kafka}
 	if l.log == nil {
@@ -194,6 +196,7 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		kgo.ConsumeTopics(topics...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // without a transaction's marker the end of a log would never be reached
 		kgo.Balancers(balancer(l.config.InstanceID)),
 		kgo.SessionTimeout(l.config.SessionTimeout),
 		kgo.HeartbeatInterval(max(100*time.Millisecond, l.config.SessionTimeout/10)),
@@ -238,9 +241,15 @@ func (l *Loader) Run(ctx context.Context) error {
 		defer close(pinged)
 		l.awaitClickHouse(running)
 	}()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		l.watchProgress(running)
+	}()
 	l.poll(running)
 	stop()
 	<-pinged
+	<-watched
 	l.stopOwners(l.takeOwners(nil), l.config.DrainTimeout)
 	l.client.CloseAllowingRebalance()
 	stopCommitting()
@@ -262,7 +271,7 @@ func (l *Loader) close() {
 // fail ends the Loader; the first cause counts.
 func (l *Loader) fail(err error) { l.crashWith(err) }
 
-// Ready is nil while the Loader has partitions and ClickHouse takes its inserts.
+// Ready is nil while the Loader has partitions, ClickHouse takes its inserts, and no partition stands still while records wait in it.
 func (l *Loader) Ready() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -276,7 +285,7 @@ func (l *Loader) Ready() error {
 	case !l.tried:
 		return errors.New("the sink has not reached ClickHouse yet")
 	}
-	return nil
+	return l.progress.ready(l.config.StallAfter)
 }
 
 // awaitClickHouse makes Ready true on a system without traffic.
@@ -345,9 +354,8 @@ func (l *Loader) hand(p kgo.FetchTopicPartition) {
 	if o == nil {
 		return
 	}
-	if n := len(p.Records); n > 0 {
+	if len(p.Records) > 0 {
 		o.deliver(p.Records, limit)
-		o.metrics.lag.WithLabelValues(strconv.Itoa(int(p.Partition))).Set(float64(max(0, p.HighWatermark-p.Records[n-1].Offset-1)))
 	}
 }
 
@@ -374,6 +382,9 @@ func (l *Loader) onOffsetsFetched(_ context.Context, _ *kgo.Client, answer *kmsg
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	take := func(topic string, partition int32, offset int64, metadata *string) {
+		if offset >= 0 {
+			l.begun[key{topic, partition}] = offset
+		}
 		if metadata == nil || offset < 0 {
 			return
 		}
@@ -428,6 +439,8 @@ func (l *Loader) takeOwners(partitions map[string][]int32) []*owner {
 		delete(l.owners, k)
 		delete(l.assigned, k)
 		delete(l.plans, k)
+		delete(l.begun, k)
+		l.forgetProgress(k)
 	}
 	if partitions == nil {
 		for k := range l.assigned {

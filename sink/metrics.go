@@ -20,6 +20,7 @@ type metrics struct {
 	filled     prometheus.Counter
 	copies     prometheus.Counter
 	up         prometheus.Gauge
+	stalled    prometheus.Gauge
 }
 
 type topicMetrics struct {
@@ -43,7 +44,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 	failures := counters("errors_total", "Failed attempts of inserts, by class.", "topic", "class")
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tributary_sink_insert_seconds", Help: "Duration of successful inserts.", Buckets: prometheus.ExponentialBuckets(0.002, 2, 15)}, []string{"topic"})
 	freshness := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "tributary_sink_freshness_seconds", Help: "From the edge's acceptance of a batch's oldest row to its insert's success.", Buckets: prometheus.ExponentialBuckets(0.05, 1.6, 20)}, []string{"topic"})
-	lag := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tributary_sink_lag_records", Help: "Records of a partition that are committed and were not read yet."}, []string{"topic", "partition"})
+	lag := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "tributary_sink_lag_records", Help: "Offsets of a partition between what is in ClickHouse and the end of its log."}, []string{"topic", "partition"})
 	m := &metrics{
 		topics:   make(map[string]*topicMetrics),
 		buffered: prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_buffered_bytes", Help: "Bytes of records read and not yet inserted."}),
@@ -56,6 +57,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		filled:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_filled_rollups_total", Help: "Rollups that missed an insert of their table and were filled from it."}),
 		copies:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_copies_total", Help: "Rows marked as copies: an edge that died had sent the impression or landing click before."}),
 		up:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_clickhouse_up", Help: "1 when the last attempt of an insert succeeded."}),
+		stalled:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_stalled_partitions", Help: "Partitions of which nothing landed for sink.stall_after while records waited."}),
 	}
 	for _, topic := range topics {
 		t := &topicMetrics{
@@ -69,7 +71,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		}
 		m.topics[topic] = t
 	}
-	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.unsure, m.orphans, m.filled, m.copies, m.up} {
+	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.unsure, m.orphans, m.filled, m.copies, m.up, m.stalled} {
 		if registerer == nil {
 			break
 		}

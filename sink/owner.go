@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,14 +48,20 @@ type owner struct {
 	done   chan struct{}
 	wake   chan struct{}
 
-	mu     sync.Mutex
-	mail   []*kgo.Record
-	held   int // bytes in mail and batch
+	mu   sync.Mutex
+	mail []*kgo.Record
+	held int // bytes in mail and batch
+	// waiting are the records in mail and batch; to is the offset before which everything is in ClickHouse, seen the one after the last
+	// that Kafka gave, markers of transactions included; -1 while it has given none.
+	waiting  int
+	to, seen int64
+	// paused is what the client was told last. Both change in one hold of mu: a pause that is told after the decision could be told after
+	// the resumption that follows it, and the partition would stand still for ever.
 	paused bool
 }
 
 func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *owner {
-	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, came: -1, repeats: -1, astray: true,
+	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, came: -1, repeats: -1, to: -1, seen: -1, astray: true,
 		finish: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	o.batch.table = newTable(base)
 	o.batch.first, o.batch.last = -1, -1
@@ -66,20 +73,27 @@ func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *ow
 
 // deliver takes records from the poll loop. Beyond limit bytes it pauses the partition: Kafka keeps the rest.
 func (o *owner) deliver(records []*kgo.Record, limit int) {
+	next := records[len(records)-1].Offset + 1
+	records = slices.DeleteFunc(records, func(r *kgo.Record) bool { return r.Attrs.IsControl() })
 	bytes := 0
 	for _, record := range records {
 		bytes += len(record.Value)
 	}
 	o.loader.buffer(bytes)
 	o.mu.Lock()
+	if o.waiting == 0 && len(records) > 0 {
+		o.to = records[0].Offset
+	}
 	o.mail = append(o.mail, records...)
 	o.held += bytes
-	pause := !o.paused && o.held > limit && o.pending == nil
-	o.paused = o.paused || pause
-	o.mu.Unlock()
-	if pause {
+	o.waiting += len(records)
+	o.seen = next
+	if !o.paused && o.held > limit && o.pending == nil {
+		o.paused = true
+		_ = o.loader.faults.at(pointPausing, o, plan{})
 		o.loader.client.PauseFetchPartitions(map[string][]int32{o.topic: {o.partition}})
 	}
+	o.mu.Unlock()
 	select {
 	case o.wake <- struct{}{}:
 	default:
@@ -90,11 +104,10 @@ func (o *owner) deliver(records []*kgo.Record, limit int) {
 func (o *owner) release(bytes int) {
 	o.loader.buffer(-bytes)
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.held -= bytes
-	resume := o.paused
-	o.paused = false
-	o.mu.Unlock()
-	if resume {
+	if o.paused {
+		o.paused = false
 		o.loader.client.ResumeFetchPartitions(map[string][]int32{o.topic: {o.partition}})
 	}
 }
@@ -296,6 +309,10 @@ func (o *owner) flush() error {
 	if !confirmed {
 		o.landed = p.last
 	}
+	o.mu.Lock()
+	o.waiting -= o.batch.records()
+	o.to = p.last + 1
+	o.mu.Unlock()
 	o.setPending(nil)
 	o.batch.reset()
 	o.refused = o.refused[:0]

@@ -46,6 +46,7 @@ func (s *Store) RestorePartition(ctx context.Context, id int32, dir string, prog
 	s.mu.Lock()
 	if view := s.views[id]; view != nil {
 		view.discard()
+		view.counted = false
 	}
 	s.mu.Unlock()
 	src, err := s.openCheckpoint(dir)
@@ -66,7 +67,7 @@ func (s *Store) RestorePartition(ctx context.Context, id int32, dir string, prog
 func (s *Store) openCheckpoint(dir string) (*pebble.DB, error) {
 	db, err := pebble.Open(dir, &pebble.Options{
 		FS: s.opts.FS, ReadOnly: true, ErrorIfNotExists: true, CacheSize: restoreCacheBytes, Logger: quiet{}, MaxOpenFiles: 100,
-		FormatMajorVersion: pebble.FormatNewest,
+		FormatMajorVersion: pebble.FormatNewest, Merger: sumMerger,
 		// Without this Pebble ends the process when it meets a damaged block; here the reader's error is enough.
 		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},
 	})

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrDamaged is wrapped, beside ErrStorage, by errors that say that a file does not hold what was written to it: a block's checksum is
-// wrong, or a file is missing. What the database says can no longer be trusted; Close sets it aside, and the next Open begins empty.
+// wrong, a file is shorter than it was, missing, or not of the others' time. What the database says can no longer be trusted; Close sets it aside, and the next Open begins empty.
 var ErrDamaged = errors.New("state is damaged on disk")
 
 // damagedDir, below the store's directory, is where a damaged database is kept for whoever wants to look at it: the last one only, so that
@@ -37,7 +37,17 @@ func (s *Store) empty() bool {
 
 // damaged is Pebble's report of a block or file that is not what it was; Pebble's own answer would be to end the process.
 func (s *Store) damaged(info pebble.DataCorruptionInfo) {
-	err := fmt.Errorf("%w: %w: %s: %w", ErrStorage, ErrDamaged, info.Path, info.Details)
+	s.note(fmt.Errorf("%w: %w: %s: %w", ErrStorage, ErrDamaged, info.Path, info.Details))
+}
+
+// failed is told the errors of flushes and compactions, which Pebble makes again for ever.
+func (s *Store) failed(err error) {
+	if amiss(err) {
+		s.note(fmt.Errorf("%w: %w: %w", ErrStorage, ErrDamaged, err))
+	}
+}
+
+func (s *Store) note(err error) {
 	if s.damage.CompareAndSwap(nil, &err) {
 		s.log.Errorf("%v", err)
 	}

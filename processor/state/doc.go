@@ -14,7 +14,9 @@
 //
 // Concurrency: a Partition and its Namespaces belong to one goroutine at a time; different Partitions may work at once.
 //
-// A database that is damaged on disk is set aside as a whole (see SetAside): its tables hold keys of several partitions.
+// A database that is damaged on disk is set aside as a whole (see SetAside): its tables hold keys of several partitions. Damage is whatever
+// opening or reading it meets that the operating system did not refuse (inspect.go), and batches missing in between (counts.go). A state
+// of a newer program is none.
 //
 // A partition can be frozen as files (Checkpoint) and put into another database from them (RestorePartition), in one step.
 //

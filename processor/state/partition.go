@@ -22,6 +22,9 @@ type Partition struct {
 	// last cycle left it.
 	reader, finder *pebble.Iterator
 	failed         error
+	// batches is how many batches there are, once that was read.
+	batches uint64
+	counted bool
 }
 
 // written is one key's newest value of the running cycle.
@@ -119,6 +122,9 @@ func (p *Partition) Flush() error {
 		}
 	}
 	if !b.Empty() {
+		if err := p.count(b); err != nil {
+			return p.fail("counting", err)
+		}
 		if err := b.Commit(pebble.NoSync); err != nil {
 			return p.fail("committing", err)
 		}
@@ -147,6 +153,7 @@ func (p *Partition) discard() {
 // Wipe removes everything of this partition, at once durable.
 func (p *Partition) Wipe() error {
 	p.discard()
+	p.counted = false
 	if err := p.store.db.DeleteRange(p.low, p.high, pebble.Sync); err != nil {
 		return p.fail("wiping", err)
 	}
@@ -155,8 +162,9 @@ func (p *Partition) Wipe() error {
 
 func (p *Partition) fail(doing string, err error) error {
 	if p.failed == nil {
-		if pebble.IsCorruptionError(err) {
+		if amiss(err) {
 			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+			p.store.note(fmt.Errorf("%w: %w", ErrStorage, err))
 		}
 		p.failed = fmt.Errorf("%w: %s partition %d: %w", ErrStorage, doing, p.id, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	iofs "io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -47,6 +46,7 @@ type Store struct {
 	scratches atomic.Int64
 	reclaim   reclaimer
 	log       pebble.Logger
+	lock      *pebble.Lock
 	damage    atomic.Pointer[error]
 	setAside  string
 
@@ -69,16 +69,15 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: setting the damaged state in %s aside: %w", ErrStorage, o.Dir, err)
 	}
-	err = s.open(o)
-	if err != nil && (pebble.IsCorruptionError(err) || errors.Is(err, iofs.ErrNotExist) || s.Damage() != nil) { // a missing table, too
-
+	err = s.open(o, fs)
+	if errors.Is(err, ErrDamaged) {
 		s.log.Errorf("opening the state in %s: %v", o.Dir, err)
 		if err := setAside(fs, o.Dir); err != nil {
 			return nil, fmt.Errorf("%w: %w: setting the state in %s aside: %w", ErrStorage, ErrDamaged, o.Dir, err)
 		}
 		moved = true
 		s.damage.Store(nil)
-		err = s.open(o)
+		err = s.open(o, fs)
 	}
 	if err != nil {
 		return nil, err
@@ -89,9 +88,25 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) open(o Options) error {
+// open returns an error that wraps ErrDamaged for whatever is wrong with the files: everything that the operating system did not refuse.
+func (s *Store) open(o Options, fs vfs.FS) (err error) {
+	if err := fs.MkdirAll(o.Dir, 0o700); err != nil {
+		return fmt.Errorf("%w: making %s: %w", ErrStorage, o.Dir, err)
+	}
+	if s.lock, err = pebble.LockDirectory(o.Dir, fs); err != nil {
+		return fmt.Errorf("%w: locking %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.unlock())
+		}
+	}()
+	if err := inspect(fs, o.Dir); err != nil {
+		return fmt.Errorf("%w: %w", ErrStorage, err)
+	}
 	opts := &pebble.Options{
-		FS: o.FS,
+		// Left nil, it would be one that watches the disk in a goroutine, which nobody ends when Open fails.
+		FS: fs,
 		// Pebble takes the write buffers' memory out of the cache: without this a cache smaller than them holds nothing.
 		CacheSize:                   o.CacheBytes + writeBuffers*o.MemtableBytes,
 		MemTableSize:                uint64(o.MemtableBytes),
@@ -101,27 +116,51 @@ func (s *Store) open(o Options) error {
 		WALBytesPerSync:             1 << 20,
 		Logger:                      s.log,
 		FormatMajorVersion:          pebble.FormatNewest,
-		EventListener:               &pebble.EventListener{DataCorruption: s.damaged},
+		Merger:                      sumMerger,
+		Lock:                        s.lock,
+		EventListener:               &pebble.EventListener{DataCorruption: s.damaged, BackgroundError: s.failed},
 	}
 	tune(opts)
+	check := opts.Clone()
+	check.EnsureDefaults()
+	if err := check.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrStorage, err)
+	}
 	scheduler := &compactions{}
 	opts.Experimental.CompactionScheduler = scheduler
-	db, err := pebble.Open(o.Dir, opts)
-	if err != nil {
-		return fmt.Errorf("%w: opening %s (is another processor using it?): %w", ErrStorage, o.Dir, err)
+	db, err := openDatabase(o.Dir, opts)
+	switch {
+	case err == nil:
+	case outside(err):
+		return fmt.Errorf("%w: opening %s: %w", ErrStorage, o.Dir, err)
+	default:
+		return fmt.Errorf("%w: %w: opening %s: %w", ErrStorage, ErrDamaged, o.Dir, err)
 	}
 	scheduler.release()
-	// Pebble worked on a copy. Left nil, the file system would be one that watches the disk in a goroutine nobody ends.
-	if opts.FS == nil {
-		opts.FS = vfs.Default
-	}
-	opts.EnsureDefaults()
+	opts.EnsureDefaults() // Pebble worked on a copy
 	s.db, s.opts = db, opts
 	s.startReclaiming()
-	if err := errors.Join(s.dropScratch(), s.dropOldVersions()); err != nil {
-		return errors.Join(err, s.close())
+	err = s.checkCounts()
+	if err == nil {
+		err = errors.Join(s.dropScratch(), s.dropOldVersions())
+	}
+	if err != nil {
+		if amiss(err) {
+			err = fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
+		return errors.Join(fmt.Errorf("%w: reading %s: %w", ErrStorage, o.Dir, err), s.close())
 	}
 	return nil
+}
+
+// openDatabase returns an error where Pebble panics over what it reads.
+func openDatabase(dir string, opts *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("%w: %v", ErrDamaged, r)
+		}
+	}()
+	return pebble.Open(dir, opts)
 }
 
 // dropOldVersions removes what an older program remembered in another form.
@@ -151,6 +190,7 @@ func (s *Store) Sync() error {
 		return err
 	}
 	if err := s.db.LogData(nil, pebble.Sync); err != nil {
+		s.failed(err)
 		return fmt.Errorf("%w: syncing: %w", ErrStorage, err)
 	}
 	return nil
@@ -179,10 +219,18 @@ func (s *Store) close() error {
 		p.release()
 	}
 	s.stopReclaiming()
-	if err := s.db.Close(); err != nil {
+	if err := errors.Join(s.db.Close(), s.unlock()); err != nil {
 		return fmt.Errorf("%w: closing: %w", ErrStorage, err)
 	}
 	return nil
+}
+
+func (s *Store) unlock() error {
+	lock := s.lock
+	if s.lock = nil; lock == nil {
+		return nil
+	}
+	return lock.Close()
 }
 
 // Partition answers a new view of one Kafka partition's state. At most one view of a partition may be in use: an older one
