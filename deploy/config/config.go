@@ -35,8 +35,9 @@ type Log struct {
 
 // Ops is the section "ops".
 type Ops struct {
-	Listen       string        `yaml:"listen" doc:"Address of /metrics, /healthz and /readyz of every role; the edge serves its own too unless ingest.trust.management_routes is false."`
-	Token        string        `yaml:"token" secret:"true" doc:"At least 16 bytes that a request must bring as Authorization: Bearer TOKEN, except for /healthz; empty: anyone who reaches the address may ask."`
+	Listen       string        `yaml:"listen" doc:"Address of /metrics, /debug/pprof, /healthz and /readyz of every role. On loopback, programs of this machine see all of it, web pages of other origins only /healthz and whether it is ready; on any other address everyone sees only that, unless token or open says who may see more."`
+	Token        string        `yaml:"token" secret:"true" doc:"At least 16 bytes that a request must bring as Authorization: Bearer TOKEN to see /metrics, /debug/pprof and the reasons of /readyz, wherever they are served; whether a role lives and is ready needs none."`
+	Open         bool          `yaml:"open" doc:"Without a token, show all of it to whoever reaches listen, although that is not loopback: only where no stranger does."`
 	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"How long a role may take to finish its work after a stop signal; then the process exits with code 1."`
 }
 
@@ -111,6 +112,9 @@ func (c *Config) validateShared() error {
 	c.checkAddress(wrong, "ops.listen", c.Ops.Listen)
 	if n := len(c.Ops.Token); n > 0 && n < minTokenBytes {
 		wrong("ops.token", "has %d bytes; at least %d are needed, or none", n, minTokenBytes)
+	}
+	if c.Ingest.Trust.ManagementRoutes && c.Ops.Token == "" && !c.Ops.Open {
+		wrong("ingest.trust.management_routes", "shows figures and reasons on the public port: set ops.token, which then covers them, or leave it out and use ops.listen")
 	}
 	if c.Ops.DrainTimeout <= 0 {
 		wrong("ops.drain_timeout", "must be more than 0, such as 30s")

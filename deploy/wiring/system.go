@@ -87,10 +87,16 @@ func (s *System) AddOps() {
 	s.supervisor.Add(process.Unit{Name: UnitOps, MustStart: true, Wait: true,
 		New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
 			ops, err := process.NewOps(s.loaded.Config.Ops.Listen, s.supervisor, s.supervisor.States(), append(s.notes, s.reload.note)...)
-			if err == nil && s.loaded.Config.Ops.Token != "" {
+			if err != nil {
+				return nil, err
+			}
+			if s.loaded.Config.Ops.Token != "" {
 				ops.RequireToken(s.loaded.Config.Ops.Token)
 			}
-			return ops, err
+			if s.loaded.Config.Ops.Open {
+				ops.Open()
+			}
+			return ops, nil
 		}})
 }
 

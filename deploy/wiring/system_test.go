@@ -253,14 +253,14 @@ func TestCatalogReload(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal(err)
 	}
-	metrics, err := http.Get("http://" + u.edge + "/metrics")
+	metrics, err := http.Get("http://" + u.ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(metrics.Body)
 	metrics.Body.Close()
 	if !strings.Contains(string(body), `tributary_process_config_reloads_total{outcome="refused"}`) {
-		t.Error("the edge's /metrics does not count refused reloads")
+		t.Error("/metrics does not count refused reloads")
 	}
 
 	put("log: {level: debug}\ncatalog:" + catalog)
