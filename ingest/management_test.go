@@ -29,7 +29,7 @@ func TestStrangersSeeNothingInside(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, func(cfg *Config, d *Deps) {
 				cfg.Trust.ManagementRoutes, d.OpsToken = c.routes, c.token
-				d.Catalog = nil // so that there is a reason to hide
+				d.TopicPrefix = "absent." // so that there is a reason to hide
 			})
 			ask := func(path string) reply {
 				r := b.request(http.MethodGet, path, "", "")
