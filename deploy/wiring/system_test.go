@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -74,8 +75,10 @@ func start(t *testing.T, dir, file string) *up {
 	u := &up{t: t, file: file, edge: freeAddress(t), sql: freeAddress(t), ops: freeAddress(t), hangups: make(chan struct{}), ended: make(chan error, 1)}
 	from := config.Sources{
 		File: file, Catalog: deploy.ExampleConfig,
-		Set:      []string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)},
-		Complete: func(c *config.Config, _ func(string) bool) error { return wiring.CompleteKey(c) },
+		Set: []string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)},
+		Complete: func(c *config.Config, _ func(string) bool) error {
+			return errors.Join(wiring.RestrictData(c), wiring.MakeKafkaLogin(c), wiring.CompleteKey(c))
+		},
 	}
 	loaded, err := config.Load(from)
 	if err != nil {
