@@ -143,7 +143,7 @@ lint-schemas: $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto
 .PHONY: lint-compose
 lint-compose:
 	@if docker compose version >/dev/null 2>&1; then \
-	  TRIBUTARY_CATALOG_CLICK_ID_KEYS_KEYS=1=0123456789abcdef CLICKHOUSE_PASSWORD=x docker compose config --quiet && echo "docker-compose.yml: right"; \
+	  TRIBUTARY_CATALOG_CLICK_ID_KEYS_KEYS=1=0123456789abcdef TRIBUTARY_OPS_TOKEN=0123456789abcdef CLICKHOUSE_PASSWORD=x docker compose config --quiet && echo "docker-compose.yml: right"; \
 	else echo "docker compose is not here: docker-compose.yml is checked by the tests only"; fi
 
 $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto: go.mod

@@ -46,6 +46,9 @@ type Outcome struct {
 // slices of the input: marshal them before that memory is reused. It allocates the entry, its ID and reasons, and a book item for a new conversion.
 func Attribute(in Input, rules *Rules) Outcome {
 	pb := in.Postback
+	if detail := amountProblem(pb); detail != "" {
+		return Outcome{Reject: schemas.RejectAmountRange, Detail: detail}
+	}
 	item := find(in.Book, pb)
 	if item == nil {
 		return create(in, rules)
@@ -99,6 +102,10 @@ func create(in Input, rules *Rules) Outcome {
 	if len(in.Book.Items) >= schemas.MaxConversionsPerClick {
 		return Outcome{Reject: schemas.RejectTooMany, Detail: fmt.Sprintf("this click has %d conversions already", len(in.Book.Items))}
 	}
+	if have := madeBy(in.Book, pb); pb.MaxConversions > 0 && have >= int(pb.MaxConversions) {
+		return Outcome{Reject: schemas.RejectTooMany, Detail: fmt.Sprintf("this click has %d %ss of network %s already, which may make %d (max_conversions_per_click)",
+			have, kindOf(pb), pb.Network, pb.MaxConversions)}
+	}
 	clickMS, err := clickTimeMS(in)
 	if err != nil {
 		return Outcome{Reject: schemas.RejectMalformedClickID, Detail: err.Error()}
@@ -110,6 +117,9 @@ func create(in Input, rules *Rules) Outcome {
 	item := &state.Item{Event: pb.Event, Txid: pb.Txid, Status: int32(pb.Status), Seq: 1, EventMs: pb.EventMs, Match: int32(match)}
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		item.ReceiptId = pb.ReceiptId
+	}
+	if pb.MaxConversions > 0 {
+		item.Network = pb.Network
 	}
 	if pb.Status == events.Status_STATUS_UNSPECIFIED {
 		item.Status = int32(events.Status_STATUS_APPROVED)
@@ -157,6 +167,14 @@ func isCorrection(item *state.Item) bool {
 
 func noun(item *state.Item) string {
 	if isCorrection(item) {
+		return "correction"
+	}
+	return "conversion"
+}
+
+// kindOf is the noun of what a postback would make.
+func kindOf(pb *events.Postback) string {
+	if corrects(pb) {
 		return "correction"
 	}
 	return "conversion"

@@ -150,7 +150,7 @@ func (u *upload) begin() *postback {
 	p := &postback{asked: u.whole.asked, sent: u.whole.sent, network: u.whole.network, reader: u.whole.reader, addr: u.whole.addr}
 	ip := p.addr.As16()
 	p.event.ReceivedMs, p.event.EventMs, p.event.Ip = u.now.UnixMilli(), u.now.UnixMilli(), ip[:]
-	p.event.Network, p.event.BlankTxidIsNew = p.network.Name, p.network.BlankTxIDIsNew
+	p.stamp()
 	return p
 }
 

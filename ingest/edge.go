@@ -44,6 +44,8 @@ type Deps struct {
 	Now func() time.Time
 	// Catalog is the first one; SetCatalog replaces it. Nil keeps the edge unready.
 	Catalog *catalog.Catalog
+	// OpsToken is what a request for /metrics or the reasons of /readyz must show where Config.Trust.ManagementRoutes serves them; empty for none.
+	OpsToken string
 	// Receipts answers GET /v1/receipts/{id}; nil turns it off.
 	Receipts Receipts
 }
@@ -64,6 +66,7 @@ type Edge struct {
 	proxies      proxies
 	gate         *trust.Gate
 	clicksTokens *trust.Tokens      // nil for none
+	opsToken     *trust.Tokens      // nil for none
 	secrets      *trust.Secrets     // clicksTokens, to be found in what is kept
 	certificate  *trust.Certificate // nil without TLS
 	catalog      atomic.Pointer[catalog.Catalog]
@@ -112,6 +115,9 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		e.now = time.Now
 	}
 	e.visits.New = func() any { return new(visit) }
+	if deps.OpsToken != "" {
+		e.opsToken = trust.NewToken(deps.OpsToken)
+	}
 	e.receipts = newReceiptDesk(cfg.Receipts, deps.Receipts)
 	e.macros, e.unproved = newMacros(), newUnproved(&cfg.Trust)
 	var err error

@@ -116,6 +116,7 @@ func newBench(tb testing.TB, change func(*Config, *Deps)) *bench {
 	b := &bench{tb: tb, cluster: cluster, reg: prometheus.NewRegistry(), ran: make(chan error, 1)}
 	cfg := Defaults()
 	cfg.Listen = "127.0.0.1:0"
+	cfg.Trust.ManagementRoutes = true // the tests ask for figures and reasons
 	deps := Deps{
 		Kafka: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Registerer: b.reg, Catalog: cat,
 		Now: func() time.Time { return testNow },

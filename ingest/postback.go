@@ -383,7 +383,39 @@ func (p *postback) resolvePayout(cat *catalog.Catalog) *refusal {
 	if refused != nil {
 		return refused
 	}
+	if refused := p.holdPayout(micros, base); refused != nil {
+		return refused
+	}
 	p.event.HasPayout, p.event.PayoutMicros, p.event.PayoutBaseMicros = true, micros, base
+	return nil
+}
+
+// holdPayout holds a payout, either way, against its network's max_payout: exactly where both are in one currency, else as both are worth
+// in the base currency at the postback's date.
+func (p *postback) holdPayout(micros, base int64) *refusal {
+	limit, currency := p.network.MaxPayoutMicros, p.network.Currency
+	if limit == 0 {
+		return nil
+	}
+	rate, dated := currency.Rate(p.event.EventMs)
+	if !dated {
+		return refuse(schemas.RejectNoExchangeRate, "currency", "no exchange rate of "+currency.Code+", in which network "+p.network.Name+
+			" has its max_payout, is in force on "+time.UnixMilli(p.event.EventMs).UTC().Format(time.DateOnly), "a rate in catalog.exchange_rates with that date or an earlier one")
+	}
+	limitBase, ok := rate.Convert(limit)
+	if !ok {
+		limitBase = schemas.MaxMoneyMicros
+	}
+	over := micros > limit || micros < -limit
+	if p.event.Currency != currency.Code {
+		over = base > limitBase || base < -limitBase
+	}
+	if over {
+		// Not the bound: who asks may be a stranger, and its owner has it in the catalog.
+		return refuse(schemas.RejectOverMaxPayout, p.field(dialect.Payout), quoted(p.payout)+" "+p.event.Currency+" is more than the max_payout of network "+p.network.Name,
+			"a payout within the network's max_payout")
+	}
+	p.event.MaxPayoutBaseMicros = max(limitBase, 1)
 	return nil
 }
 

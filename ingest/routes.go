@@ -33,7 +33,7 @@ var (
 	pathMetrics  = []byte("/metrics")
 )
 
-const knownRoutes = "GET /c/{campaign}, GET /i/{campaign}, GET /l/{click_id}, POST /v1/clicks, GET or POST /postback and /postback/{network}, POST /postback/{network}/batch, GET /v1/receipts/{id}, GET /healthz, GET /readyz, GET /metrics"
+const knownRoutes = "GET /c/{campaign}, GET /i/{campaign}, GET /l/{click_id}, POST /v1/clicks, GET or POST /postback and /postback/{network}, POST /postback/{network}/batch, GET /v1/receipts/{id}, GET /healthz, GET /readyz"
 
 // handle answers one request. It reads the request line itself: the router of four paths that it needs is a few
 // comparisons, and fasthttp's URI would decode and copy what is decoded here anyway.
@@ -104,7 +104,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		return routePass
 	case bytes.Equal(path, pathReady):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
-			if e.cfg.Trust.ManagementRoutes {
+			if e.maySeeInside(ctx) {
 				e.serveReady(ctx)
 			} else {
 				e.servePlainReady(ctx)
@@ -113,7 +113,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		return routeReady
 	case e.cfg.Trust.ManagementRoutes && bytes.Equal(path, pathMetrics):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
-			e.scrape(ctx)
+			e.serveMetrics(ctx)
 		}
 		return routeMetrics
 	}

@@ -107,8 +107,15 @@ func (p *postback) from(cat *catalog.Catalog, rawQuery, form []byte, object *fas
 	p.reader = catalog.DialectPostback(d)
 	if p.network != nil {
 		p.reader = p.network.Postback
-		p.event.Network, p.event.BlankTxidIsNew = p.network.Name, p.network.BlankTxIDIsNew
+		p.stamp()
 	}
+}
+
+// stamp puts into the event whose it is and what the network had declared when it came: the processor decides by that, so that it decides
+// alike when it reads the event again.
+func (p *postback) stamp() {
+	p.event.Network, p.event.BlankTxidIsNew = p.network.Name, p.network.BlankTxIDIsNew
+	p.event.MaxConversions = p.network.MaxConversions
 }
 
 // networkIn answers the parameter network, decoded: the body's before the query's, the first one that is not empty.

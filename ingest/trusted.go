@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"time"
@@ -222,16 +221,6 @@ func retryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	if wait > 0 {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, strconv.Itoa(trust.Seconds(wait)))
 	}
-}
-
-// servePlainReady answers only whether the edge is ready: the reasons name brokers and files.
-func (e *Edge) servePlainReady(ctx *fasthttp.RequestCtx) {
-	if e.Ready() != nil {
-		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
-		fmt.Fprintln(ctx, `{"status":"not ready"}`)
-		return
-	}
-	fmt.Fprintln(ctx, `{"status":"ready"}`)
 }
 
 // hideTokens overwrites every network's token in the target of a request whose network was not read.

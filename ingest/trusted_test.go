@@ -207,20 +207,6 @@ func TestAddressLimit(t *testing.T) {
 	}
 }
 
-func TestManagementRoutes(t *testing.T) {
-	b := newBench(t, func(c *Config, _ *Deps) { c.Trust.ManagementRoutes = false })
-	if got := b.get("/metrics"); got.status != http.StatusNotFound {
-		t.Errorf("/metrics: %d", got.status)
-	}
-	got := b.get("/readyz")
-	if got.status != 200 && got.status != 503 || strings.Contains(got.body, "reason") || strings.Contains(got.body, "note") {
-		t.Errorf("/readyz: %d %s", got.status, got.body)
-	}
-	if got := b.get("/healthz"); got.status != 200 {
-		t.Errorf("/healthz: %d", got.status)
-	}
-}
-
 // TestPROXYProtocol holds that a click has the address that a declared proxy names, and that nobody else can name one.
 func TestPROXYProtocol(t *testing.T) {
 	for _, declared := range []bool{true, false} {

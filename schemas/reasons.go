@@ -32,6 +32,7 @@ const (
 	RejectRateLimited      RejectReason = "rate_limited"
 	RejectUnknownOffer     RejectReason = "unknown_offer"
 	RejectExpiredClickID   RejectReason = "expired_click_id"
+	RejectOverMaxPayout    RejectReason = "over_max_payout"
 )
 
 // In the processor.
@@ -44,6 +45,7 @@ const (
 	RejectParkingFull    RejectReason = "parking_full"
 	RejectUndecodable    RejectReason = "undecodable_record"
 	RejectTooMany        RejectReason = "too_many_conversions"
+	RejectAmountRange    RejectReason = "amount_out_of_range"
 )
 
 // In the sink.
@@ -87,6 +89,7 @@ var RejectReasons = []RejectInfo{
 	{RejectRateLimited, "ingest", "the network or the client's address sent more postbacks than it may; a sample of them has rows", "nothing: the sender was told when to come again; raise postbacks_per_second if the rate is right"},
 	{RejectUnknownOffer, "ingest", "a landing page's button has a number that its campaign has no offer for", "correct the button's link, or add the offer to the campaign"},
 	{RejectExpiredClickID, "ingest", "a landing page's button was pressed longer after its click than ingest.landing_window allows", "nothing: the click is old; widen ingest.landing_window if such visitors are to go on"},
+	{RejectOverMaxPayout, "ingest", "the payout is worth more than the network's max_payout", "ask the network; raise max_payout and replay if the payout is right, else look for somebody who invents conversions"},
 	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
 	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
 	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},
@@ -94,6 +97,7 @@ var RejectReasons = []RejectInfo{
 	{RejectOrphan, "processor", "no click with this foreign ID came within the grace time", "import the other tracker's clicks, or look for the click at the network"},
 	{RejectParkingFull, "processor", "too many postbacks wait for their click", "look for a network sending unknown click IDs; raise processor.max_parked"},
 	{RejectUndecodable, "processor", "a record in a topic is not the event it should be", "look for a foreign producer on the topic"},
-	{RejectTooMany, "processor", "the click has as many conversions as one click may have", "look for a network that invents transaction IDs"},
+	{RejectTooMany, "processor", "the click has as many conversions as one click may have, or as many of its network as max_conversions_per_click allows", "look for a network that invents transaction IDs; raise max_conversions_per_click for the network if its clicks convert so often"},
+	{RejectAmountRange, "processor", "an amount is beyond 1,000,000,000 or its network's max_payout, which the edge never writes", "look for who else produces to the topics clicks and postbacks"},
 	{RejectRowRefused, "sink", "ClickHouse refused this row for good", "read detail; correct the schema, then replay"},
 }

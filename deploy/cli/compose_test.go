@@ -20,6 +20,9 @@ import (
 type composeFile struct {
 	Services map[string]composeService `yaml:"services"`
 	Volumes  map[string]any            `yaml:"volumes"`
+	Secrets  map[string]struct {
+		Environment string `yaml:"environment"`
+	} `yaml:"secrets"`
 }
 
 type composeService struct {
@@ -28,6 +31,7 @@ type composeService struct {
 	Environment map[string]string `yaml:"environment"`
 	Ports       []string          `yaml:"ports"`
 	Volumes     []string          `yaml:"volumes"`
+	Secrets     []string          `yaml:"secrets"`
 	DependsOn   any               `yaml:"depends_on"`
 	Health      struct {
 		Test []string `yaml:"test"`
@@ -74,6 +78,7 @@ var substitution = regexp.MustCompile(`\$\{([A-Z_]+):\?[^}]*\}`)
 var given = map[string]string{
 	"CLICKHOUSE_PASSWORD":                  "secret",
 	"TRIBUTARY_CATALOG_CLICK_ID_KEYS_KEYS": "1=0123456789abcdef0123456789abcdef",
+	"TRIBUTARY_OPS_TOKEN":                  "0123456789abcdef",
 }
 
 func portOf(t *testing.T, address string) string {
@@ -93,6 +98,7 @@ func TestComposeFitsTheProgram(t *testing.T) {
 	sections := map[string][]string{
 		"ingest": {config.SectionIngest, config.SectionCatalog}, "process": {config.SectionProcessor}, "sink": {config.SectionSink}, "migrate": {},
 	}
+	opsPort := ""
 	known := map[string]bool{}
 	for _, c := range newRoot(&environment{}).Commands() {
 		known[c.Name()] = true
@@ -138,6 +144,10 @@ func TestComposeFitsTheProgram(t *testing.T) {
 		if host, port, err := net.SplitHostPort(c.ClickHouse.Addr); err != nil || compose.Services[host].Image == "" || port != "9000" || c.ClickHouse.Protocol != config.ProtocolNative {
 			t.Errorf("%s reaches ClickHouse at %s over %s, want the service's native port", name, c.ClickHouse.Addr, c.ClickHouse.Protocol)
 		}
+		if c.Ops.Token == "" || c.Ops.Open || c.Ingest.Trust.ManagementRoutes {
+			t.Errorf("%s tells strangers what is inside", name)
+		}
+		opsPort = portOf(t, c.Ops.Listen)
 		serves := map[string]string{"ingest": c.Ingest.Listen, "process": c.Ops.Listen, "sink": c.Ops.Listen}[name]
 		if serves == "" {
 			continue // migrate ends
@@ -178,6 +188,9 @@ func TestComposeFitsTheProgram(t *testing.T) {
 	}
 	var prometheus struct {
 		Jobs []struct {
+			Authorization struct {
+				File string `yaml:"credentials_file"`
+			} `yaml:"authorization"`
 			Targets []struct {
 				Targets []string `yaml:"targets"`
 			} `yaml:"static_configs"`
@@ -188,8 +201,12 @@ func TestComposeFitsTheProgram(t *testing.T) {
 	for _, job := range prometheus.Jobs {
 		for _, target := range job.Targets[0].Targets {
 			host, port, err := net.SplitHostPort(target)
-			if err != nil || !slices.Contains(exposed, port) {
-				t.Errorf("Prometheus scrapes %s, which the image does not expose", target)
+			if err != nil || !slices.Contains(exposed, port) || port != opsPort {
+				t.Errorf("Prometheus scrapes %s, want a port of the image's that has the figures, %s", target, opsPort)
+			}
+			secret := strings.TrimPrefix(job.Authorization.File, "/run/secrets/")
+			if !slices.Contains(compose.Services["prometheus"].Secrets, secret) || compose.Secrets[secret].Environment != "TRIBUTARY_OPS_TOKEN" {
+				t.Errorf("Prometheus shows %s the secret %q, which is not the token of ops", host, job.Authorization.File)
 			}
 			scraped[host] = true
 		}

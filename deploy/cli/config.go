@@ -90,8 +90,8 @@ it is right; 2: it is not.`,
 			if loaded.StoodIn {
 				note = " (no catalog is declared: `tributary up` would use the built-in example)"
 			}
-			for _, warning := range loaded.Config.Catalog.Warnings() {
-				fmt.Fprintf(env.stderr, "warning: %s.%s\n", config.SectionCatalog, warning)
+			for _, warning := range loaded.Warnings() {
+				fmt.Fprintf(env.stderr, "warning: %s\n", warning)
 			}
 			fmt.Fprintf(env.stdout, "right: %s%s\n", what, note)
 			return nil

@@ -32,7 +32,10 @@ func (e *environment) dlqSources() config.Sources {
 		scenario.Secret = "" // the data folder's own key signs
 		from.Catalog = []byte(scenario.CatalogYAML())
 	}
-	from.Complete = func(c *config.Config, _ func(string) bool) error {
+	from.Complete = func(c *config.Config, isSet func(string) bool) error {
+		if err := readLogins(c, isSet); err != nil {
+			return err
+		}
 		if c.Kafka.Mode != config.ModeEmbedded || len(c.Catalog.ClickIDKeys.Keys) > 0 {
 			return nil
 		}

@@ -16,8 +16,9 @@ Kafka is slow or away, its own spool on disk. It needs a catalog and its click I
 many as you like behind a load balancer, all with the same keys, each with an ingest.spool.dir
 of its own that outlives a restart.
 
-/metrics, /healthz and /readyz are on ops.listen, and on its own port (ingest.listen) too, unless
-ingest.trust.management_routes is false. The first SIGTERM refuses new connections and answers
+/metrics, /debug/pprof, /healthz and /readyz with its reasons are on ops.listen, which only this
+machine reaches unless it is set; the public port (ingest.listen) says only whether the edge lives
+and is ready, unless ingest.trust.management_routes puts them there for who shows ops.token. The first SIGTERM refuses new connections and answers
 open requests; SIGHUP reads the catalog again.`,
 		Example: `  tributary ingest --config tributary.yaml
   tributary ingest --config tributary.yaml --set ingest.listen=:80 --set ingest.spool.dir=/var/lib/tributary/spool`,
@@ -32,8 +33,9 @@ func newProcess(env *environment) *cobra.Command {
 each needs a processor.state_dir of its own that outlives a restart, and a
 processor.instance_id that stays the same.
 
-/metrics, /healthz and /readyz are on ops.listen. The first SIGTERM finishes the transaction at
-hand.`,
+/metrics, /debug/pprof, /healthz and /readyz are on ops.listen, which only this machine reaches
+unless it is set: then ops.token says who sees more than whether it lives and is ready. The first
+SIGTERM finishes the transaction at hand.`,
 		Example: `  tributary process --config tributary.yaml
   tributary process --config tributary.yaml --set processor.instance_id=p1 --set processor.state_dir=/var/lib/tributary/p1`,
 	})
@@ -46,7 +48,9 @@ func newSink(env *environment) *cobra.Command {
 		Long: `Runs the ClickHouse loader alone. Several share the partitions. ClickHouse may be away: what
 waits stays in Kafka, and nothing is loaded twice.
 
-/metrics, /healthz and /readyz are on ops.listen. The first SIGTERM inserts what is buffered.`,
+/metrics, /debug/pprof, /healthz and /readyz are on ops.listen, which only this machine reaches
+unless it is set: then ops.token says who sees more than whether it lives and is ready. The first
+SIGTERM inserts what is buffered.`,
 		Example: `  tributary sink --config tributary.yaml
   tributary sink --config tributary.yaml --set clickhouse.addr=clickhouse:9000 --set clickhouse.protocol=native`,
 	})

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"tributary/deploy/config"
+	"tributary/deploy/wiring"
 )
 
 // Exit codes.
@@ -164,7 +166,20 @@ func (e *environment) sources() config.Sources {
 			}
 		}
 	}
-	return config.Sources{File: file, Environ: e.environ, Set: e.set}
+	return config.Sources{File: file, Environ: e.environ, Set: e.set, Complete: readLogins}
+}
+
+// readLogins lets a command in to the engines of an `up` beside it.
+func readLogins(c *config.Config, isSet func(path string) bool) error {
+	at := *c
+	if _, err := os.Stat(filepath.Join(at.DataDir, wiring.KafkaPasswordFile)); err != nil && !isSet("data_dir") {
+		at.DataDir = demoData // where only the demo has run, it is the demo's
+	}
+	if err := wiring.ReadKafkaLogin(&at); err != nil {
+		return err
+	}
+	c.Kafka.SASL = at.Kafka.SASL
+	return nil
 }
 
 // stderrFile is where logs go; a test's writer is no terminal.

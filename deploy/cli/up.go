@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,8 +62,14 @@ func (e *environment) upSources() config.Sources {
 	from := e.sources()
 	from.Catalog = deploy.ExampleConfig
 	from.Complete = func(c *config.Config, _ func(string) bool) error {
+		if err := wiring.RestrictData(c); err != nil {
+			return err
+		}
 		if c.Kafka.Mode != config.ModeEmbedded {
 			return nil // other machines may share this Kafka: the key must be configured
+		}
+		if err := wiring.MakeKafkaLogin(c); err != nil {
+			return err
 		}
 		return wiring.CompleteKey(c)
 	}
@@ -94,7 +101,12 @@ func greet(out io.Writer, c *config.Config) {
 		try("figures", fmt.Sprintf("SELECT * FROM %s.epc_roi_by_campaign   (ClickHouse at %s)", c.ClickHouse.Database, c.ClickHouse.Addr))
 	}
 	try("state", fmt.Sprintf("curl 'http://%s/readyz'   (metrics: /metrics)", reachable(c.Ops.Listen)))
-	try("events", fmt.Sprintf("Kafka at %s", strings.Join(c.Kafka.Brokers, ", ")))
+	if c.Kafka.Mode == config.ModeEmbedded {
+		try("events", fmt.Sprintf("kcat -F %s -C -t %sscored.conversions -o beginning -e -f '%%T %%k\\n'   (Kafka at %s; Java: %s)",
+			filepath.Join(c.DataDir, wiring.KcatFile), c.Kafka.TopicPrefix, c.Kafka.Brokers[0], filepath.Join(c.DataDir, wiring.KafkaClientFile)))
+	} else {
+		try("events", fmt.Sprintf("Kafka at %s", strings.Join(c.Kafka.Brokers, ", ")))
+	}
 	fmt.Fprintln(out, b.String())
 }
 

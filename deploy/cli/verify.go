@@ -92,6 +92,9 @@ func newVerify(env *environment) *cobra.Command {
 
 // auditTransport is the auditor's own way to the same Kafka.
 func auditTransport(c config.Kafka) (*kafkago.Transport, error) {
+	if c.Mode == config.ModeEmbedded && c.SASL.Password == "" {
+		return nil, fmt.Errorf("kafka.sasl: there is no password for the embedded Kafka: data_dir has no %s; name the data_dir of the `tributary up` that runs it", wiring.KafkaPasswordFile)
+	}
 	transport := &kafkago.Transport{DialTimeout: 10 * time.Second, ClientID: "tributary-verify"}
 	if c.TLS.Enabled {
 		encryption, err := wiring.TLSConfig(c.TLS)

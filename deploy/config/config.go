@@ -35,8 +35,9 @@ type Log struct {
 
 // Ops is the section "ops".
 type Ops struct {
-	Listen       string        `yaml:"listen" doc:"Address of /metrics, /healthz and /readyz of every role; the edge serves its own too unless ingest.trust.management_routes is false."`
-	Token        string        `yaml:"token" secret:"true" doc:"At least 16 bytes that a request must bring as Authorization: Bearer TOKEN, except for /healthz; empty: anyone who reaches the address may ask."`
+	Listen       string        `yaml:"listen" doc:"Address of /metrics, /debug/pprof, /healthz and /readyz of every role. On loopback, programs of this machine see all of it, web pages of other origins only /healthz and whether it is ready; on any other address everyone sees only that, unless token or open says who may see more."`
+	Token        string        `yaml:"token" secret:"true" doc:"At least 16 bytes that a request must bring as Authorization: Bearer TOKEN to see /metrics, /debug/pprof and the reasons of /readyz, wherever they are served; whether a role lives and is ready needs none."`
+	Open         bool          `yaml:"open" doc:"Without a token, show all of it to whoever reaches listen, although that is not loopback: only where no stranger does."`
 	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"How long a role may take to finish its work after a stop signal; then the process exits with code 1."`
 }
 
@@ -52,7 +53,7 @@ type TLS struct {
 
 // SASL is how a client says who it is.
 type SASL struct {
-	Mechanism string `yaml:"mechanism" doc:"plain, scram-sha-256 or scram-sha-512; empty: no authentication."`
+	Mechanism string `yaml:"mechanism" doc:"plain, scram-sha-256 or scram-sha-512; empty: no authentication. Embedded: left out, a password is made and kept in data_dir, with files for kcat and Java tools (kcat.conf, kafka-client.properties)."`
 	Username  string `yaml:"username" doc:"User name."`
 	Password  string `yaml:"password" secret:"true" doc:"Password."`
 }
@@ -91,6 +92,25 @@ func (c *Config) defaults() {
 	c.ClickHouse = ClickHouse{Mode: ModeEmbedded, Addr: "127.0.0.1:8123", Protocol: ProtocolHTTP, Database: "tributary", User: "default"}
 }
 
+// Warnings are what is right but may be meant otherwise, or opens a door that its owner may not know of. Each begins with the path of a key.
+func (l *Loaded) Warnings() (list []string) {
+	c := &l.Config
+	if !isLoopback(c.Ops.Listen) && c.Ops.Token == "" {
+		what := "tells only whether the role is ready, and no figures or reasons, for there is no ops.token"
+		if c.Ops.Open {
+			what = "tells whoever reaches it which networks send what and need which proof (ops.open)"
+		}
+		list = append(list, fmt.Sprintf("ops.listen: %s is not loopback and %s; right would be ops.token with what `openssl rand -hex 16` prints, or 127.0.0.1", c.Ops.Listen, what))
+	}
+	if l.StoodIn {
+		return list // the built-in example is nobody's money
+	}
+	for _, warning := range c.Catalog.Warnings() {
+		list = append(list, SectionCatalog+"."+warning)
+	}
+	return list
+}
+
 // Validate checks what belongs to no role. Its errors are *schemas.FieldError with full paths, as a role's Validate has
 // paths inside the role.
 func (c *Config) validateShared() error {
@@ -111,6 +131,9 @@ func (c *Config) validateShared() error {
 	c.checkAddress(wrong, "ops.listen", c.Ops.Listen)
 	if n := len(c.Ops.Token); n > 0 && n < minTokenBytes {
 		wrong("ops.token", "has %d bytes; at least %d are needed, or none", n, minTokenBytes)
+	}
+	if c.Ingest.Trust.ManagementRoutes && c.Ops.Token == "" && !c.Ops.Open {
+		wrong("ingest.trust.management_routes", "shows figures and reasons on the public port: set ops.token, which then covers them, or leave it out and use ops.listen")
 	}
 	if c.Ops.DrainTimeout <= 0 {
 		wrong("ops.drain_timeout", "must be more than 0, such as 30s")
@@ -138,13 +161,18 @@ func (c *Config) validateKafka(wrong wrongFunc, oneOf oneOfFunc) {
 		if len(k.Brokers) > 1 {
 			wrong("kafka.brokers", "embedded Kafka listens on one address, got %d; keep one, or set kafka.mode to external", len(k.Brokers))
 		} else if !isLoopback(k.Brokers[0]) {
-			wrong("kafka.brokers", "embedded Kafka has no passwords and listens on loopback only, got %q; use 127.0.0.1:9092, or set kafka.mode to external", k.Brokers[0])
+			wrong("kafka.brokers", "embedded Kafka does not encrypt and listens on loopback only, got %q; use 127.0.0.1:9092, or set kafka.mode to external", k.Brokers[0])
 		}
 		if k.TLS.Enabled {
 			wrong("kafka.tls.enabled", "embedded Kafka has no TLS; leave it out, or set kafka.mode to external")
 		}
-		if k.SASL.Mechanism != "" {
-			wrong("kafka.sasl.mechanism", "embedded Kafka has no passwords; leave it out, or set kafka.mode to external")
+		if k.SASL.Mechanism == "plain" {
+			wrong("kafka.sasl.mechanism", "embedded Kafka speaks scram-sha-256 and scram-sha-512; leave the section out to have a password made, or set kafka.mode to external")
+		}
+		for name, text := range map[string]string{"username": k.SASL.Username, "password": k.SASL.Password} {
+			if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }) {
+				wrong("kafka.sasl."+name, "has characters that not every client's file can hold; use visible ASCII without quotes and backslashes")
+			}
 		}
 	}
 	if len(k.TopicPrefix) > maxTopicPrefixBytes || strings.Trim(k.TopicPrefix, topicCharacters) != "" {

@@ -39,10 +39,21 @@ var brokerConfigs = map[string]string{
 	"log.segment.bytes": strconv.Itoa(32 << 20),
 }
 
+// A KafkaOption is a choice of NewKafka.
+type KafkaOption func(*kafkaOptions)
+
+type kafkaOptions struct {
+	login Login
+}
+
 // NewKafka starts the broker on address (a loopback host:port; port 0 takes a free one) with its log in dir, which is
 // made if absent. Memory: 80 bytes a record batch,
 // whatever the records' size (measured); the topics' retention bounds it.
-func NewKafka(address, dir string, logger *zap.Logger) (*Kafka, error) {
+func NewKafka(address, dir string, logger *zap.Logger, options ...KafkaOption) (*Kafka, error) {
+	var o kafkaOptions
+	for _, option := range options {
+		option(&o)
+	}
 	host, portText, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("starting the embedded Kafka on %q: %w", address, err)
@@ -57,7 +68,10 @@ func NewKafka(address, dir string, logger *zap.Logger) (*Kafka, error) {
 	if err := repair(dir, logger); err != nil {
 		return nil, err
 	}
-	cluster, err := kfake.NewCluster(
+	if err := forgetUsers(dir); err != nil {
+		return nil, err
+	}
+	cluster, err := kfake.NewCluster(append(o.login.options(),
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
@@ -67,12 +81,18 @@ func NewKafka(address, dir string, logger *zap.Logger) (*Kafka, error) {
 		kfake.DataDir(dir),
 		kfake.BrokerConfigs(brokerConfigs),
 		kfake.WithLogger(kafkaLog{logger.Sugar()}),
-	)
+	)...)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("starting the embedded Kafka: %w: something already listens on %s; stop it, or set kafka.brokers to a free address (--set kafka.brokers=127.0.0.1:19092)", ErrAddressInUse, address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("starting the embedded Kafka with its log in %s: %w", dir, err)
+	}
+	if o.login != (Login{}) {
+		if err := admitLibrdkafka(cluster); err != nil {
+			cluster.Close()
+			return nil, err
+		}
 	}
 	return &Kafka{cluster: cluster, address: cluster.ListenAddrs()[0]}, nil
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +16,7 @@ import (
 	"tributary/ingest/trust"
 )
 
-// The operations server's routes; the edge has the same ones on its own port.
+// The operations server's routes. The edge has the first three on its own port too; of them it tells strangers only whether it is ready.
 const (
 	RouteMetrics = "/metrics"
 	RouteHealth  = "/healthz"
@@ -28,9 +27,13 @@ const (
 
 // Ops is the operations HTTP server. It is a Runner, so that the supervisor starts and stops it like a role; add it
 // first, so that it answers while the others start and drain.
+//
+// Who may see what: /healthz and whether the process is ready, anyone who reaches it; the rest, who shows the token of RequireToken or, where
+// there is none, programs on this machine: see guard.
 type Ops struct {
 	listener net.Listener
 	server   *http.Server
+	guard    guard
 }
 
 // A Note is a fact that /readyz shows without making the process unready, such as a refused reload.
@@ -42,57 +45,78 @@ func NewOps(address string, gather prometheus.Gatherer, states func(func(string,
 	if err != nil {
 		return nil, fmt.Errorf("listening for /metrics and /readyz: %w; set ops.listen to a free address", err)
 	}
+	o := &Ops{listener: listener}
+	if tcp, ok := listener.Addr().(*net.TCPAddr); ok {
+		o.guard.loopback = tcp.IP.IsLoopback()
+	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+RouteMetrics, promhttp.HandlerFor(gather, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET "+RouteHealth, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintln(w, `{"status":"alive"}`)
 	})
-	mux.HandleFunc("GET "+RouteReady, func(w http.ResponseWriter, _ *http.Request) {
-		answer := readiness{Status: "ready", Units: map[string]string{}, Notes: map[string]string{}}
-		code := http.StatusOK
-		for name, err := range states {
-			answer.Units[name] = "ready"
-			if err != nil {
-				answer.Units[name], answer.Status, code = err.Error(), "not ready", http.StatusServiceUnavailable
-			}
-		}
-		for _, note := range notes {
-			if name, text := note(); text != "" {
-				answer.Notes[name] = text
-			}
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(code)
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(answer) // a client that went away is no news
+	mux.HandleFunc("GET "+RouteReady, func(w http.ResponseWriter, r *http.Request) {
+		o.serveReady(w, readinessOf(states, notes), o.guard.refuses(r) == nil)
 	})
-	mux.HandleFunc("GET "+RouteProfile, pprof.Index)
-	mux.HandleFunc("GET "+RouteProfile+"profile", pprof.Profile)
-	return &Ops{listener: listener, server: &http.Server{
+	told := func(pattern string, handler http.Handler) {
+		mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
+			if err := o.guard.refuses(r); err != nil {
+				refuse(w, err)
+				return
+			}
+			handler.ServeHTTP(w, r)
+		})
+	}
+	told(RouteMetrics, promhttp.HandlerFor(gather, promhttp.HandlerOpts{}))
+	told(RouteProfile, http.HandlerFunc(pprof.Index))
+	told(RouteProfile+"profile", http.HandlerFunc(pprof.Profile))
+	o.server = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
-	}}, nil
+	}
+	return o, nil
 }
 
-// RequireToken lets in only requests with Authorization: Bearer token, compared in constant time. /healthz stays open: who
-// restarts a process that hangs needs no secret. Call it before Run.
-func (o *Ops) RequireToken(token string) {
-	tokens, open := trust.NewToken(token), o.server.Handler
-	o.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if r.URL.Path != RouteHealth && !tokens.Match([]byte(given)) {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "give the token of ops.token as Authorization: Bearer TOKEN", http.StatusUnauthorized)
-			return
+// RequireToken tells what is inside only to requests with Authorization: Bearer token, compared in constant time. /healthz, and whether the
+// process is ready, stay open: who restarts a process that hangs needs no secret. Call it before Run.
+func (o *Ops) RequireToken(token string) { o.guard.token = trust.NewToken(token) }
+
+// Open tells what is inside to whoever reaches the listener, where no token is required, although it is not on loopback. Call it before Run.
+func (o *Ops) Open() { o.guard.open = true }
+
+func readinessOf(states func(func(string, error) bool), notes []Note) readiness {
+	answer := readiness{Status: statusReady, Units: map[string]string{}, Notes: map[string]string{}}
+	for name, err := range states {
+		answer.Units[name] = statusReady
+		if err != nil {
+			answer.Units[name], answer.Status = err.Error(), statusNotReady
 		}
-		open.ServeHTTP(w, r)
-	})
+	}
+	for _, note := range notes {
+		if name, text := note(); text != "" {
+			answer.Notes[name] = text
+		}
+	}
+	return answer
 }
+
+// serveReady answers whether the process is ready, and why not to whom is told.
+func (o *Ops) serveReady(w http.ResponseWriter, answer readiness, told bool) {
+	w.Header().Set("Content-Type", "application/json")
+	if answer.Status != statusReady {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	if !told {
+		answer.Units, answer.Notes = nil, nil
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	_ = encoder.Encode(answer) // a client that went away is no news
+}
+
+const statusReady, statusNotReady = "ready", "not ready"
 
 type readiness struct {
 	Status string            `json:"status"`
-	Units  map[string]string `json:"units"`
+	Units  map[string]string `json:"units,omitempty"`
 	Notes  map[string]string `json:"notes,omitempty"`
 }
 

@@ -267,50 +267,6 @@ func TestOpsServer(t *testing.T) {
 	}
 }
 
-func TestOpsToken(t *testing.T) {
-	const token = "a token of sixteen bytes"
-	s := NewSupervisor(zap.NewNop(), 10*time.Second)
-	o, err := NewOps("127.0.0.1:0", s, s.States())
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.RequireToken(token)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- o.Run(ctx) }()
-	defer func() {
-		http.DefaultClient.CloseIdleConnections()
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
-	for _, c := range []struct {
-		path, header string
-		want         int
-	}{
-		{RouteHealth, "", 200}, {RouteMetrics, "", 401}, {RouteReady, "", 401}, {RouteProfile, "", 401}, {RouteProfile + "heap", "Bearer wrong", 401},
-		{RouteMetrics, "Bearer ", 401}, {RouteMetrics, "Bearer " + token + "x", 401}, {RouteMetrics, "Basic " + token, 401},
-		{RouteMetrics, "Bearer " + token, 200}, {RouteReady, "Bearer " + token, 200},
-	} {
-		request, err := http.NewRequest(http.MethodGet, "http://"+o.Addr().String()+c.path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if c.header != "" {
-			request.Header.Set("Authorization", c.header)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if response.StatusCode != c.want {
-			t.Errorf("%s with %q: %d, want %d", c.path, c.header, response.StatusCode, c.want)
-		}
-	}
-}
-
 // Signals are the process's: this test must not run beside others.
 func TestSignals(t *testing.T) {
 	exited := make(chan int, 1)

@@ -39,6 +39,7 @@ func (s *System) AddIngest() {
 				// The edge's own /metrics shows the whole process: a container with one role needs one port.
 				Gatherer: s.supervisor,
 				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog, Now: clock(), Receipts: finder,
+				OpsToken: c.Ops.Token,
 			})
 			if err != nil {
 				return nil, err

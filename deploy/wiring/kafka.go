@@ -20,6 +20,9 @@ import (
 
 // KafkaOptions are what every client of the pipeline's Kafka shares. role becomes the client ID, tributary-ROLE.
 func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, error) {
+	if c.Mode == config.ModeEmbedded && c.SASL.Password == "" {
+		return nil, fmt.Errorf("kafka.sasl: there is no password for the embedded Kafka: data_dir has no %s; name the data_dir of the `tributary up` that runs it (--set data_dir=DIR, or its --config)", KafkaPasswordFile)
+	}
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("tributary-" + role),

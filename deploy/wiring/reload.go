@@ -51,6 +51,7 @@ func (s *System) changed(change config.Change) {
 			return
 		}
 		s.setCatalog(compiled)
+		s.warn(change.Loaded)
 		s.reload.applied.Inc()
 		s.logger.Info("the changed catalog is in force")
 	}
@@ -61,5 +62,18 @@ func (s *System) changed(change config.Change) {
 		s.logger.Warn("the configuration changed in sections that need a restart", zap.Strings("sections", change.NeedsRestart))
 	} else if !change.Catalog {
 		s.logger.Info("the configuration was read again; nothing differs from what is in force")
+	}
+}
+
+// warn says each warning of a configuration once: at the start, and when a reload brings a new one. Those of the catalog are the edge's to say.
+func (s *System) warn(loaded *config.Loaded) {
+	for _, warning := range loaded.Warnings() {
+		if s.edge.Load() == nil && strings.HasPrefix(warning, config.SectionCatalog+".") {
+			continue
+		}
+		if !s.warned[warning] {
+			s.warned[warning] = true
+			s.logger.Warn(warning)
+		}
 	}
 }

@@ -45,6 +45,7 @@ type System struct {
 	notes      []process.Note
 	life       string // differs from one System to the next
 	hasEngines bool
+	warned     map[string]bool
 	lookups    driver.Conn // for receipts; nil until the edge asks for it
 
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
@@ -53,7 +54,7 @@ type System struct {
 
 // New returns a System without units.
 func New(loaded *config.Loaded, logger *zap.Logger) *System {
-	s := &System{loaded: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout), life: rand.Text()}
+	s := &System{loaded: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout), life: rand.Text(), warned: map[string]bool{}}
 	s.reload = newReloads(s.supervisor.Registry())
 	process.RegisterRuntime(s.supervisor.Registry())
 	return s
@@ -65,6 +66,7 @@ func (s *System) Ready() error { return s.supervisor.Ready() }
 // Run runs the units until ctx is done, then stops them in the opposite order of adding. hangups ask for a reload. from
 // is what the configuration was read from. started is called once everything has started.
 func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan struct{}, started func()) error {
+	s.warn(s.loaded)
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
@@ -87,10 +89,16 @@ func (s *System) AddOps() {
 	s.supervisor.Add(process.Unit{Name: UnitOps, MustStart: true, Wait: true,
 		New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
 			ops, err := process.NewOps(s.loaded.Config.Ops.Listen, s.supervisor, s.supervisor.States(), append(s.notes, s.reload.note)...)
-			if err == nil && s.loaded.Config.Ops.Token != "" {
+			if err != nil {
+				return nil, err
+			}
+			if s.loaded.Config.Ops.Token != "" {
 				ops.RequireToken(s.loaded.Config.Ops.Token)
 			}
-			return ops, err
+			if s.loaded.Config.Ops.Open {
+				ops.Open()
+			}
+			return ops, nil
 		}})
 }
 
@@ -101,7 +109,7 @@ func (s *System) AddEngines() {
 	if c.Kafka.Mode == config.ModeEmbedded {
 		s.supervisor.Add(process.Unit{Name: UnitKafka, MustStart: true, Wait: true,
 			New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
-				return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, "kafka"), s.logger.Named(UnitKafka))
+				return s.startKafka()
 			}})
 	}
 	if c.ClickHouse.Mode == config.ModeEmbedded {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -74,8 +75,10 @@ func start(t *testing.T, dir, file string) *up {
 	u := &up{t: t, file: file, edge: freeAddress(t), sql: freeAddress(t), ops: freeAddress(t), hangups: make(chan struct{}), ended: make(chan error, 1)}
 	from := config.Sources{
 		File: file, Catalog: deploy.ExampleConfig,
-		Set:      []string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)},
-		Complete: func(c *config.Config, _ func(string) bool) error { return wiring.CompleteKey(c) },
+		Set: []string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)},
+		Complete: func(c *config.Config, _ func(string) bool) error {
+			return errors.Join(wiring.RestrictData(c), wiring.MakeKafkaLogin(c), wiring.CompleteKey(c))
+		},
 	}
 	loaded, err := config.Load(from)
 	if err != nil {
@@ -253,14 +256,14 @@ func TestCatalogReload(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal(err)
 	}
-	metrics, err := http.Get("http://" + u.edge + "/metrics")
+	metrics, err := http.Get("http://" + u.ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	body, _ := io.ReadAll(metrics.Body)
 	metrics.Body.Close()
 	if !strings.Contains(string(body), `tributary_process_config_reloads_total{outcome="refused"}`) {
-		t.Error("the edge's /metrics does not count refused reloads")
+		t.Error("/metrics does not count refused reloads")
 	}
 
 	put("log: {level: debug}\ncatalog:" + catalog)

@@ -234,6 +234,7 @@ func (b *builder) networks(list []NetworkConfig) {
 			Name: n.Name, DefaultEvent: cmp.Or(n.DefaultEvent, "conversion"), AllowForeignClickIDs: n.AllowForeignClickIDs, BlankTxIDIsNew: n.BlankTxIDIsNew,
 		}
 		out.Currency = b.currency(field+".currency", n.Currency)
+		b.bounds(field, out, n)
 		if !IsEvent([]byte(out.DefaultEvent)) {
 			b.problem(field+".default_event", "%q is no event type; use at most %d of a-z 0-9 . _ -", n.DefaultEvent, schemas.MaxNameBytes)
 		}
@@ -266,6 +267,21 @@ func (b *builder) networks(list []NetworkConfig) {
 	}
 	b.cat.networkNames = names(b.cat.networks)
 	b.cat.secrets = trust.SecretsOf(b.cat.Networks())
+}
+
+// bounds checks what a network's money is held against.
+func (b *builder) bounds(field string, out *Network, n NetworkConfig) {
+	out.MaxPayoutMicros = b.amount(field+".max_payout", n.MaxPayout)
+	if n.MaxPayout != "" && out.MaxPayoutMicros == 0 {
+		b.problem(field+".max_payout", "%q lets no payout through; give the largest that is right, such as 150, or leave it out", n.MaxPayout)
+	}
+	out.MaxConversions = schemas.MaxConversionsPerClick
+	switch {
+	case n.MaxConversions < 0 || n.MaxConversions > schemas.MaxConversionsPerClick:
+		b.problem(field+".max_conversions_per_click", "%d is not from 1 to %d", n.MaxConversions, schemas.MaxConversionsPerClick)
+	case n.MaxConversions > 0:
+		out.MaxConversions = uint32(n.MaxConversions)
+	}
 }
 
 // IsEvent tells whether name is an event type: 1 to schemas.MaxNameBytes of a-z 0-9 . _ -

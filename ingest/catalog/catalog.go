@@ -115,6 +115,10 @@ type Network struct {
 	DefaultEvent         string
 	AllowForeignClickIDs bool
 	BlankTxIDIsNew       bool
+	// MaxPayoutMicros bounds one payout either way, in micros of Currency; 0 for no bound of its own.
+	MaxPayoutMicros int64
+	// MaxConversions is how many conversions, and how many corrections, it may make of one click.
+	MaxConversions uint32
 	// Corrects: a payout below 0 is a correction; else it is refused.
 	Corrects bool
 	// Postback reads what it sends.

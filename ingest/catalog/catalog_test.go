@@ -247,3 +247,36 @@ func TestLookUpsDoNotAllocate(t *testing.T) {
 		t.Errorf("a look-up makes %v allocations", n)
 	}
 }
+
+func TestNetworkBounds(t *testing.T) {
+	declare := func(n NetworkConfig) (*Catalog, error) {
+		n.Name, n.Currency = "acme", "EUR"
+		c := trusting(TrustConfig{})
+		c.Networks, c.ExchangeRates = []NetworkConfig{n}, []RateConfig{{Currency: "EUR", Date: "2026-01-01", Rate: "1.2"}}
+		return Build(c)
+	}
+	for want, n := range map[string]NetworkConfig{
+		"networks[0].max_payout":                {MaxPayout: "much"},
+		"lets no payout through":                {MaxPayout: "0"},
+		"max_payout: \"-5\"":                    {MaxPayout: "-5"},
+		"networks[0].max_conversions_per_click": {MaxConversions: -1},
+		"is not from 1 to 1000":                 {MaxConversions: 1001},
+	} {
+		if _, err := declare(n); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %s", n, err, want)
+		}
+	}
+	for _, c := range []struct {
+		n      NetworkConfig
+		micros int64
+		count  uint32
+	}{{NetworkConfig{}, 0, 1000}, {NetworkConfig{MaxPayout: "12.5", MaxConversions: 3}, 12_500_000, 3}} {
+		cat, err := declare(c.n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := cat.Network([]byte("acme")); n.MaxPayoutMicros != c.micros || n.MaxConversions != c.count {
+			t.Errorf("%+v: %d micros, %d conversions", c.n, n.MaxPayoutMicros, n.MaxConversions)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +12,35 @@ func (c *Config) Warnings() (list []string) {
 	for i := range c.Campaigns {
 		list = append(list, c.costBehindPages(i)...)
 	}
+	for i := range c.Networks {
+		if warning := c.unproved(i); warning != "" {
+			list = append(list, warning)
+		}
+	}
 	return list
+}
+
+// unproved: a network that asks for no proof is believed by a click ID alone.
+func (c *Config) unproved(at int) string {
+	n := &c.Networks[at]
+	if len(n.Trust.HMACKeys)+len(n.Trust.Tokens)+len(n.Trust.Allow) > 0 {
+		return ""
+	}
+	count, most := "as many conversions as a click may have (1000)", "up to 1000000000 each"
+	if n.MaxConversions > 0 {
+		count = fmt.Sprintf("max_conversions_per_click (%d) conversions", n.MaxConversions)
+	}
+	if n.MaxPayout != "" {
+		most = strings.TrimSpace("up to max_payout ("+n.MaxPayout+" "+cmp.Or(n.Currency, c.BaseCurrency)) + ") each"
+	}
+	bounds := ""
+	if n.MaxConversions == 0 || n.MaxPayout == "" {
+		bounds = "; in any case bound it: max_payout: \"150\", max_conversions_per_click: 1"
+	}
+	return fmt.Sprintf("networks[%d].trust: is missing: network %s is believed without proof. Whoever has seen a click ID, as every visitor has in his address bar, can book %s of it, %s. "+
+		"Right would be, in networks[%d], trust: {tokens: {first: \"…\"}} with what `openssl rand -hex 16` prints, which the network's postback URL then carries as token=… "+
+		"(`tributary link postback --network %s --show-token` writes it), or trust: {allow: [203.0.113.0/24]} with the addresses that it sends from%s",
+		at, n.Name, count, most, at, n.Name, bounds)
 }
 
 // costBehindPages: the edge keeps nothing of a click, so that a button knows a cost that the click's link named only from its page.

@@ -33,3 +33,36 @@ func TestCostBehindPages(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestUnprovedNetworks: each network that is believed without proof is told of once, with what to write.
+func TestUnprovedNetworks(t *testing.T) {
+	secret := map[string]Secret{"a": "long enough, sixteen bytes"}
+	c := Config{BaseCurrency: "USD", Networks: []NetworkConfig{
+		{Name: "signs", Trust: TrustConfig{HMACKeys: secret}},
+		{Name: "open"},
+		{Name: "shows", Trust: TrustConfig{Tokens: secret}},
+		{Name: "limited", Trust: TrustConfig{PostbacksPerSecond: 5}, MaxPayout: "150", MaxConversions: 2},
+		{Name: "listed", Trust: TrustConfig{Allow: []string{"203.0.113.7"}}},
+	}}
+	got := c.Warnings()
+	if len(got) != 2 {
+		t.Fatalf("%q", got)
+	}
+	for i, wants := range [][]string{
+		{"networks[1].trust: ", "network open ", "1000", "up to 1000000000 each", `trust: {tokens: {first: "…"}}`, "openssl rand -hex 16", "allow: [203.0.113.0/24]", `max_payout: "150", max_conversions_per_click: 1`},
+		{"networks[3].trust: ", "network limited ", "max_conversions_per_click (2) conversions", "max_payout (150 USD) each"},
+	} {
+		for _, want := range wants {
+			if !strings.Contains(got[i], want) {
+				t.Errorf("%q is not in %s", want, got[i])
+			}
+		}
+	}
+	if strings.Contains(got[1], "in any case") {
+		t.Errorf("a bounded network is told to bound itself: %s", got[1])
+	}
+	// What it says to write must not be right as it stands there: everybody could read that token.
+	if _, err := Build(trusting(TrustConfig{Tokens: map[string]Secret{"first": "…"}})); err == nil {
+		t.Error("the example's token is taken")
+	}
+}

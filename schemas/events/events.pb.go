@@ -1221,12 +1221,17 @@ type Postback struct {
 	// A blank transaction ID is a new conversion each time instead of once per (click ID, event type).
 	BlankTxidIsNew bool `protobuf:"varint,17,opt,name=blank_txid_is_new,json=blankTxidIsNew,proto3" json:"blank_txid_is_new,omitempty"`
 	// Read from the signed click ID and named by the catalog; empty for a foreign one.
-	CampaignId    uint32 `protobuf:"varint,18,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
-	Campaign      string `protobuf:"bytes,19,opt,name=campaign,proto3" json:"campaign,omitempty"`
-	SourceId      uint32 `protobuf:"varint,20,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
-	Source        string `protobuf:"bytes,21,opt,name=source,proto3" json:"source,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CampaignId uint32 `protobuf:"varint,18,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
+	Campaign   string `protobuf:"bytes,19,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	SourceId   uint32 `protobuf:"varint,20,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	Source     string `protobuf:"bytes,21,opt,name=source,proto3" json:"source,omitempty"`
+	// How many conversions of one click the network may make, and as many corrections: one more is refused by the processor.
+	// 0 in postbacks of an edge that knew no such bound.
+	MaxConversions uint32 `protobuf:"varint,22,opt,name=max_conversions,json=maxConversions,proto3" json:"max_conversions,omitempty"`
+	// What one payout may be worth at most, either way, converted as the payout is; 0 where the network declares no max_payout.
+	MaxPayoutBaseMicros int64 `protobuf:"varint,23,opt,name=max_payout_base_micros,json=maxPayoutBaseMicros,proto3" json:"max_payout_base_micros,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Postback) Reset() {
@@ -1404,6 +1409,20 @@ func (x *Postback) GetSource() string {
 		return x.Source
 	}
 	return ""
+}
+
+func (x *Postback) GetMaxConversions() uint32 {
+	if x != nil {
+		return x.MaxConversions
+	}
+	return 0
+}
+
+func (x *Postback) GetMaxPayoutBaseMicros() int64 {
+	if x != nil {
+		return x.MaxPayoutBaseMicros
+	}
+	return 0
 }
 
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
@@ -2687,7 +2706,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
 	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
 	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\x82\x05\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\xe0\x05\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
@@ -2714,7 +2733,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"campaignId\x12\x1a\n" +
 	"\bcampaign\x18\x13 \x01(\tR\bcampaign\x12\x1b\n" +
 	"\tsource_id\x18\x14 \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\x15 \x01(\tR\x06source\"\xdb\x0e\n" +
+	"\x06source\x18\x15 \x01(\tR\x06source\x12'\n" +
+	"\x0fmax_conversions\x18\x16 \x01(\rR\x0emaxConversions\x123\n" +
+	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\"\xdb\x0e\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +

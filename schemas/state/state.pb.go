@@ -92,7 +92,9 @@ type Item struct {
 	Match int32 `protobuf:"varint,12,opt,name=match,proto3" json:"match,omitempty"`
 	// Hashes (XXH64) of the last receipt IDs that made an entry, oldest first: the edge may send a postback twice, and the second one
 	// must not take back what came between.
-	Receipts      []uint64 `protobuf:"varint,13,rep,packed,name=receipts,proto3" json:"receipts,omitempty"`
+	Receipts []uint64 `protobuf:"varint,13,rep,packed,name=receipts,proto3" json:"receipts,omitempty"`
+	// Who made it, where the postback named max_conversions; else empty, and it counts against the bound of every network.
+	Network       string `protobuf:"bytes,14,opt,name=network,proto3" json:"network,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -216,6 +218,13 @@ func (x *Item) GetReceipts() []uint64 {
 		return x.Receipts
 	}
 	return nil
+}
+
+func (x *Item) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
 }
 
 // SourceStats is what one source's conversions looked like so far, in one partition.
@@ -365,7 +374,7 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"\x1etributary/state/v1/state.proto\x12\x12tributary.state.v1\"6\n" +
 	"\x04Book\x12.\n" +
-	"\x05items\x18\x01 \x03(\v2\x18.tributary.state.v1.ItemR\x05items\"\xf0\x02\n" +
+	"\x05items\x18\x01 \x03(\v2\x18.tributary.state.v1.ItemR\x05items\"\x8a\x03\n" +
 	"\x04Item\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x12\n" +
 	"\x04txid\x18\x02 \x01(\tR\x04txid\x12\x1d\n" +
@@ -381,7 +390,8 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	" \x01(\rR\x05score\x12\x19\n" +
 	"\bevent_ms\x18\v \x01(\x03R\aeventMs\x12\x14\n" +
 	"\x05match\x18\f \x01(\x05R\x05match\x12\x1a\n" +
-	"\breceipts\x18\r \x03(\x04R\breceipts\"\x86\x01\n" +
+	"\breceipts\x18\r \x03(\x04R\breceipts\x12\x18\n" +
+	"\anetwork\x18\x0e \x01(\tR\anetwork\"\x86\x01\n" +
 	"\vSourceStats\x12\x14\n" +
 	"\x05timed\x18\x01 \x01(\x04R\x05timed\x12\x12\n" +
 	"\x04fast\x18\x02 \x01(\x04R\x04fast\x12\x1d\n" +

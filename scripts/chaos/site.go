@@ -200,13 +200,13 @@ func (s *site) addRole(name string, toKafka *proxy) error {
 	switch kind {
 	case "ingest":
 		s.edges = strings.TrimPrefix(s.edges+","+listen, ",")
-		m.metrics = "http://" + listen + "/metrics"
 		spool := filepath.Join(m.dir, "spool")
 		m.disk = s.newDisk(name, spool)
 		ops, err := address()
 		if err != nil {
 			return err
 		}
+		m.metrics = "http://" + ops + "/metrics"
 		text += fmt.Sprintf("ops: {listen: %q}\ningest: {listen: %q, trusted_proxies: [127.0.0.1], ack_timeout: 3s, spool: {dir: %s, segment_bytes: 4MiB}}\n%s", ops, listen, spool, s.scenario.CatalogYAML())
 	case "processor":
 		m.args[0] = "process"

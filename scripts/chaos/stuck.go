@@ -32,7 +32,7 @@ func newStuck(s *site) *stuck {
 func (k *stuck) look(ctx context.Context, now bool) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.site.brokers))
+	client, err := kgo.NewClient(k.site.kafkaOptions()...)
 	if err != nil {
 		return
 	}
@@ -75,7 +75,7 @@ func (s *site) heldByKafka(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(s.brokers))
+	client, err := kgo.NewClient(s.kafkaOptions()...)
 	if err != nil {
 		return false
 	}

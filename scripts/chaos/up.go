@@ -8,6 +8,12 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"tributary/deploy/config"
+	"tributary/deploy/wiring"
 )
 
 // startUp starts everything in one process on embedded engines.
@@ -59,4 +65,18 @@ func (s *site) killAgainAndAgain(ctx context.Context) {
 		err := m.start()
 		s.report.end(what, err)
 	}
+}
+
+// kafkaOptions are those of a client that looks on: the embedded broker wants its password.
+func (s *site) kafkaOptions() []kgo.Opt {
+	opts := []kgo.Opt{kgo.SeedBrokers(s.brokers)}
+	if s.broker != nil {
+		return opts
+	}
+	c := config.Defaults()
+	c.DataDir = filepath.Join(s.options.dir, "data")
+	if err := wiring.ReadKafkaLogin(&c); err != nil {
+		s.report.say("reading the embedded broker's password: %v", err)
+	}
+	return append(opts, kgo.SASL(scram.Auth{User: c.Kafka.SASL.Username, Pass: c.Kafka.SASL.Password}.AsSha256Mechanism()))
 }

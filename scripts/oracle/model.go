@@ -45,6 +45,8 @@ type book struct {
 	currency, source, match  string
 	// correction: a postback with a payout below 0 made it. It moves money, counts as nothing, and claims no transaction.
 	correction bool
+	// network made it; empty where its postback carried no bound.
+	network string
 	// receipts are of the postbacks that made its entries.
 	receipts []string
 }
@@ -80,6 +82,10 @@ func (x *Expected) click(clicks map[string]*events.Click, r Accepted) {
 		x.letters[letterText(fmt.Sprintf("%s-%d-%d-join", r.Topic, r.Partition, r.Offset), "record", "undecodable_record", "", "", "", "")]++
 		return
 	}
+	if beyond(c.CostMicros, c.CostBaseMicros, c.OfferPayoutMicros, c.OfferPayoutBaseMicros) {
+		x.letters[letterText(fmt.Sprintf("%s-%d-%d", r.Topic, r.Partition, r.Offset), "click", "amount_out_of_range", "", c.ClickId, "", "")]++
+		return
+	}
 	if clicks[c.ClickId] != nil {
 		x.letters[letterText(fmt.Sprintf("%s-%d-%d", r.Topic, r.Partition, r.Offset), "click", "duplicate_click", "", c.ClickId, "", "")]++
 		return
@@ -112,6 +118,10 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 	reject := func(reason string) {
 		x.letters[letterText(pb.ReceiptId, "postback", reason, pb.Network, pb.ClickId, pb.Event, pb.Txid)]++
 	}
+	if pb.HasPayout && (beyond(pb.PayoutMicros, pb.PayoutBaseMicros) || pb.MaxPayoutBaseMicros != 0 && max(pb.PayoutBaseMicros, -pb.PayoutBaseMicros) > pb.MaxPayoutBaseMicros) {
+		reject("amount_out_of_range")
+		return
+	}
 	click := clicks[pb.ClickId]
 	receipt := ""
 	if pb.Txid == "" && pb.BlankTxidIsNew {
@@ -134,11 +144,26 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		reject("orphan")
 		return
 	}
+	if pb.MaxConversions > 0 {
+		made := 0
+		for _, have := range books[pb.ClickId] {
+			if have.correction == correction && (have.network == "" || have.network == pb.Network) {
+				made++
+			}
+		}
+		if made >= int(pb.MaxConversions) {
+			reject("too_many_conversions")
+			return
+		}
+	}
 	if pb.EventMs-clickMS(click, pb) > windowMS {
 		reject("outside_window")
 		return
 	}
 	b = &book{event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction, status: pb.Status, source: "none", match: "click"}
+	if pb.MaxConversions > 0 {
+		b.network = pb.Network
+	}
 	b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt)
 	kind := "created"
 	if correction {
@@ -165,6 +190,12 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		}
 		x.claims[key][pb.ClickId] = b.id
 	}
+}
+
+// beyond tells whether one of the amounts is more than a billion units.
+func beyond(micros ...int64) bool {
+	const most = 1_000_000_000 * 1_000_000
+	return slices.ContainsFunc(micros, func(m int64) bool { return m > most || m < -most })
 }
 
 // change books a postback about a conversion that there is already.

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,12 +25,11 @@ func TestMutantsApply(t *testing.T) {
 		if _, err := m.apply(root); err != nil {
 			t.Error(err)
 		}
-		played := strings.HasPrefix(m.Path, "processor/") || strings.HasPrefix(m.Path, "sink/")
 		switch {
 		case m.What == "":
 			t.Errorf("%s: it says nothing of itself", m.Name)
-		case m.Test == nil && (m.Seeds < 1 || !played):
-			t.Errorf("%s: it needs seeds and a path in processor or sink, or a test", m.Name)
+		case m.Test == nil && (m.Seeds < 1 || !inPipeline(m.Path)):
+			t.Errorf("%s: it needs seeds and a path in attributor, processor or sink, or a test", m.Name)
 		case m.Test != nil && (m.Seeds != 0 || m.Test.Package == "" || m.Test.Run == ""):
 			t.Errorf("%s: its test needs a package and a name, and no seeds", m.Name)
 		}
@@ -85,6 +85,40 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// TestModelBounds: what a network may do of one click, and what no edge writes.
+func TestModelBounds(t *testing.T) {
+	id := nativeID(epoch.UnixMilli(), 7, 3, 1, 1)
+	offset := int64(0)
+	post := func(network, txid string, most uint32, micros, base, limit int64) Accepted {
+		offset++
+		value, _ := (&events.Postback{ReceiptId: fmt.Sprint(offset), ClickId: id, Network: network, Event: "sale", Txid: txid, EventMs: epoch.UnixMilli() + 1000,
+			HasPayout: true, PayoutMicros: micros, PayoutBaseMicros: base, Currency: "EUR", MaxConversions: most, MaxPayoutBaseMicros: limit}).MarshalVT()
+		return Accepted{"postbacks", 0, offset, value}
+	}
+	click, _ := (&events.Click{ClickId: id, EventMs: epoch.UnixMilli(), CostBaseMicros: pastTheEdge}).MarshalVT()
+	x := model([]Accepted{
+		{"clicks", 0, 0, click},
+		post("acme", "1", 1, 5, 6, 6),
+		post("acme", "2", 1, 5, 6, 6),   // one too many
+		post("acme", "1", 1, 5, 7, 6),   // beyond its network's bound
+		post("acme", "3", 1, -5, -6, 6), // a correction is counted by itself
+		post("zeta", "4", 1, 5, 6, 0),
+		post("", "5", 0, 5, 6, 0), // of an edge that knew no bound: counts for all
+		post("new", "6", 1, 5, 6, 0),
+		post("acme", "7", 9, 5, pastTheEdge, 0),
+	}, 1<<40)
+	if len(x.clicks) != 0 || len(x.conversions) != 4 {
+		t.Errorf("%d clicks, %d entries", len(x.clicks), len(x.conversions))
+	}
+	counts := map[string]int{}
+	for letter, n := range x.letters {
+		counts[strings.Fields(letter)[2]] += n
+	}
+	if counts["amount_out_of_range"] != 3 || counts["too_many_conversions"] != 2 || len(counts) != 2 {
+		t.Errorf("letters %v", x.letters)
+	}
+}
+
 // TestCompare sees that each kind of wrong table is told.
 func TestCompare(t *testing.T) {
 	base := func() tables {
@@ -119,4 +153,9 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s: not told", name)
 		}
 	}
+}
+
+func inPipeline(path string) bool {
+	folder, _, _ := strings.Cut(path, "/")
+	return folder == "attributor" || folder == "processor" || folder == "sink"
 }

@@ -141,7 +141,8 @@ func Generate(seed uint64, o Options) *Scenario {
 		}
 		s.Skews = append(s.Skews, skew)
 	}
-	g := &generator{Rand: r, s: s, gap: gap, corrections: rand.New(rand.NewPCG(seed, 0x636f7272656374))}
+	g := &generator{Rand: r, s: s, gap: gap, corrections: rand.New(rand.NewPCG(seed, 0x636f7272656374)),
+		bounds: rand.New(rand.NewPCG(seed, 0x626f756e6473))}
 	g.inputs()
 	g.faults(o)
 	if gap > 0 && r.IntN(5) > 0 {
@@ -188,6 +189,9 @@ func (s *Scenario) History() []string {
 	return lines
 }
 
+// pastTheEdge is an amount in micros that no edge writes: five billion units.
+const pastTheEdge = 5_000_000_000 * 1_000_000
+
 // A generator fills a scenario. Times are drawn as if there were no gap, and stretched at the end.
 type generator struct {
 	*rand.Rand
@@ -199,6 +203,8 @@ type generator struct {
 	shared   []string // transaction IDs that other clicks use too
 	// corrections draws which payouts are below 0, apart from all else.
 	corrections *rand.Rand
+	// bounds draws what networks may do, and what was produced past the edge, apart from all else too.
+	bounds *rand.Rand
 }
 
 // stretch puts the gap into the middle of the active time.
@@ -260,6 +266,9 @@ func (g *generator) journey(drawn time.Duration) {
 	case 2:
 		c.Keyword = poison
 	}
+	if g.bounds.IntN(60) == 0 {
+		c.CostMicros = pastTheEdge
+	}
 	lost := g.IntN(10) == 0 // the click never comes
 	if !lost {
 		value, _ := c.MarshalVT()
@@ -306,6 +315,7 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 		at = max(0, clickAt-between(g.Rand, 0, g.s.Grace/5))
 	}
 	event := pick(g.Rand, "lead", "sale", "deposit")
+	network, most := pick(g.bounds, "acme", "acme", "acme", "zeta"), pick(g.bounds, uint32(0), 1, 1, 2, 1000)
 	for range pick(g.Rand, 1, 1, 2, 3) {
 		g.receipts++
 		eventMS := g.unixMS(at)
@@ -313,9 +323,9 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 			eventMS += g.s.Window.Milliseconds() + int64(time.Hour/time.Millisecond)
 		}
 		pb := &events.Postback{
-			ReceiptId: fmt.Sprintf("r%08d%017d", g.s.Seed, g.receipts), ClickId: c.ClickId, Network: "acme", Event: event,
+			ReceiptId: fmt.Sprintf("r%08d%017d", g.s.Seed, g.receipts), ClickId: c.ClickId, Network: network, Event: event,
 			Status: events.Status(g.IntN(6)), OriginalStatus: fmt.Sprint("word", g.IntN(3)), Txid: txid, EventMs: eventMS, ReceivedMs: g.unixMS(at) + int64(g.IntN(30)),
-			Raw: []byte("raw"), Foreign: c.Foreign, BlankTxidIsNew: blankIsNew,
+			Raw: []byte("raw"), Foreign: c.Foreign, BlankTxidIsNew: blankIsNew, MaxConversions: most,
 			CampaignId: c.CampaignId, Campaign: c.Campaign, SourceId: c.SourceId, Source: c.Source,
 		}
 		if c.Foreign {
@@ -327,6 +337,14 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 				pb.PayoutMicros = -pb.PayoutMicros
 			}
 			pb.PayoutBaseMicros = pb.PayoutMicros * 11 / 10
+			switch g.bounds.IntN(30) {
+			case 0:
+				pb.PayoutBaseMicros = pastTheEdge
+			case 1:
+				pb.PayoutMicros = -pastTheEdge
+			case 2:
+				pb.MaxPayoutBaseMicros = 1_500_000
+			}
 		}
 		value, _ := pb.MarshalVT()
 		g.emit(at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %s %d", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, statusWord(pb.Status), pb.PayoutMicros))

@@ -55,6 +55,7 @@ func serveEdge(text string) error {
 	}
 	cfg := ingest.Defaults()
 	cfg.Listen, cfg.Spool.Dir, cfg.AckBound = c.Listen, c.Spool, c.AckBound
+	cfg.Trust.ManagementRoutes = true
 	logger, err := zap.NewDevelopment(zap.IncreaseLevel(zap.WarnLevel), zap.AddStacktrace(zap.PanicLevel))
 	if err != nil {
 		return err

@@ -118,6 +118,9 @@ func (t *task) processClick(ctx *stage.Context, rec *stage.Record) error {
 	if c.ClickId == "" {
 		return errors.New("reading a click: it has no click_id")
 	}
+	if detail := attributor.ClickAmountProblem(c); detail != "" {
+		return t.refuseClick(ctx, rec, c, schemas.RejectAmountRange, detail)
+	}
 	t.id.identify(c.ClickId, c.Foreign)
 	inTime, late := t.remembered(t.clickHorizonMS(ctx))
 	seen := false

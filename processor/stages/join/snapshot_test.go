@@ -35,20 +35,22 @@ func check(t *testing.T, said string, c *events.Click, e *events.Conversion) {
 
 // oddities are clicks that differ from most.
 var oddities = map[string]func(*events.Click){
-	"as most":                   func(*events.Click) {},
-	"nothing but an ID":         func(c *events.Click) { *c = events.Click{ClickId: c.ClickId, EventMs: c.EventMs} },
-	"no subs":                   func(c *events.Click) { c.Subs = nil },
-	"twenty subs":               func(c *events.Click) { c.Subs = slices.Repeat([]string{"", "x"}, 10) },
-	"a long sub":                func(c *events.Click) { c.Subs[0] = strings.Repeat("long", 64) },
-	"other alphabets":           func(c *events.Click) { c.Campaign, c.Subs[2] = "кампания", "免费 \x00" },
-	"no external ID":            func(c *events.Click) { c.ExternalId = "" },
-	"upper-case external ID":    func(c *events.Click) { c.ExternalId = "00FFaa" },
-	"odd external ID":           func(c *events.Click) { c.ExternalId = "00ffa" },
-	"text as external ID":       func(c *events.Click) { c.ExternalId = "fb.1.1612.IwAR2" },
-	"an event time of its own":  func(c *events.Click) { c.EventMs -= 5000 },
-	"a source of no catalog":    func(c *events.Click) { c.SourceId, c.Source = 0, "unheard-of" },
-	"negative payout":           func(c *events.Click) { c.OfferPayoutMicros, c.OfferPayoutBaseMicros = -1, -1<<62 },
-	"largest numbers":           func(c *events.Click) { c.CampaignId, c.OfferId, c.OfferPayoutMicros = 1<<32-1, 1<<32-1, 1<<63-1 },
+	"as most":                  func(*events.Click) {},
+	"nothing but an ID":        func(c *events.Click) { *c = events.Click{ClickId: c.ClickId, EventMs: c.EventMs} },
+	"no subs":                  func(c *events.Click) { c.Subs = nil },
+	"twenty subs":              func(c *events.Click) { c.Subs = slices.Repeat([]string{"", "x"}, 10) },
+	"a long sub":               func(c *events.Click) { c.Subs[0] = strings.Repeat("long", 64) },
+	"other alphabets":          func(c *events.Click) { c.Campaign, c.Subs[2] = "кампания", "免费 \x00" },
+	"no external ID":           func(c *events.Click) { c.ExternalId = "" },
+	"upper-case external ID":   func(c *events.Click) { c.ExternalId = "00FFaa" },
+	"odd external ID":          func(c *events.Click) { c.ExternalId = "00ffa" },
+	"text as external ID":      func(c *events.Click) { c.ExternalId = "fb.1.1612.IwAR2" },
+	"an event time of its own": func(c *events.Click) { c.EventMs -= 5000 },
+	"a source of no catalog":   func(c *events.Click) { c.SourceId, c.Source = 0, "unheard-of" },
+	"negative payout":          func(c *events.Click) { c.OfferPayoutMicros, c.OfferPayoutBaseMicros = -1, -schemas.MaxMoneyMicros },
+	"largest numbers": func(c *events.Click) {
+		c.CampaignId, c.OfferId, c.OfferPayoutMicros = 1<<32-1, 1<<32-1, schemas.MaxMoneyMicros
+	},
 	"another tracker's":         func(c *events.Click) { c.ClickId, c.Foreign = "u-0123-"+c.ClickId, true },
 	"another's that looks ours": func(c *events.Click) { c.Foreign = true },
 }

@@ -1,0 +1,100 @@
+package attributor
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"tributary/schemas"
+	"tributary/schemas/events"
+	"tributary/schemas/state"
+)
+
+// TestNetworkMayMakeSoMany: a network's bound counts its own conversions of the click, whatever became of them, and its corrections by
+// themselves.
+func TestNetworkMayMakeSoMany(t *testing.T) {
+	book := &state.Book{}
+	for i, step := range []struct {
+		network, spec string
+		most          uint32
+		want          string
+	}{
+		{"acme", "approved t1 10", 2, "CREATED"},
+		{"zeta", "approved z1 10", 1, "CREATED"}, // another's do not count
+		{"acme", "rejected t2 10", 2, "CREATED"},
+		{"acme", "approved t3 10", 2, "too_many_conversions"},
+		{"acme", "approved t2 10", 2, "STATUS"}, // what is booked may still change
+		{"acme", "approved t3 -10", 1, "CORRECTION"},
+		{"acme", "approved t4 -10", 1, "too_many_conversions"},
+		{"acme", "approved t3 10", 3, "CREATED"}, // the bound was raised
+		{"zeta", "approved z2 10", 1, "too_many_conversions"},
+		{"", "approved o1 10", 0, "CREATED"},                  // of an edge that knew no bound: it is nobody's
+		{"late", "approved l1 10", 1, "too_many_conversions"}, // and counts for all
+		{"late", "approved l1 10", 2, "CREATED"},
+	} {
+		pb := post(step.spec)
+		pb.Network, pb.MaxConversions, pb.ReceiptId = step.network, step.most, fmt.Sprint("r", i)
+		got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules))
+		if word, _, _ := strings.Cut(got, " "); word != step.want {
+			t.Errorf("step %d, %s %s: %s, want %s", i, step.network, step.spec, got, step.want)
+		}
+	}
+}
+
+// TestAmountsBeyondTheEdge: nobody who produces past the edge books more than a network could.
+func TestAmountsBeyondTheEdge(t *testing.T) {
+	const most = schemas.MaxMoneyMicros
+	for _, c := range []struct {
+		payout, base, limit int64
+		refused             bool
+	}{
+		{most, most, 0, false}, {-most, -most, 0, false},
+		{most + 1, 1, 0, true}, {1, most + 1, 0, true}, {-most - 1, -1, 0, true}, {-1, -most - 1, 0, true},
+		{5 * most, 5 * most, 0, true}, {math.MinInt64, math.MinInt64, 0, true}, {math.MaxInt64, math.MaxInt64, math.MaxInt64, true},
+		{5, 6, 6, false}, {5, 7, 6, true}, {-5, -6, 6, false}, {-5, -7, 6, true},
+	} {
+		for _, booked := range []bool{false, true} {
+			book := &state.Book{}
+			if booked { // as a new conversion, and as a change of one
+				pb := post("pending t1 1")
+				pb.ReceiptId = "first"
+				if c.payout < 0 {
+					pb.PayoutMicros, pb.PayoutBaseMicros = -pb.PayoutMicros, -pb.PayoutBaseMicros
+				}
+				if out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules); out.Entry == nil {
+					t.Fatal(describe(out))
+				}
+			}
+			pb := post("approved t1 1")
+			pb.PayoutMicros, pb.PayoutBaseMicros, pb.MaxPayoutBaseMicros = c.payout, c.base, c.limit
+			out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules)
+			if (out.Reject == schemas.RejectAmountRange) != c.refused || out.Entry == nil != c.refused || c.refused == (out.Detail == "") {
+				t.Errorf("%+v, booked before %v: %s %s", c, booked, describe(out), out.Detail)
+			}
+		}
+	}
+	for name, spoil := range map[string]func(*events.Click){
+		"cost":           func(c *events.Click) { c.CostMicros = most + 1 },
+		"cost in base":   func(c *events.Click) { c.CostBaseMicros = -most - 1 },
+		"payout":         func(c *events.Click) { c.OfferPayoutMicros = math.MaxInt64 },
+		"payout in base": func(c *events.Click) { c.OfferPayoutBaseMicros = most + 1 },
+	} {
+		c := testClick()
+		if problem := ClickAmountProblem(c); problem != "" {
+			t.Fatal(problem)
+		}
+		if spoil(c); ClickAmountProblem(c) == "" {
+			t.Errorf("a %s beyond the bounds passes", name)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	for micros, want := range map[int64]string{0: "0", 1: "0.000001", -1_500_000: "-1.5", 12_000_000: "12", schemas.MaxMoneyMicros: "1000000000",
+		math.MinInt64: "-9223372036854.775808"} {
+		if got := units(micros); got != want {
+			t.Errorf("%d: %s, want %s", micros, got, want)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// A Login is the one user of the embedded broker, who may do everything. Clients show it by SCRAM-SHA-256 or SCRAM-SHA-512.
+type Login struct{ User, Password string }
+
+// WithLogin has the broker serve only clients that show the login. Without it the broker serves whoever reaches it.
+func WithLogin(l Login) KafkaOption { return func(o *kafkaOptions) { o.login = l } }
+
+// scrams are the mechanisms that the broker takes.
+var scrams = []string{"SCRAM-SHA-256", "SCRAM-SHA-512"}
+
+// options are the broker's, none for no login.
+func (l Login) options() []kfake.Opt {
+	if l == (Login{}) {
+		return nil
+	}
+	opts := []kfake.Opt{kfake.EnableSASL()}
+	for _, mechanism := range scrams {
+		opts = append(opts, kfake.Superuser(mechanism, l.User, l.Password))
+	}
+	return opts
+}
+
+// forgetUsers removes the users that kfake kept at its last end: it would take them in place of the login, which may have changed since.
+func forgetUsers(dir string) error {
+	if err := os.Remove(filepath.Join(dir, "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("starting the embedded Kafka: removing the users of its last run: %w", err)
+	}
+	return nil
+}
+
+// askVersionsLimit is how long the broker may take to say which requests it knows, at its start.
+const askVersionsLimit = 10 * time.Second
+
+// admitLibrdkafka has the broker announce SaslHandshake from version 0 on, as Apache Kafka does: librdkafka, and so kcat and most clients that
+// are not Java, shows no password to a broker that begins at 1, although 1 is the version it then uses. kfake begins at 1, so what it announces
+// is asked once and announced with that change.
+func admitLibrdkafka(cluster *kfake.Cluster) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		return fmt.Errorf("asking the embedded Kafka for its versions: %w", err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), askVersionsLimit)
+	defer cancel()
+	known, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, client)
+	if err != nil {
+		return fmt.Errorf("asking the embedded Kafka for its versions: %w", err)
+	}
+	known.ApiKeys = slices.Clone(known.ApiKeys)
+	newest := int16(0)
+	for i := range known.ApiKeys {
+		switch key := &known.ApiKeys[i]; kmsg.Key(key.ApiKey) {
+		case kmsg.SASLHandshake:
+			key.MinVersion = 0
+		case kmsg.ApiVersions:
+			newest = key.MaxVersion
+		}
+	}
+	cluster.ControlKey(int16(kmsg.ApiVersions), func(asked kmsg.Request) (kmsg.Response, error, bool) {
+		request, ok := asked.(*kmsg.ApiVersionsRequest)
+		if !ok || request.Version > newest || request.ClusterID != nil {
+			return nil, nil, false // kfake says what is wrong with it
+		}
+		cluster.KeepControl()
+		answer := request.ResponseKind().(*kmsg.ApiVersionsResponse)
+		answer.ApiKeys = slices.Clone(known.ApiKeys)
+		answer.SupportedFeatures, answer.FinalizedFeatures = known.SupportedFeatures, known.FinalizedFeatures
+		answer.FinalizedFeaturesEpoch = known.FinalizedFeaturesEpoch
+		return answer, nil, true
+	})
+	return nil
+}
+
+const configHead = "# Written at each start of `tributary up`; it has a password.\n"
+
+// JavaConfig is the properties with which Apache Kafka's tools (--command-config) and Java clients get in. The login's texts have no quotes
+// or backslashes. mechanism is SCRAM-SHA-256 or SCRAM-SHA-512.
+func JavaConfig(address, mechanism string, l Login) []byte {
+	return fmt.Appendf(nil, configHead+"bootstrap.servers=%s\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=%s\n"+
+		"sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"%s\" password=\"%s\";\n",
+		address, mechanism, l.User, l.Password)
+}
+
+// KcatConfig is the same for kcat (-F) and other programs on librdkafka, which refuses a file that has Java's keys.
+func KcatConfig(address, mechanism string, l Login) []byte {
+	return fmt.Appendf(nil, configHead+"bootstrap.servers=%s\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanisms=%s\nsasl.username=%s\nsasl.password=%s\n",
+		address, mechanism, l.User, l.Password)
+}
