@@ -61,6 +61,9 @@ func (e *environment) upSources() config.Sources {
 	from := e.sources()
 	from.Catalog = deploy.ExampleConfig
 	from.Complete = func(c *config.Config, _ func(string) bool) error {
+		if err := wiring.MakePasswords(c); err != nil {
+			return err
+		}
 		if c.Kafka.Mode != config.ModeEmbedded {
 			return nil // other machines may share this Kafka: the key must be configured
 		}
