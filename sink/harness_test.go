@@ -72,7 +72,7 @@ func database(t testing.TB) (name string, options *clickhouse.Options, conn driv
 
 func connect(t testing.TB, address string) (*clickhouse.Options, driver.Conn) {
 	t.Helper()
-	options := &clickhouse.Options{Addr: []string{address}, Protocol: clickhouse.HTTP, Auth: clickhouse.Auth{Database: "default", Username: "default"}}
+	options := &clickhouse.Options{Addr: []string{address}, Protocol: clickhouse.HTTP, Auth: clickhouse.Auth{Database: "default", Username: "default", Password: chdbtest.Password}}
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,9 @@ func (e *environment) load(from config.Sources) (*config.Loaded, *zap.Logger, er
 	if err != nil {
 		return nil, nil, asUsage(err)
 	}
+	if err := wiring.FindPassword(&loaded.Config); err != nil {
+		return nil, nil, err
+	}
 	logger, err := process.NewLogger(e.stderrFile(), loaded.Config.Log.Level, loaded.Config.Log.Format)
 	if err != nil {
 		return nil, nil, usageError{err}

@@ -65,6 +65,9 @@ func (e *environment) upSources() config.Sources {
 		if err := wiring.RestrictData(c); err != nil {
 			return err
 		}
+		if err := wiring.MakePasswords(c); err != nil {
+			return err
+		}
 		if c.Kafka.Mode != config.ModeEmbedded {
 			return nil // other machines may share this Kafka: the key must be configured
 		}

@@ -77,9 +77,10 @@ type ClickHouse struct {
 	Addr     string `yaml:"addr" doc:"Address host:port of the server; in embedded mode the loopback address to serve ClickHouse's HTTP interface on."`
 	Protocol string `yaml:"protocol" doc:"http (usually port 8123) or native (usually port 9000)."`
 	Database string `yaml:"database" doc:"Database that holds the tables and views."`
-	User     string `yaml:"user" doc:"User name."`
-	Password string `yaml:"password" secret:"true" doc:"Password."`
+	User     string `yaml:"user" doc:"User name of the roles."`
+	Password string `yaml:"password" secret:"true" doc:"Password of the roles. Embedded: at least 16 bytes; empty: the generated one of data_dir/clickhouse_password."`
 	TLS      TLS    `yaml:"tls"`
+	Durable  bool   `yaml:"durable" doc:"Embedded: an insert is acknowledged only once its rows would outlive a power cut; false: a killed process at least."`
 
 	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
 }
@@ -213,10 +214,13 @@ func (c *Config) validateClickHouse(wrong wrongFunc, oneOf oneOfFunc) {
 	c.checkAddress(wrong, "clickhouse.addr", h.Addr)
 	if h.Mode == ModeEmbedded {
 		if !isLoopback(h.Addr) {
-			wrong("clickhouse.addr", "the embedded engine checks no passwords and listens on loopback only, got %q; use 127.0.0.1:8123, or set clickhouse.mode to external", h.Addr)
+			wrong("clickhouse.addr", "the embedded engine has no TLS and listens on loopback only, got %q; use 127.0.0.1:8123, or set clickhouse.mode to external", h.Addr)
 		}
 		if h.Protocol != ProtocolHTTP {
 			wrong("clickhouse.protocol", "the embedded engine speaks http only")
+		}
+		if n := len(h.Password); n > 0 && n < minTokenBytes {
+			wrong("clickhouse.password", "has %d bytes; at least %d are needed, or none to have one generated", n, minTokenBytes)
 		}
 		if h.TLS.Enabled {
 			wrong("clickhouse.tls.enabled", "the embedded engine has no TLS; leave it out, or set clickhouse.mode to external")

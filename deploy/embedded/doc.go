@@ -15,8 +15,8 @@
 //
 // ClickHouse is the engine as a library in a child process: see the package chdb.
 //
-// Invariants: one process a data folder, held by a lock; loopback addresses only, because neither engine checks
-// passwords.
+// Invariants: one process a data folder, held by a lock; loopback addresses only, because neither engine encrypts.
+// ClickHouse asks everybody for a password.
 //
 // Concurrency: the types are process.Runner; their methods may be called from anywhere.
 //

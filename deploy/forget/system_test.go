@@ -176,7 +176,7 @@ var kept = []string{
 }
 
 func TestEveryColumnIsDecidedOn(t *testing.T) {
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{chdbtest.Start(t).Address()}, Protocol: clickhouse.HTTP})
+	conn, err := clickhouse.Open(chdbtest.Start(t).Options())
 	if err != nil {
 		t.Fatal(err)
 	}

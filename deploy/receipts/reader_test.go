@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 
 func open(t testing.TB) driver.Conn {
 	t.Helper()
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{chdbtest.Start(t).Address()}, Protocol: clickhouse.HTTP})
+	conn, err := clickhouse.Open(chdbtest.Start(t).Options())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,8 +114,15 @@ func (s *System) AddEngines() {
 	}
 	if c.ClickHouse.Mode == config.ModeEmbedded {
 		s.supervisor.Add(process.Unit{Name: UnitClickHouse, MustStart: true, Wait: true,
-			New: func(ctx context.Context, _ prometheus.Registerer) (process.Runner, error) {
-				return embedded.NewClickHouse(ctx, c.ClickHouse.Addr, filepath.Join(c.DataDir, "clickhouse"), s.EngineCommand, s.logger.Named(UnitClickHouse))
+			New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
+				users, err := engineUsers(c)
+				if err != nil {
+					return nil, process.Permanent(err)
+				}
+				return embedded.NewClickHouse(ctx, embedded.ClickHouseConfig{
+					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, "clickhouse"), Users: users, Durable: c.ClickHouse.Durable,
+					Command: s.EngineCommand, Registerer: registerer, Logger: s.logger.Named(UnitClickHouse),
+				})
 			}})
 	}
 }

@@ -21,32 +21,9 @@ import (
 
 	"tributary/deploy"
 	"tributary/deploy/config"
-	"tributary/deploy/embedded/chdb"
+	_ "tributary/deploy/embedded/chdb/chdbtest" // makes this executable the engine's child too
 	"tributary/deploy/wiring"
 )
-
-// childVariable makes the test binary the embedded engine's child process.
-const childVariable = "TRIBUTARY_TEST_WIRING_ENGINE"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(childVariable) != "" {
-		var cfg chdb.ServerConfig
-		for i := 1; i+1 < len(os.Args); i++ {
-			switch os.Args[i] {
-			case "--data":
-				cfg.DataDir = os.Args[i+1]
-			case "--listen":
-				cfg.Listen = os.Args[i+1]
-			}
-		}
-		if err := chdb.ServeChild(context.Background(), cfg); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
 
 // freeAddress is one that nobody listened on a moment ago.
 func freeAddress(t *testing.T) string {
@@ -71,13 +48,12 @@ type up struct {
 
 func start(t *testing.T, dir, file string) *up {
 	t.Helper()
-	t.Setenv(childVariable, "1")
 	u := &up{t: t, file: file, edge: freeAddress(t), sql: freeAddress(t), ops: freeAddress(t), hangups: make(chan struct{}), ended: make(chan error, 1)}
 	from := config.Sources{
 		File: file, Catalog: deploy.ExampleConfig,
 		Set: []string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)},
 		Complete: func(c *config.Config, _ func(string) bool) error {
-			return errors.Join(wiring.RestrictData(c), wiring.MakeKafkaLogin(c), wiring.CompleteKey(c))
+			return errors.Join(wiring.RestrictData(c), wiring.MakePasswords(c), wiring.MakeKafkaLogin(c), wiring.CompleteKey(c))
 		},
 	}
 	loaded, err := config.Load(from)
@@ -138,7 +114,12 @@ func eventually(t *testing.T, what string, holds func() (bool, string)) {
 
 func (u *up) query(sql string) string {
 	u.t.Helper()
-	response, err := http.Post("http://"+u.sql+"/", "text/plain", strings.NewReader(sql))
+	request, err := http.NewRequest(http.MethodPost, "http://"+u.sql+"/", strings.NewReader(sql))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	request.SetBasicAuth(u.config.ClickHouse.User, u.config.ClickHouse.Password)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		u.t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 
 func open(t *testing.T) driver.Conn {
 	t.Helper()
-	conn, err := clickhouse.Open(&clickhouse.Options{Addr: []string{chdbtest.Start(t).Address()}, Protocol: clickhouse.HTTP})
+	conn, err := clickhouse.Open(chdbtest.Start(t).Options())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/deploy/embedded"
+	"tributary/deploy/embedded/chdb"
 	"tributary/ingest"
 	"tributary/schemas"
 	"tributary/scripts/loadgen"
@@ -245,6 +246,7 @@ type site struct {
 	broker     string
 	edge       string
 	clickhouse string
+	password   string // of the roles at ClickHouse
 	scenario   *loadgen.Scenario
 	configFile string
 	opsOf      map[string]string
@@ -269,19 +271,21 @@ func (b *bench) newSite(name, broker string) (*site, error) {
 		}
 	}
 	dir := filepath.Join(b.dir, name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	users, err := chdb.KeptUsers(dir)
+	if err != nil {
 		return nil, err
 	}
+	s.password = users[0].Password
 	text := fmt.Sprintf(`data_dir: %s
 log: {level: warn, format: json}
 kafka: {mode: external, brokers: [%q], partitions: 4, replication_factor: 1}
-clickhouse: {mode: external, addr: %q, protocol: http}
+clickhouse: {mode: external, addr: %q, protocol: http, password: %q}
 ops: {open: true}
 ingest: {listen: %q, trust: {management_routes: true}}
 processor: {state_dir: %s, instance_id: bench}
-%s`, dir, broker, s.clickhouse, s.edge, filepath.Join(dir, "state"), s.scenario.CatalogYAML())
+%s`, dir, broker, s.clickhouse, s.password, s.edge, filepath.Join(dir, "state"), s.scenario.CatalogYAML())
 	s.configFile = filepath.Join(dir, "tributary.yaml")
-	return s, os.WriteFile(s.configFile, []byte(text), 0o644)
+	return s, os.WriteFile(s.configFile, []byte(text), 0o600)
 }
 
 // role starts one role of the site.
@@ -301,7 +305,7 @@ func (b *bench) role(ctx context.Context, s *site, role string, flags ...string)
 
 // engine starts the embedded ClickHouse of the site.
 func (b *bench) engine(ctx context.Context, s *site) (*process, error) {
-	return b.startRole(ctx, "clickhouse-embedded", "http://"+s.clickhouse+"/ping", "--listen", s.clickhouse, "--data", filepath.Join(filepath.Dir(s.configFile), "clickhouse"))
+	return b.startRole(ctx, "clickhouse-embedded", "http://"+s.clickhouse+"/ping", "--listen", s.clickhouse, "--data", filepath.Join(filepath.Dir(s.configFile), "clickhouse"), "--passwords", filepath.Dir(s.configFile))
 }
 
 // command runs a command of the program under test to its end.

@@ -46,7 +46,7 @@ func benchFreshness(ctx context.Context, b *bench) error {
 		}
 		defer p.stop()
 	}
-	conn, err := connect(s.clickhouse)
+	conn, err := connect(s)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/deploy/embedded/chdb"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/sink"
@@ -57,7 +58,7 @@ func benchSink(ctx context.Context, b *bench) error {
 	if _, err := fill(ctx, s, schemas.TopicScoredClicks, sinkClicks, false); err != nil {
 		return err
 	}
-	conn, err := connect(s.clickhouse)
+	conn, err := connect(s)
 	if err != nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func (b *bench) engineRate(ctx context.Context, s *site, conn driver.Conn, engin
 	for range cap(failed) {
 		go func() {
 			for path := range queue {
-				if err := postBlock(ctx, s.clickhouse, path); err != nil {
+				if err := postBlock(ctx, s, path); err != nil {
 					failed <- fmt.Errorf("inserting a block: %w", err)
 					return
 				}
@@ -302,7 +303,7 @@ func isOneBlock(path string, rows int) error {
 }
 
 // postBlock is the least a client can do: a file's bytes as the body of an INSERT.
-func postBlock(ctx context.Context, address, path string) error {
+func postBlock(ctx context.Context, s *site, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -312,10 +313,11 @@ func postBlock(ctx context.Context, address, path string) error {
 	for setting, value := range sink.InsertSettings(fmt.Sprint(path, time.Now())) {
 		parameters.Set(setting, fmt.Sprint(value))
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/?"+parameters.Encode(), file)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.clickhouse+"/?"+parameters.Encode(), file)
 	if err != nil {
 		return err
 	}
+	request.SetBasicAuth(chdb.RolesUser, s.password)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
@@ -328,8 +330,8 @@ func postBlock(ctx context.Context, address, path string) error {
 	return err
 }
 
-func connect(address string) (driver.Conn, error) {
-	return clickhouse.Open(&clickhouse.Options{Addr: []string{address}, Protocol: clickhouse.HTTP, DialTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute})
+func connect(s *site) (driver.Conn, error) {
+	return clickhouse.Open(&clickhouse.Options{Addr: []string{s.clickhouse}, Auth: clickhouse.Auth{Username: chdb.RolesUser, Password: s.password}, Protocol: clickhouse.HTTP, DialTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute})
 }
 
 func count(ctx context.Context, conn driver.Conn, table string) (rows uint64, err error) {

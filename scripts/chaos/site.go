@@ -17,6 +17,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/deploy/embedded/chdb"
 	"tributary/scripts/kafka"
 	"tributary/scripts/loadgen"
 )
@@ -39,6 +40,7 @@ type site struct {
 	edges    string // addresses, with commas between
 	brokers  string // the broker's own address
 	tables   string // ClickHouse's own address
+	password string // of the roles at ClickHouse
 	config   string // file for verify and migrate
 	conn     driver.Conn
 
@@ -66,6 +68,11 @@ func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 		// A repeated request must not be a conversion of its own: what it did could not be known.
 		s.scenario.Networks[i].BlankTxIDIsNew = false
 	}
+	users, err := chdb.KeptUsers(s.dataDir())
+	if err != nil {
+		return s, err
+	}
+	s.password = users[0].Password
 	if o.mode == modeUp {
 		return s, s.startUp(ctx)
 	}
@@ -130,7 +137,7 @@ func (s *site) startTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.args = []string{"clickhouse-embedded", "--listen", s.tables, "--data", filepath.Join(m.dir, "data")}
+	m.args = []string{"clickhouse-embedded", "--listen", s.tables, "--data", filepath.Join(m.dir, "data"), "--passwords", s.dataDir()}
 	m.ready = "http://" + s.tables + "/ping"
 	if err := m.start(); err != nil {
 		return err
@@ -149,23 +156,25 @@ func (s *site) startTables(ctx context.Context) error {
 }
 
 func (s *site) connect() (err error) {
-	s.conn, err = clickhouse.Open(&clickhouse.Options{Addr: []string{s.tables}, Protocol: clickhouse.HTTP, ReadTimeout: 5 * time.Minute})
+	s.conn, err = clickhouse.Open(&clickhouse.Options{Addr: []string{s.tables}, Protocol: clickhouse.HTTP, ReadTimeout: 5 * time.Minute, Auth: clickhouse.Auth{Username: chdb.RolesUser, Password: s.password}})
 	return err
 }
 
 // writeConfig writes what every process has in common, for commands that see no proxy.
 func (s *site) writeConfig(mode, more string) error {
 	s.config = filepath.Join(s.options.dir, "tributary.yaml")
-	return os.WriteFile(s.config, []byte(s.common(mode, s.brokers, s.tables)+more), 0o644)
+	return os.WriteFile(s.config, []byte(s.common(mode, s.brokers, s.tables)+more), 0o600)
 }
 
 func (s *site) common(mode, brokers, tables string) string {
 	return fmt.Sprintf(`data_dir: %s
 log: {level: info, format: json}
 kafka: {mode: %s, brokers: [%q], partitions: %d, replication_factor: 1}
-clickhouse: {mode: %s, addr: %q, protocol: http}
-`, filepath.Join(s.options.dir, "data"), mode, brokers, partitions, mode, tables)
+clickhouse: {mode: %s, addr: %q, protocol: http, password: %q}
+`, s.dataDir(), mode, brokers, partitions, mode, tables, s.password)
 }
+
+func (s *site) dataDir() string { return filepath.Join(s.options.dir, "data") }
 
 func (s *site) newMember(name, kind string) (*member, error) {
 	m := &member{name: name, kind: kind, binary: s.options.binary, dir: filepath.Join(s.options.dir, name), report: s.report}
@@ -216,7 +225,7 @@ func (s *site) addRole(name string, toKafka *proxy) error {
 	case "sink":
 		text += fmt.Sprintf("ops: {listen: %q}\nsink: {instance_id: %s, session_timeout: %s, drain_timeout: 5s, rebalance_timeout: 10s, insert_timeout: 10s, retry_max: 2s, commit_timeout: 5s}\n", listen, "s"+number, sessionTimeout)
 	}
-	return os.WriteFile(m.args[2], []byte(text), 0o644)
+	return os.WriteFile(m.args[2], []byte(text), 0o600)
 }
 
 // newDisk answers a small file system, or nil, saying so, where none can be mounted.

@@ -155,7 +155,8 @@ func (s *System) makeTopics(ctx context.Context, opts []kgo.Opt, partitions int)
 
 func (s *System) startClickHouse(ctx context.Context) *clickhouse.Options {
 	engine := chdbtest.Start(s.tb)
-	options := &clickhouse.Options{Addr: []string{engine.Address()}, Protocol: clickhouse.HTTP, ReadTimeout: 5 * time.Minute}
+	options := engine.Options()
+	options.ReadTimeout = 5 * time.Minute
 	conn, err := clickhouse.Open(options)
 	if err != nil {
 		s.tb.Fatal(err)
@@ -165,7 +166,9 @@ func (s *System) startClickHouse(ctx context.Context) *clickhouse.Options {
 	if _, err := schema.Migrate(ctx, conn, schema.Options{Database: s.Database}); err != nil {
 		s.tb.Fatalf("making the tables: %v", err)
 	}
-	return &clickhouse.Options{Addr: options.Addr, Protocol: clickhouse.HTTP, ReadTimeout: options.ReadTimeout}
+	server := engine.Options()
+	server.ReadTimeout = options.ReadTimeout
+	return server
 }
 
 // run runs a role until the end of the test, which ends roles in the opposite order of their start.

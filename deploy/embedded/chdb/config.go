@@ -21,6 +21,12 @@ type ServerConfig struct {
 	DataDir string
 	// Listen is host:port; port 0 takes a free one. Default DefaultListen.
 	Listen string
+	// Users are all who are let in. ServeChild takes them from its parent. Required.
+	Users []User
+	// Guests bound what users with Guest set may take.
+	Guests GuestLimits
+	// Durable answers an insert only once its rows would outlive a power cut.
+	Durable bool
 	// LibPath is libchdb's path. Default: what FindLibrary finds.
 	LibPath string
 	// Logger takes life-cycle messages. Default: none.
@@ -35,7 +41,7 @@ type ServerConfig struct {
 	// MaxResultBytes bounds a result in a format that cannot be streamed (JSON, Parquet, Pretty …; JSONEachRow, CSV,
 	// TabSeparated, RowBinary and Native are streamed and not bounded). Default 256 MiB.
 	MaxResultBytes int64
-	// MaxRunning is how many queries run at once. Default 8.
+	// MaxRunning is how many queries of users who are no guests run at once. Default 8.
 	MaxRunning int
 	// MaxWaiting is how many more may wait for their turn; beyond it the answer is 503. Default 64.
 	MaxWaiting int
@@ -55,6 +61,9 @@ type ServerConfig struct {
 func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	if c.DataDir == "" {
 		return c, errors.New("configuring the embedded ClickHouse: DataDir is empty; name the directory that holds its tables")
+	}
+	if err := checkUsers(c.Users); err != nil {
+		return c, err
 	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {
@@ -83,6 +92,13 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	or(&c.MaxMemoryBytes, 2<<30)
 	or(&c.IOTimeout, 60*time.Second)
 	or(&c.StopTimeout, 10*time.Second)
+	or(&c.Guests.MaxRunning, 4)
+	or(&c.Guests.MaxWaiting, 16)
+	or(&c.Guests.PatienceTime, 2*time.Second)
+	or(&c.Guests.MaxTime, time.Minute)
+	or(&c.Guests.MaxMemoryBytes, c.MaxMemoryBytes/16*3)
+	or(&c.Guests.MaxResultBytes, c.MaxResultBytes)
+	or(&c.Guests.MaxSpillBytes, 1<<30)
 	return c, nil
 }
 
@@ -96,7 +112,9 @@ func or[T comparable](value *T, otherwise T) {
 const (
 	spoolFolder  = "spool"
 	engineFolder = "engine"
+	emptyFolder  = "empty"
 	configFile   = "engine.xml"
+	usersFile    = "users.xml"
 	lockFile     = "lock"
 )
 
@@ -107,6 +125,8 @@ func (c ServerConfig) engineConfig() string {
 	b.WriteString("<!-- Written at every start: changes made here are lost. -->\n<clickhouse>\n")
 	indent := "  "
 	set := func(name string, value any) { fmt.Fprintf(&b, "%s<%s>%v</%s>\n", indent, name, value, name) }
+	set("users_config", filepath.Join(c.DataDir, usersFile))
+	set("user_scripts_path", filepath.Join(c.DataDir, emptyFolder)) // executables: none
 	set("max_server_memory_usage", c.MaxMemoryBytes)
 	set("mark_cache_size", 32<<20)
 	set("index_mark_cache_size", 8<<20)
@@ -145,9 +165,43 @@ func (c ServerConfig) engineConfig() string {
 	set("number_of_free_entries_in_pool_to_execute_mutation", 1)
 	set("number_of_free_entries_in_pool_to_lower_max_size_of_merge", 1)
 	set("number_of_free_entries_in_pool_to_execute_optimize_entire_partition", 1)
+	if c.Durable {
+		// A part is synced before it has its name, and its folder before it counts.
+		set("fsync_after_insert", 1)
+		set("fsync_part_directory", 1)
+		set("min_rows_to_fsync_after_merge", 1)
+		set("min_compressed_bytes_to_fsync_after_merge", 1)
+	}
 	b.WriteString("  </merge_tree>\n</clickhouse>\n")
 	return b.String()
 }
+
+// engineUsers is the engine's users configuration. Every session of the library is its one user's, so what the engine
+// refuses to this one it refuses to all: files, URLs, other servers, processes, backups, dictionaries, functions and
+// named collections are not among the grants. A guest is this user in a session that readonly=1 was set for, which no
+// session can take back; guests do not see what others ask.
+const engineUsers = `<!-- Written at every start: changes made here are lost. -->
+<clickhouse>
+  <profiles><default/></profiles>
+  <quotas><default/></quotas>
+  <users>
+    <default>
+      <password/>
+      <networks><ip>::/0</ip></networks>
+      <profile>default</profile>
+      <quota>default</quota>
+      <grants>
+        <query>GRANT SHOW, SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, CREATE TEMPORARY TABLE, DROP, UNDROP TABLE, TRUNCATE, OPTIMIZE, CHECK, KILL QUERY, SYSTEM ON *.*</query>
+      </grants>
+      <databases>
+        <system>
+          <processes><filter>getSetting('readonly') != 1</filter></processes>
+        </system>
+      </databases>
+    </default>
+  </users>
+</clickhouse>
+`
 
 // engineArguments prepares the data directory and returns the engine's command line.
 func (c ServerConfig) engineArguments() ([]string, error) {
@@ -155,14 +209,16 @@ func (c ServerConfig) engineArguments() ([]string, error) {
 	if err := os.RemoveAll(spools); err != nil { // left by a killed process
 		return nil, fmt.Errorf("preparing the data directory: %w", err)
 	}
-	for _, dir := range []string{spools, filepath.Join(c.DataDir, engineFolder)} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	for _, dir := range []string{spools, filepath.Join(c.DataDir, engineFolder), filepath.Join(c.DataDir, emptyFolder)} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("preparing the data directory: %w", err)
 		}
 	}
 	path := filepath.Join(c.DataDir, configFile)
-	if err := os.WriteFile(path, []byte(c.engineConfig()), 0o644); err != nil {
-		return nil, fmt.Errorf("writing the engine's configuration: %w", err)
+	for path, content := range map[string]string{path: c.engineConfig(), filepath.Join(c.DataDir, usersFile): engineUsers} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			return nil, fmt.Errorf("writing the engine's configuration: %w", err)
+		}
 	}
 	return []string{"clickhouse", "--config-file=" + path, "--path=" + filepath.Join(c.DataDir, engineFolder)}, nil
 }

@@ -33,6 +33,10 @@ const (
 	codeSessionNotFound       = 372
 	codeNetworkTimeout        = 209
 	codeCannotWriteToTempFile = 75
+	codeAccessDenied          = 497
+	codeRequiredPassword      = 194
+	codeAuthenticationFailed  = 516
+	codeCannotParse           = 6
 )
 
 // engineError is a failure in ClickHouse's own words, which start with "Code: N. DB::Exception: ".

@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"regexp"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +22,36 @@ import (
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-ClickHouse-Server-Display-Name", s.host)
-	switch r.URL.Path {
-	case "/ping", "/replicas_status":
+	if r.URL.Path == "/ping" { // all that is said without a password: it is alive
 		_, _ = io.WriteString(w, "Ok.\n")
+		return
+	}
+	params := r.URL.Query()
+	a := &answer{w: w, control: http.NewResponseController(w), timeout: s.cfg.IOTimeout, version: s.version}
+	if err := s.foreign(r); err != nil {
+		s.counts.refused.Add(1)
+		a.fail(err)
+		return
+	}
+	who, err := s.doorman.admit(r, params)
+	if err != nil {
+		s.counts.refused.Add(1)
+		if errors.Is(err, errAnonymous) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="ClickHouse of Tributary"`)
+		}
+		a.fail(err)
+		return
+	}
+	switch r.URL.Path {
+	case "/replicas_status":
+		_, _ = io.WriteString(w, "Ok.\n")
+		return
+	case statusPath:
+		if who.guest {
+			a.fail(refuse(codeAccessDenied, "ACCESS_DENIED", "%s: Not enough privileges", who.name))
+			return
+		}
+		s.sendStatus(w, a)
 		return
 	case "/", "/query":
 	default:
@@ -38,29 +65,27 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Send queries by GET (reading) or POST.", http.StatusMethodNotAllowed)
 		return
 	}
-	params := r.URL.Query()
 	if r.Method != http.MethodPost && r.Method != http.MethodPut && !params.Has("query") {
 		_, _ = io.WriteString(w, "Ok.\n") // ClickHouse's answer to a bare GET
 		return
 	}
-	s.answerQuery(w, r, params)
+	s.answerQuery(w, r, params, who, a)
 }
 
-func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.Values) {
+func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.Values, who admitted, a *answer) {
 	id := params.Get("query_id")
 	if id == "" {
 		id = strings.ToLower(rand.Text())
 	}
 	w.Header().Set("X-ClickHouse-Query-Id", id)
 	w.Header().Set("X-ClickHouse-Timezone", s.timezone)
-	a := &answer{w: w, control: http.NewResponseController(w), timeout: s.cfg.IOTimeout, version: s.version}
 	if truthy(params.Get("enable_http_compression")) {
 		a.encoding = acceptedEncoding(r.Header.Get("Accept-Encoding"))
 	}
 	if truthy(params.Get("compress")) {
 		a.frames = &frameWriter{compressor: blockCompressor(params)}
 	}
-	free, err := s.admit(r.Context())
+	free, err := s.slotsOf(who).admit(r.Context())
 	if err != nil {
 		w.Header().Set("Retry-After", "1")
 		a.fail(err)
@@ -70,35 +95,15 @@ func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.
 	s.queries.Add(1)
 	// A deadline left on a kept-alive connection would strike its next request.
 	defer a.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // a broken connection has no next request
-	if err := s.execute(r, params, id, a); err != nil {
+	if err := s.execute(r, params, who, id, a); err != nil {
 		a.fail(err)
 		return
 	}
 	a.end()
 }
 
-// admit takes one of the slots for running queries, waiting in a bounded queue.
-func (s *server) admit(ctx context.Context) (free func(), err error) {
-	free = func() { <-s.running }
-	select {
-	case s.running <- struct{}{}:
-		return free, nil
-	default:
-	}
-	defer s.waiting.Add(-1)
-	if s.waiting.Add(1) > int64(s.cfg.MaxWaiting) {
-		return nil, refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many simultaneous queries: %d run and %d wait, the limit; try again later", s.cfg.MaxRunning, s.cfg.MaxWaiting)
-	}
-	select {
-	case s.running <- struct{}{}:
-		return free, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for a turn: %w", context.Cause(ctx))
-	}
-}
-
 // execute runs the request's query and sends its output.
-func (s *server) execute(r *http.Request, params url.Values, id string, a *answer) error {
+func (s *server) execute(r *http.Request, params url.Values, who admitted, id string, a *answer) error {
 	_ = a.control.SetReadDeadline(time.Now().Add(s.cfg.IOTimeout))
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
 		return refuse(codeNotImplemented, "NOT_IMPLEMENTED", "External tables (multipart/form-data) are not served by the embedded engine: use a temporary table in a session, or a ClickHouse server")
@@ -121,6 +126,9 @@ func (s *server) execute(r *http.Request, params url.Values, id string, a *answe
 	if stmt.several {
 		return refuse(codeSyntaxError, "SYNTAX_ERROR", "Syntax error (Multi-statements are not allowed): one request runs one statement")
 	}
+	if stmt.insert != nil && who.guest {
+		return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode", who.name)
+	}
 	a.format = firstOf(stmt.format, r.Header.Get("X-ClickHouse-Format"), params.Get("default_format"), "TabSeparated")
 	a.w.Header().Set("X-ClickHouse-Format", a.format)
 
@@ -133,27 +141,33 @@ func (s *server) execute(r *http.Request, params url.Values, id string, a *answe
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	conn, release, err := s.connectionFor(params)
-	if err != nil {
-		return err
-	}
-	defer release()
-	if database := firstOf(params.Get("database"), r.Header.Get("X-ClickHouse-Database")); database != "" {
-		if err := conn.exec("USE " + quoteName(database)); err != nil {
+	verb := stmt.verb
+	if stmt.insert == nil {
+		parsed, err := s.examine(stmt.text)
+		if err != nil {
 			return err
 		}
-	}
-	if params.Get("session_id") != "" && readsOnly(r) && !stmt.harmless() {
-		// A session's readonly could not be lifted for its next request, so the rule is applied here.
+		verb = parsed.verb
+		// The engine's readonly setting refuses these too, but for SYSTEM and KILL of what it thinks is the user's own.
+		if who.guest && !parsed.harmless() {
+			return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode", who.name)
+		}
+		if readsOnly(r) && !parsed.harmless() {
+			return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
+		}
+	} else if readsOnly(r) {
 		return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
 	}
-	settings, err := s.settings(r, params, id, stmt.streamable(a.format))
+	settings, err := s.settings(r, params, who, id, stmt.streamable(a.format))
 	if err != nil {
 		return err
 	}
-	if err := conn.exec(settings); err != nil {
+	here, err := s.placeFor(r, params, who, settings)
+	if err != nil {
 		return err
 	}
+	defer here.leave()
+	conn := here.conn
 	var bound *parameters
 	for name, values := range params {
 		if name, ok := strings.CutPrefix(name, "param_"); ok && len(values) > 0 {
@@ -174,12 +188,15 @@ func (s *server) execute(r *http.Request, params url.Values, id string, a *answe
 		}
 		// The body is here; a deadline while the engine works would look like a client that left.
 		_ = a.control.SetReadDeadline(time.Time{})
-		defer s.killWhenGone(r.Context(), id)()
+		defer s.killWhenGone(r.Context(), settings["log_comment"])()
 		return s.insert(conn, &stmt, data, bound)
 	}
 	_ = a.control.SetReadDeadline(time.Time{})
-	defer s.killWhenGone(r.Context(), id)()
-	return s.run(conn, &stmt, bound, a)
+	defer s.killWhenGone(r.Context(), settings["log_comment"])()
+	if err := s.run(conn, &stmt, bound, a); err != nil {
+		return err
+	}
+	return here.note(verb)
 }
 
 // handshakeQuery is how clickhouse-go begins. It asks for blocks in its own protocol revision, which carry more than
@@ -239,30 +256,6 @@ func (s *server) bodyError(err error) error {
 	return refuse(codeCannotDecompress, "CANNOT_DECOMPRESS", "The body cannot be read: %s", err)
 }
 
-func (s *server) connectionFor(params url.Values) (conn *connection, release func(), err error) {
-	id := params.Get("session_id")
-	if id == "" {
-		conn, err := s.connect()
-		if err != nil {
-			return nil, nil, err
-		}
-		return conn, conn.close, nil
-	}
-	timeout := defaultSessionTimeout
-	if text := params.Get("session_timeout"); text != "" {
-		seconds, err := strconv.ParseUint(text, 10, 32)
-		if err != nil || time.Duration(seconds)*time.Second > maxSessionTimeout {
-			return nil, nil, refuse(codeUnknownSetting, "UNKNOWN_SETTING", "session_timeout %s is not a number of seconds up to %d", quote(text), int(maxSessionTimeout.Seconds()))
-		}
-		timeout = time.Duration(seconds) * time.Second
-	}
-	conn, done, err := s.sessions.acquire(id, truthy(params.Get("session_check")), timeout)
-	if err != nil {
-		return nil, nil, err
-	}
-	return conn, func() { done(truthy(params.Get("close_session"))) }, nil
-}
-
 // notSettings are the URL parameters of ClickHouse's HTTP interface that are not settings.
 var notSettings = []string{
 	"query", "database", "default_format", "query_id", "user", "password", "quota_key", "role", "compress", "decompress",
@@ -272,9 +265,9 @@ var notSettings = []string{
 
 var settingName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// settings is the SET statement that gives a connection this server's defaults and the request's own settings.
-func (s *server) settings(r *http.Request, params url.Values, id string, streamed bool) (string, error) {
-	values := map[string]string{
+// defaults are the settings in which this server differs from the engine as a library.
+func (s *server) defaults() map[string]string {
+	return map[string]string{
 		// A row inserted is a row stored when the answer arrives, and each block keeps its own token.
 		"async_insert": "0",
 		// What a ClickHouse server has and the engine as a library has not.
@@ -282,43 +275,42 @@ func (s *server) settings(r *http.Request, params url.Values, id string, streame
 		"allow_introspection_functions": "0",
 		"max_threads":                   strconv.Itoa(s.cfg.MaxThreads),
 		"max_query_size":                strconv.FormatInt(s.cfg.MaxQueryBytes+1, 10),
-		"log_comment":                   id,
-		"max_result_bytes":              "0",
 	}
-	if !streamed { // what is streamed is bounded by the client's pace
-		values["max_result_bytes"] = strconv.FormatInt(s.cfg.MaxResultBytes, 10)
-	}
-	if readsOnly(r) && params.Get("session_id") == "" {
-		values["readonly"] = "2" // a link must not change data; ClickHouse's own rule
-	}
-	for name, given := range params {
-		if slices.Contains(notSettings, name) || strings.HasPrefix(name, "param_") || len(given) == 0 {
-			continue
-		}
+}
+
+// settings are those that the request's statement runs under beside the defaults: the request's own, and what it must
+// not lift.
+func (s *server) settings(r *http.Request, params url.Values, who admitted, id string, streamed bool) (values map[string]string, err error) {
+	given := requestSettings(params)
+	for name := range given {
 		if !settingName.MatchString(name) {
-			return "", refuse(codeUnknownSetting, "UNKNOWN_SETTING", "Unknown setting %s", quote(name))
-		}
-		values[name] = given[len(given)-1]
-	}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		if name != "readonly" {
-			names = append(names, name)
+			return nil, refuse(codeUnknownSetting, "UNKNOWN_SETTING", "Unknown setting %s", quote(name))
 		}
 	}
-	slices.Sort(names)
-	if _, ok := values["readonly"]; ok {
-		names = append(names, "readonly") // last: it forbids what would follow
-	}
-	var b strings.Builder
-	b.WriteString("SET ")
-	for i, name := range names {
-		if i > 0 {
-			b.WriteString(", ")
+	if who.guest {
+		if values, err = s.cfg.Guests.settings(given, max(1, s.cfg.MaxThreads/2)); err != nil {
+			return nil, err
 		}
-		b.WriteString(name + " = " + quote(values[name]))
+		values["readonly"] = "1"
+	} else {
+		values = map[string]string{"max_result_bytes": "0"}
+		if !streamed { // what is streamed is bounded by the client's pace
+			values["max_result_bytes"] = strconv.FormatInt(s.cfg.MaxResultBytes, 10)
+		}
+		maps.Copy(values, given)
+		if values["readonly"] == "0" {
+			delete(values, "readonly")
+		}
+		if dialect, ok := values["dialect"]; ok && dialect != "clickhouse" {
+			return nil, refuse(codeNotImplemented, "NOT_IMPLEMENTED", "The embedded engine's server reads ClickHouse's SQL only, not the dialect %s", quote(dialect))
+		}
+		if readsOnly(r) && values["readonly"] != "1" {
+			values["readonly"] = "2" // a link must not change data, whatever it asks
+		}
 	}
-	return b.String(), nil
+	// The engine's interface gives no say in query identifiers: this is what a query is found by when it is to be killed.
+	values["log_comment"] = s.mark + id
+	return values, nil
 }
 
 func (s *server) insert(conn *connection, stmt *statement, data *spool, bound *parameters) error {

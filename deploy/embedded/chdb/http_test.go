@@ -25,7 +25,7 @@ func TestPlainHTTPQueries(t *testing.T) {
 		{"/ping", "Ok.\n", "", ""},
 		{"/replicas_status", "Ok.\n", "", ""},
 		{"/?query=SELECT+1", "1\n", "text/tab-separated-values; charset=UTF-8", "TabSeparated"},
-		{"/?query=SELECT+1&user=a&password=b&session_timeout=x", "1\n", "", ""},
+		{"/?query=SELECT+1&user=unused&password=unused&session_timeout=x", "1\n", "", ""},
 		{in("SELECT a, s FROM t FORMAT JSONEachRow"), `{"a":1,"s":"one;\n'two"}` + "\n", "application/x-ndjson; charset=UTF-8", "JSONEachRow"},
 		{in("SELECT a FROM t") + "&default_format=CSVWithNames", "\"a\"\n1\n", "text/csv; charset=UTF-8; header=absent", "CSVWithNames"},
 		{in("SELECT a FROM t WHERE 0") + "&default_format=CSVWithNames", "\"a\"\n", "", ""},
@@ -167,7 +167,12 @@ func TestErrorsOnHTTP(t *testing.T) {
 // An answer that breaks off must not look whole, and says why.
 func TestLateErrorBreaksTheAnswer(t *testing.T) {
 	address, _ := database(t)
-	answer, err := http.Get("http://" + address + "/?query=" + url.QueryEscape("SELECT throwIf(number = 3000000, 'on purpose') FROM numbers(10000000)"))
+	request, err := http.NewRequest(http.MethodGet, "http://"+address+"/?query="+url.QueryEscape("SELECT throwIf(number = 3000000, 'on purpose') FROM numbers(10000000)"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth("default", chdbtest.Password)
+	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,13 +12,16 @@ import (
 // @chdb/lib-<platform> that scripts/libchdb/fetch pins.
 const LibraryVersion = "26.5.3"
 
+// libraryVariable names a library of the user's own.
+const libraryVariable = "TRIBUTARY_LIBCHDB"
+
 // ErrNoLibrary is wrapped by the errors of FindLibrary when no engine library is installed.
 var ErrNoLibrary = errors.New("the embedded ClickHouse engine is not installed")
 
 // FindLibrary returns the path of libchdb: TRIBUTARY_LIBCHDB if set, else the place scripts/libchdb/fetch puts it. The
 // error says what to run.
 func FindLibrary() (string, error) {
-	if path := os.Getenv("TRIBUTARY_LIBCHDB"); path != "" {
+	if path := os.Getenv(libraryVariable); path != "" {
 		if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 			return "", fmt.Errorf("%w: TRIBUTARY_LIBCHDB names %s, which is not a readable file; name libchdb.so itself, or unset the variable and run `make engine`", ErrNoLibrary, path)
 		}

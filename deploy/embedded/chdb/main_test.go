@@ -63,7 +63,7 @@ func open(t testing.TB, address, database string, change func(*clickhouse.Option
 	options := &clickhouse.Options{
 		Protocol:     clickhouse.HTTP,
 		Addr:         []string{address},
-		Auth:         clickhouse.Auth{Database: database, Username: "tributary", Password: "any"},
+		Auth:         clickhouse.Auth{Database: database, Username: "default", Password: chdbtest.Password},
 		Compression:  &clickhouse.Compression{Method: clickhouse.CompressionLZ4},
 		DialTimeout:  10 * time.Second,
 		MaxOpenConns: 32,
@@ -85,7 +85,16 @@ type response struct {
 	body   string
 }
 
+// send asks as the roles' user, unless the request says otherwise.
 func send(t testing.TB, request *http.Request) response {
+	t.Helper()
+	if request.Header.Get("Authorization") == "" {
+		request.SetBasicAuth("default", chdbtest.Password)
+	}
+	return sendAsIs(t, request)
+}
+
+func sendAsIs(t testing.TB, request *http.Request) response {
 	t.Helper()
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {

@@ -3,9 +3,11 @@ package chdb
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -16,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
@@ -28,8 +31,12 @@ type ProcessConfig struct {
 	Listen  string
 	// Command starts the child; it must end up in ServeChild. Default: this executable with "clickhouse-embedded".
 	Command []string
-	// Env is added to this process's environment.
+	// Env is added to the few variables of this process's environment that the child gets (see inherited).
 	Env []string
+	// Users are all who are let in; at least one is no guest. Required.
+	Users []User
+	// Durable has an insert answered only once its rows would outlive a power cut.
+	Durable bool
 	// ReadyTimeout is how long the child may take to answer queries; loading many parts takes time. Default 60 s.
 	ReadyTimeout time.Duration
 	// StopTimeout is how long the child may take to end before it is killed. Default 20 s.
@@ -48,6 +55,7 @@ type Process struct {
 	err     error       // valid once done is closed
 	stopped atomic.Bool // asked to end, by Stop or Kill
 	killed  atomic.Bool // by Kill: its exit status says nothing
+	asking  http.Client // for Status
 }
 
 // readyPrefix begins the line by which the child says on its standard output where it listens.
@@ -60,8 +68,16 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 	if cfg.DataDir == "" {
 		return nil, errors.New("starting the embedded ClickHouse: DataDir is empty; name the directory that holds its tables")
 	}
-	if _, err := FindLibrary(); err != nil { // here it is one clear line instead of a child's last words
+	if err := checkUsers(cfg.Users); err != nil {
 		return nil, err
+	}
+	library, err := FindLibrary()
+	if err != nil { // here it is one clear line instead of a child's last words
+		return nil, err
+	}
+	users, err := encodeUsers(cfg.Users)
+	if err != nil {
+		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
 	}
 	or(&cfg.Listen, DefaultListen)
 	or(&cfg.ReadyTimeout, 60*time.Second)
@@ -77,7 +93,10 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 		cfg.Command = []string{self, "clickhouse-embedded"}
 	}
 	command := exec.Command(cfg.Command[0], append(cfg.Command[1:len(cfg.Command):len(cfg.Command)], "--data", cfg.DataDir, "--listen", cfg.Listen)...)
-	command.Env = append(os.Environ(), cfg.Env...)
+	if cfg.Durable {
+		command.Args = append(command.Args, "--durable")
+	}
+	command.Env = append(append(inherited(os.Environ()), libraryVariable+"="+library), cfg.Env...)
 	command.SysProcAttr = childAttributes()
 	stdin, err := command.StdinPipe()
 	if err != nil {
@@ -95,6 +114,8 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 	command.Stdout, command.Stderr = stdoutEnd, stderrEnd
 
 	p := &Process{cfg: cfg, command: command, stdin: stdin, done: make(chan struct{})}
+	// A connection of its own each time: an idle one would say nothing about the next.
+	p.asking.Transport = &http.Transport{DisableKeepAlives: true}
 	ready := make(chan string, 1)
 	lastWords := make(chan string, 1)
 	go readReady(stdout, ready)
@@ -119,6 +140,9 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 		_ = stdin.Close()
 		return nil, fmt.Errorf("starting the embedded ClickHouse: %w", err)
 	}
+
+	// Who ends before it has read them says why below.
+	_, _ = stdin.Write(users)
 
 	timeout := time.NewTimer(cfg.ReadyTimeout)
 	defer timeout.Stop()
@@ -145,6 +169,54 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 	_ = stdin.Close()
 	<-p.done
 	return nil, fmt.Errorf("starting the embedded ClickHouse: %w", failure)
+}
+
+// inherited are the variables of environ that the child gets: what its runtime and the C library read. The rest may hold
+// secrets, and whoever finds a way to read the child's memory or its files under /proc would have them.
+func inherited(environ []string) (kept []string) {
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if name == "TZ" || name == "TMPDIR" || name == "LANG" || name == "GODEBUG" || name == "GOTRACEBACK" || name == "GOMAXPROCS" ||
+			strings.HasPrefix(name, "LC_") || strings.HasPrefix(name, "DYLD_") || strings.HasPrefix(name, "LD_") {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
+
+// Options are a new clickhouse-go client's to the first user who is no guest.
+func (p *Process) Options() *clickhouse.Options {
+	options := &clickhouse.Options{Protocol: clickhouse.HTTP, Addr: []string{p.address}}
+	for _, u := range p.cfg.Users {
+		if !u.Guest {
+			options.Auth = clickhouse.Auth{Username: u.Name, Password: u.Password}
+			break
+		}
+	}
+	return options
+}
+
+// Status asks the child and its engine how they are. An error says that they do not answer, or not before ctx is done.
+func (p *Process) Status(ctx context.Context) (status Status, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+statusPath, nil)
+	if err != nil {
+		return status, err
+	}
+	auth := p.Options().Auth
+	request.SetBasicAuth(auth.Username, auth.Password)
+	response, err := p.asking.Do(request)
+	if err != nil {
+		return status, err
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxLogLineBytes))
+	if err != nil {
+		return status, err
+	}
+	if response.StatusCode != http.StatusOK {
+		return status, fmt.Errorf("it says %s: %s", response.Status, strings.TrimSpace(string(content)))
+	}
+	return status, json.Unmarshal(content, &status)
 }
 
 // Address is the host:port of ClickHouse's HTTP interface.
@@ -250,8 +322,8 @@ func (p *Process) forwardLog(stderr io.ReadCloser, lastWords chan<- string) {
 }
 
 // ServeChild is the child's main function: it serves until its standard input ends (its parent stopped it or died) or
-// a SIGTERM comes, and tells the parent on standard output when it is ready. The caller parses --data and --listen into
-// cfg and prints a returned error to standard error.
+// a SIGTERM comes, and tells the parent on standard output when it is ready. The users are the first line of its standard
+// input, unless cfg has them. The caller parses --data, --listen and --durable into cfg and prints a returned error to standard error.
 func ServeChild(ctx context.Context, cfg ServerConfig) error {
 	// Ctrl-C in a terminal is the parent's to handle: it may still have rows to insert.
 	signal.Ignore(syscall.SIGINT)
@@ -263,8 +335,20 @@ func ServeChild(ctx context.Context, cfg ServerConfig) error {
 	if err != nil {
 		return err
 	}
+	// Everything that this process or the engine makes is its owner's alone.
+	syscall.Umask(0o077)
+	lines := bufio.NewReader(leash)
+	if len(cfg.Users) == 0 {
+		line, err := lines.ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(line, &cfg.Users)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the users from the standard input, where `tributary up` writes them: %w", err)
+		}
+	}
 	go func() {
-		_, _ = io.Copy(io.Discard, leash)
+		_, _ = io.Copy(io.Discard, lines)
 		cancel()
 	}()
 	debug.SetGCPercent(50) // this process's Go part holds bodies in transit, short-lived and large

@@ -2,6 +2,7 @@ package chdb
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -25,7 +26,7 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(cfg.DataDir, 0o755); err != nil {
+	if err := makePrivate(cfg.DataDir); err != nil {
 		return fmt.Errorf("creating the data directory: %w", err)
 	}
 	unlock, err := lockDirectory(cfg.DataDir)
@@ -75,10 +76,15 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	return nil
 }
 
+// makePrivate makes a folder, or takes one that is there, and keeps others out of it: whatever modes the files below have.
+func makePrivate(dir string) error {
+	return errors.Join(os.MkdirAll(dir, 0o700), os.Chmod(dir, 0o700))
+}
+
 // lockDirectory makes this process the directory's owner until it ends, however it ends.
 func lockDirectory(dir string) (unlock func(), err error) {
 	path := filepath.Join(dir, lockFile)
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking the data directory: %w", err)
 	}
@@ -110,10 +116,19 @@ type server struct {
 	// anchor keeps the engine alive between requests, which open and close connections of their own.
 	anchor *connection
 	// killer is a connection for this server's own statements, which must get through while every slot is taken.
-	killing  sync.Mutex
-	killer   *connection
-	running  chan struct{} // a slot a running query
-	waiting  atomic.Int64
+	killing sync.Mutex
+	killer  *connection
+	// parser and pulse are connections for examining statements and for telling that the engine answers.
+	parsing  sync.Mutex
+	parser   *connection
+	feeling  sync.Mutex
+	pulse    *connection
+	roles    *slots
+	guests   *slots
+	doorman  *doorman
+	counts   counts
+	mark     string // before every query's identifier, so that nobody can name another's
+	ownHost  string // of the address listened on
 	sessions *sessions
 	spools   *spools
 	stuck    bool // a query could not be stopped
@@ -132,14 +147,23 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &server{cfg: cfg, lib: lib, arguments: arguments, running: make(chan struct{}, cfg.MaxRunning)}
+	s = &server{cfg: cfg, lib: lib, arguments: arguments, doorman: newDoorman(cfg.Users), mark: rand.Text()[:8] + "."}
+	s.ownHost, _, _ = net.SplitHostPort(cfg.Listen)
+	s.roles = newSlots(cfg.MaxRunning, cfg.MaxWaiting, 0)
+	s.guests = newSlots(cfg.Guests.MaxRunning, cfg.Guests.MaxWaiting, cfg.Guests.PatienceTime)
 	s.spools = newSpools(cfg.DataDir)
-	s.sessions = newSessions(cfg.MaxSessions, s.connect)
-	if s.anchor, err = lib.open(arguments); err != nil {
+	s.sessions = newSessions(cfg.MaxSessions, s.connectOnDefaults)
+	// The engine's directory of user files is the working directory.
+	if err := os.Chdir(filepath.Join(cfg.DataDir, emptyFolder)); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
 	}
-	if s.killer, err = lib.open(arguments); err != nil {
-		return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+	for _, conn := range []**connection{&s.anchor, &s.killer, &s.parser, &s.pulse} {
+		if *conn, err = lib.open(arguments); err != nil {
+			return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+		}
+		if err := (*conn).exec(setStatement(s.defaults())); err != nil {
+			return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+		}
 	}
 	// The first query also warms up what the engine builds lazily (20 ms, measured).
 	err = s.anchor.run("SELECT version(), timezone(), hostName()", "TSV", nil, func(output []byte, _ readCounts) error {
@@ -158,17 +182,22 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 
 func (s *server) connect() (*connection, error) { return s.lib.open(s.arguments) }
 
+func (s *server) connectOnDefaults() (*connection, error) {
+	conn, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.exec(setStatement(s.defaults())); err != nil {
+		conn.close()
+		return nil, err
+	}
+	return conn, nil
+}
+
 // drained waits for every running query's slot and reports whether it got them.
 func (s *server) drained(patience time.Duration) bool {
 	timeout := time.After(patience)
-	for range cap(s.running) {
-		select {
-		case s.running <- struct{}{}:
-		case <-timeout:
-			return false
-		}
-	}
-	return true
+	return s.roles.drained(timeout) && s.guests.drained(timeout)
 }
 
 func (s *server) close() {
@@ -183,6 +212,8 @@ func (s *server) close() {
 	defer s.killing.Unlock()
 	s.killer.close()
 	s.killer = nil
+	s.parser.close()
+	s.pulse.close()
 	s.anchor.close()
 }
 
@@ -194,6 +225,7 @@ func (s *server) kill(id string) {
 	if s.killer == nil {
 		return
 	}
+	s.counts.killed.Add(1)
 	if err := s.killer.exec("KILL QUERY WHERE Settings['log_comment'] = " + quote(id) + " ASYNC FORMAT Null"); err != nil {
 		s.cfg.Logger.Warn("killing a query whose client went away", zap.Error(err))
 	}

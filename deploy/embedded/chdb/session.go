@@ -1,24 +1,37 @@
 package chdb
 
 import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
-// sessions keeps the engine connections of requests that name a session_id, so that SET, USE and temporary tables last
-// from one request to the next, as on a server.
+// sessions keeps what requests that name a session_id have in common, so that SET, USE and temporary tables last from one
+// request to the next, as on a server. A guest can make neither settings nor tables: its sessions keep the database.
 type sessions struct {
 	open func() (*connection, error)
 	max  int
 
 	mu     sync.Mutex
-	byID   map[string]*session
+	byID   map[sessionKey]*session
 	closed bool
 }
 
+// sessionKey keeps the sessions of users apart.
+type sessionKey struct{ user, id string }
+
 type session struct {
-	conn *connection
-	busy bool
+	conn     *connection // nil for a guest's
+	database string      // of a guest's; "" if none was named
+	readonly string      // what its own SET statement made of it; "" for nothing
+	busy     bool
 	// expire closes the session when it has been idle for its timeout.
 	expire *time.Timer
 }
@@ -29,15 +42,16 @@ const (
 )
 
 func newSessions(max int, open func() (*connection, error)) *sessions {
-	return &sessions{open: open, max: max, byID: make(map[string]*session)}
+	return &sessions{open: open, max: max, byID: make(map[sessionKey]*session)}
 }
 
-// acquire returns the session's connection for the caller alone. release must be called; it starts the idle timeout, or
-// ends the session if last is set.
-func (ss *sessions) acquire(id string, mustExist bool, timeout time.Duration) (conn *connection, release func(last bool), err error) {
+// acquire returns the session for the caller alone. release must be called; it starts the idle timeout, or ends the
+// session if last is set.
+func (ss *sessions) acquire(who admitted, id string, mustExist bool, timeout time.Duration) (found *session, release func(last bool), err error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	found := ss.byID[id]
+	key := sessionKey{who.name, id}
+	found = ss.byID[key]
 	switch {
 	case found == nil && mustExist:
 		return nil, nil, refuse(codeSessionNotFound, "SESSION_NOT_FOUND", "Session %s not found: it expired or was never opened", quote(id))
@@ -46,36 +60,43 @@ func (ss *sessions) acquire(id string, mustExist bool, timeout time.Duration) (c
 	case found == nil && (len(ss.byID) >= ss.max || ss.closed):
 		return nil, nil, refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "%d sessions are open, the limit; end one with close_session=1 or wait for its timeout", len(ss.byID))
 	case found == nil:
-		conn, err := ss.open()
-		if err != nil {
-			return nil, nil, err
+		found = new(session)
+		if !who.guest {
+			if found.conn, err = ss.open(); err != nil {
+				return nil, nil, err
+			}
 		}
-		found = &session{conn: conn}
-		ss.byID[id] = found
+		ss.byID[key] = found
 	default:
 		found.expire.Stop()
 	}
 	found.busy = true
-	return found.conn, func(last bool) { ss.release(id, found, timeout, last) }, nil
+	return found, func(last bool) { ss.release(key, found, timeout, last) }, nil
 }
 
-func (ss *sessions) release(id string, used *session, timeout time.Duration, last bool) {
+func (ss *sessions) release(key sessionKey, used *session, timeout time.Duration, last bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	used.busy = false
 	if last || ss.closed {
-		delete(ss.byID, id)
-		used.conn.close()
+		delete(ss.byID, key)
+		used.end()
 		return
 	}
 	used.expire = time.AfterFunc(timeout, func() {
 		ss.mu.Lock()
 		defer ss.mu.Unlock()
-		if ss.byID[id] == used && !used.busy {
-			delete(ss.byID, id)
-			used.conn.close()
+		if ss.byID[key] == used && !used.busy {
+			delete(ss.byID, key)
+			used.end()
 		}
 	})
+}
+
+func (s *session) end() {
+	if s.conn != nil {
+		s.conn.close()
+	}
 }
 
 // close ends idle sessions; a busy one ends with its request.
@@ -83,11 +104,180 @@ func (ss *sessions) close() {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.closed = true
-	for id, s := range ss.byID {
+	for key, s := range ss.byID {
 		if !s.busy {
 			s.expire.Stop()
-			delete(ss.byID, id)
-			s.conn.close()
+			delete(ss.byID, key)
+			s.end()
 		}
 	}
+}
+
+// place is where one request's statement runs.
+type place struct {
+	conn *connection
+	// session is set where the request names one.
+	session *session
+	// leave must be called at the end.
+	leave func()
+}
+
+// placeFor opens what the request's statement runs on. All settings are gone with it, but for those that a session's own
+// SET statements made: a session's connection gets its settings back, and what must be read-only never touches it, for
+// the engine lets nobody take that back.
+func (s *server) placeFor(r *http.Request, params url.Values, who admitted, values map[string]string) (place, error) {
+	id := params.Get("session_id")
+	if id == "" {
+		conn, err := s.connect()
+		if err != nil {
+			return place{}, err
+		}
+		return s.furnish(place{conn: conn, leave: conn.close}, r, params, "", s.onDefaults(values))
+	}
+	timeout, err := sessionTimeout(params)
+	if err != nil {
+		return place{}, err
+	}
+	session, release, err := s.sessions.acquire(who, id, truthy(params.Get("session_check")), timeout)
+	if err != nil {
+		return place{}, err
+	}
+	last := truthy(params.Get("close_session"))
+	if _, already := values["readonly"]; !already && session.readonly != "" {
+		values["readonly"] = session.readonly
+	}
+	if _, readOnly := values["readonly"]; !readOnly {
+		restore, err := remember(session.conn, values)
+		if err != nil {
+			release(true)
+			return place{}, err
+		}
+		return s.furnish(place{conn: session.conn, session: session, leave: func() {
+			// A connection that cannot be restored must not be used again.
+			release(session.readonly == "" && session.conn.exec(restore) != nil || last)
+		}}, r, params, "", values)
+	}
+	conn, err := s.connect()
+	if err != nil {
+		release(last)
+		return place{}, err
+	}
+	p := place{conn: conn, session: session, leave: func() { conn.close(); release(last) }}
+	merged, database := s.defaults(), session.database
+	if session.conn != nil {
+		if database, err = sessionState(session.conn, merged); err != nil {
+			p.leave()
+			return place{}, err
+		}
+	}
+	maps.Copy(merged, values)
+	return s.furnish(p, r, params, database, merged)
+}
+
+// onDefaults are values and, where they say nothing, this server's defaults.
+func (s *server) onDefaults(values map[string]string) map[string]string {
+	merged := s.defaults()
+	maps.Copy(merged, values)
+	return merged
+}
+
+// furnish sets a place's database and settings.
+func (s *server) furnish(p place, r *http.Request, params url.Values, database string, values map[string]string) (place, error) {
+	if named := firstOf(params.Get("database"), r.Header.Get("X-ClickHouse-Database"), database); named != "" {
+		if err := p.conn.exec("USE " + quoteName(named)); err != nil {
+			p.leave()
+			return place{}, err
+		}
+	}
+	if err := p.conn.exec(setStatement(values)); err != nil {
+		p.leave()
+		return place{}, err
+	}
+	return p, nil
+}
+
+func sessionTimeout(params url.Values) (time.Duration, error) {
+	text := params.Get("session_timeout")
+	if text == "" {
+		return defaultSessionTimeout, nil
+	}
+	seconds, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || time.Duration(seconds)*time.Second > maxSessionTimeout {
+		return 0, refuse(codeUnknownSetting, "UNKNOWN_SETTING", "session_timeout %s is not a number of seconds up to %d", quote(text), int(maxSessionTimeout.Seconds()))
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
+// remember returns the SET statement that undoes setting values on a session's connection.
+func remember(conn *connection, values map[string]string) (restore string, err error) {
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, quote(name))
+	}
+	before := make(map[string]string)
+	if err := changedSettings(conn, "name IN ("+strings.Join(names, ", ")+")", before); err != nil {
+		return "", err
+	}
+	var parts []string
+	for name := range values {
+		if was, ok := before[name]; ok {
+			parts = append(parts, name+" = "+quote(was))
+		} else {
+			parts = append(parts, name+" = DEFAULT")
+		}
+	}
+	return "SET " + strings.Join(parts, ", "), nil
+}
+
+// sessionState adds to values what a session's own SET statements made, and returns the session's database. Its temporary
+// tables stay its own.
+func sessionState(from *connection, values map[string]string) (database string, err error) {
+	// A dialect would have the engine read the statement otherwise than examine did.
+	if err := changedSettings(from, "name NOT IN ('readonly', 'dialect', 'log_comment')", values); err != nil {
+		return "", err
+	}
+	return currentDatabase(from)
+}
+
+// note keeps what the statement that ran made of its session.
+func (p *place) note(verb string) (err error) {
+	if p.session == nil {
+		return nil
+	}
+	switch {
+	case verb == "USE" && p.conn != p.session.conn && p.session.conn == nil:
+		p.session.database, err = currentDatabase(p.conn)
+	case verb == "SET" && p.conn == p.session.conn:
+		changed := make(map[string]string)
+		err = changedSettings(p.conn, "name = 'readonly'", changed)
+		p.session.readonly = changed["readonly"]
+	}
+	return err
+}
+
+// currentDatabase asks in TabSeparated, as changedSettings does: other formats of a connection's last output make the
+// engine read the data of its next insert otherwise.
+func currentDatabase(conn *connection) (name string, err error) {
+	err = conn.run("SELECT hex(currentDatabase())", "TabSeparated", nil, func(output []byte, _ readCounts) error {
+		decoded, err := hex.DecodeString(strings.TrimSpace(string(output)))
+		name = string(decoded)
+		return err
+	})
+	return name, err
+}
+
+// changedSettings adds a connection's settings that are not the engine's defaults.
+func changedSettings(conn *connection, where string, values map[string]string) error {
+	return conn.run("SELECT hex(name), hex(value) FROM system.settings WHERE changed AND "+where, "TabSeparated", nil, func(output []byte, _ readCounts) error {
+		for line := range strings.Lines(string(output)) {
+			encodedName, encodedValue, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			name, err := hex.DecodeString(encodedName)
+			value, valueErr := hex.DecodeString(encodedValue)
+			if err = errors.Join(err, valueErr); err != nil {
+				return fmt.Errorf("reading a session's settings: %w", err)
+			}
+			values[string(name)] = string(value)
+		}
+		return nil
+	})
 }

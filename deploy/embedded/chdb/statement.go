@@ -16,8 +16,11 @@ type statement struct {
 	blank bool
 	// several is true when a second statement follows a semicolon.
 	several bool
-	// outfile is true when the output goes to a file of the engine's machine.
-	outfile bool
+	// outfile is true when the output goes to a file of the engine's machine, infile when the data comes from one.
+	outfile, infile bool
+	// readsFile is true when the function file() is called. It is right of the engine's own words only, where a function's
+	// name and its bracket touch.
+	readsFile bool
 }
 
 // insertion says where the parts of `INSERT INTO t (a, b) SETTINGS … FORMAT X data` are, as offsets into the text.
@@ -97,6 +100,8 @@ func analyse(text string) statement {
 			}
 		}
 		s.outfile = s.outfile || last.isWord("INTO") && t.isWord("OUTFILE")
+		s.infile = s.infile || last.isWord("FROM") && t.isWord("INFILE")
+		s.readsFile = s.readsFile || last.isWord("file") && t.is("(") && t.start == last.end
 		if t.is(";") && before.isWord("FORMAT") && last.word {
 			s.format = last.text
 		}

@@ -1,7 +1,8 @@
 // Package chdbtest gives tests a real ClickHouse engine: a child process on a temporary directory and a free port.
 //
-// The child is the test's own executable started again: this package's init sees an environment variable and serves
-// instead of running tests. So a test needs no TestMain and nothing has to be built beforehand. Import it from tests only.
+// The child is the test's own executable started again: this package's init sees the name of the child's command and
+// serves instead of running tests. So a test needs no TestMain and nothing has to be built beforehand. Import it from
+// tests only.
 package chdbtest
 
 import (
@@ -17,23 +18,34 @@ import (
 	"tributary/deploy/embedded/chdb"
 )
 
-// childVariable marks the executable started again as a child.
-const childVariable = "TRIBUTARY_TEST_CLICKHOUSE_CHILD"
+// childCommand is the first argument of an executable that chdb.Start starts.
+const childCommand = "clickhouse-embedded"
+
+// The users of a test's engine. Password is the roles' (default), GuestPassword the one of Guest.
+const (
+	Password      = "of the tests' roles"
+	Guest         = "analyst"
+	GuestPassword = "of the tests' guest"
+)
 
 func init() {
-	if os.Getenv(childVariable) == "" {
+	if len(os.Args) < 2 || os.Args[1] != childCommand {
 		return
 	}
-	os.Unsetenv(childVariable)
 	flags := flag.NewFlagSet("clickhouse-embedded", flag.ExitOnError)
 	var cfg chdb.ServerConfig
 	flags.StringVar(&cfg.DataDir, "data", "", "")
 	flags.StringVar(&cfg.Listen, "listen", "", "")
+	flags.BoolVar(&cfg.Durable, "durable", false, "")
+	flags.IntVar(&cfg.Guests.MaxRunning, "guests", 0, "")
+	flags.DurationVar(&cfg.Guests.PatienceTime, "guest-patience", 0, "")
+	flags.DurationVar(&cfg.Guests.MaxTime, "guest-time", 0, "")
+	flags.Int64Var(&cfg.MaxMemoryBytes, "max-memory-bytes", 0, "")
 	flags.Int64Var(&cfg.MaxBodyBytes, "max-body-bytes", 0, "")
 	flags.IntVar(&cfg.MaxRunning, "max-running", 0, "")
 	flags.IntVar(&cfg.MaxWaiting, "max-waiting", 0, "")
 	flags.DurationVar(&cfg.IOTimeout, "io-timeout", 0, "")
-	_ = flags.Parse(os.Args[1:]) // ExitOnError
+	_ = flags.Parse(os.Args[2:]) // ExitOnError
 	if err := chdb.ServeChild(context.Background(), cfg); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -41,8 +53,8 @@ func init() {
 	os.Exit(0)
 }
 
-// Start runs an engine for the test and stops it afterwards. The result's Address is for clickhouse-go with Protocol
-// HTTP, and for HTTP itself. It fails the test, saying what to run, when the engine's library is missing.
+// Start runs an engine for the test and stops it afterwards. The result's Options are for clickhouse-go; its Address is
+// for HTTP, with the passwords above. It fails the test, saying what to run, when the engine's library is missing.
 func Start(t testing.TB) *chdb.Process {
 	t.Helper()
 	return StartIn(t, t.TempDir())
@@ -73,8 +85,8 @@ func Config(t testing.TB, dir string, flags ...string) chdb.ProcessConfig {
 	return chdb.ProcessConfig{
 		DataDir:     dir,
 		Listen:      "127.0.0.1:0",
-		Command:     append([]string{self}, flags...),
-		Env:         []string{childVariable + "=1"},
+		Command:     append([]string{self, childCommand}, flags...),
+		Users:       []chdb.User{{Name: "default", Password: Password}, {Name: Guest, Password: GuestPassword, Guest: true}},
 		StopTimeout: 30 * time.Second,
 		Logger:      zap.NewNop(),
 	}

@@ -1,0 +1,420 @@
+package chdb_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tributary/deploy/embedded/chdb"
+	"tributary/deploy/embedded/chdb/chdbtest"
+)
+
+// ask sends a query as a user.
+func ask(t testing.TB, user, password, method, address string, params url.Values, body string) response {
+	t.Helper()
+	request, err := http.NewRequest(method, "http://"+address+"/?"+params.Encode(), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.SetBasicAuth(user, password)
+	return sendAsIs(t, request)
+}
+
+func asGuest(t testing.TB, address string, params url.Values, body string) response {
+	t.Helper()
+	return ask(t, chdbtest.Guest, chdbtest.GuestPassword, http.MethodPost, address, params, body)
+}
+
+func TestNothingIsAnsweredWithoutAPassword(t *testing.T) {
+	address, _ := database(t)
+	for name, test := range map[string]struct {
+		path    string
+		headers map[string]string
+		status  int
+		code    string
+	}{
+		"liveness":               {"/ping", nil, 200, ""},
+		"nobody":                 {"/?query=SELECT+1", nil, 401, "194"},
+		"nobody at the root":     {"/", nil, 401, "194"},
+		"nobody elsewhere":       {"/tributary/status", nil, 401, "194"},
+		"nobody where is nobody": {"/play", nil, 401, "194"},
+		"no password":            {"/?query=SELECT+1&user=default", nil, 403, "516"},
+		"the old way":            {"/?query=SELECT+1&user=default&password=", nil, 403, "516"},
+		"wrong":                  {"/?query=SELECT+1", map[string]string{"X-ClickHouse-User": "default", "X-ClickHouse-Key": "wrong"}, 403, "516"},
+		"another's":              {"/?query=SELECT+1", map[string]string{"X-ClickHouse-User": "default", "X-ClickHouse-Key": chdbtest.GuestPassword}, 403, "516"},
+		"unknown":                {"/?query=SELECT+1", map[string]string{"X-ClickHouse-User": "root", "X-ClickHouse-Key": chdbtest.Password}, 403, "516"},
+		"by headers":             {"/?query=SELECT+1", map[string]string{"X-ClickHouse-User": "default", "X-ClickHouse-Key": chdbtest.Password}, 200, ""},
+		"by parameters":          {"/?query=SELECT+1&user=analyst&password=" + url.QueryEscape(chdbtest.GuestPassword), nil, 200, ""},
+		"guest's status":         {"/tributary/status?user=analyst&password=" + url.QueryEscape(chdbtest.GuestPassword), nil, 403, "497"},
+		"roles' status":          {"/tributary/status?password=" + url.QueryEscape(chdbtest.Password), nil, 200, ""},
+	} {
+		request, err := http.NewRequest(http.MethodGet, "http://"+address+test.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range test.headers {
+			request.Header.Set(key, value)
+		}
+		answer := sendAsIs(t, request)
+		if answer.status != test.status || answer.header.Get("X-ClickHouse-Exception-Code") != test.code {
+			t.Errorf("%s: %d %s", name, answer.status, answer.body)
+		}
+		if challenge := answer.header.Get("WWW-Authenticate"); (answer.status == 401) != (challenge != "") {
+			t.Errorf("%s: %d with challenge %q", name, answer.status, challenge)
+		}
+	}
+}
+
+func TestWebPagesAreRefused(t *testing.T) {
+	address, _ := database(t)
+	_, port, _ := strings.Cut(address, ":")
+	for name, test := range map[string]struct {
+		host, header, value string
+		status              int
+	}{
+		"as sent":               {"", "", "", 200},
+		"localhost":             {"localhost:" + port, "", "", 200},
+		"IPv6":                  {"[::1]:" + port, "", "", 200},
+		"by a forwarded port":   {"127.0.0.1:1", "", "", 200},
+		"typed":                 {"", "Sec-Fetch-Site", "none", 200},
+		"name that points here": {"rebound.example:" + port, "", "", 403},
+		"name like ours":        {"localhost.example", "", "", 403},
+		"origin":                {"", "Origin", "https://page.example", 403},
+		"own origin":            {"", "Origin", "http://" + address, 403},
+		"no origin":             {"", "Origin", "null", 403},
+		"cross-site":            {"", "Sec-Fetch-Site", "cross-site", 403},
+		"same-site":             {"", "Sec-Fetch-Site", "same-site", 403},
+	} {
+		request, err := http.NewRequest(http.MethodGet, "http://"+address+"/?query=SELECT+1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.host != "" {
+			request.Host = test.host
+		}
+		if test.header != "" {
+			request.Header.Set(test.header, test.value)
+		}
+		if answer := send(t, request); answer.status != test.status {
+			t.Errorf("%s: %d %s", name, answer.status, answer.body)
+		}
+	}
+}
+
+// What a link asks must not change anything, whatever it asks for, in a session or not.
+func TestGetNeverWrites(t *testing.T) {
+	address, db := database(t)
+	mustPost(t, address, nil, "CREATE TABLE "+db+".t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	for _, session := range []string{"", "links"} {
+		for _, readonly := range []string{"", "0", "1", "2"} {
+			for _, query := range []string{
+				"CREATE TABLE " + db + ".u (a UInt8) ENGINE = Memory", "INSERT INTO " + db + ".t VALUES (1)", "INSERT INTO " + db + ".t SELECT 1",
+				"DROP TABLE " + db + ".t", "TRUNCATE TABLE " + db + ".t", "ALTER TABLE " + db + ".t DELETE WHERE 1", "SYSTEM STOP MERGES", "KILL QUERY WHERE 1",
+				"SELECT 1 INTO OUTFILE '/tmp/never'", "SELECT $$ ' $$; DROP TABLE " + db + ".t", "SET readonly = 0", "SELECT 1 SETTINGS readonly = 0",
+			} {
+				params := url.Values{"query": {query}}
+				if session != "" {
+					params.Set("session_id", session)
+				}
+				if readonly != "" {
+					params.Set("readonly", readonly)
+				}
+				if answer := ask(t, "default", chdbtest.Password, http.MethodGet, address, params, ""); answer.status == 200 {
+					t.Errorf("GET %s: 200 %s", params.Encode(), answer.body)
+				}
+			}
+		}
+	}
+	if got := mustPost(t, address, nil, "SELECT count(), sum(total_rows) FROM system.tables WHERE database = '"+db+"'"); got != "1\t0" {
+		t.Errorf("tables and rows are %q", got)
+	}
+}
+
+// beyondTables are statements that reach for something else than tables. Nobody may.
+func beyondTables(secret string) []string {
+	return []string{
+		"SELECT * FROM file('" + secret + "', 'LineAsString')",
+		"SELECT * FROM file('secret', 'LineAsString')",
+		"SELECT * FROM `" + secret + "`",
+		"SELECT * FROM default.`" + secret + "`",
+		"SELECT * FROM '" + secret + "'",
+		"SELECT file('" + secret + "')",
+		"SELECT `file`('" + secret + "')",
+		"SELECT\n/**/\"file\" /* f */ ('" + secret + "')",
+		"SELECT arrayMap(x -> file(x), ['" + secret + "'])",
+		"SELECT $$ ' $$, file('" + secret + "') -- '",
+		"SELECT '''', file('" + secret + "')",
+		"WITH (SELECT file('" + secret + "')) AS x SELECT x",
+		"EXPLAIN SELECT file('" + secret + "')",
+		"\\i " + secret,
+		"\\i /proc/self/environ",
+		"exit",
+		"?? what is in " + secret,
+		"SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+		"SELECT * FROM s3('http://127.0.0.1:1/bucket/key', 'LineAsString')",
+		"SELECT * FROM remote('127.0.0.1:1', system.one)",
+		"SELECT * FROM remoteSecure('127.0.0.1:1', system.one)",
+		"SELECT * FROM mysql('127.0.0.1:1', 'a', 'b', 'c', 'd')",
+		"SELECT * FROM postgresql('127.0.0.1:1', 'a', 'b', 'c', 'd')",
+		"SELECT * FROM mongodb('127.0.0.1:1', 'a', 'b', 'c', 'd', 'e UInt8')",
+		"SELECT * FROM redis('127.0.0.1:1', 'k', 'k String')",
+		"SELECT * FROM sqlite('" + secret + "', 't')",
+		"SELECT * FROM executable('sh', TSV, 'a String')",
+		"SELECT * FROM filesystem('/etc')",
+		"SELECT * FROM hdfs('hdfs://127.0.0.1:1/a', 'TSV', 'a String')",
+		"SELECT * FROM deltaLakeLocal('/etc')",
+		"SELECT * FROM icebergLocal('/etc')",
+		"SELECT catboostEvaluate('" + secret + "', 1)",
+		"DESCRIBE TABLE file('" + secret + "')",
+		"DESCRIBE TABLE url('http://127.0.0.1:1/')",
+		"SELECT 1 INTO OUTFILE '%s'",
+		"SELECT 1 INTO OUTFILE '%s' TRUNCATE FORMAT TSV",
+		"SELECT 1 INTO OUTFILE '%s' APPEND AND STDOUT",
+		"SELECT $$ ' $$ INTO OUTFILE '%s' -- '",
+		"SELECT 1 INTO/**/OUTFILE '%s'",
+		"SHOW TABLES INTO OUTFILE '%s'",
+		"EXPLAIN SELECT 1 INTO OUTFILE '%s'",
+		"INSERT INTO FUNCTION file('%s', 'TSV', 'a UInt8') SELECT 1",
+		"INSERT INTO FUNCTION url('http://127.0.0.1:1/', 'TSV', 'a UInt8') SELECT 1",
+		"INSERT INTO t FROM INFILE '" + secret + "' FORMAT LineAsString",
+		"BACKUP TABLE t TO File('%s')",
+		"RESTORE TABLE t FROM File('%s')",
+		"CREATE TABLE f (a String) ENGINE = File(TSV, '%s')",
+		"CREATE TABLE f (a String) ENGINE = URL('http://127.0.0.1:1/')",
+		"CREATE TABLE f (a String) ENGINE = MySQL('127.0.0.1:1', 'a', 'b', 'c', 'd')",
+		"CREATE DATABASE f ENGINE = Filesystem('/etc')",
+		"CREATE DATABASE f ENGINE = MySQL('127.0.0.1:1', 'a', 'b', 'c')",
+		"CREATE DICTIONARY f (a UInt64, b String) PRIMARY KEY a SOURCE(FILE(PATH '" + secret + "' FORMAT TSV)) LAYOUT(FLAT()) LIFETIME(1)",
+		"CREATE DICTIONARY f (a UInt64, b String) PRIMARY KEY a SOURCE(EXECUTABLE(COMMAND 'id' FORMAT TSV)) LAYOUT(FLAT()) LIFETIME(1)",
+		"CREATE FUNCTION f AS x -> x",
+		"CREATE NAMED COLLECTION f AS url = 'http://127.0.0.1:1/'",
+		"CREATE USER f",
+		"EXECUTE AS other",
+		"SYSTEM RELOAD CONFIG",
+	}
+}
+
+func TestNobodyReachesBeyondTables(t *testing.T) {
+	address, db := database(t)
+	mustPost(t, address, nil, "CREATE TABLE "+db+".t (a String) ENGINE = MergeTree ORDER BY a")
+	dir := t.TempDir()
+	secret, out := filepath.Join(dir, "secret"), filepath.Join(dir, "out")
+	must(t, os.WriteFile(secret, []byte("hidden\n"), 0o644))
+	for _, user := range []struct{ name, password string }{{"default", chdbtest.Password}, {chdbtest.Guest, chdbtest.GuestPassword}} {
+		for _, query := range beyondTables(secret) {
+			if user.name == "default" && query == "SYSTEM RELOAD CONFIG" {
+				continue // the roles may: the file is this process's own
+			}
+			if strings.Contains(query, "%s") {
+				query = fmt.Sprintf(query, out)
+			}
+			answer := ask(t, user.name, user.password, http.MethodPost, address, url.Values{"database": {db}}, query)
+			if answer.status == http.StatusOK || strings.Contains(answer.body, "hidden") {
+				t.Errorf("%s: %s: %d %s", user.name, query, answer.status, answer.body)
+			}
+			if _, err := os.Stat(out); err == nil {
+				t.Fatalf("%s: %s wrote a file", user.name, query)
+			}
+		}
+	}
+	for query, want := range map[string]string{
+		"SELECT 1; SELECT 2":                            "Multi-statements are not allowed",
+		"SELECT $$ ' $$; SELECT 2 -- '":                 "Multi-statements are not allowed",
+		"SELECT file('x')":                              "file() would read files",
+		"SELECT 1 INTO OUTFILE 'x'":                     "INTO OUTFILE",
+		"SELECT * FROM `/etc/passwd`":                   "READ ON FILE",
+		"SELECT * FROM url('http://127.0.0.1:1/', TSV)": "READ ON URL",
+		"SELCT 1": "Syntax error: failed at position 1",
+	} {
+		if answer := asGuest(t, address, nil, query); !strings.Contains(answer.body, want) || strings.Contains(answer.body, "formatQuery") {
+			t.Errorf("%s: %d %s, want %s", query, answer.status, answer.body, want)
+		}
+	}
+	// What is only called so is not refused.
+	mustPost(t, address, url.Values{"database": {db}}, "CREATE TABLE file (file UInt8, outfile String) ENGINE = MergeTree ORDER BY file")
+	mustPost(t, address, url.Values{"database": {db}}, "INSERT INTO file (file, outfile) SELECT 1, 'file(x) INTO OUTFILE y'")
+	if answer := asGuest(t, address, url.Values{"database": {db}}, "SELECT file, outfile AS `into` FROM file WHERE outfile != 'file('"); answer.body != "1\tfile(x) INTO OUTFILE y\n" {
+		t.Errorf("%d %s", answer.status, answer.body)
+	}
+}
+
+func TestGuestReadsOnly(t *testing.T) {
+	address, db := database(t)
+	in := url.Values{"database": {db}}
+	mustPost(t, address, in, "CREATE TABLE t (a UInt32) ENGINE = MergeTree ORDER BY a")
+	mustPost(t, address, in, "INSERT INTO t SELECT number FROM numbers(10)")
+	for query, want := range map[string]string{
+		"SELECT sum(a) FROM t":                    "45",
+		"SELECT sum(a) FROM t FORMAT JSONEachRow": `{"sum(a)":45}`,
+		"SHOW TABLES":                             "t",
+		"EXISTS t":                                "1",
+		"WITH 1 AS x SELECT x + {y:UInt8}":        "3",
+		"SELECT count() FROM system.columns WHERE database = '" + db + "'": "1",
+		"SELECT getSetting('readonly')":                                    "1",
+		"SELECT count() FROM (SELECT * FROM numbers(5) UNION ALL SELECT * FROM generateRandom('number UInt64', 1) LIMIT 2)": "7",
+	} {
+		with := url.Values{"database": {db}, "param_y": {"2"}}
+		if answer := asGuest(t, address, with, query); answer.status != 200 || strings.TrimSpace(answer.body) != want {
+			t.Errorf("%s: %d %s, want %s", query, answer.status, answer.body, want)
+		}
+	}
+	for _, session := range []string{"", "guest"} {
+		for _, query := range []string{
+			"INSERT INTO t VALUES (1)", "INSERT INTO t SELECT 1", "INSERT INTO t FORMAT TSV\n1\n", "CREATE TABLE u (a UInt8) ENGINE = Memory", "CREATE TEMPORARY TABLE u (a UInt8)",
+			"DROP TABLE t", "TRUNCATE TABLE t", "ALTER TABLE t DELETE WHERE 1", "ALTER TABLE t ADD COLUMN b UInt8", "OPTIMIZE TABLE t FINAL", "RENAME TABLE t TO v", "DETACH TABLE t",
+			"ATTACH TABLE u UUID 'a0000000-0000-0000-0000-000000000001' (a UInt8) ENGINE = MergeTree ORDER BY a", "SYSTEM STOP MERGES", "SYSTEM STOP MERGES t", "KILL QUERY WHERE 1", "SYSTEM JEMALLOC PURGE", "SYSTEM SHUTDOWN",
+			"SET readonly = 0", "SET readonly = 2", "SET max_memory_usage = 0", "SET max_execution_time = 0", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_execution_time = 0",
+			"SELECT 1 SETTINGS additional_result_filter = 'file(\\'x\\')'", "GRANT ALL ON *.* TO default", "CREATE VIEW w AS SELECT 1",
+		} {
+			params := url.Values{"database": {db}}
+			if session != "" {
+				params.Set("session_id", session)
+			}
+			if answer := asGuest(t, address, params, query); answer.status == 200 || answer.header.Get("X-ClickHouse-Exception-Code") == "" {
+				t.Errorf("%s: %d %s", query, answer.status, answer.body)
+			}
+		}
+	}
+	for name, value := range map[string]string{
+		"readonly": "0", "max_execution_time": "-1", "max_threads": "1;", "allow_ddl": "1", "dialect": "prql", "format_schema": "/etc/passwd", "format_template_row": "/etc/passwd", "log_comment": "x",
+		"additional_table_filters": "{}", "storage_file_read_method": "mmap", "max_temporary_data_on_disk_size_for_query": "0", "output_format_schema": "x",
+	} {
+		answer := asGuest(t, address, url.Values{name: {value}}, "SELECT getSetting('max_threads') <= 2")
+		if name == "max_threads" { // not a number below its own: as if it were not there
+			if answer.body != "1\n" {
+				t.Errorf("%s = %s: %d %s", name, value, answer.status, answer.body)
+			}
+		} else if answer.status == 200 {
+			t.Errorf("%s = %s was taken: %s", name, value, answer.body)
+		}
+	}
+	// Bounds can be lowered, not lifted.
+	for value, want := range map[string]string{"0": "60", "1000000": "60", "5": "5"} {
+		if answer := asGuest(t, address, url.Values{"max_execution_time": {value}}, "SELECT toUInt64(getSetting('max_execution_time'))"); answer.body != want+"\n" {
+			t.Errorf("max_execution_time = %s became %s", value, answer.body)
+		}
+	}
+	if got := mustPost(t, address, in, "SELECT count() FROM t"); got != "10" {
+		t.Errorf("the table has %s rows", got)
+	}
+}
+
+// A guest neither sees nor ends what others ask.
+func TestGuestDoesNotSeeOthersQueries(t *testing.T) {
+	address, _ := database(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan response, 1)
+	go func() {
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/", strings.NewReader("SELECT 'of the roles', sum(sipHash64(number)) FROM numbers(1000000000000)"))
+		if err == nil {
+			request.SetBasicAuth("default", chdbtest.Password)
+			var answer *http.Response
+			if answer, err = http.DefaultClient.Do(request); err == nil {
+				answer.Body.Close()
+				ended <- response{status: answer.StatusCode}
+			}
+		}
+	}()
+	running := func() string {
+		return mustPost(t, address, nil, "SELECT count() FROM system.processes WHERE query LIKE '%of the roles%' AND query NOT LIKE '%processes%'")
+	}
+	eventually(t, 30*time.Second, "the query's start", func() bool { return running() == "1" })
+	if answer := asGuest(t, address, nil, "SELECT count() FROM system.processes WHERE query LIKE '%of the roles%'"); answer.body != "0\n" {
+		t.Errorf("a guest sees %d %s", answer.status, answer.body)
+	}
+	for _, query := range []string{"KILL QUERY WHERE 1 SYNC", "KILL QUERY WHERE query LIKE '%roles%' ASYNC"} {
+		asGuest(t, address, nil, query)
+	}
+	if running() != "1" {
+		t.Error("a guest ended a query of the roles")
+	}
+	cancel()
+	eventually(t, 30*time.Second, "the query's end", func() bool { return running() == "0" })
+	select {
+	case answer := <-ended:
+		t.Errorf("the query ended by itself: %d", answer.status)
+	default:
+	}
+}
+
+func TestChildHasNoSecrets(t *testing.T) {
+	t.Setenv("TRIBUTARY_OPS_TOKEN", "0123456789abcdef")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "a secret of the cloud")
+	process := chdbtest.Start(t)
+	for _, name := range []string{"environ", "cmdline"} {
+		content, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", process.PID(), name))
+		if err != nil {
+			t.Skipf("a process's %s is read from Linux's /proc: %v", name, err)
+		}
+		for _, secret := range []string{"TRIBUTARY_OPS_TOKEN", "0123456789abcdef", "AWS_", "a secret of", chdbtest.Password, chdbtest.GuestPassword, os.Getenv("PATH")} {
+			if strings.Contains(string(content), secret) {
+				t.Errorf("the child's %s has %q", name, secret)
+			}
+		}
+	}
+}
+
+// Whatever modes the folder had, nobody else reads what the engine writes.
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "clickhouse")
+	must(t, os.Mkdir(dir, 0o755))
+	must(t, os.Chmod(dir, 0o755))
+	address := chdbtest.StartIn(t, dir).Address()
+	mustPost(t, address, nil, "CREATE TABLE t (a String) ENGINE = MergeTree ORDER BY a")
+	mustPost(t, address, nil, "INSERT INTO t VALUES ('x')")
+	files := 0
+	must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Lstat(path)
+		if err == nil && info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %s", path, info.Mode())
+		}
+		files++
+		return nil // what a merge has just removed is not there
+	}))
+	if files < 20 {
+		t.Errorf("saw %d files", files)
+	}
+}
+
+func TestKeptPassword(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data", "password")
+	first, err := chdb.KeptPassword(path)
+	must(t, err)
+	info, err := os.Stat(path)
+	must(t, err)
+	if len(first) < chdb.MinPasswordBytes || info.Mode() != 0o600 {
+		t.Errorf("made %q with mode %s", first, info.Mode())
+	}
+	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+		t.Errorf("left %v", entries)
+	}
+	if second, err := chdb.KeptPassword(path); err != nil || second != first {
+		t.Errorf("the second call returned %q, %v", second, err)
+	}
+	must(t, os.Chmod(path, 0o640))
+	if _, err := chdb.KeptPassword(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("readable to others: %v", err)
+	}
+	must(t, os.Chmod(path, 0o600))
+	must(t, os.WriteFile(path, []byte("short\n"), 0o600))
+	if _, err := chdb.KeptPassword(path); err == nil || !strings.Contains(err.Error(), "holds 5 bytes") {
+		t.Errorf("too short: %v", err)
+	}
+	if _, err := chdb.Start(t.Context(), chdb.ProcessConfig{DataDir: t.TempDir(), Users: []chdb.User{{Name: "default"}}}); err == nil || !strings.Contains(err.Error(), "at least 16 are needed") {
+		t.Errorf("a user without a password: %v", err)
+	}
+	if _, err := chdb.Start(t.Context(), chdb.ProcessConfig{DataDir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "no users") {
+		t.Errorf("no users: %v", err)
+	}
+}

@@ -1,0 +1,54 @@
+package wiring
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"tributary/deploy/config"
+	"tributary/deploy/embedded/chdb"
+)
+
+// MakePasswords puts the data folder's own passwords of the embedded ClickHouse into a configuration that has none,
+// making them at the first call. For the process that runs the engine.
+func MakePasswords(c *config.Config) error {
+	if c.ClickHouse.Mode != config.ModeEmbedded {
+		return nil
+	}
+	if c.ClickHouse.User == chdb.GuestUser {
+		return fmt.Errorf("clickhouse.user: %s is the embedded engine's user who only reads; leave clickhouse.user out", chdb.GuestUser)
+	}
+	kept, err := chdb.KeptUsers(c.DataDir)
+	if err == nil && c.ClickHouse.Password == "" {
+		c.ClickHouse.Password = kept[0].Password
+	}
+	return err
+}
+
+// FindPassword is MakePasswords for everybody else: it makes nothing. Where there is no password, or none for this user of
+// the machine, ClickHouse says so if it is asked at all.
+func FindPassword(c *config.Config) error {
+	if c.ClickHouse.Mode != config.ModeEmbedded || c.ClickHouse.Password != "" {
+		return nil
+	}
+	password, err := chdb.ReadPassword(filepath.Join(c.DataDir, chdb.RolesPasswordFile))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	c.ClickHouse.Password = password
+	return err
+}
+
+// engineUsers are the embedded ClickHouse's users.
+func engineUsers(c *config.Config) ([]chdb.User, error) {
+	users, err := chdb.KeptUsers(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	users[0].Name = c.ClickHouse.User
+	if c.ClickHouse.Password != "" {
+		users[0].Password = c.ClickHouse.Password
+	}
+	return users, nil
+}
