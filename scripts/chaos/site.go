@@ -41,6 +41,7 @@ type site struct {
 	tables   string // ClickHouse's own address
 	config   string // file for verify and migrate
 	conn     driver.Conn
+	power    *power // of mode power
 
 	busyMu sync.Mutex
 	busy   map[string]bool
@@ -66,8 +67,11 @@ func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 		// A repeated request must not be a conversion of its own: what it did could not be known.
 		s.scenario.Networks[i].BlankTxIDIsNew = false
 	}
-	if o.mode == modeUp {
-		return s, s.startUp(ctx)
+	switch o.mode {
+	case modeUp:
+		return s, s.startUp(ctx, func(data string) error { return s.boundedData(data) })
+	case modePower:
+		return s, s.startUp(ctx, func(data string) error { return s.powerData(data) })
 	}
 	return s, s.startRoles(ctx)
 }
@@ -219,7 +223,7 @@ func (s *site) addRole(name string, toKafka *proxy) error {
 	return os.WriteFile(m.args[2], []byte(text), 0o644)
 }
 
-// newDisk answers a small file system, or nil, saying so, where none can be mounted.
+// newDisk returns a small file system, or nil, saying so, where none can be mounted.
 func (s *site) newDisk(name, path string) *disk {
 	d, err := newDisk(path)
 	if err != nil {

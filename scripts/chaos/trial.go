@@ -84,13 +84,23 @@ func (s *site) trial(ctx context.Context) error {
 	go s.watch(watching, t)
 	defer stopWatching()
 	faulty, healed := context.WithTimeout(ctx, s.options.length)
-	if s.options.mode == modeUp {
-		s.killAgainAndAgain(faulty)
-	} else {
+	relax := s.keepBusy()
+	switch s.options.mode {
+	case modeUp:
+		s.breakUp(faulty)
+	case modePower:
+		err = s.cutAgainAndAgain(faulty, t.ledger)
+	default:
 		s.carryOut(faulty, plan(s.options.seed, s.options.length, s.options.gap, s.kinds(), s.options.only))
 	}
-	<-faulty.Done()
+	if err == nil {
+		<-faulty.Done()
+	}
 	healed()
+	relax()
+	if err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -122,6 +132,10 @@ const clockAhead = 30 * time.Minute
 
 // judge waits for the pipeline to finish and holds it against the truth.
 func (s *site) judge(ctx context.Context, t *traffic) error {
+	// What is acknowledged and in memory only shows at an end without warning.
+	if err := s.lastEnd(); err != nil {
+		return err
+	}
 	for _, m := range s.members {
 		err := m.await(ctx, startLimit)
 		if err != nil && s.heldByKafka(ctx) {
@@ -168,6 +182,7 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 		s.report.say("differs: %s", d.String())
 	}
 	s.report.say("%s", verdict)
+	s.power.judge(s.report, verdict)
 	if verifyErr != nil {
 		s.report.say("tributary verify: %v\n%s", verifyErr, report)
 	} else {
