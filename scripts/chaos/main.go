@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,14 +31,15 @@ type options struct {
 	kafka   string
 	busy    int
 	power   powerOptions
+	upgrade upgradeOptions
 }
 
 func main() {
 	var o options
 	minutes := flag.Float64("minutes", 2, "how long faults happen")
 	flag.StringVar(&o.binary, "binary", "bin/tributary-chaos", "the program under test, built with -tags chaos")
-	flag.StringVar(&o.mode, "mode", "roles", "roles: each role a process, on Apache Kafka; up: faults for `tributary up`; power: power cuts for it")
-	flag.Float64Var(&o.rate, "rate", 0, "requests a second; 0: 5000 of roles, 1500 of up, 600 of power")
+	flag.StringVar(&o.mode, "mode", "roles", "roles: each role a process, on Apache Kafka; up: faults for `tributary up`; power: power cuts for it; upgrade: an older version's data")
+	flag.Float64Var(&o.rate, "rate", 0, "requests a second; 0: 5000 of roles, 1500 of up and upgrade, 600 of power")
 	flag.Uint64Var(&o.seed, "seed", 0, "seed of plan and traffic; 0 draws one")
 	flag.DurationVar(&o.gap, "gap", 4*time.Second, "mean time from one fault to the next; of power: from ready to the cut")
 	flag.StringVar(&o.only, "only", "", "draw only faults whose kind contains one of these words (comma-separated)")
@@ -47,6 +50,7 @@ func main() {
 	flag.IntVar(&o.workers, "connections", 128, "requests at the same time")
 	flag.IntVar(&o.busy, "busy", 0, "loops beside it that only use the processors")
 	o.power.flags()
+	o.upgrade.flags()
 	flag.Parse()
 	o.length = time.Duration(*minutes * float64(time.Minute))
 	if o.seed == 0 {
@@ -57,7 +61,7 @@ func main() {
 		os.Exit(2)
 	}
 	if o.rate == 0 {
-		o.rate = map[string]float64{modeRoles: 5000, modeUp: 1500, modePower: 600}[o.mode]
+		o.rate = map[string]float64{modeRoles: 5000, modeUp: 1500, modePower: 600, modeUpgrade: 1500}[o.mode]
 	}
 	if isBusyLoop() {
 		beBusy()
@@ -83,24 +87,28 @@ func (o *options) check() error {
 		}
 	}
 	check(flag.NArg() == 0, "%q is no flag; flags alone would be right", flag.Args())
-	check(o.mode == modeRoles || o.mode == modeUp || o.mode == modePower, "mode %q does not exist; roles, up or power would be right", o.mode)
+	check(slices.Contains(modes, o.mode), "mode %q does not exist; one of %s would be right", o.mode, strings.Join(modes, ", "))
 	check(o.length > 0, "--minutes %g is no time; more than 0 would be right", o.length.Minutes())
 	check(o.rate >= 0, "--rate %g is no rate; 0 or more would be right", o.rate)
 	check(o.gap > 0, "--gap %s is no time; more than 0 would be right", o.gap)
 	check(o.settle > 0, "--settle %s is no time; more than 0 would be right", o.settle)
 	check(o.workers > 0, "--connections %d is too few; at least 1 would be right", o.workers)
-	check(o.only == "" || o.mode != modePower, "--only %q chooses faults of the modes roles and up; --loss chooses what a power cut takes", o.only)
+	check(o.only == "" || o.mode == modeRoles || o.mode == modeUp, "--only %q chooses faults of the modes roles and up; --loss chooses what a power cut takes", o.only)
 	check(o.busy >= 0, "--busy %d is no number of loops; 0 or more would be right", o.busy)
 	problems = append(problems, o.power.check()...)
+	problems = append(problems, o.upgrade.check(o.mode)...)
 	return errors.Join(problems...)
 }
 
 // Modes.
 const (
-	modeRoles = "roles"
-	modeUp    = "up"
-	modePower = "power"
+	modeRoles   = "roles"
+	modeUp      = "up"
+	modePower   = "power"
+	modeUpgrade = "upgrade"
 )
+
+var modes = []string{modeRoles, modeUp, modePower, modeUpgrade}
 
 var errDiffers = errors.New("not everything adds up")
 

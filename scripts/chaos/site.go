@@ -17,6 +17,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/deploy/config"
+	"tributary/deploy/wiring"
 	"tributary/scripts/kafka"
 	"tributary/scripts/loadgen"
 )
@@ -69,9 +71,14 @@ func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 	}
 	switch o.mode {
 	case modeUp:
-		return s, s.startUp(ctx, func(data string) error { return s.boundedData(data) })
+		return s, s.startUp(ctx, s.boundedData)
 	case modePower:
-		return s, s.startUp(ctx, func(data string) error { return s.powerData(data) })
+		return s, s.startUp(ctx, s.powerData)
+	case modeUpgrade:
+		return s, s.startUp(ctx, func(string) error {
+			s.member("up").binary = o.upgrade.from
+			return nil
+		})
 	}
 	return s, s.startRoles(ctx)
 }
@@ -152,8 +159,17 @@ func (s *site) startTables(ctx context.Context) error {
 	return s.connect()
 }
 
-func (s *site) connect() (err error) {
-	s.conn, err = clickhouse.Open(&clickhouse.Options{Addr: []string{s.tables}, Protocol: clickhouse.HTTP, ReadTimeout: 5 * time.Minute})
+// connect opens ClickHouse as the program's own commands do.
+func (s *site) connect() error {
+	loaded, err := config.Load(config.Sources{File: s.config, Sections: []string{}})
+	if err != nil {
+		return err
+	}
+	server, err := wiring.ClickHouseOptions(loaded.Config.ClickHouse)
+	if err != nil {
+		return err
+	}
+	s.conn, err = clickhouse.Open(server)
 	return err
 }
 
