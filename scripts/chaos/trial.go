@@ -102,7 +102,7 @@ func (s *site) trial(ctx context.Context) error {
 	default:
 		s.carryOut(faulty, plan(s.options.seed, s.options.length, s.options.gap, s.kinds(), s.options.only))
 	}
-	if err == nil {
+	if err == nil && s.options.mode != modePower { // which ends with its last cut
 		<-faulty.Done()
 	}
 	healed()
