@@ -28,7 +28,7 @@ func (o *powerOptions) flags() {
 		"order: earlier writes without later ones; mixed: each in turn")
 	flag.IntVar(&o.cuts, "cuts", 0, "power cuts after which the run ends; 0: as many as the minutes allow")
 	flag.DurationVar(&o.syncDelay, "sync-delay", 2*time.Millisecond, "how long a sync takes")
-	flag.BoolVar(&o.namesFollow, "names-follow", false, "a synced file keeps its name without a sync of its folder, as on ext4, XFS and btrfs")
+	flag.BoolVar(&o.namesFollow, "names-follow", true, "a synced file keeps its name without a sync of its folder, as on ext4, XFS and btrfs; false: as POSIX has it")
 	flag.BoolVar(&o.syncEverything, "sync-everything", false, "forget nothing: shows what is lost for other reasons than a missing sync")
 }
 
