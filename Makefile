@@ -41,9 +41,14 @@ engine: ## Fetch the embedded ClickHouse engine, once for this user
 test: engine ## Run every test (fetches the engine)
 	$(GO) test -timeout 15m $(GOTESTFLAGS) $(PACKAGES)
 
+# What shares memory between goroutines and holds money: edge, spool, processor, sink.
+RACE_PACKAGES ?= ./ingest/... ./processor/... ./sink/...
+
 .PHONY: test-race
-test-race: engine ## Run every test with the race detector (needs a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(GOTESTFLAGS) $(PACKAGES)
+test-race: engine ## Run the tests of edge, spool, processor and sink with the race detector (needs a C compiler; RACE_PACKAGES=./... for all)
+	@compiler=$$($(GO) env CC); command -v "$${compiler%% *}" >/dev/null || { \
+	  echo "test-race: the race detector needs the C compiler $$compiler, not found here (Debian: apt-get install gcc libc6-dev)"; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 25m $(GOTESTFLAGS) $(RACE_PACKAGES)
 
 # What runs again on a real broker. The broker's own driver is tested by `make test` where there is Java.
 KAFKA_PACKAGES := ./scripts/pipeline/...
@@ -79,10 +84,17 @@ bench-sink: engine build ## Print the loader's rate beside the engine's own inse
 	$(GO) run ./scripts/bench --binary $(BINARY) --only sink $(BENCHFLAGS)
 
 .PHONY: chaos
-chaos: engine ## Break the real processes at random under load (MINUTES=2 SEED=n MODE=roles or up; CHAOSFLAGS='--rate 3000')
+chaos: chaos-build ## Break the real processes at random under load (MINUTES=2 SEED=n MODE=roles, up or power; CHAOSFLAGS='--rate 3000'; docs/chaos.md)
+	@exec bin/chaos --minutes $(or $(MINUTES),2) --mode $(or $(MODE),roles) --seed $(or $(SEED),0) $(CHAOSFLAGS)
+
+.PHONY: chaos-build
+chaos-build: engine
 	$(GO) build -trimpath -tags chaos -o bin/tributary-chaos .
 	$(GO) build -trimpath -o bin/chaos ./scripts/chaos
-	@exec bin/chaos --minutes $(or $(MINUTES),2) --mode $(or $(MODE),roles) --seed $(or $(SEED),0) $(CHAOSFLAGS)
+
+.PHONY: upgrade
+upgrade: chaos-build ## Take over the data of the version in scripts/upgrade/FROM, under load, after an orderly end and after a kill
+	@scripts/upgrade/run --minutes $(or $(MINUTES),0.7) --seed $(or $(SEED),5) $(CHAOSFLAGS)
 
 SEEDS ?= 2000
 
@@ -154,16 +166,27 @@ $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto: go.mod
 .PHONY: generate
 generate: engine $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## Write the generated files again: events, configuration reference, golden files
 	cd schemas && PATH="$(TOOLS):$$PATH" $(BUF) generate
-	$(GO) test -count=1 ./deploy/config -run '^Test(Readme|Reference)' -update
+	$(GO) run ./scripts/golden
+
+# What is compared is the state of the files, not the commit: changes that are not committed yet do not matter.
+.PHONY: lint-generated
+lint-generated: ## Check that make generate changes nothing
+	@state() { git ls-files -co --exclude-standard -z | sort -z | while IFS= read -rd '' f; do [[ ! -f "$$f" ]] || sha256sum -- "$$f"; done; }; \
+	before=$$(state); $(MAKE) generate >/dev/null; after=$$(state); \
+	if [[ "$$before" != "$$after" ]]; then \
+	  echo "make generate changes these files; commit what it writes:"; diff <(echo "$$before") <(echo "$$after") | sed -n 's/^> [0-9a-f]*  //p'; exit 1; \
+	fi
 
 .PHONY: baseline
 baseline: ## Take the events as they are now for what later changes must not break (at a release)
 	cd schemas && $(BUF) build -o baseline.binpb
 
 .PHONY: ci
-ci: lint test test-kafka ## What CI runs: lint, test, test-kafka, oracle, two minutes of chaos, a short demo
+ci: lint lint-generated test test-race test-kafka ## What CI runs: lint, all tests, those of the core with the race detector, oracle, chaos, an upgrade, a short demo
 	@$(MAKE) oracle SEEDS=$(CI_SEEDS)
 	@$(MAKE) ci-chaos
+	@$(MAKE) ci-chaos-up
+	@$(MAKE) upgrade
 	@$(MAKE) ci-demo
 
 # The oracle plays about two seeds a second on 2 cores.
@@ -177,6 +200,12 @@ ci-chaos:
 	  echo "chaos: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
 	fi; \
 	$(MAKE) chaos MINUTES=2 SEED=21 CHAOSFLAGS='--rate 2500 --gap 3s'
+
+# Disk faults and power cuts of `up`; 20 cuts take two minutes.
+.PHONY: ci-chaos-up
+ci-chaos-up:
+	@$(MAKE) chaos MODE=up MINUTES=1.5 SEED=22
+	@$(MAKE) chaos MODE=power MINUTES=5 SEED=23 CHAOSFLAGS='--cuts 20 --gap 2s'
 
 # Its data goes away with it; ports are the defaults' neighbours, so that a running Tributary does not disturb it.
 .PHONY: ci-demo

@@ -16,10 +16,12 @@ import (
 	"tributary/scripts/loadgen"
 )
 
-// A ledger keeps the ID of every acknowledged click: eight bytes in memory, the text in a file.
+// A ledger keeps the ID of every acknowledged click: a few bytes in memory, the text in a file.
 type ledger struct {
 	mu     sync.Mutex
 	hashes []uint64
+	cut    int            // the power cut to come, from 0
+	before map[uint64]int // of mode power: by hash, the first cut after the click was acknowledged; nil in the other modes
 	file   *os.File
 	out    *bufio.Writer
 }
@@ -32,6 +34,23 @@ func newLedger(dir string) (*ledger, error) {
 	return &ledger{file: file, out: bufio.NewWriterSize(file, 1<<20)}, nil
 }
 
+// watchCuts makes the ledger remember which power cut came after each click.
+func (l *ledger) watchCuts() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.before = map[uint64]int{}
+	for _, h := range l.hashes {
+		l.before[h] = 0
+	}
+}
+
+// nextCut notes that a power cut is over.
+func (l *ledger) nextCut() {
+	l.mu.Lock()
+	l.cut++
+	l.mu.Unlock()
+}
+
 // note is the driver's Watch.
 func (l *ledger) note(c *loadgen.Click, p *loadgen.Postback) {
 	if p != nil {
@@ -39,7 +58,13 @@ func (l *ledger) note(c *loadgen.Click, p *loadgen.Postback) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hashes = append(l.hashes, xxhash.Sum64String(c.ID))
+	h := xxhash.Sum64String(c.ID)
+	l.hashes = append(l.hashes, h)
+	if l.before != nil {
+		if _, ok := l.before[h]; !ok {
+			l.before[h] = l.cut
+		}
+	}
 	l.out.WriteString(c.ID)
 	l.out.WriteByte('\n')
 }
@@ -52,6 +77,9 @@ type verdict struct {
 	clicks                    int // different IDs acknowledged
 	lost, twice, foreign      int // missing; in the table more than once; in the table and never acknowledged
 	lostIDs, twiceIDs, others []string
+	// Of mode power: the cuts that followed the acknowledgement of what is lost and what is there twice.
+	lostBy, twiceBy map[int]int
+	before          map[uint64]int
 }
 
 // judge looks every acknowledged click up in the table.
@@ -81,7 +109,7 @@ func (l *ledger) judge(ctx context.Context, s *site) (*verdict, error) {
 		return nil, fmt.Errorf("reading click IDs: %w", err)
 	}
 	slices.Sort(got)
-	v := &verdict{clicks: len(want)}
+	v := &verdict{clicks: len(want), before: l.before}
 	lost, odd := v.match(want, got)
 	if v.lostIDs, err = l.names(lost); err != nil {
 		return nil, err
@@ -105,10 +133,12 @@ func (l *ledger) judge(ctx context.Context, s *site) (*verdict, error) {
 // are lost, and those that are there once too often or for no reason.
 func (v *verdict) match(want, got []uint64) (lost, odd map[uint64]bool) {
 	lost, odd = map[uint64]bool{}, map[uint64]bool{}
+	v.lostBy, v.twiceBy = map[int]int{}, map[int]int{}
 	for i, j := 0, 0; i < len(want) || j < len(got); {
 		switch {
 		case j == len(got) || i < len(want) && want[i] < got[j]:
 			v.lost++
+			v.lostBy[v.before[want[i]]]++
 			note(lost, want[i])
 			i++
 		case i == len(want) || got[j] < want[i]:
@@ -120,6 +150,7 @@ func (v *verdict) match(want, got []uint64) (lost, odd map[uint64]bool) {
 			i++
 			for j++; j < len(got) && got[j] == h; j++ {
 				v.twice++
+				v.twiceBy[v.before[h]]++
 				note(odd, h)
 			}
 		}

@@ -17,7 +17,9 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/deploy/config"
 	"tributary/deploy/embedded/chdb"
+	"tributary/deploy/wiring"
 	"tributary/scripts/kafka"
 	"tributary/scripts/loadgen"
 )
@@ -43,6 +45,7 @@ type site struct {
 	password string // of the roles at ClickHouse
 	config   string // file for verify and migrate
 	conn     driver.Conn
+	power    *power // of mode power
 
 	busyMu sync.Mutex
 	busy   map[string]bool
@@ -68,13 +71,16 @@ func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 		// A repeated request must not be a conversion of its own: what it did could not be known.
 		s.scenario.Networks[i].BlankTxIDIsNew = false
 	}
-	users, err := chdb.KeptUsers(s.dataDir())
-	if err != nil {
-		return s, err
-	}
-	s.password = users[0].Password
-	if o.mode == modeUp {
-		return s, s.startUp(ctx)
+	switch o.mode {
+	case modeUp:
+		return s, s.startUp(ctx, s.boundedData)
+	case modePower:
+		return s, s.startUp(ctx, s.powerData)
+	case modeUpgrade:
+		return s, s.startUp(ctx, func(string) error {
+			s.member("up").binary = o.upgrade.from
+			return nil
+		})
 	}
 	return s, s.startRoles(ctx)
 }
@@ -133,11 +139,16 @@ func (s *site) startRoles(ctx context.Context) error {
 
 // startTables starts ClickHouse and makes topics and tables.
 func (s *site) startTables(ctx context.Context) error {
+	users, err := chdb.KeptUsers(s.data())
+	if err != nil {
+		return err
+	}
+	s.password = users[0].Password
 	m, err := s.newMember("clickhouse", "clickhouse")
 	if err != nil {
 		return err
 	}
-	m.args = []string{"clickhouse-embedded", "--listen", s.tables, "--data", filepath.Join(m.dir, "data"), "--passwords", s.dataDir()}
+	m.args = []string{"clickhouse-embedded", "--listen", s.tables, "--data", filepath.Join(m.dir, "data"), "--passwords", s.data()}
 	m.ready = "http://" + s.tables + "/ping"
 	if err := m.start(); err != nil {
 		return err
@@ -155,8 +166,21 @@ func (s *site) startTables(ctx context.Context) error {
 	return s.connect()
 }
 
-func (s *site) connect() (err error) {
-	s.conn, err = clickhouse.Open(&clickhouse.Options{Addr: []string{s.tables}, Protocol: clickhouse.HTTP, ReadTimeout: 5 * time.Minute, Auth: clickhouse.Auth{Username: chdb.RolesUser, Password: s.password}})
+// connect opens ClickHouse as the program's own commands do.
+func (s *site) connect() error {
+	loaded, err := config.Load(config.Sources{File: s.config, Sections: []string{}})
+	if err != nil {
+		return err
+	}
+	// Only `up` makes its own password, at its first start of a version that has one.
+	if err := wiring.FindPassword(&loaded.Config); err != nil {
+		return err
+	}
+	server, err := wiring.ClickHouseOptions(loaded.Config.ClickHouse)
+	if err != nil {
+		return err
+	}
+	s.conn, err = clickhouse.Open(server)
 	return err
 }
 
@@ -171,10 +195,8 @@ func (s *site) common(mode, brokers, tables string) string {
 log: {level: info, format: json}
 kafka: {mode: %s, brokers: [%q], partitions: %d, replication_factor: 1}
 clickhouse: {mode: %s, addr: %q, protocol: http, password: %q}
-`, s.dataDir(), mode, brokers, partitions, mode, tables, s.password)
+`, s.data(), mode, brokers, partitions, mode, tables, s.password)
 }
-
-func (s *site) dataDir() string { return filepath.Join(s.options.dir, "data") }
 
 func (s *site) newMember(name, kind string) (*member, error) {
 	m := &member{name: name, kind: kind, binary: s.options.binary, dir: filepath.Join(s.options.dir, name), report: s.report}
@@ -228,7 +250,7 @@ func (s *site) addRole(name string, toKafka *proxy) error {
 	return os.WriteFile(m.args[2], []byte(text), 0o600)
 }
 
-// newDisk answers a small file system, or nil, saying so, where none can be mounted.
+// newDisk returns a small file system, or nil, saying so, where none can be mounted.
 func (s *site) newDisk(name, path string) *disk {
 	d, err := newDisk(path)
 	if err != nil {

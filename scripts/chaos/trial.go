@@ -18,6 +18,9 @@ const lookbackWindow = 30 * 24 * time.Hour
 // impressions is the part of the showings behind the clicks that is sent. One whose answer is lost may have been counted or not.
 const impressions = .03
 
+// presses is the part of the presses of landing pages' buttons that mode upgrade sends, to have some in every table.
+const presses = .3
+
 // requestTimeout is longer than the edge waits for Kafka (ack_timeout): its own answer is worth more.
 const requestTimeout = 6 * time.Second
 
@@ -33,9 +36,13 @@ type traffic struct {
 func (s *site) startTraffic(ctx context.Context) (*traffic, error) {
 	o := loadgen.DefaultOptions()
 	o.Seed = s.options.seed
-	// No click through the link: nobody would learn the ID of one whose answer is lost.
-	o.Links = 0
 	o.Impressions = impressions
+	if s.options.mode == modeUpgrade {
+		o.Presses = presses
+	} else {
+		// No click through the link: nobody would learn the ID of one whose answer is lost.
+		o.Links = 0
+	}
 	// More clicks than the time allows; the faults cost some, and finish ends it.
 	o.Clicks = int(s.options.rate*s.options.length.Seconds()*1.5) + 10_000
 	o.Rate = int(s.options.rate)
@@ -84,13 +91,25 @@ func (s *site) trial(ctx context.Context) error {
 	go s.watch(watching, t)
 	defer stopWatching()
 	faulty, healed := context.WithTimeout(ctx, s.options.length)
-	if s.options.mode == modeUp {
-		s.killAgainAndAgain(faulty)
-	} else {
+	relax := s.keepBusy()
+	switch s.options.mode {
+	case modeUp:
+		s.breakUp(faulty)
+	case modePower:
+		err = s.cutAgainAndAgain(faulty, t.ledger)
+	case modeUpgrade:
+		err = s.upgrade(faulty)
+	default:
 		s.carryOut(faulty, plan(s.options.seed, s.options.length, s.options.gap, s.kinds(), s.options.only))
 	}
-	<-faulty.Done()
+	if err == nil && s.options.mode != modePower { // which ends with its last cut
+		<-faulty.Done()
+	}
 	healed()
+	relax()
+	if err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -122,6 +141,10 @@ const clockAhead = 30 * time.Minute
 
 // judge waits for the pipeline to finish and holds it against the truth.
 func (s *site) judge(ctx context.Context, t *traffic) error {
+	// What is acknowledged and in memory only shows at an end without warning.
+	if err := s.lastEnd(); err != nil {
+		return err
+	}
 	for _, m := range s.members {
 		err := m.await(ctx, startLimit)
 		if err != nil && s.heldByKafka(ctx) {
@@ -168,10 +191,14 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 		s.report.say("differs: %s", d.String())
 	}
 	s.report.say("%s", verdict)
+	s.power.judge(s.report, verdict)
 	if verifyErr != nil {
 		s.report.say("tributary verify: %v\n%s", verifyErr, report)
 	} else {
 		s.report.say("tributary verify: exit code 0: topics, tables and rollups add up")
+	}
+	if s.options.mode == modeUpgrade {
+		verdict.foreign = 0 // clicks through links whose answer was lost; the totals above allow for no more than these
 	}
 	if len(differences) > 0 || verifyErr != nil || !verdict.right() {
 		return errDiffers
