@@ -28,7 +28,9 @@ Repeats:  a click's identity is its ID, so a line that is sent twice counts once
           click is remembered: processor.window after its import. A broken import goes on where it
           ended (FILE.import.json); --restart begins anew.
 Rejected: lines that cannot be imported go to FILE.rejected.csv with the reason, to be mended and
-          imported by themselves.
+          imported by themselves. A cell that a spreadsheet would take for a formula (it begins with
+          = + - @, a tab or a line end) has an apostrophe before it, which an import of that file
+          takes away again: leave its columns rejected_line and rejected_because where they are.
 Limits:   old clicks get the offer that their campaign would choose now; they count for no cap, no
           IP_RATE and are never unique. Without an IP they have no country. Conversions of clicks
           older than processor.window are refused (outside_window). Conversions of the other

@@ -69,6 +69,9 @@ func newRole(env *environment, role string, add func(*wiring.System), sections [
 		if err := needExternal(&loaded.Config, role, cmd.Name(), "it runs this role too"); err != nil {
 			return err
 		}
+		if err := wiring.RestrictRole(&loaded.Config, role, logger); err != nil {
+			return err
+		}
 		return env.run(cmd.Context(), from, loaded, logger, add, nil)
 	}
 	return command

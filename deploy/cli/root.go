@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/deploy/config"
+	"tributary/deploy/secret"
 	"tributary/deploy/wiring"
 )
 
@@ -54,6 +55,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 // Main runs one command line (without the program's name) and returns its exit code.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer, environ []string) int {
+	secret.RestrictProcess() // what any command writes may have visitors' data
 	env := &environment{stdout: stdout, stderr: stderr, environ: environ}
 	root := newRoot(env)
 	root.SetArgs(args)

@@ -23,7 +23,16 @@ func newReading(file string) *reading {
 	return &reading{file: file, places: map[string]Place{}, unread: map[string]bool{}}
 }
 
+// maxProblems is how many problems one reading lists: who wrote 200,000 wrong lines made one mistake, and would not read the rest.
+const maxProblems = 100
+
+// full tells that enough is wrong to stop reading.
+func (r *reading) full() bool { return len(r.problems) >= maxProblems }
+
 func (r *reading) problem(at Place, path, format string, arguments ...any) {
+	if r.full() {
+		return
+	}
 	r.problems = append(r.problems, Problem{Place: at, Path: path, Text: fmt.Sprintf(format, arguments...)})
 }
 
@@ -47,7 +56,7 @@ func (r *reading) section(n *yaml.Node, v reflect.Value, path string) {
 		known[i], byName[f.name] = f.name, f
 	}
 	seen := map[string]Place{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !r.full(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		at := r.placeOf(key)
 		if !r.once(seen, key, path) {
@@ -172,6 +181,9 @@ func (r *reading) list(n *yaml.Node, v reflect.Value, path, name string, secret 
 	}
 	items := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
+		if r.full() {
+			break
+		}
 		full := fmt.Sprintf("%s[%d]", path, i)
 		r.places[full] = r.placeOf(item)
 		r.value(item, items.Index(i), full, name, secret)
@@ -193,7 +205,7 @@ func (r *reading) table(n *yaml.Node, v reflect.Value, path, name string, secret
 	}
 	items := reflect.MakeMapWithSize(v.Type(), len(n.Content)/2)
 	seen := map[string]Place{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
+	for i := 0; i+1 < len(n.Content) && !r.full(); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if !r.once(seen, key, path) {
 			continue

@@ -31,6 +31,25 @@ var otherVariablePrefixes = []string{VariablePrefix + "TEST_", VariablePrefix + 
 // maxFileBytes bounds the file: a catalog of 65,536 campaigns takes about 10 MB.
 const maxFileBytes = 32 << 20
 
+// maxSigns bounds what can begin a node of the document, before any is made: a node takes some two hundred bytes of memory, and a file of commas
+// could have 16 million. A catalog of 65,536 campaigns has about 1 million.
+const maxSigns = 2 << 20
+
+// signs counts an upper bound of a YAML text's nodes: each but the first stands behind one of these.
+func signs(text []byte) (n int) {
+	for i, c := range text {
+		switch c {
+		case ',', ':', '\n', '\r', '[', '{', '?':
+			n++
+		case '-':
+			if i+1 == len(text) || text[i+1] <= ' ' {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Sources says where to read from.
 type Sources struct {
 	// File is the path of the YAML file; empty: no file.
@@ -140,6 +159,9 @@ func Load(from Sources) (*Loaded, error) {
 	r.validate(&loaded.Config, from.Sections)
 	if len(r.problems) > 0 {
 		r.problems.inFileOrder()
+		if r.full() {
+			r.problems = append(r.problems, Problem{Place: Place{Source: r.file}, Text: fmt.Sprintf("there may be more: no more than %d are listed", maxProblems)})
+		}
 		return nil, r.problems
 	}
 	return loaded, nil
@@ -167,6 +189,10 @@ func (r *reading) readFile(path string, into *Config) error {
 
 // document decodes the file's one YAML document.
 func (r *reading) document(content []byte, into *Config) {
+	if n := signs(content); n > maxSigns {
+		r.problem(Place{Source: r.file, Line: 1, Column: 1}, "", "the file has %d commas, colons, brackets and line ends; at most %d can be read: is it the right file?", n, maxSigns)
+		return
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	var document, second yaml.Node
 	if err := decoder.Decode(&document); err != nil {
@@ -269,5 +295,5 @@ func (r *reading) ruleBroken(path, text string) {
 	if !ok {
 		place = Place{Source: r.file} // a default that the rest of the configuration does not allow
 	}
-	r.problems = append(r.problems, Problem{Place: place, Path: path, Text: text})
+	r.problem(place, path, "%s", text)
 }

@@ -85,7 +85,7 @@ func (c *checkpoint) write(path string, now time.Time) error {
 		return fmt.Errorf("writing the checkpoint: %w", err)
 	}
 	partial := path + ".new"
-	if err := os.WriteFile(partial, append(text, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(partial, append(text, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing the checkpoint: %w", err)
 	}
 	if err := os.Rename(partial, path); err != nil {

@@ -23,6 +23,8 @@ type Format struct {
 	Separator rune
 	// BOM: it begins with UTF-8's byte order mark.
 	BOM bool
+	// Neutral: it is a file of rejected lines, whose cells have an apostrophe where a spreadsheet would see a formula. The reader takes it away.
+	Neutral bool
 	// Header are the names of its first line.
 	Header []string
 	// Body is where the lines begin, in bytes.
@@ -73,6 +75,9 @@ func Detect(r io.ReaderAt, separator rune) (*Format, error) {
 		if !utf8.ValidString(name) {
 			return nil, misused("the first line is not UTF-8 (column %s); right would be an export, or a copy, in UTF-8", shown(name, 40))
 		}
+	}
+	if f.Neutral = isRejected(header); f.Neutral {
+		each(header, plain)
 	}
 	f.Header, f.Body = header, start+reader.InputOffset()
 	f.Line = 1 + int64(bytes.Count(head[:reader.InputOffset()], []byte{'\n'}))
@@ -172,6 +177,9 @@ func (r *reader) next() (*Record, error) {
 		return r.skip(r.base+start, fmt.Sprintf("the line has %d fields; at most %d can be read", len(fields), maxColumns))
 	case err == nil:
 		line, _ := r.csv.FieldPos(0)
+		if r.format.Neutral {
+			each(fields, plain)
+		}
 		r.record = Record{Fields: fields, Line: r.baseRow + int64(line) - 1, End: r.base + r.csv.InputOffset()}
 		return &r.record, nil
 	case errors.Is(err, io.EOF):

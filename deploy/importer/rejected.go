@@ -13,7 +13,8 @@ const (
 	rejectedReason = "rejected_because"
 )
 
-// rejectedFile keeps the lines that were not imported, in the input's own form, so that it can be mended and imported by itself.
+// rejectedFile keeps the lines that were not imported, in the input's own form, so that it can be mended and imported by itself. People open it
+// in spreadsheets, and its cells are what strangers wrote: each is neutral, and an import that finds the file's own columns takes that back.
 // It is made with the first of them.
 type rejectedFile struct {
 	path   string
@@ -25,7 +26,7 @@ type rejectedFile struct {
 // open goes on behind the first bytes of an earlier run's.
 func (r *rejectedFile) open(bytes int64) error {
 	flags := os.O_CREATE | os.O_RDWR
-	file, err := os.OpenFile(r.path, flags, 0o644)
+	file, err := os.OpenFile(r.path, flags, 0o600) // it has visitors' data
 	if err != nil {
 		return fmt.Errorf("opening the file for rejected lines: %w", err)
 	}
@@ -40,7 +41,7 @@ func (r *rejectedFile) open(bytes int64) error {
 	r.file, r.csv = file, csv.NewWriter(file)
 	r.csv.Comma = r.format.Separator
 	if bytes == 0 {
-		return r.csv.Write(append(append([]string(nil), r.format.Header...), rejectedLine, rejectedReason))
+		return r.write(append(append([]string(nil), r.format.Header...), rejectedLine, rejectedReason))
 	}
 	return nil
 }
@@ -53,7 +54,12 @@ func (r *rejectedFile) add(one *rejection) error {
 	}
 	row := make([]string, len(r.format.Header), len(r.format.Header)+2)
 	copy(row, one.record)
-	return r.csv.Write(append(row, strconv.FormatInt(one.line, 10), one.String()))
+	return r.write(append(row, strconv.FormatInt(one.line, 10), one.String()))
+}
+
+func (r *rejectedFile) write(row []string) error {
+	each(row, neutral)
+	return r.csv.Write(row)
 }
 
 // flush answers how many bytes the file has.

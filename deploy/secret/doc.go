@@ -10,6 +10,5 @@
 //     may have been read;
 //   - a folder that others may enter is closed, with everything in it, or the start is refused with what to do.
 //
-// Nothing here is safe for two processes that make the same secret at the same time: the lock on data_dir comes first.
-// Not its job: secrets that a person configures, and what a secret is for.
+// Two processes that make the same secret at the same time get the same one. Not its job: secrets that a person configures, and what a secret is for.
 package secret

@@ -20,16 +20,16 @@ func RestrictProcess() { syscall.Umask(int(othersMode)) }
 // followed.
 func RestrictFolder(path string, secrets ...string) (closed int, err error) {
 	if err := os.MkdirAll(path, FolderMode); err != nil {
-		return 0, fmt.Errorf("making data_dir: %w; set data_dir to a folder that you can write to", err)
+		return 0, fmt.Errorf("making the folder %s: %w; name one that you can write to", path, err)
 	}
 	about, err := os.Stat(path)
 	if err != nil {
-		return 0, fmt.Errorf("looking at data_dir: %w", err)
+		return 0, fmt.Errorf("looking at the folder: %w", err)
 	}
 	wasOpen := about.Mode().Perm()&othersMode != 0
 	if wasOpen {
 		if err := os.Chmod(path, about.Mode().Perm()&^othersMode); err != nil {
-			return 0, fmt.Errorf("closing data_dir to others: %w; it has mode %04o and holds keys and visitors' data: `chmod 700 %s` as its owner, or set data_dir to a folder inside it, which is made as it must be",
+			return 0, fmt.Errorf("closing a folder to others: %w; it has mode %04o and is for keys and visitors' data: `chmod 700 %s` as its owner, or name a folder inside it, which is made as it must be",
 				err, about.Mode().Perm(), path)
 		}
 		closed++
@@ -47,7 +47,7 @@ func RestrictFolder(path string, secrets ...string) (closed int, err error) {
 func holdsOpen(path string, but []string) (bool, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
-		return false, fmt.Errorf("looking into data_dir: %w", err)
+		return false, fmt.Errorf("looking into the folder: %w", err)
 	}
 	for _, entry := range entries {
 		if slices.Contains(but, entry.Name()) {
@@ -58,7 +58,7 @@ func holdsOpen(path string, but []string) (bool, error) {
 			continue
 		}
 		if err != nil {
-			return false, fmt.Errorf("looking into data_dir: %w", err)
+			return false, fmt.Errorf("looking into the folder: %w", err)
 		}
 		if isOpen(about) {
 			return true, nil
@@ -98,7 +98,7 @@ func closeTree(root string, but []string) (closed int, err error) {
 		return os.Chmod(path, about.Mode().Perm()&^othersMode)
 	})
 	if err != nil {
-		return closed, fmt.Errorf("closing what is in data_dir to others: %w; `chmod -R go= %s` as its owner", err, root)
+		return closed, fmt.Errorf("closing what is in a folder to others: %w; `chmod -R go= %s` as its owner", err, root)
 	}
 	return closed, nil
 }

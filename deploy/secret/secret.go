@@ -42,7 +42,12 @@ func Keep(path string) (text string, made bool, err error) {
 		return text, false, err
 	}
 	text = Generate()
-	if err := WriteFile(path, []byte(text+"\n")); err != nil {
+	err = put(path, []byte(text+"\n"), os.Link)
+	if errors.Is(err, os.ErrExist) { // another process was first: its secret is the one
+		text, err = Load(path)
+		return text, false, err
+	}
+	if err != nil {
 		return "", false, err
 	}
 	return text, true, nil
@@ -79,7 +84,10 @@ func Load(path string) (string, error) {
 
 // WriteFile puts content into the file at path, mode 0600, in place of what was there: whole and on disk, or not at all. The
 // folder is made if it is absent, mode 0700.
-func WriteFile(path string, content []byte) (err error) {
+func WriteFile(path string, content []byte) error { return put(path, content, os.Rename) }
+
+// put writes content beside path and has name give it the path's name.
+func put(path string, content []byte, name func(from, to string) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("keeping a secret in %s: %w", path, err)
@@ -94,11 +102,7 @@ func WriteFile(path string, content []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name()) // it is of no use, and a failure of this changes nothing
-		}
-	}()
+	defer func() { _ = os.Remove(file.Name()) }() // gone after a rename; else of no use, and a failure of this changes nothing
 	_, err = file.Write(content)
 	if err == nil {
 		err = file.Sync()
@@ -106,7 +110,7 @@ func WriteFile(path string, content []byte) (err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(file.Name(), path); err != nil {
+	if err := name(file.Name(), path); err != nil {
 		return err
 	}
 	return syncFolder(folder)

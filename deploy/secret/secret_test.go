@@ -45,6 +45,32 @@ func TestKeepMakesASecretOnce(t *testing.T) {
 	}
 }
 
+// TestKeepTogether: whoever comes at the same time gets the secret that is kept.
+func TestKeepTogether(t *testing.T) {
+	for range 20 {
+		path := filepath.Join(t.TempDir(), "password")
+		got := make(chan string, 8)
+		for range cap(got) {
+			go func() {
+				text, _, err := Keep(path)
+				if err != nil {
+					t.Error(err)
+				}
+				got <- text
+			}()
+		}
+		first := <-got
+		for range cap(got) - 1 {
+			if other := <-got; other != first {
+				t.Fatalf("%q and %q", first, other)
+			}
+		}
+		if kept, err := Load(path); err != nil || kept != first {
+			t.Fatalf("%q is kept, %v, want %q", kept, err, first)
+		}
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	for name, c := range map[string]struct {

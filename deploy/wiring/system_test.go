@@ -48,6 +48,15 @@ type up struct {
 
 func start(t *testing.T, dir, file string) *up {
 	t.Helper()
+	logger := zap.NewNop()
+	if testing.Verbose() {
+		logger = zaptest.NewLogger(t)
+	}
+	return startLogged(t, dir, file, logger)
+}
+
+func startLogged(t *testing.T, dir, file string, logger *zap.Logger) *up {
+	t.Helper()
 	u := &up{t: t, file: file, edge: freeAddress(t), sql: freeAddress(t), ops: freeAddress(t), hangups: make(chan struct{}), ended: make(chan error, 1)}
 	from := config.Sources{
 		File: file, Catalog: deploy.ExampleConfig,
@@ -61,10 +70,6 @@ func start(t *testing.T, dir, file string) *up {
 		t.Fatal(err)
 	}
 	u.config = loaded.Config
-	logger := zap.NewNop()
-	if testing.Verbose() {
-		logger = zaptest.NewLogger(t)
-	}
 	s := wiring.New(loaded, logger)
 	s.AddOps()
 	s.AddEngines()
