@@ -111,6 +111,7 @@ func commands(env *environment) []*cobra.Command {
 		newDLQ(env),
 		newForget(env),
 		newReceipt(env),
+		newSQL(env),
 		newImport(env),
 		newLink(env),
 		newTail(env),
