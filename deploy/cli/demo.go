@@ -86,9 +86,7 @@ func (e *environment) demo(parent context.Context, o demo.Options) error {
 	o.Scenario, o.Database = scenario, c.ClickHouse.Database
 	o.Window, o.Grace = c.Processor.Window, c.Processor.Grace
 	o.Edge = reachable(c.EdgeListen())
-	if c.ClickHouse.Protocol == config.ProtocolHTTP {
-		o.SQL = reachable(c.ClickHouse.Addr)
-	}
+	o.SQL = e.sqlCommand(from, loaded)
 	return e.runDemo(parent, from, loaded, logger, o)
 }
 

@@ -4,7 +4,7 @@
 // Place in the flow: main calls Main and exits with what it answers.
 //
 // Invariants: what a person asked for goes to standard output, everything else (logs, errors) to standard error; no
-// command reads standard input, but clickhouse-embedded, whose parent holds it; exit codes are those of ExitOK and its
+// command reads standard input, but sql without a query and clickhouse-embedded, whose parent holds it; exit codes are those of ExitOK and its
 // neighbours.
 //
 // Concurrency: Main may be called once at a time; it takes the process's signals while a role runs.

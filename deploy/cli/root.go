@@ -115,6 +115,7 @@ func commands(env *environment) []*cobra.Command {
 		newDLQ(env),
 		newForget(env),
 		newReceipt(env),
+		newSQL(env),
 		newImport(env),
 		newLink(env),
 		newSpool(env),

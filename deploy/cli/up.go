@@ -50,7 +50,7 @@ func newUp(env *environment) *cobra.Command {
 				logger.Info("no catalog is configured: using the small built-in one, whose campaigns are examples")
 			}
 			return env.run(cmd.Context(), from, loaded, logger, addEverything, func(s *wiring.System) {
-				greet(env.stdout, &loaded.Config)
+				greet(env.stdout, &loaded.Config, env.sqlCommand(from, loaded))
 				logger.Debug("all roles have started", zap.NamedError("not_ready_yet", s.Ready()))
 			})
 		},
@@ -88,7 +88,7 @@ func addEverything(s *wiring.System) {
 }
 
 // greet prints what can be tried, with the addresses in force.
-func greet(out io.Writer, c *config.Config) {
+func greet(out io.Writer, c *config.Config, sqlCommand string) {
 	edge := "http://" + reachable(c.EdgeListen())
 	campaign, source, network := c.Examples()
 	var b strings.Builder
@@ -98,11 +98,7 @@ func greet(out io.Writer, c *config.Config) {
 		try("click", fmt.Sprintf("curl -i '%s/c/%s?source=%s&sub1=hello'", edge, campaign, source))
 	}
 	try("postback", fmt.Sprintf("curl '%s/postback?network=%s&click_id=CLICK_ID&payout=12.50&txid=1'   (CLICK_ID: the header X-Click-Id above)", edge, network))
-	if c.ClickHouse.Protocol == config.ProtocolHTTP {
-		try("figures", fmt.Sprintf("curl 'http://%s/' -d 'SELECT * FROM %s.epc_roi_by_campaign FORMAT PrettyCompact'", reachable(c.ClickHouse.Addr), c.ClickHouse.Database))
-	} else {
-		try("figures", fmt.Sprintf("SELECT * FROM %s.epc_roi_by_campaign   (ClickHouse at %s)", c.ClickHouse.Database, c.ClickHouse.Addr))
-	}
+	try("figures", fmt.Sprintf("%s 'SELECT * FROM epc_roi_by_campaign'", sqlCommand))
 	try("state", fmt.Sprintf("curl 'http://%s/readyz'   (metrics: /metrics)", reachable(c.Ops.Listen)))
 	if c.Kafka.Mode == config.ModeEmbedded {
 		try("events", fmt.Sprintf("kcat -F %s -C -t %sscored.conversions -o beginning -e -f '%%T %%k\\n'   (Kafka at %s; Java: %s)",

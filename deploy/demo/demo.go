@@ -17,7 +17,8 @@ import (
 // Options say where the system is and how much to send.
 type Options struct {
 	Terminal
-	// Edge and SQL are host:port of the edge and of ClickHouse's HTTP interface, as a person would type them.
+	// Edge is host:port of the edge, as a person would type it. SQL is the beginning of a command line that asks
+	// ClickHouse what its last argument says.
 	Edge, SQL string
 	// ClickHouse is an open connection; the caller closes it.
 	ClickHouse driver.Conn
@@ -180,8 +181,8 @@ func (r *run) addresses() []string {
 	}
 	if r.SQL != "" {
 		lines = append(lines,
-			fmt.Sprintf("  figures     curl -s 'http://%s/' -d 'SELECT * FROM %s.epc_roi_by_source ORDER BY clicks DESC FORMAT PrettyCompactMonoBlock'", r.SQL, r.Database),
-			fmt.Sprintf("  refusals    curl -s 'http://%s/' -d 'SELECT reason, count() FROM %s.rejected_postbacks GROUP BY reason FORMAT PrettyCompact'", r.SQL, r.Database))
+			fmt.Sprintf("  figures     %s 'SELECT * FROM epc_roi_by_source ORDER BY clicks DESC'", r.SQL),
+			fmt.Sprintf("  refusals    %s 'SELECT reason, count() FROM rejected_postbacks GROUP BY reason'", r.SQL))
 	}
 	return append(lines, "Ctrl-C stops; the next start goes on with the same data.")
 }

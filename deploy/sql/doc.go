@@ -1,0 +1,12 @@
+// Package sql asks the pipeline's ClickHouse one question and prints what it returns.
+//
+// Place in the flow: `tributary sql`. Against the embedded engine it asks as the guest analyst, whom the engine lets read
+// and nothing else; against a server as the configured user, read-only for this query.
+//
+// Invariants: only the result goes to the writer; a result that breaks off is an error, and the error's text is not part
+// of what is printed.
+//
+// Concurrency: the functions may be called from anywhere.
+//
+// Not responsible for: finding the configuration (deploy/cli), what a guest may do (deploy/embedded/chdb).
+package sql
