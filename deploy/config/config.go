@@ -67,6 +67,7 @@ type Kafka struct {
 	ReplicationFactor int                      `yaml:"replication_factor" doc:"Copies of each partition when topics are made; 0: the broker's default. Embedded: always 1."`
 	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (see the event contract; embedded: 6h of clicks and scored.clicks)."`
 	RetentionBytes    int64                    `yaml:"retention_bytes" doc:"Bytes a partition keeps at most, read or not; 0: no limit, embedded 1GiB."`
+	Durable           bool                     `yaml:"durable" doc:"Embedded: acknowledge only what is on disk, so that a cut of the power loses nothing that was acknowledged; false: what the operating system has, which survives a killed process. External brokers have settings of their own."`
 	TLS               TLS                      `yaml:"tls"`
 	SASL              SASL                     `yaml:"sasl"`
 }
@@ -89,7 +90,7 @@ func (c *Config) defaults() {
 	c.DataDir = "data"
 	c.Log = Log{Level: "info", Format: "auto"}
 	c.Ops = Ops{Listen: "127.0.0.1:8081", DrainTimeout: 30 * time.Second}
-	c.Kafka = Kafka{Mode: ModeEmbedded, Brokers: []string{"127.0.0.1:9092"}, Partitions: 4}
+	c.Kafka = Kafka{Mode: ModeEmbedded, Brokers: []string{"127.0.0.1:9092"}, Partitions: 4, Durable: true}
 	c.ClickHouse = ClickHouse{Mode: ModeEmbedded, Addr: "127.0.0.1:8123", Protocol: ProtocolHTTP, Database: "tributary", User: "default"}
 }
 

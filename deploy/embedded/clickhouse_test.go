@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	metrics "github.com/prometheus/client_model/go"
+	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/zap"
 
 	"tributary/deploy/embedded/chdb"
@@ -93,7 +93,7 @@ func TestClickHouseMetricsFollowTheChild(t *testing.T) {
 		{"roles' slots", m.slots.WithLabelValues("roles"), 8}, {"roles running", m.running.WithLabelValues("roles"), 1}, {"roles admitted", m.admitted.WithLabelValues("roles"), 12},
 		{"guests waiting", m.waiting.WithLabelValues("guests"), 0}, {"guests refused", m.refused.WithLabelValues("guests"), 4}, {"denied", m.denied, 9}, {"killed", m.killed, 1},
 	} {
-		var written metrics.Metric
+		var written dto.Metric
 		if err := check.metric.Write(&written); err != nil {
 			t.Fatal(err)
 		}

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/zap"
 )
@@ -22,7 +26,23 @@ var ErrAddressInUse = errors.New("the address is in use")
 type Kafka struct {
 	cluster *kfake.Cluster
 	address string
-	closed  atomic.Bool
+	dir     string
+	logger  *zap.Logger
+
+	log          *brokerLog
+	failure      *failure
+	gate         *gate
+	transactions *transactions
+	syncer       *syncer        // nil: not durable
+	folder       *os.File       // of dir; nil: not durable
+	keeper       *journalKeeper // nil: not durable, or without hard links
+	sync         func(*os.File) error
+	damaged      []string
+
+	closing   atomic.Bool
+	closed    chan struct{}
+	retention chan struct{} // closed when its goroutine has ended
+	stop      context.CancelFunc
 }
 
 // brokerConfigs are the settings in which the embedded broker differs from kfake's defaults.
@@ -30,27 +50,44 @@ var brokerConfigs = map[string]string{
 	// The groups of a pipeline that rested for a year go on where they stopped. The default of a week would make the
 	// processor read again what is joined, and the sink lose its plan.
 	"offsets.retention.minutes": strconv.Itoa(400 * 24 * 60),
-	// Retention is applied this often (kfake does it with compaction). Not sooner, so that what a stopped pipeline had not
-	// read yet can be read after its start, however old; not later, or a busy log grows too far.
-	"log.cleaner.backoff.ms": "600000",
+	// Never by itself: see keepRetention. kfake's compaction of topics, which comes with it, deletes a log before it writes it anew.
+	"log.cleaner.backoff.ms": strconv.FormatInt((100 * 365 * 24 * time.Hour).Milliseconds(), 10),
 	// One broker.
 	"default.replication.factor": "1",
 	// Retention deletes whole segments from disk.
 	"log.segment.bytes": strconv.Itoa(32 << 20),
 }
 
+// retentionEvery is how often retention is applied. Not sooner, so that what a stopped pipeline had not read yet can be read after its
+// start, however old; not later, or a busy log grows too far.
+const retentionEvery = 10 * time.Minute
+
 // A KafkaOption is a choice of NewKafka.
 type KafkaOption func(*kafkaOptions)
 
 type kafkaOptions struct {
-	login Login
+	login      Login
+	durable    bool
+	registerer prometheus.Registerer
+	sync       func(*os.File) error
 }
+
+// Durable has the broker acknowledge only what is on disk, so that a cut of the power loses nothing that was acknowledged.
+func Durable(on bool) KafkaOption { return func(o *kafkaOptions) { o.durable = on } }
+
+// WithMetrics says where the broker's metrics go.
+func WithMetrics(r prometheus.Registerer) KafkaOption {
+	return func(o *kafkaOptions) { o.registerer = r }
+}
+
+// spareBytes is what must be free on the disk before the broker starts: its start writes, too.
+const spareBytes = 4 << 20
 
 // NewKafka starts the broker on address (a loopback host:port; port 0 takes a free one) with its log in dir, which is
 // made if absent. Memory: 80 bytes a record batch,
 // whatever the records' size (measured); the topics' retention bounds it.
 func NewKafka(address, dir string, logger *zap.Logger, options ...KafkaOption) (*Kafka, error) {
-	var o kafkaOptions
+	o := kafkaOptions{sync: syncFolder}
 	for _, option := range options {
 		option(&o)
 	}
@@ -65,74 +102,279 @@ func NewKafka(address, dir string, logger *zap.Logger, options ...KafkaOption) (
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the embedded Kafka's folder: %w", err)
 	}
-	if err := repair(dir, logger); err != nil {
+	if err := probeSpace(dir); err != nil {
 		return nil, err
 	}
-	if err := forgetUsers(dir); err != nil {
+	k := &Kafka{dir: dir, logger: logger, sync: o.sync, failure: newFailure(), closed: make(chan struct{}), retention: make(chan struct{})}
+	m := newMetrics(o.registerer)
+	if o.durable {
+		if k.folder, err = os.Open(dir); err != nil {
+			return nil, fmt.Errorf("opening the embedded Kafka's folder: %w", err)
+		}
+	}
+	if err := k.start(host, port, o, m); err != nil {
+		k.abandon()
 		return nil, err
 	}
-	cluster, err := kfake.NewCluster(append(o.login.options(),
+	return k, nil
+}
+
+// start repairs the folder, loads it and opens the port to requests.
+func (k *Kafka) start(host string, port int, o kafkaOptions, m *metrics) error {
+	var syncDisk func() error
+	configs := brokerConfigs
+	if o.durable {
+		syncDisk = k.syncDisk
+	}
+	var err error
+	if k.damaged, err = repair(k.dir, syncDisk, k.logger, m); err != nil {
+		return err
+	}
+	if err := forgetUsers(k.dir); err != nil {
+		return err
+	}
+	if err := removeIfThere(filepath.Join(k.dir, cleanFile)); err != nil {
+		return fmt.Errorf("starting the embedded Kafka: %w", err)
+	}
+	k.log = &brokerLog{to: k.logger.Sugar(), failure: k.failure, metrics: m, dir: k.dir, ended: make(chan struct{})}
+	k.gate = newGate(k.logger, m, k.failure)
+	k.transactions = newTransactions(k.dir, k.fail)
+	k.gate.transactions = k.transactions
+	if o.durable {
+		if k.keeper, err = newJournalKeeper(k.dir); err != nil {
+			return fmt.Errorf("starting the embedded Kafka: %w", err)
+		}
+		if k.keeper == nil {
+			k.logger.Warn("the file system knows no hard links: the embedded Kafka's journals are compacted at its start only", zap.String("dir", k.dir))
+			configs = withConfig(configs, "state.log.compact.bytes", strconv.FormatInt(math.MaxInt64, 10))
+		}
+		k.syncer = newSyncer(syncDisk, k.transactions.synced, m, k.failure)
+		k.gate.syncer, k.transactions.syncer = k.syncer, k.syncer
+	}
+	portText := strconv.Itoa(port)
+	k.cluster, err = kfake.NewCluster(append(o.login.options(),
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-			return net.Listen(network, net.JoinHostPort(host, portText))
+			return k.gate.listen(network, net.JoinHostPort(host, portText))
 		}),
-		kfake.ClusterID("tributary-embedded"),
-		kfake.DataDir(dir),
-		kfake.BrokerConfigs(brokerConfigs),
-		kfake.WithLogger(kafkaLog{logger.Sugar()}),
+		kfake.ClusterID(clusterID),
+		kfake.DataDir(k.dir),
+		kfake.BrokerConfigs(configs),
+		kfake.WithLogger(k.log),
 	)...)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("starting the embedded Kafka: %w: something already listens on %s; stop it, or set kafka.brokers to a free address (--set kafka.brokers=127.0.0.1:19092)", ErrAddressInUse, address)
+		return fmt.Errorf("starting the embedded Kafka: %w: something already listens on %s; stop it, or set kafka.brokers to a free address (--set kafka.brokers=127.0.0.1:19092)", ErrAddressInUse, net.JoinHostPort(host, portText))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("starting the embedded Kafka with its log in %s: %w", dir, err)
+		return fmt.Errorf("starting the embedded Kafka with its log in %s: %w", k.dir, err)
 	}
-	if o.login != (Login{}) {
-		if err := admitLibrdkafka(cluster); err != nil {
-			cluster.Close()
-			return nil, err
+	k.log.phase.Store(phaseRunning)
+	if k.syncer != nil {
+		if err := k.syncer.wait(k.syncer.ticket()); err != nil {
+			return err
 		}
 	}
-	return &Kafka{cluster: cluster, address: cluster.ListenAddrs()[0]}, nil
+	k.address = k.gate.listener.Addr().String()
+	var ctx context.Context
+	ctx, k.stop = context.WithCancel(context.Background())
+	go k.keepRetention(ctx)
+	k.gate.open()
+	if o.login != (Login{}) {
+		return admitLibrdkafka(k.cluster)
+	}
+	return nil
+}
+
+func withConfig(configs map[string]string, key, value string) map[string]string {
+	all := map[string]string{key: value}
+	for k, v := range configs {
+		all[k] = v
+	}
+	return all
+}
+
+// probeSpace returns an error where the disk has no room: the broker would fail at once, each time with a new memory of its log.
+func probeSpace(dir string) error {
+	path := filepath.Join(dir, "space")
+	err := os.WriteFile(path, make([]byte, spareBytes), 0o600)
+	if err = errors.Join(err, os.Remove(path)); err != nil {
+		return writeError(dir, fmt.Errorf("trying whether it takes %d MiB", spareBytes>>20), err)
+	}
+	return nil
+}
+
+// syncDisk puts the folder on disk.
+func (k *Kafka) syncDisk() error {
+	if k.keeper != nil {
+		k.keeper.before()
+	}
+	if err := k.sync(k.folder); err != nil {
+		return err
+	}
+	if k.keeper != nil {
+		if err := k.keeper.after(); err != nil {
+			return fmt.Errorf("keeping a journal: %w", err)
+		}
+	}
+	return nil
+}
+
+// fail ends the broker because a write of ours failed.
+func (k *Kafka) fail(err error) {
+	k.failure.set(writeError(k.dir, err, err))
 }
 
 // Address is the broker's host:port.
 func (k *Kafka) Address() string { return k.address }
 
-// Run waits until ctx is done, then writes everything to disk.
+// Damage says what was damaged in the folder at the start and is not as it was; empty: nothing.
+func (k *Kafka) Damage() string {
+	if len(k.damaged) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("found damaged at the start: %s; what could not be read is kept beside it (*.damaged-*)", strings.Join(k.damaged, ", "))
+}
+
+// Run waits until ctx is done, then writes everything to disk. It returns an error (ErrWriteFailed, ErrSyncFailed) when a write failed: the
+// broker has then ended without acknowledging anything more, and its folder is as a kill would have left it.
 func (k *Kafka) Run(ctx context.Context) error {
-	<-ctx.Done()
-	k.Close()
-	return nil
+	select {
+	case <-ctx.Done():
+	case <-k.failure.failed:
+	}
+	return k.Close()
 }
 
-// Close writes everything to disk and ends the broker. It may be called again.
-func (k *Kafka) Close() {
-	if !k.closed.Swap(true) {
+// Close writes everything to disk and ends the broker; after a failure it ends it as it is. It may be called again.
+func (k *Kafka) Close() error {
+	if k.closing.Swap(true) {
+		<-k.closed
+		return k.failure.get()
+	}
+	defer close(k.closed)
+	k.stop()
+	<-k.retention
+	if err := k.failure.get(); !errors.Is(err, ErrSyncFailed) {
+		k.save()
+	}
+	k.abandon()
+	return k.failure.get()
+}
+
+// save has the broker write everything, unless it has ended by itself. What it writes replaces whole files by whole ones, and after a
+// failure of ours it is still true.
+func (k *Kafka) save() {
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		k.recordEnds()
+		k.log.phase.Store(phaseClosing)
 		k.cluster.Close()
+	}()
+	select {
+	case <-k.log.ended:
+		return
+	case <-saved:
+	}
+	if k.failure.get() != nil {
+		return
+	}
+	if k.syncer != nil {
+		if err := k.syncer.wait(k.syncer.ticket()); err != nil {
+			return
+		}
+	}
+	// Said last: without it the next start only does more.
+	if err := os.WriteFile(filepath.Join(k.dir, cleanFile), nil, 0o600); err != nil {
+		k.fail(err)
 	}
 }
 
-// Ready answers nil until the broker is closed.
+// abandon ends everything but kfake's own goroutines.
+func (k *Kafka) abandon() {
+	k.drop()
+	if k.syncer != nil {
+		k.syncer.close()
+	}
+	if k.transactions != nil {
+		_ = k.transactions.close() // nothing is in it that was not written
+	}
+	if k.folder != nil {
+		_ = k.folder.Close() // was opened to read
+	}
+}
+
+// drop ends all connections.
+func (k *Kafka) drop() {
+	if k.syncer != nil {
+		k.syncer.wake()
+	}
+	if k.gate != nil {
+		k.gate.close()
+	}
+}
+
+// keepRetention applies retention, and ends the connections once the broker has failed. Before each time it writes how far each partition has come, for a log of which nothing is left.
+func (k *Kafka) keepRetention(ctx context.Context) {
+	defer close(k.retention)
+	tick := time.NewTicker(retentionEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.failure.failed:
+			k.drop()
+			return
+		case <-tick.C:
+			k.applyRetention()
+		}
+	}
+}
+
+// applyRetention deletes what is older or more than the topics' settings keep.
+func (k *Kafka) applyRetention() {
+	k.asked(func() {
+		k.recordEnds()
+		if k.syncer != nil && k.syncer.wait(k.syncer.ticket()) != nil {
+			return
+		}
+		k.cluster.ApplyRetention()
+		k.recordEnds() // of what came meanwhile and was old already
+	})
+}
+
+// asked runs what waits for the broker's goroutine, which a failed write ends.
+func (k *Kafka) asked(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+	case <-k.failure.failed:
+	}
+}
+
+func (k *Kafka) recordEnds() {
+	topics, err := topicNames(k.dir)
+	if err == nil {
+		err = writeEnds(k.dir, readEnds(k.cluster, topics))
+	}
+	if err != nil {
+		k.fail(fmt.Errorf("writing %s: %w", endsFile, err))
+	}
+}
+
+// Ready answers nil until the broker is closed or has failed.
 func (k *Kafka) Ready() error {
-	if k.closed.Load() {
-		return errors.New("the embedded Kafka is closed")
+	if err := k.failure.get(); err != nil {
+		return err
+	}
+	if k.closing.Load() {
+		return errClosed
 	}
 	return nil
-}
-
-// kafkaLog passes on what an operator can act on. kfake logs every request at its levels info and debug.
-type kafkaLog struct{ to *zap.SugaredLogger }
-
-func (l kafkaLog) Logf(level kfake.LogLevel, format string, arguments ...any) {
-	switch level {
-	case kfake.LogLevelError:
-		l.to.Errorf(format, arguments...)
-	case kfake.LogLevelWarn:
-		if strings.HasPrefix(format, "txn: EndTxn slow") {
-			return // longer than 5 ms, which a busy disk makes usual
-		}
-		l.to.Warnf(format, arguments...)
-	}
 }

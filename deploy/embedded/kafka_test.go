@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,18 +16,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// childVariable makes the test binary a broker on the folder it names, until it is killed.
-const childVariable = "TRIBUTARY_TEST_EMBEDDED_KAFKA"
-
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childVariable); dir != "" {
-		k, err := NewKafka("127.0.0.1:0", dir, zap.NewNop())
-		if err != nil {
-			fmt.Println("failed:", err)
-			os.Exit(1)
-		}
-		fmt.Println(k.Address())
-		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the parent
+		serveAsChild(dir)
 		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
@@ -141,7 +130,7 @@ func holds(t *testing.T, address string) {
 func TestKafkaSurvivesAnOrderlyStop(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kafka")
 	for start := range 3 {
-		k, err := NewKafka("127.0.0.1:0", dir, zap.NewNop())
+		k, err := NewKafka("127.0.0.1:0", dir, zap.NewNop(), Durable(true))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,39 +150,19 @@ func TestKafkaSurvivesAnOrderlyStop(t *testing.T) {
 }
 
 func TestKafkaSurvivesAKill(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "kafka")
-	for start := range 3 {
-		command := exec.Command(os.Args[0])
-		command.Env = append(os.Environ(), childVariable+"="+dir)
-		stdin, err := command.StdinPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		stdout, err := command.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		line := make([]byte, 64)
-		n, err := stdout.Read(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		address := strings.TrimSpace(string(line[:n]))
-		if start == 0 {
-			fill(t, address)
-		}
-		holds(t, address)
-		if err := command.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		var exit *exec.ExitError
-		if err := command.Wait(); !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-		stdin.Close()
+	for _, durable := range []bool{false, true} {
+		t.Run(fmt.Sprintf("durable=%t", durable), func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "kafka")
+			for start := range 3 {
+				c := startChild(t, dir, durable)
+				if start == 0 {
+					fill(t, c.address)
+				}
+				holds(t, c.address)
+				c.kill(t)
+			}
+		})
 	}
 }
 

@@ -30,7 +30,7 @@ func withLogin(t *testing.T, dir, password string) *Kafka {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(k.Close)
+	t.Cleanup(func() { _ = k.Close() })
 	return k
 }
 

@@ -1,176 +1,260 @@
 package embedded
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"go.uber.org/zap"
 )
 
-// Of a record batch (Kafka message format 2) the parts that the repair reads: its first 61 bytes are the header.
-const (
-	batchHeaderBytes  = 61
-	batchLengthAt     = 8  // int32: bytes after this field
-	batchEpochAt      = 12 // int32: leader epoch
-	batchAttributesAt = 21 // int16
-	batchMaxTimeAt    = 35 // int64: largest timestamp, Unix milliseconds
+// The broker's journals, in the order in which they are mended.
+var journalFiles = []string{"groups.log", "pids.log"}
 
-	attributeTransactional = 1 << 4
-	attributeControl       = 1 << 5
-)
+// keptSuffix names the hard link to a journal as it was when it was last known to be on disk: see journalKeeper.
+const keptSuffix = ".kept"
 
-// An entry of kfake's index, one a batch: version, checksum, leader epoch, largest timestamp so far, in a transaction.
-const (
-	indexEntryBytes   = 15
-	indexEntryVersion = 1
-)
+// A repairer makes the broker's files right before the broker reads them: what a killed broker, a failed write or a cut of the
+// power leaves. See repair.
+type repairer struct {
+	dir     string
+	sync    func() error // puts everything on disk; nil: the run that begins does not sync
+	now     time.Time
+	logger  *zap.Logger
+	metrics *metrics
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+	journals map[string][][]byte // the entries of each, in order
+	ids      map[[16]byte]string // topics by ID
+	topicIDs map[string][16]byte
+	counts   map[string]int // partitions
+	logs     map[topicPartition]*partitionLog
+	damaged  []string // for the note of /readyz
+}
 
-// repair makes the broker's files agree with each other after a kill. A batch is written to the log first and to the index second,
-// and only the index says to the broker whether a batch is part of a transaction: a kill in between would make an open transaction's
-// batch visible, and shift the flags of every batch that is written afterwards by one. The batch's own header says the same,
-// so the index is written anew where it differs. A torn end of a journal is cut off: the broker skips it at its start, but
-// would append behind it what it could never read again. Nothing complete is changed.
-func repair(dir string, logger *zap.Logger) error {
-	for _, journal := range []string{"groups.log", "pids.log"} {
-		cut, err := cutJournal(filepath.Join(dir, journal))
-		if err != nil {
-			return fmt.Errorf("repairing the embedded Kafka's %s: %w", journal, err)
+// repair makes the broker's files agree with each other and returns what was damaged, empty when nothing was:
+//   - a torn or damaged entry of a journal is taken out, and what follows it stays;
+//   - a damaged batch of a segment likewise; what is taken out is kept beside, as FILE.damaged-TIME;
+//   - a batch is written to the log first and to the index second, and only the index says to the broker whether a batch is
+//     part of a transaction: the index is written anew where it differs from the batches' own headers;
+//   - a transaction whose commit was journalled (see transactions) is completed, any other open one is ended by abort markers: the
+//     broker itself would take it for aborted without writing so, and a later marker of the same producer would revive it;
+//   - the broker's memory of producers' sequence numbers is made from the log, so that a batch sent again is known;
+//   - offsets that were given once are not given again.
+//
+// Nothing complete is changed. It may be repeated.
+func repair(dir string, sync func() error, logger *zap.Logger, m *metrics) (damaged []string, err error) {
+	r := &repairer{
+		dir: dir, sync: sync, now: time.Now(), logger: logger, metrics: m,
+		journals: map[string][][]byte{}, logs: map[topicPartition]*partitionLog{},
+	}
+	wrap := func(err error) ([]string, error) {
+		return r.damaged, fmt.Errorf("repairing the embedded Kafka's files in %s: %w", dir, err)
+	}
+	// Whoever stopped in order has left the transactions that are open, to go on with them.
+	clean, err := r.stoppedInOrder()
+	if err != nil {
+		return wrap(err)
+	}
+	if err := errors.Join(r.mendSnapshots(), r.mendJournals()); err != nil {
+		return wrap(err)
+	}
+	commits, err := r.readTransactions()
+	if err != nil {
+		return wrap(err)
+	}
+	if err := r.readPartitions(commits); err != nil {
+		return wrap(err)
+	}
+	if clean && len(r.damaged) > 0 {
+		// What was open belongs to a log that is no longer the one that was left.
+		clean = false
+		if err := removeIfThere(filepath.Join(dir, sessionFile)); err != nil {
+			return wrap(err)
 		}
-		if cut > 0 {
-			logger.Info("cut off what a killed broker had not finished writing", zap.String("file", journal), zap.Int64("bytes", cut))
+	}
+	if !clean {
+		if err := r.endTransactions(commits); err != nil {
+			return wrap(err)
 		}
+	}
+	if err := r.raiseEnds(commits); err != nil {
+		return wrap(err)
+	}
+	for _, l := range r.logs {
+		if err := l.write(); err != nil {
+			return wrap(err)
+		}
+	}
+	if clean {
+		return r.damaged, removeIfThere(filepath.Join(dir, transactionsFile))
+	}
+	if err := r.writeWindows(); err != nil {
+		return wrap(err)
+	}
+	if r.sync != nil {
+		if err := r.sync(); err != nil {
+			return wrap(err)
+		}
+	}
+	// Only now: as long as it is there, the work above is done again.
+	if err := removeIfThere(filepath.Join(dir, transactionsFile)); err != nil {
+		return wrap(err)
+	}
+	return r.damaged, nil
+}
+
+// readPartitions reads every partition's log.
+func (r *repairer) readPartitions(commits []transactionEntry) error {
+	watched := map[int64]bool{}
+	for _, c := range commits {
+		watched[c.Producer] = true
+	}
+	folders, err := os.ReadDir(filepath.Join(r.dir, partitionsFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	indexes := 0
-	err := filepath.WalkDir(filepath.Join(dir, "partitions"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || filepath.Ext(path) != ".dat" {
+	for _, folder := range folders {
+		p, ok := partitionOf(folder.Name())
+		if !ok || !folder.IsDir() {
+			continue
+		}
+		if r.counts != nil && int(p.part) >= r.counts[p.topic] {
+			// A topic that was deleted, whose files were not yet. One made anew under its name would find them.
+			if err := r.setAside(filepath.Join(partitionsFolder, folder.Name())); err != nil {
+				return err
+			}
+			continue
+		}
+		l, changed, err := readPartition(p, filepath.Join(r.dir, partitionsFolder, folder.Name()), watched, r.cutSegment)
+		if err != nil {
 			return err
 		}
-		changed, err := repairIndex(path)
-		if changed {
-			indexes++
-		}
-		return err
-	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("repairing the embedded Kafka's log: %w", err)
+		indexes += changed
+		r.logs[p] = l
 	}
 	if indexes > 0 {
-		logger.Info("completed the index of logs that a killed broker had not finished writing", zap.Int("files", indexes))
+		r.logger.Info("completed the index of logs that a killed broker had not finished writing", zap.Int("files", indexes))
 	}
 	return nil
 }
 
-// repairIndex writes the index beside a segment anew if a batch's transaction flag in it is missing or wrong.
-func repairIndex(segment string) (changed bool, err error) {
-	want, err := indexOf(segment)
-	if err != nil {
-		return false, err
+// setAside renames a folder that belongs to no topic.
+func (r *repairer) setAside(folder string) error {
+	to := filepath.Join("aside", filepath.Base(folder)+"-"+r.stamp())
+	if err := os.MkdirAll(filepath.Join(r.dir, "aside"), 0o700); err != nil {
+		return err
 	}
-	path := strings.TrimSuffix(segment, ".dat") + ".idx"
-	have, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
-	}
-	if sameFlags(have, want) {
-		return false, nil
-	}
-	if err := os.WriteFile(path+".tmp", want, 0o600); err != nil {
-		return false, err
-	}
-	return true, os.Rename(path+".tmp", path)
+	r.logger.Warn("set aside the files of a partition that no topic has", zap.String("folder", folder), zap.String("to", to))
+	return os.Rename(filepath.Join(r.dir, folder), filepath.Join(r.dir, to))
 }
 
-// sameFlags tells whether each entry is whole and says the same of its batch's transaction.
-func sameFlags(have, want []byte) bool {
-	if len(have) != len(want) {
-		return false
+// cutSegment keeps what is taken out of a segment, says so, and writes the segment without it.
+func (r *repairer) cutSegment(l *partitionLog, c segmentCut) error {
+	name, _ := filepath.Rel(r.dir, c.path)
+	if c.unfinished {
+		r.logger.Info("cut off what a killed broker had not finished writing", zap.String("file", name), zap.Int("bytes", len(c.cut)))
+		return os.Truncate(c.path, int64(len(c.kept)))
 	}
-	for at := 0; at < len(want); at += indexEntryBytes {
-		entry := have[at : at+indexEntryBytes]
-		if entry[1] != byte(crc32.Checksum(entry[2:], castagnoli)) || entry[14] != want[at+14] {
-			return false
-		}
+	kept, err := r.keepDamage(c.path, c.cut)
+	if err != nil {
+		return err
 	}
-	return true
+	r.damage(damageSegment, name, len(c.cut))
+	r.logger.Error("a segment of the embedded Kafka's log is damaged: records are lost; the bytes are kept beside it",
+		zap.String("file", name), zap.String("kept", kept), zap.Int("bytes", len(c.cut)), zap.Int("places", c.spots),
+		zap.Int64("offsets_missing", c.lost), zap.Int("batches_saved_behind", c.behind), zap.Stringer("partition", l.topicPartition))
+	return replaceFile(c.path, c.kept)
 }
 
-// indexOf makes the index of a segment's whole batches from their headers.
-func indexOf(segment string) ([]byte, error) {
-	f, err := os.Open(segment)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	var index []byte
-	var latestMS int64
-	r := bufio.NewReaderSize(f, 64<<10)
-	header := make([]byte, batchHeaderBytes)
-	for at := int64(0); at+batchHeaderBytes <= info.Size(); {
-		if _, err := io.ReadFull(r, header); err != nil {
-			return nil, fmt.Errorf("reading %s at %d: %w", segment, at, err)
-		}
-		size := int64(binary.BigEndian.Uint32(header[batchLengthAt:])) + batchLengthAt + 4
-		if size < batchHeaderBytes || at+size > info.Size() {
-			break // torn: the broker cuts it off
-		}
-		if _, err := r.Discard(int(size) - batchHeaderBytes); err != nil {
-			return nil, fmt.Errorf("reading %s at %d: %w", segment, at, err)
-		}
-		at += size
-		latestMS = max(latestMS, int64(binary.BigEndian.Uint64(header[batchMaxTimeAt:])))
-		attributes := binary.BigEndian.Uint16(header[batchAttributesAt:])
-		entry := make([]byte, indexEntryBytes)
-		entry[0] = indexEntryVersion
-		binary.LittleEndian.PutUint32(entry[2:], binary.BigEndian.Uint32(header[batchEpochAt:]))
-		binary.LittleEndian.PutUint64(entry[6:], uint64(latestMS))
-		if attributes&attributeTransactional != 0 && attributes&attributeControl == 0 {
-			entry[14] = 1
-		}
-		entry[1] = byte(crc32.Checksum(entry[2:], castagnoli))
-		index = append(index, entry...)
-	}
-	return index, nil
+// keepDamage writes bytes beside the file they were in and returns the new file's name.
+func (r *repairer) keepDamage(path string, raw []byte) (string, error) {
+	to := path + ".damaged-" + r.stamp()
+	return filepath.Base(to), os.WriteFile(to, raw, 0o600)
 }
 
-// An entry of a journal: length (4 bytes, little endian) of version and data, checksum of them (4), version (2), data.
-const journalHeadBytes = 8
+func (r *repairer) stamp() string { return r.now.UTC().Format("20060102T150405.000Z") }
 
-// cutJournal cuts a journal off after its last whole entry and answers how many bytes that took.
-func cutJournal(path string) (int64, error) {
-	raw, err := os.ReadFile(path)
+func (r *repairer) damage(kind damageKind, name string, bytes int) {
+	r.metrics.damage[kind].Inc()
+	r.metrics.damagedBytes.Add(float64(bytes))
+	r.damaged = append(r.damaged, name)
+}
+
+// mendJournals reads the journals and takes out what is no entry. Where the broker has compacted one and power was cut before
+// that was on disk, the one before is still there: what it says comes first.
+func (r *repairer) mendJournals() error {
+	for _, name := range journalFiles {
+		path := filepath.Join(r.dir, name)
+		kept, err := r.keptEntries(path)
+		if err != nil {
+			return err
+		}
+		raw, err := readIfThere(path)
+		if err != nil {
+			return err
+		}
+		j := parseJournal(raw)
+		if j.spots > 0 {
+			if err := r.cutJournal(path, name, j); err != nil {
+				return err
+			}
+		}
+		r.journals[name] = append(kept, j.entries...)
+		if len(kept) > 0 || len(raw) > maxJournalBytes {
+			if err := r.compactJournal(path, name); err != nil {
+				return err
+			}
+		}
+		if r.sync == nil {
+			if err := removeIfThere(path + keptSuffix); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keptEntries are those of the journal before the last compaction, if that is another file than the journal.
+func (r *repairer) keptEntries(path string) ([][]byte, error) {
+	before, err := os.Stat(path + keptSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil, nil
 	}
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	at := 0
-	for at+journalHeadBytes <= len(raw) {
-		length := int(binary.LittleEndian.Uint32(raw[at:]))
-		if length < 2 || at+journalHeadBytes+length > len(raw) {
-			break
-		}
-		if crc32.Checksum(raw[at+journalHeadBytes:at+journalHeadBytes+length], castagnoli) != binary.LittleEndian.Uint32(raw[at+4:]) {
-			break
-		}
-		at += journalHeadBytes + length
+	if now, err := os.Stat(path); err == nil && os.SameFile(before, now) {
+		return nil, nil
 	}
-	if at == len(raw) {
-		return 0, nil
+	raw, err := os.ReadFile(path + keptSuffix)
+	return parseJournal(raw).entries, err
+}
+
+func (r *repairer) cutJournal(path, name string, j journal) error {
+	if j.unfinished {
+		r.logger.Info("cut off what a killed broker had not finished writing", zap.String("file", name), zap.Int("bytes", len(j.cut)))
+		return os.Truncate(path, int64(len(j.whole)))
 	}
-	return int64(len(raw) - at), os.Truncate(path, int64(at))
+	kept, err := r.keepDamage(path, j.cut)
+	if err != nil {
+		return err
+	}
+	r.damage(damageJournal, name, len(j.cut))
+	r.logger.Error("a journal of the embedded Kafka was damaged, by a write that failed or by the disk; the entries behind the damage are kept, the bytes that cannot be read are beside it",
+		zap.String("file", name), zap.String("kept", kept), zap.Int("bytes", len(j.cut)), zap.Int("places", j.spots), zap.Int("entries_behind", j.behind))
+	return replaceFile(path, j.whole)
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -2,12 +2,10 @@ package embedded
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -23,26 +21,26 @@ func TestAKillBetweenLogAndIndex(t *testing.T) {
 		t.Run(fmt.Sprint(missing), func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "kafka")
-			seen := transactions(t, dir, "life-1")
+			seen := commitTwo(t, dir, "life-1")
 			if seen != "life-1-0 life-1-1" {
 				t.Fatalf("before the kill readers see %q", seen)
 			}
 			for _, index := range files(t, dir, ".idx") {
 				truncate(t, index, missing)
 			}
-			if seen := transactions(t, dir, "life-2"); seen != "life-1-0 life-1-1 life-2-0 life-2-1" {
+			if seen := commitTwo(t, dir, "life-2"); seen != "life-1-0 life-1-1 life-2-0 life-2-1" {
 				t.Errorf("at the next start readers see %q", seen)
 			}
-			if seen := transactions(t, dir, "life-3"); seen != "life-1-0 life-1-1 life-2-0 life-2-1 life-3-0 life-3-1" {
+			if seen := commitTwo(t, dir, "life-3"); seen != "life-1-0 life-1-1 life-2-0 life-2-1 life-3-0 life-3-1" {
 				t.Errorf("at the start after it readers see %q", seen)
 			}
 		})
 	}
 }
 
-// transactions starts a broker, commits two transactions, leaves a third open, and answers what readers see. It leaves the
+// commitTwo starts a broker, commits two transactions, leaves a third open, and answers what readers see. It leaves the
 // folder as a kill does, without what an orderly stop writes.
-func transactions(t *testing.T, dir, life string) string {
+func commitTwo(t *testing.T, dir, life string) string {
 	t.Helper()
 	k, err := NewKafka("127.0.0.1:0", dir, zap.NewNop())
 	if err != nil {
@@ -108,48 +106,6 @@ func readCommitted(t *testing.T, ctx context.Context, address string) string {
 		})
 	}
 	return strings.Join(values, " ")
-}
-
-// TestATornJournal: commits made after a start on a torn journal must be there at the next start.
-func TestATornJournal(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "kafka")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, "groups.log")
-	k, err := NewKafka("127.0.0.1:0", dir, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	fill(t, k.Address())
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.Close()
-	for _, torn := range []string{"x", "\x40\x00\x00\x00abcd", string(whole[:11]), strings.Repeat("\x00", 4096)} {
-		if err := os.WriteFile(path, append(slices.Clone(whole), torn...), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cut, err := cutJournal(path)
-		if err != nil || cut != int64(len(torn)) {
-			t.Errorf("%q: cut %d bytes, %v", torn, cut, err)
-		}
-		if left, err := os.ReadFile(path); err != nil || string(left) != string(whole) {
-			t.Errorf("%q: whole entries were changed (%v)", torn, err)
-		}
-	}
-	if cut, err := cutJournal(filepath.Join(dir, "absent")); cut != 0 || err != nil {
-		t.Error(cut, err)
-	}
-	// What the frame means is the broker's own: an entry is JSON.
-	if !json.Valid(whole[journalHeadBytes+2 : journalHeadBytes+2+firstEntry(whole)]) {
-		t.Errorf("the broker frames its journal in another way now: %q", whole[:40])
-	}
-}
-
-func firstEntry(raw []byte) int {
-	return (int(raw[0]) | int(raw[1])<<8 | int(raw[2])<<16) - 2
 }
 
 func files(t *testing.T, dir, extension string) (found []string) {

@@ -77,7 +77,7 @@ func writeKafkaClients(c *config.Config) error {
 }
 
 // startKafka starts the embedded broker, which serves nobody without the login.
-func (s *System) startKafka() (*embedded.Kafka, error) {
+func (s *System) startKafka(options ...embedded.KafkaOption) (*embedded.Kafka, error) {
 	c := &s.loaded.Config
 	if c.Kafka.SASL.Password == "" {
 		return nil, errors.New("the embedded Kafka has no password: MakeKafkaLogin belongs before its start")
@@ -85,6 +85,6 @@ func (s *System) startKafka() (*embedded.Kafka, error) {
 	if err := writeKafkaClients(c); err != nil {
 		return nil, err
 	}
-	return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, "kafka"), s.logger.Named(UnitKafka),
-		embedded.WithLogin(embedded.Login{User: c.Kafka.SASL.Username, Password: c.Kafka.SASL.Password}))
+	login := embedded.WithLogin(embedded.Login{User: c.Kafka.SASL.Username, Password: c.Kafka.SASL.Password})
+	return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, "kafka"), s.logger.Named(UnitKafka), append(options, login)...)
 }

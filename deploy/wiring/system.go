@@ -46,7 +46,9 @@ type System struct {
 	life       string // differs from one System to the next
 	hasEngines bool
 	warned     map[string]bool
-	lookups    driver.Conn // for receipts; nil until the edge asks for it
+	broker     atomic.Pointer[embedded.Kafka] // the last one made
+	brokers    int                            // how many were made
+	lookups    driver.Conn                    // for receipts; nil until the edge asks for it
 
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
@@ -88,7 +90,7 @@ func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan st
 func (s *System) AddOps() {
 	s.supervisor.Add(process.Unit{Name: UnitOps, MustStart: true, Wait: true,
 		New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
-			ops, err := process.NewOps(s.loaded.Config.Ops.Listen, s.supervisor, s.supervisor.States(), append(s.notes, s.reload.note)...)
+			ops, err := process.NewOps(s.loaded.Config.Ops.Listen, s.supervisor, s.supervisor.States(), append(s.notes, s.reload.note, s.brokerNote)...)
 			if err != nil {
 				return nil, err
 			}
@@ -108,8 +110,8 @@ func (s *System) AddEngines() {
 	s.hasEngines = true
 	if c.Kafka.Mode == config.ModeEmbedded {
 		s.supervisor.Add(process.Unit{Name: UnitKafka, MustStart: true, Wait: true,
-			New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
-				return s.startKafka()
+			New: func(_ context.Context, registerer prometheus.Registerer) (process.Runner, error) {
+				return s.newKafka(registerer)
 			}})
 	}
 	if c.ClickHouse.Mode == config.ModeEmbedded {
@@ -125,6 +127,46 @@ func (s *System) AddEngines() {
 				})
 			}})
 	}
+}
+
+// maxBrokers is how often the embedded broker may be made in one process. One that failed leaves its memory behind, because its own
+// end would write once more; so a disk that fails again and again ends the process, and whoever starts that again starts it anew.
+const maxBrokers = 16
+
+// newKafka makes the embedded broker, at the start and again after a write to its folder failed: the roles connect to it again.
+func (s *System) newKafka(registerer prometheus.Registerer) (process.Runner, error) {
+	broker, err := s.startKafka(embedded.Durable(s.loaded.Config.Kafka.Durable), embedded.WithMetrics(registerer))
+	if errors.Is(err, embedded.ErrSyncFailed) {
+		err = process.Permanent(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.brokers++
+	return embeddedKafka{broker, s}, nil
+}
+
+// embeddedKafka decides which failures of the broker end the process.
+type embeddedKafka struct {
+	*embedded.Kafka
+	system *System
+}
+
+func (k embeddedKafka) Run(ctx context.Context) error {
+	k.system.broker.Store(k.Kafka)
+	err := k.Kafka.Run(ctx)
+	if errors.Is(err, embedded.ErrSyncFailed) || err != nil && k.system.brokers >= maxBrokers {
+		return process.Permanent(err)
+	}
+	return err
+}
+
+// brokerNote is what /readyz shows of the embedded broker's folder.
+func (s *System) brokerNote() (name, text string) {
+	if broker := s.broker.Load(); broker != nil {
+		text = broker.Damage()
+	}
+	return "kafka data", text
 }
 
 // AddSetup adds the making of topics and tables, which the roles wait for.
