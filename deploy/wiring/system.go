@@ -47,7 +47,7 @@ type System struct {
 	hasEngines bool
 	broker     atomic.Pointer[embedded.Kafka] // the last one made
 	brokers    int                            // how many were made
-	lookups    driver.Conn // for receipts; nil until the edge asks for it
+	lookups    driver.Conn                    // for receipts; nil until the edge asks for it
 
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
