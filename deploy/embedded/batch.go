@@ -122,7 +122,11 @@ func marker(offset, producer int64, epoch int16, leaderEpoch int32, commit bool)
 		Attributes: attributeTransactional | attributeControl, FirstTimestamp: nowMS, MaxTimestamp: nowMS,
 		ProducerID: producer, ProducerEpoch: epoch, FirstSequence: -1, NumRecords: 1, Records: record.AppendTo(nil),
 	}
-	raw := batch.AppendTo(nil)
+	return sealBatch(batch.AppendTo(nil))
+}
+
+// sealBatch sets a batch's length and checksum.
+func sealBatch(raw []byte) []byte {
 	binary.BigEndian.PutUint32(raw[batchLengthAt:], uint32(len(raw)-batchPrefixBytes))
 	binary.BigEndian.PutUint32(raw[batchChecksumAt:], crc32.Checksum(raw[batchAttributesAt:], castagnoli))
 	return raw

@@ -80,6 +80,11 @@ func WithMetrics(r prometheus.Registerer) KafkaOption {
 	return func(o *kafkaOptions) { o.registerer = r }
 }
 
+// withSync puts another sync in the place of the file system's.
+func withSync(sync func(*os.File) error) KafkaOption {
+	return func(o *kafkaOptions) { o.sync = sync }
+}
+
 // spareBytes is what must be free on the disk before the broker starts: its start writes, too.
 const spareBytes = 4 << 20
 
@@ -243,11 +248,13 @@ func (k *Kafka) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-k.failure.failed:
 	}
-	return k.Close()
+	return k.end()
 }
 
 // Close writes everything to disk and ends the broker; after a failure it ends it as it is. It may be called again.
-func (k *Kafka) Close() error {
+func (k *Kafka) Close() { _ = k.end() } // Run and Ready say what failed
+
+func (k *Kafka) end() error {
 	if k.closing.Swap(true) {
 		<-k.closed
 		return k.failure.get()

@@ -3,6 +3,7 @@ package embedded
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -177,6 +178,7 @@ type segmentCut struct {
 	cut        []byte
 	spots      int
 	behind     int   // whole batches that follow the first spot
+	mended     int   // batches whose first offset, which no checksum covers, was wrong and is known
 	lost       int64 // offsets that are missing now
 	unfinished bool  // nothing but the start of one batch at the very end
 }
@@ -199,6 +201,9 @@ func readPartition(p topicPartition, dir string, watched map[int64]bool, cut fun
 		}
 	}
 	slices.SortFunc(l.segments, cmp.Compare[int64])
+	if len(l.segments) > 0 {
+		l.end = l.segments[0]
+	}
 	indexes := 0
 	for i, base := range l.segments {
 		changed, err := l.readSegment(l.segment(base), i == len(l.segments)-1, watched, cut)
@@ -221,7 +226,14 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 	l.index, l.latestMS = nil, 0
 	for at := 0; at < len(raw); {
 		before := l.end
-		b, state := readBatch(raw[at:], l.end)
+		b, state := readBatch(raw[at:], math.MinInt64)
+		if state == batchWhole && b.base != l.end {
+			var mended bool
+			if mended, state = l.judgeBase(raw[at:], b); mended {
+				b, _ = readBatch(raw[at:], l.end)
+				c.mended++
+			}
+		}
 		if state == batchWhole {
 			if c.spots > 0 {
 				c.behind++
@@ -246,7 +258,10 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 		c.spots++
 		at = next
 	}
-	if c.spots > 0 {
+	if c.spots == 0 && c.mended > 0 {
+		c.kept = raw
+	}
+	if c.spots+c.mended > 0 {
 		if !c.unfinished {
 			l.spots, l.cut = l.spots+c.spots, l.cut+len(c.cut)
 		}
@@ -259,6 +274,21 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 		return false, err
 	}
 	return true, replaceFile(indexPath(path), l.index)
+}
+
+// judgeBase decides about a whole batch whose first offset is not the one that follows. The batch behind it knows: if that goes on from
+// where this one should have been, the offset is damaged, and written into raw as it was. A gap is legal otherwise.
+func (l *partitionLog) judgeBase(raw []byte, b batchHeader) (mended bool, state batchState) {
+	if behind := raw[b.size:]; len(behind) >= batchPrefixBytes {
+		if int64(binary.BigEndian.Uint64(behind)) == l.end+b.last-b.base+1 {
+			binary.BigEndian.PutUint64(raw, uint64(l.end))
+			return true, batchWhole
+		}
+	}
+	if b.base < l.end || b.base-l.end > maxOffsetGap {
+		return false, batchDamaged
+	}
+	return false, batchWhole
 }
 
 // nextBatch is where the next whole batch begins, or the end. What is cheap to see is looked at before a checksum is read.

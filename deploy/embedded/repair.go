@@ -158,9 +158,14 @@ func (r *repairer) setAside(folder string) error {
 // cutSegment keeps what is taken out of a segment, says so, and writes the segment without it.
 func (r *repairer) cutSegment(l *partitionLog, c segmentCut) error {
 	name, _ := filepath.Rel(r.dir, c.path)
-	if c.unfinished {
+	if c.unfinished && c.mended == 0 {
 		r.logger.Info("cut off what a killed broker had not finished writing", zap.String("file", name), zap.Int("bytes", len(c.cut)))
 		return os.Truncate(c.path, int64(len(c.kept)))
+	}
+	if c.spots == 0 {
+		r.damage(damageSegment, name, 0)
+		r.logger.Error("a segment of the embedded Kafka's log was damaged; nothing is lost, but look at the disk", zap.String("file", name), zap.Int("offsets_mended", c.mended))
+		return replaceFile(c.path, c.kept)
 	}
 	kept, err := r.keepDamage(c.path, c.cut)
 	if err != nil {

@@ -1,0 +1,549 @@
+package embedded
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// A fileID names a file however it is called; a number alone is given again once its file is gone.
+type fileID struct {
+	number uint64
+	born   unix.StatxTimestamp
+}
+
+// An image is what a folder holds.
+type image struct {
+	names    map[string]fileID
+	contents map[fileID][]byte
+}
+
+// imageOf reads a folder in which others write.
+func imageOf(dir string) (image, error) {
+	m := image{map[string]fileID{}, map[fileID][]byte{}}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || entry.IsDir() || entry.Name() == "space" {
+			return err
+		}
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		var stat unix.Statx_t
+		if err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &stat); err != nil {
+			return err
+		}
+		id := fileID{stat.Ino, stat.Btime}
+		name, _ := filepath.Rel(dir, path)
+		m.names[name] = id
+		if _, seen := m.contents[id]; !seen {
+			raw, err := os.ReadFile(path)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			m.contents[id] = raw
+		}
+		return nil
+	})
+	return m, err
+}
+
+// cut makes what a disk may hold after a cut of the power: of each file anything between what was synced and what was written since, of each
+// name what it meant then or means now, whichever order they came in.
+func cut(r *rand.Rand, synced, now image) image {
+	m := image{map[string]fileID{}, map[fileID][]byte{}}
+	atomic := map[fileID]bool{} // synced by itself before it got its name
+	for _, names := range []map[string]fileID{synced.names, now.names} {
+		for name, id := range names {
+			if strings.HasSuffix(name, ".json") {
+				atomic[id] = true
+			}
+		}
+	}
+	for id, raw := range synced.contents {
+		m.contents[id] = raw
+	}
+	for id, raw := range now.contents {
+		before := m.contents[id]
+		switch {
+		case atomic[id]:
+			m.contents[id] = raw
+		case bytes.HasPrefix(raw, before):
+			m.contents[id] = append(bytes.Clone(before), torn(r, raw[len(before):])...)
+		case r.IntN(2) == 0: // cut short and written again since
+			m.contents[id] = torn(r, raw)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(now.names)) {
+		m.names[name] = now.names[name]
+	}
+	for _, name := range slices.Sorted(maps.Keys(synced.names)) {
+		if r.IntN(2) == 0 {
+			m.names[name] = synced.names[name]
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(now.names)) {
+		if _, was := synced.names[name]; !was && r.IntN(3) == 0 {
+			delete(m.names, name)
+		}
+	}
+	return m
+}
+
+// torn is what may be left of bytes that were not synced.
+func torn(r *rand.Rand, raw []byte) []byte {
+	if len(raw) == 0 {
+		return nil
+	}
+	at := r.IntN(len(raw) + 1)
+	switch r.IntN(5) {
+	case 0:
+		return nil
+	case 1:
+		return raw
+	case 2: // the length without the content
+		return append(bytes.Clone(raw[:at]), make([]byte, len(raw)-at)...)
+	case 3: // the end without what comes before it
+		return append(make([]byte, at), raw[at:]...)
+	}
+	return raw[:at]
+}
+
+// lay writes an image into a folder; names of one file are links.
+func (m image) lay(dir string) error {
+	paths := map[fileID]string{}
+	for _, name := range slices.Sorted(maps.Keys(m.names)) {
+		id, path := m.names[name], filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		if first, ok := paths[id]; ok {
+			if err := os.Link(first, path); err != nil {
+				return err
+			}
+			continue
+		}
+		paths[id] = path
+		if err := os.WriteFile(path, m.contents[id], 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// A forgetful disk remembers what was synced last.
+type forgetful struct {
+	mu     sync.Mutex // held while a sync completes, or a cut is made
+	dir    string
+	synced image
+	told   func() counts
+	cuts   chan moment // takes what a cut at the start of a sync would find, if someone wants it
+}
+
+// A moment is when the power is cut.
+type moment struct {
+	synced, now image
+	before      counts // what was acknowledged
+}
+
+func (f *forgetful) sync(*os.File) error {
+	m, err := imageOf(f.dir)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	select {
+	case f.cuts <- moment{f.synced, m, f.told()}:
+	default:
+	}
+	f.synced = m
+	return err
+}
+
+// moment is between two syncs, or at the start of one.
+func (f *forgetful) moment(t *testing.T, atSync bool) moment {
+	t.Helper()
+	if atSync {
+		select {
+		case m := <-f.cuts:
+			return m
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing is synced")
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.told()
+	now, err := imageOf(f.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return moment{f.synced, now, before}
+}
+
+// progress is what the load has been told. Transaction n writes n into every topic and commits offset n.
+type progress struct {
+	mu sync.Mutex
+	counts
+	steps chan struct{}    // a token after each change
+	turns [3]chan struct{} // tokens: for each transaction, and for each of the others after it
+}
+
+// turn lets one of the three do one thing more.
+func (p *progress) turn(ctx context.Context, of int) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-p.turns[of]:
+		return true
+	}
+}
+
+// step changes the counts.
+func (p *progress) step(change func(*counts)) {
+	p.mu.Lock()
+	change(&p.counts)
+	p.mu.Unlock()
+	select {
+	case p.steps <- struct{}{}:
+	default:
+	}
+}
+
+type counts struct {
+	begun, committed  int // transactions
+	plainBegun, plain int // records
+	offsets, offset   int // tried, acknowledged
+}
+
+func (p *progress) copy() counts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts
+}
+
+var powerTopics = []string{"one", "two", "three"}
+
+// load runs transactions, plain records and plain offsets until ctx ends.
+func load(ctx context.Context, address string, p *progress) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var running sync.WaitGroup
+	var errs [3]error
+	for i, run := range []func(context.Context, string, *progress) error{transact, produce, commitPlain} {
+		running.Go(func() {
+			if err := run(ctx, address, p); ctx.Err() == nil {
+				errs[i] = err
+			}
+			stop()
+		})
+	}
+	running.Wait()
+	return errors.Join(errs[:]...)
+}
+
+func transact(ctx context.Context, address string, p *progress) error {
+	c, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.TransactionalID("power"), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	input, err := kadm.NewClient(c).ListTopics(ctx, "input")
+	if err != nil {
+		return err
+	}
+	for n := 1; p.turn(ctx, 2); n++ {
+		p.step(func(c *counts) { c.begun = n })
+		if err := c.BeginTransaction(); err != nil {
+			return err
+		}
+		var records []*kgo.Record
+		abort := n%7 == 0
+		for _, topic := range powerTopics {
+			value := strconv.Itoa(n)
+			if abort {
+				value = "aborted"
+			}
+			records = append(records, &kgo.Record{Topic: topic, Value: []byte(value)})
+		}
+		if err := c.ProduceSync(ctx, records...).FirstErr(); err != nil {
+			return err
+		}
+		for _, turn := range p.turns[:2] {
+			select {
+			case turn <- struct{}{}:
+			default:
+			}
+		}
+		if err := stage(ctx, c, input["input"].ID, n); err != nil {
+			return err
+		}
+		if err := c.EndTransaction(ctx, kgo.TransactionEndTry(!abort)); err != nil {
+			return err
+		}
+		if !abort {
+			p.step(func(c *counts) { c.committed = n })
+		}
+	}
+	return nil
+}
+
+// stage adds an offset to the client's transaction.
+func stage(ctx context.Context, c *kgo.Client, input kadm.TopicID, n int) error {
+	id, epoch, err := c.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
+	add := kmsg.NewPtrAddOffsetsToTxnRequest()
+	add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = "power", id, epoch, "power"
+	added, err := add.RequestWith(ctx, c)
+	if err == nil {
+		err = kerr.ErrorForCode(added.ErrorCode)
+	}
+	if err != nil {
+		return fmt.Errorf("adding offsets: %w", err)
+	}
+	r := kmsg.NewPtrTxnOffsetCommitRequest()
+	r.TransactionalID, r.ProducerID, r.ProducerEpoch, r.Group, r.Generation = "power", id, epoch, "power", -1
+	partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+	partition.Offset, partition.Metadata = int64(n), kmsg.StringPtr("of "+strconv.Itoa(n))
+	topic := kmsg.NewTxnOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID, topic.Partitions = "input", input, append(topic.Partitions, partition)
+	r.Topics = append(r.Topics, topic)
+	answer, err := r.RequestWith(ctx, c)
+	if err != nil {
+		return err
+	}
+	return kerr.ErrorForCode(answer.Topics[0].Partitions[0].ErrorCode)
+}
+
+func produce(ctx context.Context, address string, p *progress) error {
+	c, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.DefaultProduceTopic("plain"), kgo.ProducerLinger(0))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for n := 1; p.turn(ctx, 0); n++ {
+		p.step(func(c *counts) { c.plainBegun = n })
+		if err := c.ProduceSync(ctx, kgo.StringRecord(strconv.Itoa(n))).FirstErr(); err != nil {
+			return err
+		}
+		p.step(func(c *counts) { c.plain = n })
+	}
+	return nil
+}
+
+func commitPlain(ctx context.Context, address string, p *progress) error {
+	c, err := kgo.NewClient(kgo.SeedBrokers(address))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	admin := kadm.NewClient(c)
+	for n := 1; p.turn(ctx, 1); n++ {
+		p.step(func(c *counts) { c.offsets = n })
+		offsets := kadm.Offsets{}
+		offsets.AddOffset("input", 0, int64(n), -1)
+		if err := admin.CommitAllOffsets(ctx, "plain", offsets); err != nil {
+			return err
+		}
+		p.step(func(c *counts) { c.offset = n })
+	}
+	return nil
+}
+
+// powerCuts is how often the test cuts the power; FUZZ of the chaos drivers does so on a real file system.
+const powerCuts = 200
+
+// maxTurns is how many transactions begin between two cuts at most.
+const maxTurns = 4
+
+// TestNothingAcknowledgedIsLostToACutOfThePower lets a durable broker work on a disk that forgets, in part and out of order, what was
+// not synced, and starts another on what such a disk may hold.
+func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	compactEvery := brokerConfigs["state.log.compact.bytes"]
+	brokerConfigs["state.log.compact.bytes"] = "1500" // compacts often
+	defer func() {
+		if delete(brokerConfigs, "state.log.compact.bytes"); compactEvery != "" {
+			brokerConfigs["state.log.compact.bytes"] = compactEvery
+		}
+	}()
+	p := &progress{steps: make(chan struct{}, 1), turns: [3]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, maxTurns)}}
+	disk := &forgetful{dir: filepath.Join(memoryDir(t), "kafka"), told: p.copy, cuts: make(chan moment)}
+	k, err := NewKafka("127.0.0.1:0", disk.dir, zap.NewNop(), Durable(true), withSync(disk.sync))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	c := client(t, k.Address())
+	if _, err := kadm.NewClient(c).CreateTopics(limited(t), 1, 1, nil, append([]string{"plain", "input"}, powerTopics...)...); err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- load(ctx, k.Address(), p) }()
+	completed, compacted := 0, 0
+	for n := range powerCuts {
+		for range 1 + r.IntN(maxTurns) {
+			select {
+			case p.turns[2] <- struct{}{}:
+			default: // the last cut came before all were taken
+			}
+		}
+		for range 1 + r.IntN(4) {
+			select {
+			case <-p.steps:
+			case err := <-done:
+				t.Fatalf("the load ended: %v; broker: %v", err, k.Ready())
+			case <-time.After(30 * time.Second):
+				t.Fatal("the load stands still")
+			}
+		}
+		at := disk.moment(t, n%2 == 0)
+		held, before := cut(r, at.synced, at.now), at.before
+		if at.synced.names["groups.log"] != at.now.names["groups.log"] {
+			compacted++
+		}
+		dir := memoryDir(t)
+		if err := held.lay(dir); err != nil {
+			t.Fatal(err)
+		}
+		if testing.Verbose() && n%20 == 0 {
+			t.Logf("cut %d after %+v", n, before)
+		}
+		if finished := checkCut(t, dir, before, p.copy()); finished {
+			completed++
+		}
+		if t.Failed() {
+			t.Fatalf("cut %d", n)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d transactions, %d records, %d offsets; %d cuts with a commit that was completed, %d after a compaction", p.committed, p.plain, p.offset, completed, compacted)
+}
+
+// checkCut starts a broker on what is left and holds it against what was acknowledged before the cut and tried until after it, twice: a second
+// end without order must change nothing.
+func checkCut(t *testing.T, dir string, before, after counts) (completed bool) {
+	t.Helper()
+	for life := range 1 + before.begun%2 {
+		k, err := NewKafka("127.0.0.1:0", dir, zap.NewNop(), Durable(true), withSync(func(*os.File) error { return nil }))
+		if err != nil {
+			t.Errorf("life %d: %v", life, err)
+			return false
+		}
+		var last [3]int
+		for i, topic := range powerTopics {
+			seen := numbers(t, readAll(t, k.Address(), topic))
+			for n := 1; n <= before.committed; n++ {
+				if n%7 != 0 && !slices.Contains(seen, n) {
+					t.Errorf("life %d: topic %s has lost transaction %d of %d", life, topic, n, before.committed)
+				}
+			}
+			last[i] = seen[len(seen)-1]
+		}
+		c := client(t, k.Address())
+		admin := kadm.NewClient(c)
+		at, metadata := committedIn(t, admin, "power")
+		if at != last[0] || last[0] != last[1] || last[1] != last[2] || at > 0 && metadata != "of "+strconv.Itoa(at) {
+			t.Errorf("life %d: the last transaction is %v in the topics and %d (%q) in the offset: not all or nothing", life, last, at, metadata)
+		}
+		if last[0] > after.begun {
+			t.Errorf("life %d: transaction %d was never begun", life, last[0])
+		}
+		if at, _ := committedIn(t, admin, "plain"); at < before.offset || at > after.offsets {
+			t.Errorf("life %d: the plain offset is %d; %d was acknowledged, %d tried", life, at, before.offset, after.offsets)
+		}
+		if seen := numbers(t, readAll(t, k.Address(), "plain"))[1:]; len(seen) < before.plain || len(seen) > after.plainBegun {
+			t.Errorf("life %d: %d plain records; %d were acknowledged, %d tried", life, len(seen), before.plain, after.plainBegun)
+		}
+		c.Close()
+		if life == 0 {
+			// As the power would have it: without an orderly end.
+			again := memoryDir(t)
+			if err := os.CopyFS(again, os.DirFS(dir)); err != nil {
+				t.Error(err)
+			}
+			dir, completed = again, last[0] > before.committed
+		}
+		k.Close()
+		if t.Failed() {
+			return completed
+		}
+	}
+	return completed
+}
+
+// committedIn is the group's offset of the input, 0 when it has none.
+func committedIn(t *testing.T, admin *kadm.Client, group string) (at int, metadata string) {
+	t.Helper()
+	offsets, err := admin.FetchOffsets(limited(t), group)
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		t.Error(err)
+	}
+	o, ok := offsets.Lookup("input", 0)
+	if !ok {
+		return 0, ""
+	}
+	return int(o.At), o.Metadata
+}
+
+// memoryDir is a folder in memory where there is one: what the test starts syncs much.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "tributary-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// numbers reads values and makes sure that none comes twice or was aborted.
+func numbers(t *testing.T, values []string) []int {
+	t.Helper()
+	seen := []int{0}
+	for _, value := range values {
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			t.Errorf("readers see %q", value)
+		}
+		seen = append(seen, n)
+	}
+	slices.Sort(seen)
+	if unique := slices.Compact(slices.Clone(seen)); len(unique) != len(seen) {
+		t.Errorf("%d of %d values come twice", len(seen)-len(unique), len(seen))
+	}
+	return seen
+}
