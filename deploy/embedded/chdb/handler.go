@@ -144,16 +144,16 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	verb := stmt.verb
+	verb, harmless := stmt.verb, false
 	var lifted map[string]string
 	if stmt.insert == nil {
 		parsed, err := s.examine(stmt.text)
 		if err != nil {
 			return err
 		}
-		verb = parsed.verb
+		verb, harmless = parsed.verb, parsed.harmless()
 		// The engine's readonly setting refuses these too, but for SYSTEM and KILL of what it thinks is the user's own.
-		if who.guest && !parsed.harmless() {
+		if who.guest && !harmless {
 			return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode", who.name)
 		}
 		if who.guest {
@@ -162,7 +162,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 				stmt = rest
 			}
 		}
-		if readsOnly(r) && !parsed.harmless() {
+		if readsOnly(r) && !harmless {
 			return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
 		}
 	} else if readsOnly(r) {
@@ -199,12 +199,20 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 		// The body is here; a deadline while the engine works would look like a client that left.
 		_ = a.control.SetReadDeadline(time.Time{})
 		defer s.killWhenGone(r.Context(), settings["log_comment"])()
-		return s.insert(conn, &stmt, data, bound)
+		if err := s.insert(conn, &stmt, data, bound); err != nil {
+			return err
+		}
+		return s.syncer.wait()
 	}
 	_ = a.control.SetReadDeadline(time.Time{})
 	defer s.killWhenGone(r.Context(), settings["log_comment"])()
 	if err := s.run(conn, &stmt, bound, a); err != nil {
 		return err
+	}
+	if !harmless {
+		if err := s.syncer.wait(); err != nil {
+			return err
+		}
 	}
 	return here.note(verb)
 }
