@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -299,4 +301,33 @@ func TestZombie(t *testing.T) {
 	heir.end(t)
 	zombie.end(t)
 	p.check(clicks, conversions)
+}
+
+// TestFrozenClickHouse: a ClickHouse that accepts and does not answer is not called ready, though nothing is to be inserted.
+func TestFrozenClickHouse(t *testing.T) {
+	p := newPipeline(t, 1)
+	process, err := chdb.Start(t.Context(), chdbtest.Config(t, t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer process.Stop()
+	p.options, p.conn = connect(t, process.Address())
+	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+		t.Fatal(err)
+	}
+	r := p.start()
+	await(t, "the loader is ready", func() bool { return r.loader.Ready() == nil })
+	if err := syscall.Kill(process.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(process.PID(), syscall.SIGCONT)
+	await(t, "the loader says that ClickHouse does not answer", func() bool {
+		err := r.loader.Ready()
+		return err != nil && strings.Contains(err.Error(), "ClickHouse has not answered since 2") && strings.Contains(err.Error(), "no answer within 5s")
+	})
+	if err := syscall.Kill(process.PID(), syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the loader is ready by itself", func() bool { return r.loader.Ready() == nil })
+	r.end(t)
 }

@@ -75,6 +75,9 @@ type Loader struct {
 	down   time.Time
 	reason string
 	tried  bool
+	// silent is why ClickHouse did not answer when it was last asked, silentSince when it first did not.
+	silent      error
+	silentSince time.Time
 }
 
 // blockReading is what inserter.blocks said, and when.
@@ -239,7 +242,7 @@ func (l *Loader) Run(ctx context.Context) error {
 	pinged := make(chan struct{})
 	go func() {
 		defer close(pinged)
-		l.awaitClickHouse(running)
+		l.watchClickHouse(running)
 	}()
 	watched := make(chan struct{})
 	go func() {
@@ -282,6 +285,8 @@ func (l *Loader) Ready() error {
 		return errors.New("the sink has not joined its Kafka consumer group yet")
 	case !l.down.IsZero():
 		return fmt.Errorf("ClickHouse has not taken rows since %s: %s", l.down.UTC().Format(time.RFC3339), l.reason)
+	case l.silent != nil:
+		return fmt.Errorf("ClickHouse has not answered since %s: %w", l.silentSince.UTC().Format(time.RFC3339), l.silent)
 	case !l.tried:
 		return errors.New("the sink has not reached ClickHouse yet")
 	}

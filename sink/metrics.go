@@ -56,7 +56,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		orphans:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_orphan_tokens_total", Help: "Inserts that ClickHouse lost but for their token, and whose rows were brought in without one."}),
 		filled:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_filled_rollups_total", Help: "Rollups that missed an insert of their table and were filled from it."}),
 		copies:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_copies_total", Help: "Rows marked as copies: an edge that died had sent the impression or landing click before."}),
-		up:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_clickhouse_up", Help: "1 when the last attempt of an insert succeeded."}),
+		up:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_clickhouse_up", Help: "1 when ClickHouse answers and the last attempt of an insert succeeded."}),
 		stalled:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_stalled_partitions", Help: "Partitions of which nothing landed for sink.stall_after while records waited."}),
 	}
 	for _, topic := range topics {

@@ -21,8 +21,9 @@ const FileVariable = VariablePrefix + "CONFIG"
 // otherVariables begin with TRIBUTARY_ and are no setting: what reads them is in parentheses.
 var otherVariables = []string{
 	FileVariable,
-	VariablePrefix + "LIBCHDB", // the embedded engine's library (deploy/embedded/chdb)
-	VariablePrefix + "CACHE",   // where fetched engines are kept (scripts)
+	VariablePrefix + "LIBCHDB",           // the embedded engine's library (deploy/embedded/chdb)
+	VariablePrefix + "LIBCHDB_INTEGRITY", // what it must be where it is not pinned (scripts/libchdb)
+	VariablePrefix + "CACHE",             // where fetched engines are kept (scripts)
 }
 
 // otherVariablePrefixes are left to tests and to child processes of our own.

@@ -270,8 +270,8 @@ func TestGuestReadsOnly(t *testing.T) {
 			"INSERT INTO t VALUES (1)", "INSERT INTO t SELECT 1", "INSERT INTO t FORMAT TSV\n1\n", "CREATE TABLE u (a UInt8) ENGINE = Memory", "CREATE TEMPORARY TABLE u (a UInt8)",
 			"DROP TABLE t", "TRUNCATE TABLE t", "ALTER TABLE t DELETE WHERE 1", "ALTER TABLE t ADD COLUMN b UInt8", "OPTIMIZE TABLE t FINAL", "RENAME TABLE t TO v", "DETACH TABLE t",
 			"ATTACH TABLE u UUID 'a0000000-0000-0000-0000-000000000001' (a UInt8) ENGINE = MergeTree ORDER BY a", "SYSTEM STOP MERGES", "SYSTEM STOP MERGES t", "KILL QUERY WHERE 1", "SYSTEM JEMALLOC PURGE", "SYSTEM SHUTDOWN",
-			"SET readonly = 0", "SET readonly = 2", "SET max_memory_usage = 0", "SET max_execution_time = 0", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_execution_time = 0",
-			"SELECT 1 SETTINGS additional_result_filter = 'file(\\'x\\')'", "GRANT ALL ON *.* TO default", "CREATE VIEW w AS SELECT 1",
+			"SET readonly = 0", "SET readonly = 2", "SET max_memory_usage = 0", "SET max_execution_time = 0", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_threads = 1, readonly = 0", "SELECT 1 SETTINGS max_temporary_data_on_disk_size_for_query = 0", "SELECT 1 SETTINGS format_schema = 'x'",
+			"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'file(\\'x\\') = 1'}", "SELECT a FROM t SETTINGS additional_table_filters = {'t': '1 INTO OUTFILE \\'x\\''}", "SELECT 1 SETTINGS additional_result_filter = 'file(\\'x\\')'", "GRANT ALL ON *.* TO default", "CREATE VIEW w AS SELECT 1",
 		} {
 			params := url.Values{"database": {db}}
 			if session != "" {
@@ -299,6 +299,17 @@ func TestGuestReadsOnly(t *testing.T) {
 	for value, want := range map[string]string{"0": "60", "1000000": "60", "5": "5"} {
 		if answer := asGuest(t, address, url.Values{"max_execution_time": {value}}, "SELECT toUInt64(getSetting('max_execution_time'))"); answer.body != want+"\n" {
 			t.Errorf("max_execution_time = %s became %s", value, answer.body)
+		}
+	}
+	// What Grafana writes into its statements.
+	for query, want := range map[string]string{
+		"SELECT DISTINCT a FROM t ORDER BY a LIMIT 2 SETTINGS max_execution_time=10":                                                    "0\n1",
+		"SELECT toUInt64(getSetting('max_execution_time')) SETTINGS max_execution_time = 0":                                             "60",
+		"SELECT toUInt64(getSetting('max_execution_time')) SETTINGS max_execution_time = 7 FORMAT JSONCompactEachRow":                   "[7]",
+		"SELECT sum(a) FROM t settings additional_table_filters={'t' : ' a > 7 AND \\'it\\\\\\'s\\' != \\'file(\\' '}, max_threads = 1": "17",
+	} {
+		if answer := asGuest(t, address, in, query); strings.TrimSpace(answer.body) != want {
+			t.Errorf("%s: %d %s, want %s", query, answer.status, answer.body, want)
 		}
 	}
 	if got := mustPost(t, address, in, "SELECT count() FROM t"); got != "10" {

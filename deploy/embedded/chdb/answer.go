@@ -31,6 +31,26 @@ type answer struct {
 	tag      string       // of a late error's frame
 	version  string       // of the engine, for error texts
 	begun    bool
+	// most is how many bytes of output there may be, and until when they must be taken; 0: no bound of its own.
+	most  int64
+	until time.Time
+	sent  int64
+}
+
+// bound makes the answer a guest's: the engine's own bounds neither count what is streamed nor the time that a client
+// takes to read it.
+func (a *answer) bound(g *GuestLimits) { a.most, a.until = g.MaxResultBytes, time.Now().Add(g.MaxTime) }
+
+// lateness is how long after its time a client may take what was sent, which is to know why it ends.
+const lateness = 5 * time.Second
+
+// deadline is when the client must have taken what is sent now.
+func (a *answer) deadline() time.Time {
+	at := time.Now().Add(a.timeout)
+	if last := a.until.Add(lateness); !a.until.IsZero() && last.Before(at) {
+		return last
+	}
+	return at
 }
 
 // framePayloadBytes is how much output goes into one compressed frame: ClickHouse's max_compress_block_size.
@@ -88,7 +108,13 @@ func (a *answer) write(part []byte) error {
 			return err
 		}
 	}
-	_ = a.control.SetWriteDeadline(time.Now().Add(a.timeout))
+	if a.sent += int64(len(part)); a.most > 0 && a.sent > a.most {
+		return refuse(codeTooManyRowsOrBytes, "TOO_MANY_ROWS_OR_BYTES", "Limit for result exceeded, max bytes: %d: ask for less, or in parts", a.most)
+	}
+	if !a.until.IsZero() && time.Now().After(a.until) {
+		return refuse(codeTimeoutExceeded, "TIMEOUT_EXCEEDED", "Timeout exceeded: the result was not read within the time that a user who only reads has")
+	}
+	_ = a.control.SetWriteDeadline(a.deadline())
 	if _, err := a.out.Write(part); err != nil {
 		return fmt.Errorf("sending the answer: %w", err)
 	}

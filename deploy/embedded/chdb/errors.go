@@ -37,6 +37,8 @@ const (
 	codeRequiredPassword      = 194
 	codeAuthenticationFailed  = 516
 	codeCannotParse           = 6
+	codeTooManyRowsOrBytes    = 396
+	codeTimeoutExceeded       = 159
 )
 
 // engineError is a failure in ClickHouse's own words, which start with "Code: N. DB::Exception: ".
@@ -81,7 +83,7 @@ func status(code int) int {
 		return http.StatusRequestEntityTooLarge
 	case codeNotImplemented:
 		return http.StatusNotImplemented
-	case 159: // TIMEOUT_EXCEEDED
+	case codeTimeoutExceeded:
 		return http.StatusRequestTimeout
 	case codeTooManyQueries, codeNetworkTimeout, 439: // … CANNOT_SCHEDULE_TASK
 		return http.StatusServiceUnavailable

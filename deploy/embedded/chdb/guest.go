@@ -54,8 +54,9 @@ func (g *GuestLimits) bounded() map[string]int64 {
 	}
 }
 
-// settings are the engine's settings of one guest's request, to be set before it is made read-only.
-func (g *GuestLimits) settings(request map[string]string, threads int) (map[string]string, error) {
+// settings are the engine's settings of one guest's request, to be set before it is made read-only. lifted tells that they
+// were examined as part of a statement.
+func (g *GuestLimits) settings(request map[string]string, threads int, lifted bool) (map[string]string, error) {
 	values := map[string]string{
 		"max_threads":                               strconv.Itoa(threads),
 		"timeout_overflow_mode":                     "throw",
@@ -79,6 +80,8 @@ func (g *GuestLimits) settings(request map[string]string, threads int) (map[stri
 			continue
 		}
 		switch {
+		case name == tableFilters && lifted:
+			values[name] = given
 		case name == "readonly" && (given == "1" || given == "2"):
 			// it is
 		case name == "max_threads":
@@ -92,6 +95,29 @@ func (g *GuestLimits) settings(request map[string]string, threads int) (map[stri
 		}
 	}
 	return values, nil
+}
+
+// tableFilters is the setting in which Grafana sends a dashboard's ad hoc filters: expressions by table.
+const tableFilters = "additional_table_filters"
+
+// liftGuestSettings takes the settings that a guest may set out of its statement: under readonly=1 the engine would refuse
+// the statement for them. Where one may not be set, all stay, and the engine refuses it. parsed is in the engine's words.
+func (s *server) liftGuestSettings(parsed statement) (rest statement, settings map[string]string) {
+	text, settings, found := liftSettings(parsed.text)
+	if !found {
+		return parsed, nil
+	}
+	checked := maps.Clone(settings)
+	delete(checked, tableFilters)
+	if _, err := s.cfg.Guests.settings(checked, s.cfg.MaxThreads, false); err != nil {
+		return parsed, nil
+	}
+	for _, filter := range literals(settings[tableFilters]) {
+		if _, err := s.examine("SELECT " + filter); err != nil {
+			return parsed, nil
+		}
+	}
+	return analyse(text), settings
 }
 
 // requestSettings are the settings among a request's parameters.

@@ -92,6 +92,9 @@ func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.
 		return
 	}
 	defer free()
+	if who.guest {
+		a.bound(&s.cfg.Guests)
+	}
 	s.queries.Add(1)
 	// A deadline left on a kept-alive connection would strike its next request.
 	defer a.control.SetWriteDeadline(time.Time{}) //nolint:errcheck // a broken connection has no next request
@@ -141,24 +144,31 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	verb := stmt.verb
+	verb, harmless := stmt.verb, false
+	var lifted map[string]string
 	if stmt.insert == nil {
 		parsed, err := s.examine(stmt.text)
 		if err != nil {
 			return err
 		}
-		verb = parsed.verb
+		verb, harmless = parsed.verb, parsed.harmless()
 		// The engine's readonly setting refuses these too, but for SYSTEM and KILL of what it thinks is the user's own.
-		if who.guest && !parsed.harmless() {
+		if who.guest && !harmless {
 			return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode", who.name)
 		}
-		if readsOnly(r) && !parsed.harmless() {
+		if who.guest {
+			var rest statement
+			if rest, lifted = s.liftGuestSettings(parsed); lifted != nil {
+				stmt = rest
+			}
+		}
+		if readsOnly(r) && !harmless {
 			return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
 		}
 	} else if readsOnly(r) {
 		return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
 	}
-	settings, err := s.settings(r, params, who, id, stmt.streamable(a.format))
+	settings, err := s.settings(r, params, who, id, lifted, stmt.streamable(a.format))
 	if err != nil {
 		return err
 	}
@@ -189,12 +199,20 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 		// The body is here; a deadline while the engine works would look like a client that left.
 		_ = a.control.SetReadDeadline(time.Time{})
 		defer s.killWhenGone(r.Context(), settings["log_comment"])()
-		return s.insert(conn, &stmt, data, bound)
+		if err := s.insert(conn, &stmt, data, bound); err != nil {
+			return err
+		}
+		return s.syncer.wait()
 	}
 	_ = a.control.SetReadDeadline(time.Time{})
 	defer s.killWhenGone(r.Context(), settings["log_comment"])()
 	if err := s.run(conn, &stmt, bound, a); err != nil {
 		return err
+	}
+	if !harmless {
+		if err := s.syncer.wait(); err != nil {
+			return err
+		}
 	}
 	return here.note(verb)
 }
@@ -280,7 +298,7 @@ func (s *server) defaults() map[string]string {
 
 // settings are those that the request's statement runs under beside the defaults: the request's own, and what it must
 // not lift.
-func (s *server) settings(r *http.Request, params url.Values, who admitted, id string, streamed bool) (values map[string]string, err error) {
+func (s *server) settings(r *http.Request, params url.Values, who admitted, id string, lifted map[string]string, streamed bool) (values map[string]string, err error) {
 	given := requestSettings(params)
 	for name := range given {
 		if !settingName.MatchString(name) {
@@ -288,7 +306,11 @@ func (s *server) settings(r *http.Request, params url.Values, who admitted, id s
 		}
 	}
 	if who.guest {
-		if values, err = s.cfg.Guests.settings(given, max(1, s.cfg.MaxThreads/2)); err != nil {
+		if _, ok := given[tableFilters]; ok {
+			return nil, refuse(codeReadonly, "READONLY", "Cannot modify '%s' setting in readonly mode: give it in the statement", tableFilters)
+		}
+		maps.Copy(given, lifted) // the statement's own come after the request's
+		if values, err = s.cfg.Guests.settings(given, max(1, s.cfg.MaxThreads/2), true); err != nil {
 			return nil, err
 		}
 		values["readonly"] = "1"

@@ -307,3 +307,23 @@ func TestChildDiesWithItsParent(t *testing.T) {
 	eventually(t, 10*time.Second, "the child's end", func() bool { return syscall.Kill(pid, 0) != nil })
 	chdbtest.StartIn(t, dir) // the directory is free again
 }
+
+// A durable engine syncs parts and folders; what it was asked is otherwise the same.
+func TestDurableEngineSyncs(t *testing.T) {
+	config := chdbtest.Config(t, t.TempDir())
+	config.Durable = true
+	process, err := chdb.Start(t.Context(), config)
+	must(t, err)
+	defer process.Stop()
+	address := process.Address()
+	mustPost(t, address, nil, "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 10")
+	for range 2 {
+		mustPost(t, address, url.Values{"query": {"INSERT INTO t FORMAT TSV"}, "insert_deduplication_token": {"x"}}, "1\n")
+	}
+	if got := mustPost(t, address, nil, "SELECT count() FROM t"); got != "1" {
+		t.Errorf("%s rows", got)
+	}
+	if got := mustPost(t, address, nil, "SELECT groupArray(value) FROM (SELECT * FROM system.merge_tree_settings WHERE name IN ('fsync_after_insert', 'fsync_part_directory', 'min_rows_to_fsync_after_merge') ORDER BY name)"); got != "['1','1','1']" {
+		t.Errorf("the tables' settings are %s", got)
+	}
+}

@@ -131,7 +131,8 @@ type server struct {
 	ownHost  string // of the address listened on
 	sessions *sessions
 	spools   *spools
-	stuck    bool // a query could not be stopped
+	syncer   *syncer // nil: not durable
+	stuck    bool    // a query could not be stopped
 	version  string
 	timezone string
 	host     string
@@ -152,6 +153,11 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 	s.roles = newSlots(cfg.MaxRunning, cfg.MaxWaiting, 0)
 	s.guests = newSlots(cfg.Guests.MaxRunning, cfg.Guests.MaxWaiting, cfg.Guests.PatienceTime)
 	s.spools = newSpools(cfg.DataDir)
+	if cfg.Durable {
+		if s.syncer, err = newSyncer(cfg.DataDir); err != nil {
+			return nil, err
+		}
+	}
 	s.sessions = newSessions(cfg.MaxSessions, s.connectOnDefaults)
 	// The engine's directory of user files is the working directory.
 	if err := os.Chdir(filepath.Join(cfg.DataDir, emptyFolder)); err != nil {
@@ -215,6 +221,7 @@ func (s *server) close() {
 	s.parser.close()
 	s.pulse.close()
 	s.anchor.close()
+	s.syncer.close()
 }
 
 // kill stops the query marked with id, if it still runs. The mark is the log_comment setting: the engine's interface

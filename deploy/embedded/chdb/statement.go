@@ -113,6 +113,82 @@ func analyse(text string) statement {
 	return s
 }
 
+// liftSettings takes a SETTINGS clause off the end of a statement in the engine's own words, with or without a FORMAT
+// behind it. found is false where there is none, or one in the middle.
+func liftSettings(text string) (rest string, settings map[string]string, found bool) {
+	sc := scanner{text: text}
+	for {
+		t, ok := sc.next()
+		if !ok {
+			return text, nil, false
+		}
+		if t.depth != 0 || !t.isWord("SETTINGS") {
+			continue
+		}
+		at := sc
+		if settings, end, ok := readSettings(&at); ok {
+			return text[:t.start] + text[end:], settings, true
+		}
+	}
+}
+
+// readSettings reads NAME = VALUE, … up to the end or to FORMAT.
+func readSettings(sc *scanner) (settings map[string]string, end int, ok bool) {
+	settings = make(map[string]string)
+	for {
+		name, named := sc.next()
+		equals, _ := sc.next()
+		if !named || !name.word || !equals.is("=") {
+			return nil, 0, false
+		}
+		sc.skipBlank()
+		start, end, last := sc.at, sc.at, false
+		for {
+			before := sc.at
+			t, more := sc.next()
+			if last = !more || t.depth == 0 && t.isWord("FORMAT"); last {
+				sc.at = before
+				break
+			}
+			if t.depth == 0 && t.is(",") {
+				break
+			}
+			if t.depth == 0 && t.word && end > start { // a second word: not a value
+				return nil, 0, false
+			}
+			end = t.end
+		}
+		if end == start {
+			return nil, 0, false
+		}
+		settings[name.text] = unquote(sc.text[start:end])
+		if last {
+			return settings, sc.at, true
+		}
+	}
+}
+
+var unquoted = strings.NewReplacer(`\\`, `\`, `\'`, `'`, `\n`, "\n", `\t`, "\t", `\r`, "\r", `\0`, "\x00", `\b`, "\b", `\f`, "\f")
+
+// unquote is the value of a string literal as the engine writes it, or the text itself.
+func unquote(text string) string {
+	if len(text) >= 2 && text[0] == '\'' && text[len(text)-1] == '\'' {
+		return unquoted.Replace(text[1 : len(text)-1])
+	}
+	return text
+}
+
+// literals are the string literals of a text in the engine's own words.
+func literals(text string) (values []string) {
+	sc := scanner{text: text}
+	for t, ok := sc.next(); ok; t, ok = sc.next() {
+		if t.quoted && t.text[0] == '\'' {
+			values = append(values, unquote(t.text))
+		}
+	}
+	return values
+}
+
 // analyseInsert reads on after INSERT. It reports false for INSERT … SELECT and for what it does not understand, which
 // the engine then judges.
 func analyseInsert(text string, sc scanner) (insertion, bool) {
