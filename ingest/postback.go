@@ -63,26 +63,6 @@ func (p *postback) field(n dialect.Param) string {
 	return p.reader.Name(n)
 }
 
-// bodyOf reads the body: a raw form, or an object that lasts as long as the parser, which is nil for an empty body.
-func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, object *fastjson.Object, refused *refusal) {
-	body := ctx.Request.Body()
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil, nil
-	}
-	if len(body) > schemas.MaxBodyBytes {
-		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+strconv.Itoa(len(body))+" bytes", "at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes")
-	}
-	kind, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte{';'})
-	switch kind = bytes.ToLower(bytes.TrimSpace(kind)); {
-	case string(kind) == "application/json" || len(kind) == 0 && bytes.TrimSpace(body)[0] == '{':
-		object, refused = objectOf(parser, body)
-		return nil, object, refused
-	case string(kind) == "application/x-www-form-urlencoded" || len(kind) == 0:
-		return body, nil, nil
-	}
-	return nil, nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(kind)+" cannot be read", "application/json or application/x-www-form-urlencoded")
-}
-
 func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 	cat := e.catalog.Load()
 	if cat == nil {
