@@ -30,7 +30,7 @@ const (
 var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass", "impression", "landing", "receipt", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
-var codes = [...]int{200, 202, 204, 302, 307, 400, 403, 404, 405, 408, 409, 410, 413, 429, 431, 500, 503}
+var codes = [...]int{200, 202, 204, 302, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 429, 431, 500, 503}
 
 // field is an index into the parameters that a click link may have wrong without losing the click.
 type field uint8
