@@ -71,7 +71,7 @@ func NewOps(address string, gather prometheus.Gatherer, states func(func(string,
 	mux.HandleFunc("GET "+RouteProfile, pprof.Index)
 	mux.HandleFunc("GET "+RouteProfile+"profile", pprof.Profile)
 	return &Ops{listener: listener, server: &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
+		Handler: refuseForeign(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10,
 	}}, nil
 }
 
