@@ -121,8 +121,9 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		return nil, err
 	}
 	e.caps.edges = cfg.Edges
+	var damaged error
 	if cfg.CapsFile != "" {
-		if err := e.caps.load(cfg.CapsFile); err != nil {
+		if damaged, err = e.caps.load(cfg.CapsFile, e.now().UnixMilli()); err != nil {
 			return nil, err
 		}
 	}
@@ -144,6 +145,10 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	collectors = append(collectors, e.unproved.collector)
 	if e.metrics, err = newMetrics(deps.Registerer, collectors...); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	if damaged != nil {
+		e.metrics.capsDamaged.Inc()
+		e.log.Warn("ingest: the counts of caps begin at 0: their file was damaged", zap.Error(damaged), zap.String("kept_as", cfg.CapsFile+damagedSuffix))
 	}
 	if cfg.Spool.Dir != "" {
 		if e.spool, err = spool.Open(cfg.Spool, spool.Deps{Registerer: deps.Registerer, Logger: e.log}); err != nil {
@@ -214,7 +219,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	watching.Go(func() { e.watchKafka(watchCtx) })
 	watching.Go(func() { e.watchCertificate(watchCtx) })
 	watching.Go(func() { e.watchPlaces(watchCtx) })
-	watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log) })
+	watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log, e.metrics.capsUnkept) })
 	drainCtx, stopDrain := context.WithCancel(context.Background())
 	defer stopDrain()
 	var draining sync.WaitGroup

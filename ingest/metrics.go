@@ -74,7 +74,9 @@ type metrics struct {
 	landed    prometheus.Counter
 	capped    [cappeds]prometheus.Counter
 	evicted   prometheus.Counter
-	uploaded  [uploadOutcomes]prometheus.Counter
+	// capsDamaged and capsUnkept are of the file of counts.
+	capsDamaged, capsUnkept prometheus.Counter
+	uploaded                [uploadOutcomes]prometheus.Counter
 
 	registerer prometheus.Registerer
 	collectors []prometheus.Collector
@@ -135,7 +137,11 @@ func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metri
 	}
 	m.evicted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "unique_evicted_total",
 		Help: "Visitors that were forgotten before unique_window had passed: unique_bytes is too small."})
-	m.collectors = append(m.collectors, m.received, m.inFlight, m.landed, m.evicted)
+	m.capsDamaged = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "caps_file_damaged_total",
+		Help: "Starts at which ingest.caps_file could not be read: the counts began at 0, the file is kept beside as .damaged."})
+	m.capsUnkept = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "caps_file_errors_total",
+		Help: "Failed writes of ingest.caps_file, tried again every second: a restart would count from what was written last."})
+	m.collectors = append(m.collectors, m.received, m.inFlight, m.landed, m.evicted, m.capsDamaged, m.capsUnkept)
 	if reg == nil {
 		return m, nil
 	}

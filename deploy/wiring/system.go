@@ -101,13 +101,13 @@ func (s *System) AddEngines() {
 	if c.Kafka.Mode == config.ModeEmbedded {
 		s.supervisor.Add(process.Unit{Name: UnitKafka, MustStart: true, Wait: true,
 			New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
-				return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, "kafka"), s.logger.Named(UnitKafka))
+				return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, kafkaFolder), s.logger.Named(UnitKafka))
 			}})
 	}
 	if c.ClickHouse.Mode == config.ModeEmbedded {
 		s.supervisor.Add(process.Unit{Name: UnitClickHouse, MustStart: true, Wait: true,
 			New: func(ctx context.Context, _ prometheus.Registerer) (process.Runner, error) {
-				return embedded.NewClickHouse(ctx, c.ClickHouse.Addr, filepath.Join(c.DataDir, "clickhouse"), s.EngineCommand, s.logger.Named(UnitClickHouse))
+				return embedded.NewClickHouse(ctx, c.ClickHouse.Addr, filepath.Join(c.DataDir, clickHouseFolder), s.EngineCommand, s.logger.Named(UnitClickHouse))
 			}})
 	}
 }
