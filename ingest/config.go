@@ -19,7 +19,7 @@ import (
 type Config struct {
 	Listen           string         `yaml:"listen" doc:"address of the HTTP edge, host:port"`
 	TrustedProxies   []string       `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For, and PROXY header with trust.proxy_protocol, is believed"`
-	MaxConnections   int            `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 20 KiB; more are answered 503 and closed"`
+	MaxConnections   int            `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 20 KiB; more are answered 503 and closed. Fewer, with a warning and a metric, where the process may not open as many files and some hundreds more"`
 	MaxHeaderBytes   int            `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
 	MaxBodyBytes     int            `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
 	ReadTimeout      time.Duration  `yaml:"read_timeout" doc:"longest time to receive one request"`

@@ -13,6 +13,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"go.uber.org/zap"
+
+	"tributary/ingest/accept"
 )
 
 // ErrAddressInUse is wrapped when something else listens on an engine's address.
@@ -61,7 +63,14 @@ func NewKafka(address, dir string, logger *zap.Logger) (*Kafka, error) {
 		kfake.NumBrokers(1),
 		kfake.Ports(port),
 		kfake.ListenFn(func(network, _ string) (net.Listener, error) {
-			return net.Listen(network, net.JoinHostPort(host, portText))
+			l, err := net.Listen(network, net.JoinHostPort(host, portText))
+			if err != nil {
+				return nil, err
+			}
+			// kfake takes any error of Accept for the listener's end.
+			return accept.Patiently(l, func() {}, func(err error) {
+				logger.Error("embedded Kafka: no connection can be taken for want of files or memory", zap.Error(err))
+			}), nil
 		}),
 		kfake.ClusterID("tributary-embedded"),
 		kfake.DataDir(dir),
