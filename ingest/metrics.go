@@ -51,6 +51,9 @@ const (
 
 var fieldNames = [fields]string{"source", "sub", "external_id", "keyword", "creative", "cost", "currency", "user_agent", "referrer", "language"}
 
+// isName tells which of them are names (see query.IsName); the others are free text.
+var isName = [fields]bool{fieldSource: true, fieldSub: true, fieldExternalID: true, fieldCost: true, fieldCurrency: true}
+
 // capped is an index into what became of a click whose visitor's offer is at its cap.
 type capped uint8
 

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"time"
@@ -279,11 +280,19 @@ func (p *postback) resolve(cat *catalog.Catalog, now time.Time) *refusal {
 	return p.resolvePayout(cat)
 }
 
-// checkText holds a parameter against what an event may carry.
+// refuseHidden says which character of a name nobody sees.
+func refuseHidden(field string, value []byte) *refusal {
+	r, _ := query.Hidden(value)
+	return refuse(schemas.RejectBadText, field, fmt.Sprintf("%s has the hidden character %U", quoted(value), r), field+" without characters that take no room or turn the direction of others")
+}
+
+// checkText holds a name against what an event may carry.
 func checkText(field string, value []byte, limit int) *refusal {
 	switch {
 	case !query.IsText(value):
 		return refuse(schemas.RejectBadText, field, quoted(value)+" is not UTF-8 text without control characters", "UTF-8, percent-encoded")
+	case !query.IsName(value):
+		return refuseHidden(field, value)
 	case len(value) > limit:
 		return refuse(schemas.RejectTooLong, field, field+" has "+strconv.Itoa(len(value))+" bytes", "at most "+strconv.Itoa(limit)+" bytes")
 	}

@@ -103,8 +103,8 @@ func newCSVLines(body []byte, reader *dialect.Postback) (*csvLines, *refusal) {
 	for i, name := range header {
 		name = strings.TrimSpace(name)
 		switch {
-		case !query.IsText([]byte(name)):
-			return nil, refuse(schemas.RejectBadText, "", "the name of column "+strconv.Itoa(i+1)+" is not UTF-8 text without control characters", "UTF-8 text")
+		case !query.IsName([]byte(name)):
+			return nil, refuse(schemas.RejectBadText, "", "the name of column "+strconv.Itoa(i+1)+", "+quoted([]byte(name))+", is not UTF-8 text without control or hidden characters", "UTF-8 text")
 		case len(name) > schemas.MaxNameBytes:
 			return nil, refuse(schemas.RejectTooLong, "", "the name of column "+strconv.Itoa(i+1)+" has "+strconv.Itoa(len(name))+" bytes", "at most "+strconv.Itoa(schemas.MaxNameBytes)+" bytes")
 		case name != "" && seen[name]:
