@@ -97,8 +97,15 @@ func (e *Edge) serveBatch(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 	parser := e.parsers.Get()
 	defer e.parsers.Put(parser)
 	var lines uploadLines
+	signed := p.network != nil && p.network.Trust.Signed()
+	if refused == nil && isCoded(&ctx.Request.Header) {
+		refused = refuseCoded(&ctx.Request.Header)
+	}
+	if refused == nil && signed {
+		refused = p.refuseSpoken(rawQuery)
+	}
 	if refused == nil {
-		lines, refused = uploadOf(ctx.Request.Header.ContentType(), ctx.Request.Body(), p.reader, parser)
+		lines, refused = uploadOf(ctx.Request.Header.ContentType(), ctx.Request.Body(), signed, p.reader, parser)
 	}
 	if refused != nil {
 		e.refuseUpload(ctx, u, refused)
@@ -120,6 +127,21 @@ func (e *Edge) serveBatch(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 		ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
 	}
 	writeJSON(ctx, &u.answer)
+}
+
+// refuseSpoken refuses a signed upload whose query says something of a postback: it was signed as a single one, whose path the signature
+// does not cover, and read as an upload it would say something else.
+func (p *postback) refuseSpoken(rawQuery []byte) *refusal {
+	var said dialect.Reading
+	p.reader.ReadQuery(&said, clip(rawQuery, schemas.MaxURLBytes))
+	for param := range said.Values {
+		one := &said.Values[param]
+		if param := dialect.Param(param); one.Name != "" && param != dialect.Token && param != dialect.Network {
+			return refuse(schemas.RejectBadBody, one.Name, "the query of a signed upload names "+quoted([]byte(one.Name))+", which is a single postback's",
+				"the parameters of a postback in its line; in the query only those of the signature")
+		}
+	}
+	return nil
 }
 
 // refuseUpload keeps and answers an upload that is refused as a whole.

@@ -354,7 +354,7 @@ func FuzzUpload(f *testing.F) {
 			list = nil
 			var parser fastjson.Parser
 			var lines uploadLines
-			if lines, whole = uploadOf([]byte(kind), []byte(body), n.Postback, &parser); whole != nil {
+			if lines, whole = uploadOf([]byte(kind), []byte(body), n.Trust.Signed(), n.Postback, &parser); whole != nil {
 				return
 			}
 			u := &upload{edge: e, cat: cat, whole: &postback{network: n, reader: n.Postback, sent: []byte(n.Name)}, now: testNow}

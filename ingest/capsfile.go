@@ -13,11 +13,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"tributary/ingest/durable"
 )
 
-// capsFlush is how often the counts are written, so how much of them a killed edge forgets. A power cut may take more: the
-// file is not synced, because a cap is no promise to a sender.
+// capsFlush is how often the counts are written, so how much of them an edge forgets that is killed, or loses its power.
 const capsFlush = time.Second
 
 // maxCapsFile bounds the file that is read, in bytes: 100,000 offers have a twentieth.
@@ -30,24 +32,28 @@ type savedCap struct {
 	Clicks uint32 `json:"clicks"`
 }
 
-// load reads the counts that an earlier process left, before the first catalog is declared. No file is no counts.
-func (c *caps) load(path string) error {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	var list []savedCap
-	if err == nil && info.Size() > maxCapsFile {
-		err = fmt.Errorf("it has %d bytes, at most %d are read", info.Size(), maxCapsFile)
-	}
-	if err == nil {
-		var text []byte
-		if text, err = os.ReadFile(path); err == nil {
-			err = json.Unmarshal(text, &list)
+// damagedSuffix is of a file that could not be read, kept beside the one in its place.
+const damagedSuffix = ".damaged"
+
+// errNoFile says that the path is of something else.
+var errNoFile = errors.New("is no file")
+
+// load reads the counts that an earlier process left, before the first catalog is declared. No file is no counts, and so is a file that
+// cannot be read: it is kept beside, and damaged says what is wrong. An error is one of the configuration: the path is no file's.
+func (c *caps) load(path string, nowMS int64) (damaged, err error) {
+	list, err := readCaps(path, nowMS)
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case errors.Is(err, errNoFile):
+		return nil, fmt.Errorf("reading the counts of caps: %s %w; right would be the path of a file in ingest.caps_file", path, err)
+	default:
+		damaged = fmt.Errorf("reading the counts of caps in %s: %w", path, err)
+		if err := os.Rename(path, path+damagedSuffix); err != nil {
+			damaged = fmt.Errorf("%w; and keeping it beside: %w", damaged, err)
 		}
-	}
-	if err != nil {
-		return fmt.Errorf("reading the counts of caps, delete %s to begin at 0: %w", path, err)
+		return damaged, nil
 	}
 	before := map[uint32]*capCount{}
 	for _, one := range list {
@@ -56,11 +62,42 @@ func (c *caps) load(path string) error {
 		before[one.Offer] = &capCount{count: count}
 	}
 	c.byOffer.Store(&before)
-	return nil
+	return nil, nil
 }
 
+func readCaps(path string, nowMS int64) (list []savedCap, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errNoFile
+	case info.Size() == 0:
+		return nil, errors.New("it is empty")
+	case info.Size() > maxCapsFile:
+		return nil, fmt.Errorf("it has %d bytes, at most %d are read", info.Size(), maxCapsFile)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &list); err != nil {
+		return nil, err
+	}
+	// A day to come would hold the cap until then: the counts of a day are kept while the clock is behind it.
+	latest := uint32(nowMS/dayMS) + 2
+	for _, one := range list {
+		if one.Day > latest {
+			return nil, fmt.Errorf("it counts clicks of day %d since 1970, and today is %d", one.Day, nowMS/dayMS)
+		}
+	}
+	return list, nil
+}
+
+const dayMS = 24 * 60 * 60 * 1000
+
 // keep writes the counts until ctx is done, and then once more.
-func (c *caps) keep(ctx context.Context, path string, log *zap.Logger) {
+func (c *caps) keep(ctx context.Context, path string, log *zap.Logger, failures prometheus.Counter) {
 	if path == "" {
 		return
 	}
@@ -78,7 +115,10 @@ func (c *caps) keep(ctx context.Context, path string, log *zap.Logger) {
 		if bytes.Equal(text, written) {
 			continue
 		}
-		err := replaceFile(path, text)
+		err := durable.Replace(path, text)
+		if err != nil {
+			failures.Inc()
+		}
 		switch {
 		case err == nil:
 			written, failing = text, false
@@ -103,15 +143,4 @@ func (c *caps) text() []byte {
 		panic("marshalling numbers: " + err.Error())
 	}
 	return text
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(path string, text []byte) error {
-	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
-		return fmt.Errorf("writing the counts of caps: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("replacing the counts of caps: %w", err)
-	}
-	return nil
 }

@@ -162,15 +162,21 @@ func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
 	*dst = e.clean(v, value, limit, f)
 }
 
-// clean makes value text of at most limit bytes, on a copy when it is not already.
+// clean makes value text of at most limit bytes, or a name where the field is one, on a copy when it is not already.
 func (e *Edge) clean(v *visit, value []byte, limit int, f field) []byte {
-	if len(value) <= limit && query.IsText(value) {
+	name := isName[f]
+	if len(value) <= limit && (name && query.IsName(value) || !name && query.IsText(value)) {
 		return value
 	}
 	e.metrics.sanitized[f].Inc()
 	start := len(v.text)
 	v.text = append(v.text, value...)
-	text, _ := query.Clean(v.text[start:len(v.text):len(v.text)], limit)
+	copied := v.text[start:len(v.text):len(v.text)]
+	if name {
+		text, _ := query.CleanName(copied, limit)
+		return text
+	}
+	text, _ := query.Clean(copied, limit)
 	return text
 }
 

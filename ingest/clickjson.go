@@ -247,6 +247,9 @@ func (r *jsonClick) member(key []byte, value *fastjson.Value) {
 	}
 }
 
+// freeText are the members that are no names.
+var freeText = map[string]bool{"keyword": true, "creative": true, "user_agent": true, "referrer": true, "language": true}
+
 // text reads a string member. An unfilled macro is blanked and counted as in a link, where f is a link's field.
 func (r *jsonClick) text(name string, value *fastjson.Value, limit int, f field) []byte {
 	text, err := value.StringBytes()
@@ -256,6 +259,9 @@ func (r *jsonClick) text(name string, value *fastjson.Value, limit int, f field)
 		return nil
 	case !query.IsText(text):
 		r.refused = refuse(schemas.RejectBadText, name, quoted(text)+" is not UTF-8 text without control characters", "UTF-8 text")
+		return nil
+	case !query.IsName(text) && !freeText[name]:
+		r.refused = refuseHidden(name, text)
 		return nil
 	case len(text) > limit:
 		r.refused = refuse(schemas.RejectTooLong, name, name+" has "+strconv.Itoa(len(text))+" bytes", "at most "+strconv.Itoa(limit)+" bytes")

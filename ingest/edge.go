@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/valyala/fastjson"
 	"go.uber.org/zap"
 
+	"tributary/ingest/accept"
 	"tributary/ingest/catalog"
 	"tributary/ingest/geo"
 	"tributary/ingest/iprate"
@@ -48,7 +50,13 @@ type Deps struct {
 	OpsToken string
 	// Receipts answers GET /v1/receipts/{id}; nil turns it off.
 	Receipts Receipts
+	// ReserveFiles is how many of the files that the process may open are for other things than the edge's connections; 0 for those
+	// of an edge alone.
+	ReserveFiles int
 }
+
+// reserveFiles is what an edge alone opens beside connections: brokers, spool, data files, and those who are told that there is no room.
+const reserveFiles = 512
 
 // Edge is the HTTP server that takes clicks and postbacks.
 type Edge struct {
@@ -84,6 +92,8 @@ type Edge struct {
 	kafka        readiness
 	draining     atomic.Bool
 	uploads      atomic.Int32 // being taken
+	// connections is how many are served at the same time; files how many the process may open.
+	connections, files int
 	// cookieName is empty for no visitor cookie; cookieRest stands behind its value.
 	cookieName, cookieRest []byte
 }
@@ -120,15 +130,28 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	}
 	e.receipts = newReceiptDesk(cfg.Receipts, deps.Receipts)
 	e.macros, e.unproved = newMacros(), newUnproved(&cfg.Trust)
+	e.files = accept.Files()
+	e.connections = accept.Connections(cfg.MaxConnections, e.files, cmp.Or(deps.ReserveFiles, reserveFiles))
 	var err error
 	var collectors []prometheus.Collector
+	refused := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "accept_errors_total",
+		Help: "Tries to take a connection for which the process or the machine had no file or memory left. Those who connect wait meanwhile."})
+	collectors = append(collectors, refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "ingest", Name: "max_connections",
+		Help: "Connections served at the same time at most: ingest.max_connections, or fewer where the process may not open so many files."}, func() float64 { return float64(e.connections) }))
+	listener = accept.Patiently(listener, refused.Inc, func(err error) {
+		e.log.Error("ingest: no connection can be taken for want of files or memory; those that are open are served on. Raise the limit of open files (LimitNOFILE, ulimit -n)",
+			zap.Error(err), zap.Int("files_allowed", e.files))
+	})
 	listener = listenLazily(listener, cfg.ReadTimeout, cfg.WriteTimeout, cfg.IdleTimeout)
-	if e.listener, collectors, err = e.trusting(&cfg, listener); err != nil {
+	var more []prometheus.Collector
+	if e.listener, more, err = e.trusting(&cfg, listener); err != nil {
 		return nil, err
 	}
+	collectors = append(collectors, more...)
 	e.caps.edges = cfg.Edges
+	var damaged error
 	if cfg.CapsFile != "" {
-		if err := e.caps.load(cfg.CapsFile); err != nil {
+		if damaged, err = e.caps.load(cfg.CapsFile, e.now().UnixMilli()); err != nil {
 			return nil, err
 		}
 	}
@@ -150,6 +173,13 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	collectors = append(collectors, e.unproved.collector)
 	if e.metrics, err = newMetrics(deps.Registerer, collectors...); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	if note := e.crowded(); note != "" {
+		e.log.Warn("ingest: " + note + "; raise the limit of open files (LimitNOFILE, ulimit -n), or lower ingest.max_connections")
+	}
+	if damaged != nil {
+		e.metrics.capsDamaged.Inc()
+		e.log.Warn("ingest: the counts of caps begin at 0: their file was damaged", zap.Error(damaged), zap.String("kept_as", cfg.CapsFile+damagedSuffix))
 	}
 	if cfg.Spool.Dir != "" {
 		if e.spool, err = spool.Open(cfg.Spool, spool.Deps{Registerer: deps.Registerer, Logger: e.log}); err != nil {
@@ -178,7 +208,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		Handler:                      e.handle,
 		ErrorHandler:                 e.handleBroken,
 		Logger:                       quiet{},
-		Concurrency:                  cfg.MaxConnections,
+		Concurrency:                  e.connections,
 		ReadBufferSize:               cfg.MaxHeaderBytes,
 		WriteBufferSize:              4 << 10,
 		ReadTimeout:                  cfg.ReadTimeout,
@@ -220,7 +250,7 @@ func (e *Edge) Run(ctx context.Context) error {
 	watching.Go(func() { e.watchKafka(watchCtx) })
 	watching.Go(func() { e.watchCertificate(watchCtx) })
 	watching.Go(func() { e.watchPlaces(watchCtx) })
-	watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log) })
+	watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log, e.metrics.capsUnkept) })
 	drainCtx, stopDrain := context.WithCancel(context.Background())
 	defer stopDrain()
 	var draining sync.WaitGroup

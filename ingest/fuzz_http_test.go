@@ -3,11 +3,13 @@ package ingest
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,7 +73,7 @@ func (c *spoken) SetDeadline(time.Time) error      { return nil }
 func (c *spoken) SetReadDeadline(time.Time) error  { return nil }
 func (c *spoken) SetWriteDeadline(time.Time) error { return nil }
 
-// FuzzCapsFile holds that a damaged file of counts is refused with its name, or read; never half.
+// FuzzCapsFile holds that a damaged file of counts is read, or kept beside with its name told; never read half.
 func FuzzCapsFile(f *testing.F) {
 	f.Add([]byte(`[{"offer":1,"day":20000,"clicks":7}]`))
 	f.Add([]byte(`[{"offer":-1}]`))
@@ -81,14 +83,19 @@ func FuzzCapsFile(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		defer os.Remove(path + damagedSuffix)
 		var c *caps
-		var err error
+		var err, damaged error
 		fuzzbound.Hold(t, 64*len(content)+16<<10, func() {
 			c = &caps{edges: 1}
-			err = c.load(path)
+			damaged, err = c.load(path, testNow.UnixMilli())
 		})
-		if (err == nil) != (c.byOffer.Load() != nil) {
-			t.Fatalf("%q is read as %v, %v", content, c.byOffer.Load(), err)
+		if err != nil || (damaged == nil) != (c.byOffer.Load() != nil) {
+			t.Fatalf("%q is read as %v, %v, %v", content, c.byOffer.Load(), damaged, err)
+		}
+		kept, err := os.ReadFile(path + damagedSuffix)
+		if (damaged == nil) != errors.Is(err, os.ErrNotExist) || damaged != nil && (!bytes.Equal(kept, content) || !strings.Contains(damaged.Error(), path)) {
+			t.Fatalf("%q: kept beside is %q, %v; %v", content, kept, err, damaged)
 		}
 	})
 }

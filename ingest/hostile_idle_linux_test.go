@@ -35,8 +35,8 @@ func TestIdleConnections(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files := allowFiles(t, wanted+500)
-	n := min(wanted, files-500)
+	files := allowFiles(t, wanted+700)
+	n := min(wanted, files-700) // the edge keeps 512 for other things than connections
 	if n < wanted {
 		t.Logf("%d connections instead of %d: the machine allows a process %d open files", n, wanted, files)
 	}

@@ -30,7 +30,7 @@ const (
 var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass", "impression", "landing", "receipt", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
-var codes = [...]int{200, 202, 204, 302, 307, 400, 403, 404, 405, 408, 409, 410, 413, 429, 431, 500, 503}
+var codes = [...]int{200, 202, 204, 302, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 429, 431, 500, 503}
 
 // field is an index into the parameters that a click link may have wrong without losing the click.
 type field uint8
@@ -50,6 +50,9 @@ const (
 )
 
 var fieldNames = [fields]string{"source", "sub", "external_id", "keyword", "creative", "cost", "currency", "user_agent", "referrer", "language"}
+
+// isName tells which of them are names (see query.IsName); the others are free text.
+var isName = [fields]bool{fieldSource: true, fieldSub: true, fieldExternalID: true, fieldCost: true, fieldCurrency: true}
 
 // capped is an index into what became of a click whose visitor's offer is at its cap.
 type capped uint8
@@ -74,7 +77,9 @@ type metrics struct {
 	landed    prometheus.Counter
 	capped    [cappeds]prometheus.Counter
 	evicted   prometheus.Counter
-	uploaded  [uploadOutcomes]prometheus.Counter
+	// capsDamaged and capsUnkept are of the file of counts.
+	capsDamaged, capsUnkept prometheus.Counter
+	uploaded                [uploadOutcomes]prometheus.Counter
 
 	registerer prometheus.Registerer
 	collectors []prometheus.Collector
@@ -135,7 +140,11 @@ func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metri
 	}
 	m.evicted = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "unique_evicted_total",
 		Help: "Visitors that were forgotten before unique_window had passed: unique_bytes is too small."})
-	m.collectors = append(m.collectors, m.received, m.inFlight, m.landed, m.evicted)
+	m.capsDamaged = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "caps_file_damaged_total",
+		Help: "Starts at which ingest.caps_file could not be read: the counts began at 0, the file is kept beside as .damaged."})
+	m.capsUnkept = prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "caps_file_errors_total",
+		Help: "Failed writes of ingest.caps_file, tried again every second: a restart would count from what was written last."})
+	m.collectors = append(m.collectors, m.received, m.inFlight, m.landed, m.evicted, m.capsDamaged, m.capsUnkept)
 	if reg == nil {
 		return m, nil
 	}

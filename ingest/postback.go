@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"time"
@@ -61,26 +62,6 @@ func (p *postback) field(n dialect.Param) string {
 		return name
 	}
 	return p.reader.Name(n)
-}
-
-// bodyOf reads the body: a raw form, or an object that lasts as long as the parser, which is nil for an empty body.
-func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, object *fastjson.Object, refused *refusal) {
-	body := ctx.Request.Body()
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil, nil
-	}
-	if len(body) > schemas.MaxBodyBytes {
-		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+strconv.Itoa(len(body))+" bytes", "at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes")
-	}
-	kind, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte{';'})
-	switch kind = bytes.ToLower(bytes.TrimSpace(kind)); {
-	case string(kind) == "application/json" || len(kind) == 0 && bytes.TrimSpace(body)[0] == '{':
-		object, refused = objectOf(parser, body)
-		return nil, object, refused
-	case string(kind) == "application/x-www-form-urlencoded" || len(kind) == 0:
-		return body, nil, nil
-	}
-	return nil, nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(kind)+" cannot be read", "application/json or application/x-www-form-urlencoded")
 }
 
 func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
@@ -299,11 +280,19 @@ func (p *postback) resolve(cat *catalog.Catalog, now time.Time) *refusal {
 	return p.resolvePayout(cat)
 }
 
-// checkText holds a parameter against what an event may carry.
+// refuseHidden says which character of a name nobody sees.
+func refuseHidden(field string, value []byte) *refusal {
+	r, _ := query.Hidden(value)
+	return refuse(schemas.RejectBadText, field, fmt.Sprintf("%s has the hidden character %U", quoted(value), r), field+" without characters that take no room or turn the direction of others")
+}
+
+// checkText holds a name against what an event may carry.
 func checkText(field string, value []byte, limit int) *refusal {
 	switch {
 	case !query.IsText(value):
 		return refuse(schemas.RejectBadText, field, quoted(value)+" is not UTF-8 text without control characters", "UTF-8, percent-encoded")
+	case !query.IsName(value):
+		return refuseHidden(field, value)
 	case len(value) > limit:
 		return refuse(schemas.RejectTooLong, field, field+" has "+strconv.Itoa(len(value))+" bytes", "at most "+strconv.Itoa(limit)+" bytes")
 	}

@@ -81,6 +81,19 @@ func TestPostbackRejects(t *testing.T) {
 			}
 		}},
 		{"bad_text", "GET", "network=acme&txid=%ff%00&click_id=" + good, "", "", schemas.RejectBadText, 400, nil},
+		{"hidden_txid", "GET", "network=acme&txid=a%E2%80%AE1&click_id=" + good, "", "", schemas.RejectBadText, 400, func(t *testing.T, l *events.DeadLetter) {
+			if l.Txid != "a\ufffd1" || !bytes.Contains(l.Raw, []byte("a%E2%80%AE1")) || strings.Contains(l.Detail, "\u202e") || !strings.Contains(l.Detail, "U+202E") {
+				t.Errorf("the row is %v", l)
+			}
+		}},
+		{"hidden_network", "GET", "network=ac%E2%80%8Bme&click_id=" + good, "", "", schemas.RejectBadText, 400, func(t *testing.T, l *events.DeadLetter) {
+			if l.Network != "ac\ufffdme" {
+				t.Errorf("the row is %v", l)
+			}
+		}},
+		{"hidden_click_id", "GET", "network=legacy&click_id=%EF%BB%BFabc", "", "", schemas.RejectBadText, 400, nil},
+		{"hidden_event", "GET", "network=acme&event=sa%C2%ADle&click_id=" + good, "", "", schemas.RejectBadText, 400, nil},
+		{"hidden_status", "POST", "network=acme", jsonType, `{"click_id":"` + good + `","status":"ok\u2066"}`, schemas.RejectBadText, 400, nil},
 		{"bad_body_json", "POST", "network=acme&click_id=" + good, jsonType, `{"payout":`, schemas.RejectBadBody, 400, func(t *testing.T, l *events.DeadLetter) {
 			if l.ClickId != good || !bytes.HasSuffix(l.Raw, []byte("\n\n{\"payout\":")) {
 				t.Errorf("the row is %v", l)

@@ -58,12 +58,15 @@ func (e *Edge) kafkaError() error {
 }
 
 // Note answers in words what an operator should know of an edge that is ready: that the spool holds records, that it takes
-// none, that some are set aside, that Kafka is away. It is empty when all is well.
+// none, that some are set aside, that Kafka is away, that there is room for fewer connections than asked for. It is empty when all is well.
 func (e *Edge) Note() string {
-	if e.spool == nil {
-		return ""
-	}
 	var notes []string
+	if note := e.crowded(); note != "" {
+		notes = append(notes, note)
+	}
+	if e.spool == nil {
+		return strings.Join(notes, "; ")
+	}
 	if d := e.spool.Depth(); d.Records > 0 {
 		notes = append(notes, fmt.Sprintf("spooling: %d records, oldest %ds", d.Records, int(d.Age.Seconds())))
 	}
@@ -78,6 +81,14 @@ func (e *Edge) Note() string {
 		notes = append(notes, err.Error())
 	}
 	return strings.Join(notes, "; ")
+}
+
+// crowded says that fewer connections are served than ingest.max_connections asks for.
+func (e *Edge) crowded() string {
+	if e.connections >= e.cfg.MaxConnections {
+		return ""
+	}
+	return fmt.Sprintf("ingest.max_connections is %d, and the process may open %d files: %d connections are served at the same time", e.cfg.MaxConnections, e.files, e.connections)
 }
 
 // watchKafka looks again and again whether the topics are there and fit together.

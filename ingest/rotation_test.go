@@ -430,12 +430,4 @@ func TestCapsSurviveARestart(t *testing.T) {
 	if want := `[{"offer":1,"day":20513,"clicks":5}]`; err != nil || string(text) != want {
 		t.Errorf("the file has %s, %v, want %s", text, err, want)
 	}
-	if err := os.WriteFile(file, text[:10], 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg := Defaults()
-	cfg.Listen, cfg.CapsFile = "127.0.0.1:0", file
-	if e, err := New(cfg, Deps{}); err == nil || !strings.Contains(err.Error(), "delete "+file) {
-		t.Errorf("a broken file is answered %v, %v", e, err)
-	}
 }

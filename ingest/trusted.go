@@ -205,17 +205,6 @@ func overwrite(text, secret []byte) {
 // hidden stands for a letter of a secret; it may stand in a path.
 const hidden = 'x'
 
-// isForm tells whether the body is read as a form.
-func isForm(ctx *fasthttp.RequestCtx) bool {
-	kind, _, _ := bytes.Cut(ctx.Request.Header.ContentType(), []byte{';'})
-	kind = bytes.TrimSpace(kind)
-	if len(kind) == 0 {
-		body := bytes.TrimSpace(ctx.Request.Body())
-		return len(body) > 0 && body[0] != '{'
-	}
-	return bytes.EqualFold(kind, []byte("application/x-www-form-urlencoded"))
-}
-
 // retryAfter says when the same request would be taken.
 func retryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	if wait > 0 {

@@ -40,8 +40,9 @@ type uploadLines interface {
 
 const rightUpload = "text/csv with a header, or application/x-ndjson with a JSON object a line"
 
-// uploadOf opens an upload for the network that reader is of. The refusal is that of the whole.
-func uploadOf(kind, body []byte, reader *dialect.Postback, parser *fastjson.Parser) (uploadLines, *refusal) {
+// uploadOf opens an upload for the network that reader is of; signed tells that it proved itself by a signature, which covers the body and
+// not its type. The refusal is that of the whole.
+func uploadOf(kind, body []byte, signed bool, reader *dialect.Postback, parser *fastjson.Parser) (uploadLines, *refusal) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	lines := bytes.Count(bytes.TrimRight(body, "\r\n"), []byte{'\n'}) + 1
 	tooMany := func(limit int) *refusal {
@@ -53,14 +54,22 @@ func uploadOf(kind, body []byte, reader *dialect.Postback, parser *fastjson.Pars
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, refuse(schemas.RejectBadBody, "", "the upload is empty", rightUpload)
 	}
-	kind, _, _ = bytes.Cut(kind, []byte{';'})
-	switch string(bytes.ToLower(bytes.TrimSpace(kind))) {
+	// As with a single postback, the body says what it is; a type that says otherwise has it refused.
+	isJSON := bytes.TrimSpace(body)[0] == '{'
+	kind = mediaType(kind)
+	switch string(kind) {
 	case "text/csv":
+		if isJSON {
+			return nil, refuse(schemas.RejectBadBody, "", "the upload begins with {, which is no CSV", rightUpload)
+		}
 		if lines > schemas.MaxBatchLines+1 {
 			return nil, tooMany(schemas.MaxBatchLines + 1)
 		}
 		return newCSVLines(body, reader)
 	case "application/x-ndjson", "application/jsonl", "application/x-jsonlines":
+		if signed && !isJSON {
+			return nil, refuse(schemas.RejectBadBody, "", "the upload does not begin with {, as a line of JSON would", rightUpload)
+		}
 		if lines > schemas.MaxBatchLines {
 			return nil, tooMany(schemas.MaxBatchLines)
 		}
@@ -94,8 +103,8 @@ func newCSVLines(body []byte, reader *dialect.Postback) (*csvLines, *refusal) {
 	for i, name := range header {
 		name = strings.TrimSpace(name)
 		switch {
-		case !query.IsText([]byte(name)):
-			return nil, refuse(schemas.RejectBadText, "", "the name of column "+strconv.Itoa(i+1)+" is not UTF-8 text without control characters", "UTF-8 text")
+		case !query.IsName([]byte(name)):
+			return nil, refuse(schemas.RejectBadText, "", "the name of column "+strconv.Itoa(i+1)+", "+quoted([]byte(name))+", is not UTF-8 text without control or hidden characters", "UTF-8 text")
 		case len(name) > schemas.MaxNameBytes:
 			return nil, refuse(schemas.RejectTooLong, "", "the name of column "+strconv.Itoa(i+1)+" has "+strconv.Itoa(len(name))+" bytes", "at most "+strconv.Itoa(schemas.MaxNameBytes)+" bytes")
 		case name != "" && seen[name]:

@@ -8,6 +8,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+
+	"tributary/ingest/accept"
 )
 
 var errClosed = errors.New("the embedded Kafka is closed")
@@ -49,8 +51,12 @@ func (g *gate) listen(network, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.listener = l
-	return &gatedListener{l, g}, nil
+	// kfake takes any error of Accept for the listener's end.
+	patient := accept.Patiently(l, func() {}, func(err error) {
+		g.logger.Error("embedded Kafka: no connection can be taken for want of files or memory", zap.Error(err))
+	})
+	g.listener = patient
+	return &gatedListener{patient, g}, nil
 }
 
 // open lets requests in.

@@ -30,12 +30,12 @@ func withLogin(t *testing.T, dir, password string) *Kafka {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = k.Close() })
+	t.Cleanup(k.Close)
 	return k
 }
 
 // produce writes one record and returns what the broker says.
-func produce(t *testing.T, address string, opts ...kgo.Opt) error {
+func produceOnce(t *testing.T, address string, opts ...kgo.Opt) error {
 	t.Helper()
 	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(address), kgo.DefaultProduceTopic("t"), kgo.RequestRetries(1), kgo.RecordDeliveryTimeout(20*time.Second))...)
 	if err != nil {
@@ -61,7 +61,7 @@ func TestOnlyTheLoginIsServed(t *testing.T) {
 	for name, opt := range map[string]kgo.Opt{
 		"SHA-256": kgo.SASL(right.AsSha256Mechanism()), "SHA-512": kgo.SASL(right.AsSha512Mechanism()),
 	} {
-		if err := produce(t, k.Address(), opt); err != nil {
+		if err := produceOnce(t, k.Address(), opt); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -71,7 +71,7 @@ func TestOnlyTheLoginIsServed(t *testing.T) {
 		"another user":     {kgo.SASL(scram.Auth{User: "admin", Pass: "admin"}.AsSha256Mechanism())},
 		"in the clear":     {kgo.SASL(plain.Auth{User: testUser, Pass: testPassword}.AsMechanism())},
 	} {
-		if err := produce(t, k.Address(), opts...); err == nil {
+		if err := produceOnce(t, k.Address(), opts...); err == nil {
 			t.Errorf("%s: served", name)
 		}
 	}
@@ -99,7 +99,7 @@ func TestOnlyTheLoginIsServed(t *testing.T) {
 	// The next start takes the login that it is given, not the one that the broker kept at its end.
 	k.Close()
 	k = withLogin(t, dir, "another")
-	if err := produce(t, k.Address(), kgo.SASL(right.AsSha256Mechanism())); err == nil {
+	if err := produceOnce(t, k.Address(), kgo.SASL(right.AsSha256Mechanism())); err == nil {
 		t.Error("the password of the last run is still good")
 	}
 	if err := read(k.Address(), "another"); err != nil {
@@ -114,7 +114,7 @@ func TestKcatIsServed(t *testing.T) {
 		t.Skip("kcat is not installed")
 	}
 	k := withLogin(t, t.TempDir(), testPassword)
-	if err := produce(t, k.Address(), kgo.SASL(scram.Auth{User: testUser, Pass: testPassword}.AsSha256Mechanism())); err != nil {
+	if err := produceOnce(t, k.Address(), kgo.SASL(scram.Auth{User: testUser, Pass: testPassword}.AsSha256Mechanism())); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "kcat.conf")

@@ -93,8 +93,8 @@ func (c *converter) convert(r *Record) (*click, *rejection) {
 	switch {
 	case out.ClickID == "":
 		return nil, refuse(ClickID, "no click ID", "the ID that the network's postbacks will name")
-	case !query.IsText([]byte(out.ClickID)):
-		return nil, refuse(ClickID, "not UTF-8 text without control characters", "a file in UTF-8")
+	case !query.IsName([]byte(out.ClickID)):
+		return nil, refuse(ClickID, "not UTF-8 text without control or hidden characters", "a file in UTF-8, with the ID as the other tracker gave it out")
 	case len(out.ClickID) > schemas.MaxClickIDBytes:
 		return nil, refuse(ClickID, fmt.Sprintf("%d bytes", len(out.ClickID)), fmt.Sprintf("at most %d bytes", schemas.MaxClickIDBytes))
 	}
@@ -159,7 +159,7 @@ func (c *converter) source(r *Record, out *click) {
 	default:
 		name = c.o.Source
 	}
-	out.Source = c.clean(out, name, schemas.MaxNameBytes)
+	out.Source = c.cleanName(out, name, schemas.MaxNameBytes)
 }
 
 // cost reads what the click cost and looks whether it can be converted on its day, as the edge will.
@@ -205,15 +205,15 @@ func (c *converter) texts(r *Record, out *click) {
 	out.UserAgent = c.clean(out, c.value(r, UserAgent), schemas.MaxUserAgent)
 	out.Referrer = c.clean(out, c.value(r, Referrer), schemas.MaxReferrer)
 	out.Language = c.clean(out, c.value(r, Language), schemas.MaxLanguage)
-	out.ExternalID = c.clean(out, c.value(r, ExternalID), schemas.MaxExternalID)
+	out.ExternalID = c.cleanName(out, c.value(r, ExternalID), schemas.MaxExternalID)
 	out.Keyword = c.clean(out, c.value(r, Keyword), schemas.MaxKeywordBytes)
 	out.Creative = c.clean(out, c.value(r, Creative), schemas.MaxKeywordBytes)
 	// Without an address and a visitor's ID all clicks would be of one visitor.
-	if out.Visitor = c.clean(out, c.value(r, Visitor), schemas.MaxNameBytes); out.Visitor == "" && out.IP == "::" {
+	if out.Visitor = c.cleanName(out, c.value(r, Visitor), schemas.MaxNameBytes); out.Visitor == "" && out.IP == "::" {
 		out.Visitor = out.ClickID
 	}
 	for n := 1; n <= maxSubs; n++ {
-		text := c.clean(out, c.value(r, Sub(n)), schemas.MaxSubBytes)
+		text := c.cleanName(out, c.value(r, Sub(n)), schemas.MaxSubBytes)
 		if text == "" {
 			continue
 		}
@@ -226,10 +226,14 @@ func (c *converter) texts(r *Record, out *click) {
 
 // clean makes text what the edge takes.
 func (c *converter) clean(out *click, text string, limit int) string {
-	if len(text) <= limit && query.IsText([]byte(text)) {
-		return strings.Clone(text)
-	}
-	out.cut = true
-	cleaned, _ := query.Clean([]byte(text), limit)
+	cleaned, changed := query.Clean([]byte(text), limit)
+	out.cut = out.cut || changed
+	return string(cleaned)
+}
+
+// cleanName is the same of what the edge takes for a name.
+func (c *converter) cleanName(out *click, text string, limit int) string {
+	cleaned, changed := query.CleanName([]byte(text), limit)
+	out.cut = out.cut || changed
 	return string(cleaned)
 }

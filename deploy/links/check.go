@@ -308,9 +308,10 @@ func (w *World) valueNote(f dialect.Field, value []byte) string {
 	case dialect.Source, dialect.Cost, dialect.Currency:
 		limit = schemas.MaxNameBytes
 	}
+	free := f == dialect.Keyword || f == dialect.Creative
 	switch {
-	case !query.IsText(value):
-		return "cleaned: it has control characters or broken UTF-8"
+	case free && !query.IsText(value), !free && !query.IsName(value):
+		return "cleaned: it has control characters, hidden ones or broken UTF-8"
 	case len(value) > limit:
 		return fmt.Sprintf("cut to %d of %d bytes", limit, len(value))
 	case f == dialect.Source && w.Catalog.Source(value) == nil:

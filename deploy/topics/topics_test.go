@@ -24,7 +24,7 @@ func broker(t *testing.T) (context.Context, *kadm.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = k.Close() })
+	t.Cleanup(k.Close)
 	client, err := kgo.NewClient(kgo.SeedBrokers(k.Address()))
 	if err != nil {
 		t.Fatal(err)

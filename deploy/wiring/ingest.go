@@ -10,6 +10,10 @@ import (
 	"tributary/ingest/catalog"
 )
 
+// filesOfAll is what every role in one process opens beside the edge's connections: the state's tables (1,000 at most), the embedded
+// broker's segments and clients, the loader, and what an edge alone needs.
+const filesOfAll = 2048
+
 // AddIngest adds the HTTP edge.
 func (s *System) AddIngest() {
 	slot := new(edgeSlot)
@@ -33,12 +37,16 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
+			reserve := 0
+			if s.hasEngines {
+				reserve = filesOfAll
+			}
 			edge, err := ingest.New(c.Ingest, ingest.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix,
 				Registerer: registerer,
 				// The edge's own /metrics shows the whole process: a container with one role needs one port.
 				Gatherer: s.supervisor,
-				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog, Now: clock(), Receipts: finder,
+				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog, Now: clock(), Receipts: finder, ReserveFiles: reserve,
 				OpsToken: c.Ops.Token,
 			})
 			if err != nil {

@@ -5,12 +5,14 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"tributary/deploy/config"
 	"tributary/ingest/catalog"
+	"tributary/ingest/durable"
 )
 
 // KeyFile is the file in data_dir that holds the generated click ID key, as 64 hexadecimal digits.
@@ -19,13 +21,27 @@ const KeyFile = "click_id_key"
 // generatedKeyID is the number under which the generated key signs.
 const generatedKeyID = 1
 
-// CompleteKey puts the data folder's own click ID key into a configuration that has none, making it at the first call.
+// The embedded engines' folders in data_dir.
+const (
+	kafkaFolder      = "kafka"
+	clickHouseFolder = "clickhouse"
+)
+
+// CompleteKey puts the data folder's own click ID key into a configuration that has none, making it at the first call. Where there are
+// data and no key it makes none: another one would refuse every click ID in them, and nobody would know why.
 // Only `up` on embedded engines may use it: two machines would sign with different keys.
 func CompleteKey(c *config.Config) error {
 	if len(c.Catalog.ClickIDKeys.Keys) > 0 {
 		return nil
 	}
-	key, err := keptKey(c.DataDir)
+	path := filepath.Join(c.DataDir, KeyFile)
+	key, err := keptKey(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if signed := dataBeside(c); signed != "" {
+			return fmt.Errorf("reading the click ID key: there is none at %s, and %s holds data whose click IDs a key signed. %s", path, signed, rightKey(path))
+		}
+		key, err = makeKey(c.DataDir, path)
+	}
 	if err != nil {
 		return err
 	}
@@ -33,19 +49,28 @@ func CompleteKey(c *config.Config) error {
 	return nil
 }
 
-func keptKey(dir string) (string, error) {
-	path := filepath.Join(dir, KeyFile)
+// rightKey says what to do about a key that is gone, and what its successor costs.
+func rightKey(path string) string {
+	return "Restore the file from a copy, or declare the key in catalog.click_id_keys. To begin with a new key instead: " +
+		"(umask 077; openssl rand -hex 32 > " + path + "). Click IDs given out so far are then refused: postbacks for them become dead letters " +
+		"(forged_click_id), which `tributary dlq replay` books once the old key is declared, and buttons of landing pages that are open lead nowhere"
+}
+
+// keptKey reads the key; the error wraps os.ErrNotExist when there is none.
+func keptKey(path string) (string, error) {
 	content, err := os.ReadFile(path)
-	if err == nil {
-		key := strings.TrimSpace(string(content))
-		if _, err := hex.DecodeString(key); err != nil || len(key) < 64 {
-			return "", fmt.Errorf("reading the click ID key: %s does not hold 64 hexadecimal digits; restore it from a copy, or delete it to have a new one made: click IDs given out so far are then refused", path)
-		}
-		return key, nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
 		return "", fmt.Errorf("reading the click ID key: %w", err)
 	}
+	key := strings.TrimSpace(string(content))
+	if _, err := hex.DecodeString(key); err != nil || len(key) < 64 {
+		return "", fmt.Errorf("reading the click ID key: %s does not hold 64 hexadecimal digits, but %d bytes that are none. %s", path, len(content), rightKey(path))
+	}
+	return key, nil
+}
+
+// makeKey makes one at the first start; of two starts at the same time both get the one that was first.
+func makeKey(dir, path string) (string, error) {
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
 		return "", fmt.Errorf("making a click ID key: %w", err)
@@ -54,13 +79,42 @@ func keptKey(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making the data folder: %w; set data_dir to a folder you can write to", err)
 	}
-	// Written whole or not at all: a crash must not leave half a key.
-	partial := path + ".new"
-	if err := os.WriteFile(partial, []byte(key+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keeping the click ID key: %w", err)
+	err := durable.Create(path, []byte(key+"\n"))
+	if errors.Is(err, os.ErrExist) {
+		return keptKey(path)
 	}
-	if err := os.Rename(partial, path); err != nil {
+	if err != nil {
 		return "", fmt.Errorf("keeping the click ID key: %w", err)
 	}
 	return key, nil
+}
+
+// dataBeside names the folder that holds what an earlier start kept: the broker's topics, the tables, the processor's state, the spool.
+func dataBeside(c *config.Config) string {
+	for _, folder := range []string{filepath.Join(c.DataDir, kafkaFolder), filepath.Join(c.DataDir, clickHouseFolder), c.Processor.StateDir, c.Ingest.Spool.Dir} {
+		if folder != "" && holdsAFile(folder) {
+			return folder
+		}
+	}
+	return ""
+}
+
+// holdsAFile tells whether anywhere in the folder is a file that is not empty. What cannot be looked at is taken for one.
+func holdsAFile(folder string) bool {
+	found := errors.New("found")
+	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return found
+		}
+		if entry.Type().IsRegular() {
+			if info, err := entry.Info(); err != nil || info.Size() > 0 {
+				return found
+			}
+		}
+		return nil
+	})
+	return err != nil
 }

@@ -86,5 +86,5 @@ func (s *System) startKafka(options ...embedded.KafkaOption) (*embedded.Kafka, e
 		return nil, err
 	}
 	login := embedded.WithLogin(embedded.Login{User: c.Kafka.SASL.Username, Password: c.Kafka.SASL.Password})
-	return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, "kafka"), s.logger.Named(UnitKafka), append(options, login)...)
+	return embedded.NewKafka(c.Kafka.Brokers[0], filepath.Join(c.DataDir, kafkaFolder), s.logger.Named(UnitKafka), append(options, login)...)
 }

@@ -122,7 +122,7 @@ func (s *System) AddEngines() {
 					return nil, process.Permanent(err)
 				}
 				return embedded.NewClickHouse(ctx, embedded.ClickHouseConfig{
-					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, "clickhouse"), Users: users, Durable: c.ClickHouse.Durable,
+					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, clickHouseFolder), Users: users, Durable: c.ClickHouse.Durable,
 					Command: s.EngineCommand, Registerer: registerer, Logger: s.logger.Named(UnitClickHouse),
 				})
 			}})

@@ -280,7 +280,7 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	}
 	c := config.Defaults()
 	c.DataDir = dir
-	if err := wiring.CompleteKey(&c); err == nil || !strings.Contains(err.Error(), "restore it from a copy") {
+	if err := wiring.CompleteKey(&c); err == nil || !strings.Contains(err.Error(), "Restore the file from a copy") {
 		t.Errorf("a damaged key: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -301,8 +302,8 @@ func (b *builder) name(field, name string, inPath bool) {
 		b.problem(field, "is missing")
 	case len(name) > schemas.MaxNameBytes:
 		b.problem(field, "has %d bytes, at most %d are allowed", len(name), schemas.MaxNameBytes)
-	case !query.IsText([]byte(name)) || strings.TrimSpace(name) != name:
-		b.problem(field, "%q has control characters, broken UTF-8 or spaces at its ends", name)
+	case !query.IsName([]byte(name)) || strings.TrimSpace(name) != name:
+		b.problem(field, "%+q has control or hidden characters, broken UTF-8 or spaces at its ends", name)
 	case inPath && strings.ContainsFunc(name, func(r rune) bool {
 		return r >= 0x80 || !unreserved[r] || r == '~'
 	}) || name == "." || name == "..":
@@ -349,5 +350,11 @@ func names[V any](m map[string]V) string {
 	if len(m) == 0 {
 		return "none"
 	}
-	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+	list := slices.Sorted(maps.Keys(m))
+	for i, name := range list {
+		if !query.IsName([]byte(name)) {
+			list[i] = strconv.QuoteToASCII(name)
+		}
+	}
+	return strings.Join(list, ", ")
 }

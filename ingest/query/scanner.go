@@ -2,7 +2,6 @@ package query
 
 import (
 	"bytes"
-	"unicode/utf8"
 )
 
 // Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty pairs
@@ -82,44 +81,3 @@ var unhex = func() (t [256]byte) {
 	}
 	return t
 }()
-
-// IsText tells whether value is UTF-8 without control characters (Unicode's category Cc).
-func IsText(value []byte) bool {
-	for i := 0; i < len(value); {
-		c := value[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' || c == 0x7f {
-				return false
-			}
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRune(value[i:])
-		if r == utf8.RuneError && size == 1 || r < 0xa0 {
-			return false
-		}
-		i += size
-	}
-	return true
-}
-
-// Clean makes value text of at most limit bytes, in place: it drops what IsText refuses and cuts at a character's border.
-// changed tells whether anything was lost.
-func Clean(value []byte, limit int) (text []byte, changed bool) {
-	if len(value) <= limit && IsText(value) {
-		return value, false
-	}
-	text = value[:0]
-	for i := 0; i < len(value); {
-		r, size := utf8.DecodeRune(value[i:])
-		if bad := r == utf8.RuneError && size == 1 || r < ' ' || r >= 0x7f && r < 0xa0; !bad {
-			if len(text)+size > limit {
-				break
-			}
-			// Never overtakes i: what is written is at most what was read.
-			text = append(text, value[i:i+size]...)
-		}
-		i += size
-	}
-	return text, true
-}

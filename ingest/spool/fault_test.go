@@ -12,6 +12,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // faultyDisk is the real one with faults put in.
@@ -372,5 +375,40 @@ func TestTornPosition(t *testing.T) {
 			t.Fatalf("%d bytes torn: position %+v, %v", n, at, err)
 		}
 		p.close()
+	}
+}
+
+// TestDamagedPosition opens a spool whose position is none: everything in it is read, and what is wrong is said.
+func TestDamagedPosition(t *testing.T) {
+	for name, content := range map[string]string{
+		"empty": "", "torn": "\x01", "one slot of noise": strings.Repeat("\xff", slotBytes), "noise": strings.Repeat("\xa5", 2*slotBytes), "longer noise": strings.Repeat("noise", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := testConfig(t.TempDir())
+			s := opened(t, cfg, nil)
+			for n := range 3 {
+				if err := put(t, s, testRecord(n)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			closed(t, s)
+			if err := os.WriteFile(filepath.Join(cfg.Dir, "position"), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			core, logs := observer.New(zap.WarnLevel)
+			s, err := Open(cfg, Deps{Logger: zap.New(core)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closed(t, s)
+			entries, err := s.Next(t.Context(), 10)
+			if err != nil || len(entries) != 3 || !s.Inherited(&entries[0]) {
+				t.Fatalf("%d records, %v", len(entries), err)
+			}
+			if told := logs.FilterMessageSnippet("position is damaged").Len() > 0; told != (content != "") {
+				t.Errorf("told is %v: %v", told, logs.All())
+			}
+			s.Done(3)
+		})
 	}
 }

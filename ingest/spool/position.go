@@ -1,6 +1,7 @@
 package spool
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ const slotBytes = 32
 type positionFile struct {
 	f          *os.File
 	generation uint64
+	// damaged: neither slot could be read, and the file is not new.
+	damaged bool
 }
 
 func openPosition(dir string) (*positionFile, position, error) {
@@ -50,6 +53,7 @@ func openPosition(dir string) (*positionFile, position, error) {
 			at = position{binary.LittleEndian.Uint64(slot[8:]), int64(binary.LittleEndian.Uint64(slot[16:]))}
 		}
 	}
+	p.damaged = p.generation == 0 && len(bytes.Trim(raw[:], "\x00")) > 0
 	return p, at, nil
 }
 

@@ -154,6 +154,9 @@ func (s *Spool) recover() error {
 		return err
 	}
 	s.reader.file = file
+	if file.damaged {
+		s.log.Warn("spool: its position is damaged; every record in its segments is sent again, under its ID", zap.String("file", filepath.Join(s.cfg.Dir, "position")))
+	}
 	if err := s.survey(at); err != nil {
 		file.f.Close()
 		return err

@@ -10,7 +10,7 @@ type Config struct {
 	ProxyProtocol        bool              `yaml:"proxy_protocol" doc:"connections from ingest.trusted_proxies begin with a PROXY protocol header (v1 or v2) that names the client; from anyone else such a header closes the connection"`
 	TLSCertFile          string            `yaml:"tls_cert_file" doc:"PEM file of the certificate and its chain: the edge then speaks HTTPS only; read again when it changes and at SIGHUP"`
 	TLSKeyFile           string            `yaml:"tls_key_file" doc:"PEM file of the key of tls_cert_file"`
-	ClicksTokens         map[string]Secret `yaml:"clicks_tokens" doc:"tokens, by a name of yours, each of at least 16 bytes, of servers that may POST /v1/clicks (Authorization: Bearer TOKEN); all are good, so declare the new one before the old one goes. With none declared only this machine and private networks may"`
+	ClicksTokens         map[string]Secret `yaml:"clicks_tokens" doc:"tokens, by a name of yours, each of at least 16 bytes, of servers that may POST /v1/clicks (Authorization: Bearer TOKEN); all are good, so declare the new one before the old one goes. With none declared only this machine and private networks may, with Content-Type: application/json and from no web page"`
 	ManagementRoutes     bool              `yaml:"management_routes" doc:"serve /metrics and the reasons of /readyz on the edge's own port too, for who shows ops.token; false leaves them to ops.listen, and strangers see only whether the edge is ready"`
 }
 

@@ -68,6 +68,9 @@ func (p *Policy) TokenHeader() string {
 // IsToken tells whether value is one of the network's tokens, also of a nil Policy.
 func (p *Policy) IsToken(value []byte) bool { return p != nil && p.tokens.Match(value) }
 
+// Signed tells whether the policy, which is nil for none, asks for a signature.
+func (p *Policy) Signed() bool { return p != nil && len(p.keys) > 0 }
+
 // KnowsSender tells whether the policy, which is nil for none, lets only those in who prove that they are the network.
 func (p *Policy) KnowsSender() bool {
 	return p != nil && len(p.keys)+len(p.tokens.sums)+len(p.rules.Allow) > 0

@@ -31,7 +31,7 @@ func TestJavaToolsAreServed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = broker.Close() })
+	t.Cleanup(broker.Close)
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Address()), kgo.SASL(scram.Auth{User: login.User, Pass: login.Password}.AsSha512Mechanism()))
 	if err != nil {
 		t.Fatal(err)
