@@ -22,6 +22,11 @@ clickhouse.mode say external; what they keep is in data_dir, and the next start 
 Without a configuration it uses built-in defaults, a small example catalog, and a random
 click ID key that it keeps in data_dir.
 
+Who sees what: strangers reach the edge (ingest.listen) and learn there only whether it is ready;
+figures, profiles and reasons are on ops.listen, for this machine or who shows ops.token. The
+embedded Kafka wants the password in data_dir, which kcat.conf and kafka-client.properties there
+hold for other clients. data_dir is closed to all users but yours.
+
 The first Ctrl-C (SIGINT, SIGTERM) stops taking requests, finishes what has entered, and exits
 with 0. The second ends at once; the next start repairs and repeats what was not finished.
 SIGHUP reads the catalog again.`
