@@ -44,4 +44,3 @@ func (e *Edge) servePlainReady(ctx *fasthttp.RequestCtx) {
 	}
 	fmt.Fprintln(ctx, `{"status":"ready"}`)
 }
-

@@ -99,7 +99,11 @@ func greet(out io.Writer, c *config.Config) {
 	if campaign != "" {
 		try("click", fmt.Sprintf("curl -i '%s/c/%s?source=%s&sub1=hello'", edge, campaign, source))
 	}
-	try("postback", fmt.Sprintf("curl '%s/postback?network=%s&click_id=CLICK_ID&payout=12.50&txid=1'   (CLICK_ID: the header X-Click-Id above)", edge, network))
+	proof, where := "", ""
+	if len(c.Catalog.Networks) > 0 && len(c.Catalog.Networks[0].Trust.Tokens) > 0 {
+		proof, where = "&token=TOKEN", "; the whole URL: tributary link postback --network "+network+" --show-token"
+	}
+	try("postback", fmt.Sprintf("curl '%s/postback?network=%s&click_id=CLICK_ID&payout=12.50&txid=1%s'   (CLICK_ID: the header X-Click-Id above%s)", edge, network, proof, where))
 	if c.ClickHouse.Protocol == config.ProtocolHTTP {
 		try("figures", fmt.Sprintf("curl 'http://%s/' -d 'SELECT * FROM %s.epc_roi_by_campaign FORMAT PrettyCompact'", reachable(c.ClickHouse.Addr), c.ClickHouse.Database))
 	} else {
