@@ -10,6 +10,9 @@ import (
 // for who has the token.
 func TestStrangersSeeNothingInside(t *testing.T) {
 	const token = "a token of sixteen bytes"
+	if Defaults().Trust.ManagementRoutes {
+		t.Error("who declares nothing puts figures on the public port")
+	}
 	for name, c := range map[string]struct {
 		routes  bool
 		token   string

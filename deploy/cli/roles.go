@@ -18,8 +18,8 @@ of its own that outlives a restart.
 
 /metrics, /debug/pprof, /healthz and /readyz with its reasons are on ops.listen, which only this
 machine reaches unless it is set; the public port (ingest.listen) says only whether the edge lives
-and is ready, unless ingest.trust.management_routes puts them there for who shows ops.token. The first SIGTERM refuses new connections and answers
-open requests; SIGHUP reads the catalog again.`,
+and is ready, unless ingest.trust.management_routes puts them there for who shows ops.token. The
+first SIGTERM refuses new connections and answers open requests; SIGHUP reads the catalog again.`,
 		Example: `  tributary ingest --config tributary.yaml
   tributary ingest --config tributary.yaml --set ingest.listen=:80 --set ingest.spool.dir=/var/lib/tributary/spool`,
 	})

@@ -22,6 +22,11 @@ clickhouse.mode say external; what they keep is in data_dir, and the next start 
 Without a configuration it uses built-in defaults, a small example catalog, and a random
 click ID key that it keeps in data_dir.
 
+Who sees what: strangers reach the edge (ingest.listen) and learn there only whether it is ready;
+figures, profiles and reasons are on ops.listen, for this machine or who shows ops.token. The
+embedded Kafka wants the password in data_dir, which kcat.conf and kafka-client.properties there
+hold for other clients. data_dir is closed to all users but yours.
+
 The first Ctrl-C (SIGINT, SIGTERM) stops taking requests, finishes what has entered, and exits
 with 0. The second ends at once; the next start repairs and repeats what was not finished.
 SIGHUP reads the catalog again.`
@@ -97,7 +102,11 @@ func greet(out io.Writer, c *config.Config, sqlCommand string) {
 	if campaign != "" {
 		try("click", fmt.Sprintf("curl -i '%s/c/%s?source=%s&sub1=hello'", edge, campaign, source))
 	}
-	try("postback", fmt.Sprintf("curl '%s/postback?network=%s&click_id=CLICK_ID&payout=12.50&txid=1'   (CLICK_ID: the header X-Click-Id above)", edge, network))
+	proof, where := "", ""
+	if len(c.Catalog.Networks) > 0 && len(c.Catalog.Networks[0].Trust.Tokens) > 0 {
+		proof, where = "&token=TOKEN", "; the whole URL: tributary link postback --network "+network+" --show-token"
+	}
+	try("postback", fmt.Sprintf("curl '%s/postback?network=%s&click_id=CLICK_ID&payout=12.50&txid=1%s'   (CLICK_ID: the header X-Click-Id above%s)", edge, network, proof, where))
 	try("figures", fmt.Sprintf("%s 'SELECT * FROM epc_roi_by_campaign'", sqlCommand))
 	try("state", fmt.Sprintf("curl 'http://%s/readyz'   (metrics: /metrics)", reachable(c.Ops.Listen)))
 	if c.Kafka.Mode == config.ModeEmbedded {

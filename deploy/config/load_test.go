@@ -163,16 +163,19 @@ func TestRefusals(t *testing.T) {
 		"unknown topic":     {"kafka: {retention: {click: 2d}}", `there is no topic "click"; did you mean "clicks"?`},
 		"embedded in public": {"kafka: {brokers: ['10.1.2.3:9092']}",
 			"listens on loopback only"},
-		"two embedded":     {"kafka: {brokers: ['127.0.0.1:1', '127.0.0.1:2']}", "one address"},
-		"no port":          {"clickhouse: {addr: localhost}", `clickhouse.addr: want host:port`},
-		"tls off but set":  {"clickhouse: {mode: external, tls: {ca_file: x}}", "clickhouse.tls.enabled: is false"},
-		"half a pair":      {"kafka: {mode: external, tls: {enabled: true, cert_file: x}}", "come together"},
-		"no sasl password": {"kafka: {mode: external, sasl: {mechanism: plain, username: me}}", "needs username and password"},
-		"bad database":     {"clickhouse: {database: 'a; drop'}", "clickhouse.database: want a name"},
-		"truth":            {"kafka: {mode: external, tls: {enabled: 1}}", "want true or false"},
-		"negative size":    {"kafka: {retention_bytes: -1}", "kafka.retention_bytes: want a size"},
-		"huge size":        {"kafka: {retention_bytes: 99999999999GiB}", "want a size in bytes"},
-		"short retention":  {"kafka: {retention: {clicks: 1s}}", "want at least 1m"},
+		"two embedded":            {"kafka: {brokers: ['127.0.0.1:1', '127.0.0.1:2']}", "one address"},
+		"no port":                 {"clickhouse: {addr: localhost}", `clickhouse.addr: want host:port`},
+		"tls off but set":         {"clickhouse: {mode: external, tls: {ca_file: x}}", "clickhouse.tls.enabled: is false"},
+		"half a pair":             {"kafka: {mode: external, tls: {enabled: true, cert_file: x}}", "come together"},
+		"no sasl password":        {"kafka: {mode: external, sasl: {mechanism: plain, username: me}}", "needs username and password"},
+		"embedded plain sasl":     {"kafka: {sasl: {mechanism: plain, username: me, password: p}}", "kafka.sasl.mechanism: embedded Kafka speaks scram-sha-256 and scram-sha-512"},
+		"a password with a quote": {"kafka: {sasl: {mechanism: scram-sha-256, username: me, password: 'p\"q'}}", "kafka.sasl.password: has characters that not every client's file can hold"},
+		"figures for strangers":   {"ingest: {trust: {management_routes: true}}", "ingest.trust.management_routes: shows figures and reasons on the public port: set ops.token"},
+		"bad database":            {"clickhouse: {database: 'a; drop'}", "clickhouse.database: want a name"},
+		"truth":                   {"kafka: {mode: external, tls: {enabled: 1}}", "want true or false"},
+		"negative size":           {"kafka: {retention_bytes: -1}", "kafka.retention_bytes: want a size"},
+		"huge size":               {"kafka: {retention_bytes: 99999999999GiB}", "want a size in bytes"},
+		"short retention":         {"kafka: {retention: {clicks: 1s}}", "want at least 1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(shared(write(t, c.content)))
@@ -327,4 +330,25 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestOpsWarnings: a listener that strangers reach is told of, with what they see there.
+func TestOpsWarnings(t *testing.T) {
+	for content, want := range map[string]string{
+		"ops: {listen: '127.0.0.1:1'}":                                       "",
+		"ops: {listen: 'localhost:1'}":                                       "",
+		"ops: {listen: ':1'}":                                                "no figures or reasons, for there is no ops.token",
+		"ops: {listen: ':1', open: true}":                                    "tells whoever reaches it",
+		"ops: {listen: ':1', token: 'a token of sixteen bytes'}":             "",
+		"ops: {listen: '10.0.0.1:1', open: true, token: '0123456789abcdef'}": "",
+	} {
+		loaded, err := Load(shared(write(t, content)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := loaded.Warnings()
+		if want == "" && len(list) > 0 || want != "" && (len(list) != 1 || !strings.Contains(list[0], want) || !strings.HasPrefix(list[0], "ops.listen: ")) {
+			t.Errorf("%s: %q, want %q", content, list, want)
+		}
+	}
 }

@@ -250,6 +250,10 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 	if len(network.Trust.Allow) > 0 {
 		b.Notes = append(b.Notes, "It is taken only from "+strings.Join(network.Trust.Allow, ", ")+".")
 	}
+	if network.Name != "" && len(network.Trust.Tokens)+len(network.Trust.HMACKeys)+len(network.Trust.Allow) == 0 {
+		b.Notes = append(b.Notes, "Network "+network.Name+" asks for no proof: whoever has seen a click ID, as every visitor has, can send this too. "+
+			"Declare trust.tokens (what `openssl rand -hex 16` prints) or trust.allow for it, and give the network the URL that this command then writes.")
+	}
 	return b, w.filledIn(b, w.Catalog.Network([]byte(network.Name)), o.Sender, now)
 }
 

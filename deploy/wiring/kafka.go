@@ -21,7 +21,8 @@ import (
 // KafkaOptions are what every client of the pipeline's Kafka shares. role becomes the client ID, tributary-ROLE.
 func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, error) {
 	if c.Mode == config.ModeEmbedded && c.SASL.Password == "" {
-		return nil, fmt.Errorf("kafka.sasl: there is no password for the embedded Kafka: data_dir has no %s; name the data_dir of the `tributary up` that runs it (--set data_dir=DIR, or its --config)", KafkaPasswordFile)
+		logger.Warn("data_dir has no password for the embedded Kafka, which serves nobody without it; name the data_dir of the `tributary up` that runs it (--set data_dir=DIR, or its --config)",
+			zap.String("file", KafkaPasswordFile))
 	}
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(c.Brokers...),

@@ -134,3 +134,51 @@ func TestWarningsAreSaidOnce(t *testing.T) {
 		t.Errorf("said of acme %d times, of another %d times, of one with a proof %d times", said("acme"), said("another"), said("proved"))
 	}
 }
+
+// TestARoleClosesItsFolders: a role by itself closes what is there, wherever it is, and makes nothing that it does not need.
+func TestARoleClosesItsFolders(t *testing.T) {
+	modeOf := func(path string) fs.FileMode {
+		t.Helper()
+		about, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return about.Mode().Perm()
+	}
+	c := config.Defaults()
+	root := t.TempDir()
+	c.DataDir, c.Ingest.Spool.Dir, c.Processor.StateDir = filepath.Join(root, "data"), filepath.Join(root, "spool"), filepath.Join(root, "state")
+	for _, folder := range []string{c.Ingest.Spool.Dir, c.Processor.StateDir} {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	segment := filepath.Join(c.Ingest.Spool.Dir, "segment")
+	if err := os.WriteFile(segment, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(segment, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(c.Processor.StateDir, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := wiring.RestrictRole(&c, config.SectionIngest, zap.NewNop()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(c.DataDir); !os.IsNotExist(err) {
+		t.Errorf("data_dir, which the edge does not need here, was made: %v", err)
+	}
+	if modeOf(c.Ingest.Spool.Dir) != 0o700 || modeOf(segment) != 0o600 || modeOf(c.Processor.StateDir) != 0o750 {
+		t.Errorf("modes %o, %o, %o", modeOf(c.Ingest.Spool.Dir), modeOf(segment), modeOf(c.Processor.StateDir))
+	}
+	if err := os.Mkdir(c.DataDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(c.DataDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := wiring.RestrictRole(&c, config.SectionProcessor, zap.NewNop()); err != nil || modeOf(c.DataDir) != 0o700 || modeOf(c.Processor.StateDir) != 0o700 {
+		t.Errorf("%v, modes %o, %o", err, modeOf(c.DataDir), modeOf(c.Processor.StateDir))
+	}
+}
