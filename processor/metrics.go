@@ -22,6 +22,7 @@ type metrics struct {
 	commitSeconds         prometheus.Histogram
 	stateBytes            prometheus.GaugeFunc
 	watermarkLag          prometheus.Gauge
+	otherLogs             prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes func() float64) (*metrics, []prometheus.Collector, error) {
@@ -59,6 +60,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 		cycleSeconds:  histogram("cycle_seconds", "Time of one cycle with records, without waiting for them."),
 		commitSeconds: histogram("commit_seconds", "Time from the last record processed to the transaction's end."),
 		watermarkLag:  gauge("watermark_lag_seconds", "How far the slowest partition's watermark is behind the clock."),
+		otherLogs:     gauge("other_topics", "1 while the processor waits because Kafka's topics are not those that its state was built from."),
 		stateBytes:    prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("state_bytes", "Size of the state on disk.")), stateBytes),
 	}
 	for _, t := range inputs {
@@ -68,7 +70,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 		m.recordsOut[t] = out.WithLabelValues(t)
 	}
 	collectors := []prometheus.Collector{in, out, rejects, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.restoring, m.partitions,
-		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.stateBytes}
+		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.otherLogs, m.stateBytes}
 	for i, c := range collectors {
 		if err := reg.Register(c); err != nil {
 			for _, done := range collectors[:i] {

@@ -3,13 +3,11 @@ package processor
 import (
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/processor/stage"
 	"tributary/processor/state"
-	"tributary/schemas"
 	"tributary/schemas/events"
 )
 
@@ -245,38 +243,4 @@ func (p *partition) settle() error {
 	}
 	p.meta.settled = true
 	return p.flush()
-}
-
-func (p *partition) recordFailed(f stage.Failure) {
-	p.deadLetter(f, &events.DeadLetter{
-		LetterId: fmt.Sprintf("%s-%d-%d-%s", p.rec.Topic, p.id, p.rec.Offset, f.Stage),
-		Raw:      p.rec.Value, ClickId: text(p.rec.Key),
-		ReceivedMs: p.rec.TimestampMS, SourceTopic: p.rec.Topic, SourcePartition: p.id, SourceOffset: p.rec.Offset,
-	}, p.rec.Key)
-}
-
-func (p *partition) timerFailed(f stage.Failure) {
-	p.deadLetter(f, &events.DeadLetter{
-		LetterId: "timer-" + f.Stage + "-" + strconv.Itoa(int(p.id)) + "-" + strconv.FormatUint(p.meta.cycle.seq+1, 10), SourcePartition: p.id, ReceivedMs: p.stages.WatermarkMS(),
-	}, nil)
-}
-
-func (p *partition) deadLetter(f stage.Failure, d *events.DeadLetter, key []byte) {
-	d.Kind = events.DeadLetter_KIND_RECORD
-	d.Reason = string(schemas.RejectUndecodable)
-	d.Detail = text([]byte("stage " + f.Stage + ": " + f.Err.Error()))
-	d.Place = "processor"
-	d.DecidedMs = p.stages.NowMS()
-	p.metrics.undecodable.Inc()
-	if err := p.stages.EmitMessage(schemas.TopicDeadLetters, key, d); err != nil {
-		// Only a record beyond every limit: keep its place rather than its bytes.
-		d.Raw = d.Raw[:schemas.MaxRawBytes]
-		_ = p.stages.EmitMessage(schemas.TopicDeadLetters, nil, d)
-	}
-}
-
-// text makes bytes of unknown origin fit for a protobuf string.
-func text(b []byte) string {
-	b = b[:min(len(b), schemas.MaxDetailBytes)]
-	return string([]rune(string(b)))
 }

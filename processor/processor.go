@@ -185,12 +185,13 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	defer closeCheckpoints()
 	opened := time.Now()
 	p.setReadiness("connecting to Kafka")
-	if err := p.checkTopics(ctx); err != nil {
+	if err := p.awaitLogs(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
+	p.setReadiness("connecting to Kafka")
 	states, err := p.localStates()
 	if err != nil {
 		return err

@@ -37,6 +37,8 @@ const (
 
 	// MaxClockSkewMS is how far ahead of the edge's clock an event time may lie.
 	MaxClockSkewMS = 24 * 60 * 60 * 1000
+	// MaxTimeMS is the end of ClickHouse's DateTime, 32 bits of Unix seconds: times are before it.
+	MaxTimeMS = (1 << 32) * 1000
 	// MaxRecordBytes bounds one Kafka record.
 	MaxRecordBytes = 64 << 10
 )

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -18,7 +19,19 @@ const maxLetterRaw = schemas.MaxRecordBytes - 4<<10
 // reportLetters makes the batch's undecodable records and refused rows dead letters. If there are any, it returns true when
 // Kafka has them and, in the same transaction, the batch's confirmation.
 func (o *owner) reportLetters(p plan) (confirmed bool, err error) {
-	var letters []*events.DeadLetter
+	letters := o.newLetters()
+	if len(letters) == 0 {
+		return false, nil
+	}
+	records, err := o.encodeLetters(letters)
+	if err != nil {
+		return false, err
+	}
+	return true, o.confirmWith(p, records)
+}
+
+// newLetters are those about the batch's undecodable records and refused rows.
+func (o *owner) newLetters() (letters []*events.DeadLetter) {
 	for i := range o.batch.letters {
 		u := &o.batch.letters[i]
 		letters = append(letters, &events.DeadLetter{
@@ -26,7 +39,7 @@ func (o *owner) reportLetters(p plan) (confirmed bool, err error) {
 			Kind:       events.DeadLetter_KIND_RECORD,
 			Reason:     string(schemas.RejectUndecodable),
 			Detail:     u.detail,
-			ReceivedMs: min(max(0, u.timestamp.UnixMilli()), maxTimeMS-1),
+			ReceivedMs: min(max(0, u.timestamp.UnixMilli()), schemas.MaxTimeMS-1),
 			Raw:        u.value, SourceOffset: u.offset,
 		})
 	}
@@ -48,14 +61,7 @@ func (o *owner) reportLetters(p plan) (confirmed bool, err error) {
 			Raw:        o.batch.values[r.row], SourceOffset: offset,
 		})
 	}
-	if len(letters) == 0 {
-		return false, nil
-	}
-	records, err := o.encodeLetters(letters)
-	if err != nil {
-		return false, err
-	}
-	return true, o.confirmWith(p, records)
+	return letters
 }
 
 // repeatsItself says whether the row is a letter about a refused row: another about it would be refused alike, for ever.
@@ -75,7 +81,10 @@ func (o *owner) encodeLetters(letters []*events.DeadLetter) ([]*kgo.Record, erro
 	for i, letter := range letters {
 		letter.Place, letter.SourceTopic, letter.SourcePartition = "sink", o.topic, o.partition
 		letter.Detail = cut(strings.ToValidUTF8(letter.Detail, "?"), schemas.MaxDetailBytes)
-		letter.Raw = letter.Raw[:min(len(letter.Raw), maxLetterRaw)]
+		if n := len(letter.Raw); n > maxLetterRaw {
+			letter.Detail = cut(fmt.Sprintf("of a record of %d bytes, sha256 %x, the first %d are kept; %s", n, sha256.Sum256(letter.Raw), maxLetterRaw, letter.Detail), schemas.MaxDetailBytes)
+			letter.Raw = letter.Raw[:maxLetterRaw]
+		}
 		value, err := letter.MarshalVT()
 		if err != nil {
 			return nil, fmt.Errorf("encoding a dead letter: %w", err)

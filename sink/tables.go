@@ -153,7 +153,7 @@ func (s *spannedWords) put(e *encoder, order []uint32) { s.codes.put(e, order) }
 // rows do not share.
 func checkTimes(names [3]string, times [3]int64) error {
 	for i, ms := range times {
-		if names[i] != "" && (ms < 0 || ms >= maxTimeMS) {
+		if names[i] != "" && (ms < 0 || ms >= schemas.MaxTimeMS) {
 			return fmt.Errorf("%s is %d: want Unix milliseconds before the year 2106", names[i], ms)
 		}
 	}
@@ -162,14 +162,11 @@ func checkTimes(names [3]string, times [3]int64) error {
 
 // decidedMS is when something was decided: when it came where nobody noted it, or noted what ClickHouse cannot hold.
 func decidedMS(decided, received int64) int64 {
-	if decided <= 0 || decided >= maxTimeMS {
+	if decided <= 0 || decided >= schemas.MaxTimeMS {
 		return received
 	}
 	return decided
 }
-
-// maxTimeMS is the end of DateTime, 32 bits of Unix seconds.
-const maxTimeMS = (1 << 32) * 1000
 
 // checkReasons bounds what one event may bring.
 func checkReasons(n int) error {

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,9 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
 
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -85,6 +89,43 @@ func FuzzTables(f *testing.F) {
 		}
 		if _, err := encoded(table, order); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzLetters: whatever record is in a topic of the sink, it is a row or becomes a letter that is itself a row, and fits a record.
+func FuzzLetters(f *testing.F) {
+	for i := range Topics {
+		f.Add(uint8(i), []byte("\xff\x00"), int64(-1), uint32(0))
+		f.Add(uint8(i), []byte(nil), int64(math.MinInt64), uint32(0))
+		f.Add(uint8(i), []byte("\xff"), int64(math.MaxInt64), uint32(1000<<10))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, value []byte, ms int64, long uint32) {
+		base := Topics[int(which)%len(Topics)]
+		o := &owner{loader: &Loader{prefix: "p.", log: zap.NewNop()}, topic: "p." + base, partition: 3}
+		o.metrics = &topicMetrics{letters: prometheus.NewCounter(prometheus.CounterOpts{}), refused: prometheus.NewCounter(prometheus.CounterOpts{})}
+		o.batch.table = newTable(base)
+		value = append(bytes.Clone(value), make([]byte, long%(1<<20))...)
+		o.batch.add(value, time.UnixMilli(ms), 3, 7, time.Now())
+		if o.batch.records() != 1 {
+			t.Fatalf("one record became %d", o.batch.records())
+		}
+		o.batch.spans()
+		for _, row := range o.batch.values { // as if ClickHouse had refused it
+			o.refused = append(o.refused, refusal{row: 0, cause: fmt.Errorf("no\xff %x", row)})
+		}
+		records, err := o.encodeLetters(o.newLetters())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			letter := &events.DeadLetter{}
+			if err := proto.Unmarshal(r.Value, letter); err != nil || len(r.Value) > schemas.MaxRecordBytes {
+				t.Errorf("a letter of %d bytes: %v", len(r.Value), err)
+			}
+			if err := newTable(schemas.TopicDeadLetters).add(r.Value, 0, 0); err != nil {
+				t.Errorf("a letter that is no row: %v", err)
+			}
 		}
 	})
 }

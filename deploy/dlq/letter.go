@@ -49,7 +49,10 @@ func readLetter(r *kgo.Record) (*Letter, error) {
 	return l, nil
 }
 
-func (l *Letter) received() time.Time { return time.UnixMilli(l.Event.ReceivedMs).UTC() }
+// received is when the input came, as near as a time that can be printed comes to it: other programs may write to the topic.
+func (l *Letter) received() time.Time { return printable(l.Event.ReceivedMs) }
+
+func printable(ms int64) time.Time { return time.UnixMilli(min(max(ms, 0), schemas.MaxTimeMS)).UTC() }
 
 // size is about what the letter holds of memory.
 func (l *Letter) size() int { return len(l.Event.Raw) + 512 }

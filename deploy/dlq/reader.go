@@ -96,7 +96,7 @@ func (s *Source) replays(ctx context.Context, sinceMS int64) (map[identity][]tim
 			return misused("more than %d letters were replayed: narrow it with --since", maxIdentities)
 		}
 		id := l.identity()
-		out[id] = append(out[id], r.Timestamp.UTC())
+		out[id] = append(out[id], printable(r.Timestamp.UnixMilli()))
 		return nil
 	})
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {

@@ -56,10 +56,16 @@ func (s *System) AddSink() {
 				return nil, process.Permanent(err)
 			}
 			server.Auth.Database = "" // the loader names its database in each statement
-			return sink.New(c.Sink, sink.Deps{
-				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitSink),
-				ClickHouse: server, Now: clock(),
-			})
+			tables, err := Tables(c, UnitSink, s.logger)
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
+			log := s.logger.Named(UnitSink)
+			return &guarded{tables: tables, log: log, loader: func() (*sink.Loader, error) {
+				return sink.New(c.Sink, sink.Deps{
+					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(),
+				})
+			}}, nil
 		}})
 }
 

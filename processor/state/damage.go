@@ -21,6 +21,9 @@ const (
 	damagedMark = "DAMAGED"
 )
 
+// RecoveryDir, below the store's directory, is for what the processor and whoever repairs an installation write for each other.
+const RecoveryDir = "recovery"
+
 // SetAside answers where the database was moved that Open found damaged, or that Close had to give up before; "" if none was. The state of
 // every partition is empty then.
 func (s *Store) SetAside() string { return s.setAside }
@@ -98,7 +101,7 @@ func finishSettingAside(fs vfs.FS, dir string) (bool, error) {
 }
 
 // keptInPlace are the entries of the store's directory that are no part of the database.
-var keptInPlace = []string{damagedDir, damagedMark, fetchDir, scratchDir, "LOCK", "lost+found"}
+var keptInPlace = []string{damagedDir, damagedMark, RecoveryDir, fetchDir, scratchDir, "LOCK", "lost+found"}
 
 func moveAside(fs vfs.FS, dir string) error {
 	to := fs.PathJoin(dir, damagedDir)

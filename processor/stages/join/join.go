@@ -167,7 +167,7 @@ func (t *task) refuseClick(ctx *stage.Context, rec *stage.Record, c *events.Clic
 	return ctx.EmitMessage(schemas.TopicDeadLetters, rec.Key, &events.DeadLetter{
 		LetterId: rec.Topic + "-" + strconv.Itoa(int(rec.Partition)) + "-" + strconv.FormatInt(rec.Offset, 10),
 		Kind:     events.DeadLetter_KIND_CLICK, Reason: string(reason), Place: "processor", Detail: detail,
-		ReceivedMs: c.ReceivedMs, DecidedMs: ctx.NowMS(), Raw: rec.Value, ClickId: c.ClickId, Ip: c.Ip,
+		ReceivedMs: readable(c.ReceivedMs), DecidedMs: ctx.NowMS(), Raw: rec.Value, ClickId: text(c.ClickId), Ip: c.Ip,
 		SourceTopic: rec.Topic, SourcePartition: rec.Partition, SourceOffset: rec.Offset,
 	})
 }

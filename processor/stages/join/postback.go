@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tributary/attributor"
 	"tributary/processor/stage"
@@ -186,9 +187,15 @@ func (t *task) storeBook(ctx *stage.Context, f *file) error {
 func (t *task) deadLetter(ctx *stage.Context, pb *events.Postback, reason schemas.RejectReason, detail string) error {
 	t.reject(reason)
 	return ctx.EmitMessage(schemas.TopicDeadLetters, []byte(pb.ClickId), &events.DeadLetter{
-		LetterId: pb.ReceiptId, Kind: events.DeadLetter_KIND_POSTBACK, Reason: string(reason), Detail: detail, Place: "processor",
-		ReceivedMs: pb.ReceivedMs, DecidedMs: ctx.NowMS(), Raw: pb.Raw, Network: pb.Network, ClickId: pb.ClickId, Event: pb.Event, Txid: pb.Txid,
-		OriginalStatus: pb.OriginalStatus, PayoutMicros: pb.PayoutMicros, Currency: pb.Currency,
+		LetterId: text(pb.ReceiptId), Kind: events.DeadLetter_KIND_POSTBACK, Reason: string(reason), Detail: text(detail), Place: "processor",
+		ReceivedMs: readable(pb.ReceivedMs), DecidedMs: ctx.NowMS(), Raw: pb.Raw, Network: text(pb.Network), ClickId: text(pb.ClickId), Event: text(pb.Event), Txid: text(pb.Txid),
+		OriginalStatus: text(pb.OriginalStatus), PayoutMicros: pb.PayoutMicros, Currency: text(pb.Currency),
 		PayoutBaseMicros: pb.PayoutBaseMicros, Ip: pb.Ip,
 	})
 }
+
+// text is a string that every reader of a letter can decode. The edge writes none but those; what others write to its topics may be anything.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// readable is a time that a letter's row can have.
+func readable(ms int64) int64 { return min(max(ms, 0), schemas.MaxTimeMS-1) }
