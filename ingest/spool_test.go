@@ -141,8 +141,13 @@ func TestSlowKafkaMakesNoVisitorWait(t *testing.T) {
 // TestAHiccupUnderLoadLosesNothing lets the broker hang for a moment while visitors never cease to come, so that clicks overtake those
 // that the spool has: every one that was answered is in Kafka, once.
 func TestAHiccupUnderLoadLosesNothing(t *testing.T) {
-	const visitors = 64
-	b := newBench(t, withSpool(t.TempDir()))
+	visitors := 64
+	b := newBench(t, func(cfg *Config, deps *Deps) {
+		withSpool(t.TempDir())(cfg, deps)
+		if raceEnabled { // it slows all down: 64 would be overload, under which Kafka never again answers in time
+			visitors, cfg.AckBound = 4, 500*time.Millisecond
+		}
+	})
 	waitReady(t, b.edge)
 	release := b.hang()
 	var sent atomic.Int64
@@ -172,13 +177,13 @@ func TestAHiccupUnderLoadLosesNothing(t *testing.T) {
 	}
 	until := func(what string, done func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal(what)
 			}
 		}
 	}
-	until("nothing went to the spool", func() bool { return b.edge.spool.Depth().Records > 2*visitors })
+	until("nothing went to the spool", func() bool { return b.edge.spool.Depth().Records > int64(2*visitors) })
 	release()
 	acked := func() uint64 { return total(t, b.edge.metrics.produced[topicClicks].ack) }
 	before := acked()
@@ -435,7 +440,9 @@ func TestRefusedForGood(t *testing.T) {
 		t.Error("nothing was set aside")
 	}
 	stop()
-	if got := b.get("/c/summer"); got.status != http.StatusFound || len(b.clicks()) != 1 {
+	got := b.get("/c/summer")
+	b.drained() // on a busy machine it goes over the spool
+	if got.status != http.StatusFound || len(b.clicks()) != 1 {
 		t.Errorf("afterwards: %+v", got)
 	}
 }

@@ -234,7 +234,7 @@ func TestRebalance(t *testing.T) {
 	for range 10 {
 		h.feed(10)
 	}
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for b.p.Ready() != nil {
 		if time.Now().After(deadline) {
 			t.Fatalf("the second processor: %v", b.p.Ready())

@@ -38,6 +38,9 @@ type world struct {
 	receipt int
 }
 
+// patience is how long a test waits for what must come: long enough for the race detector on a busy machine.
+const patience = 2 * time.Minute
+
 func newWorld(t testing.TB, partitions int32, extraTopics ...string) *world {
 	t.Helper()
 	var names []string
@@ -130,7 +133,7 @@ func (r *running) wait() error {
 	select {
 	case err := <-r.done:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		r.t.Fatal("the processor did not stop")
 		return nil
 	}
@@ -196,7 +199,7 @@ func (w *world) read(topics ...string) output {
 	if len(topics) == 0 {
 		topics = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	ends, err := kadm.NewClient(w.client).ListCommittedOffsets(ctx, topics...)
 	if err != nil {
@@ -257,7 +260,7 @@ func (w *world) read(topics ...string) output {
 // await reads until ok says so.
 func (w *world) await(what string, ok func(output) bool) output {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		out := w.read()
 		if ok(out) {
@@ -273,7 +276,7 @@ func (w *world) await(what string, ok func(output) bool) output {
 // claimsDone waits until every claim is judged.
 func (w *world) claimsDone(group string) {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		last := map[int32]int64{}
 		for _, r := range w.read(schemas.TopicClaims).other {
@@ -298,7 +301,7 @@ func (w *world) claimsDone(group string) {
 // caughtUp waits until the group has committed every input.
 func (w *world) caughtUp(group string) {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	adm := kadm.NewClient(w.client)
 	inputs := []string{schemas.TopicClicks, schemas.TopicPostbacks}
 	for {

@@ -184,7 +184,7 @@ func deleteAll(t *testing.T, w *world, topic string) {
 
 func (w *world) awaitReady(r *running) {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for r.p.Ready() != nil || valueOf(r.p.metrics.restored) == 0 {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("the processor is not ready: %v", r.p.Ready())
@@ -261,7 +261,7 @@ func TestABrokerThatDiesAmidItsCommit(t *testing.T) {
 // records of the partition are none that anybody will ever see, so nobody may wait for them.
 func TestVisibleEndsWithoutMarker(t *testing.T) {
 	const topic = "outputs"
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	start := func(dir string, opts ...kgo.Opt) (*kgo.Client, []kgo.Opt) {
 		t.Helper()
@@ -327,7 +327,7 @@ func TestAPartitionBeginsWithACheckpoint(t *testing.T) {
 	h.feed(60)
 	w.caughtUp(cfg.Group)
 	w.claimsDone(cfg.Group)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !everyPartitionShipped(shipped, cfg.Group) {
 		w.clockMS.Add(500)
 		if time.Now().After(deadline) {

@@ -13,6 +13,7 @@ type powerOptions struct {
 	syncDelay      time.Duration
 	namesFollow    bool
 	syncEverything bool
+	synced         string
 }
 
 // Losses of a power cut, as --loss names them.
@@ -29,6 +30,7 @@ func (o *powerOptions) flags() {
 	flag.IntVar(&o.cuts, "cuts", 0, "power cuts after which the run ends; 0: as many as the minutes allow")
 	flag.DurationVar(&o.syncDelay, "sync-delay", 2*time.Millisecond, "how long a sync takes")
 	flag.BoolVar(&o.namesFollow, "names-follow", true, "a synced file keeps its name without a sync of its folder, as on ext4, XFS and btrfs; false: as POSIX has it")
+	flag.StringVar(&o.synced, "synced", "", "folders of the data in which nothing is forgotten (comma-separated: kafka,clickhouse,processor,spool): shows who loses")
 	flag.BoolVar(&o.syncEverything, "sync-everything", false, "forget nothing: shows what is lost for other reasons than a missing sync")
 }
 

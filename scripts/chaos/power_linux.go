@@ -38,7 +38,8 @@ func (s *site) powerData(data string) error {
 	if p.backing, err = newDisk(backing); err != nil {
 		s.report.say("the data is kept on disk, not in memory: %v", err)
 	}
-	p.fs, err = powerfs.New(backing, powerfs.Options{NamesFollow: o.namesFollow, SyncDelay: o.syncDelay, SyncEverything: o.syncEverything})
+	p.fs, err = powerfs.New(backing, powerfs.Options{NamesFollow: o.namesFollow, SyncDelay: o.syncDelay, SyncEverything: o.syncEverything,
+		Synced: strings.Split(o.synced, ",")})
 	if err != nil {
 		return err
 	}

@@ -190,15 +190,17 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 		}
 		s.report.say("differs: %s", d.String())
 	}
+	if s.options.mode == modeUpgrade && verdict.foreign > 0 {
+		// The totals above allow for no more than these.
+		s.report.say("%d clicks came through links whose answer was lost", verdict.foreign)
+		verdict.foreign, verdict.others = 0, nil
+	}
 	s.report.say("%s", verdict)
 	s.power.judge(s.report, verdict)
 	if verifyErr != nil {
 		s.report.say("tributary verify: %v\n%s", verifyErr, report)
 	} else {
 		s.report.say("tributary verify: exit code 0: topics, tables and rollups add up")
-	}
-	if s.options.mode == modeUpgrade {
-		verdict.foreign = 0 // clicks through links whose answer was lost; the totals above allow for no more than these
 	}
 	if len(differences) > 0 || verifyErr != nil || !verdict.right() {
 		return errDiffers

@@ -173,6 +173,7 @@ func (k *kernel) make(in *fuse.InHeader, mode uint32, name string, out *fuse.Ent
 			return fuse.Status(syscall.EEXIST)
 		}
 		n := k.fs.add(mode, in.Uid, in.Gid)
+		n.synced = folder.synced || folder.id == rootID && slices.Contains(k.fs.options.Synced, name)
 		if finish != nil {
 			if err := finish(n); err != nil {
 				delete(k.fs.inodes, n.id)

@@ -25,6 +25,9 @@ type Options struct {
 	// SyncEverything makes everything durable at once: a cut is then no more than a kill. It shows that whoever loses
 	// something loses it for want of a sync.
 	SyncEverything bool
+	// Synced are folders of the root in which everything is durable at once: who keeps its data elsewhere is then the one
+	// who loses something.
+	Synced []string
 }
 
 // SyncAttribute is the extended attribute whose setting, on any path and to any value, is a sync of the whole file system.
@@ -69,6 +72,7 @@ type inode struct {
 	uid, gid uint32
 	links    int // names it has; of a folder 0 or 1
 	pins     int // times that moves mention it
+	synced   bool
 	opens    int
 	atime    time.Time
 	mtime    time.Time
@@ -187,7 +191,7 @@ func (f *FS) apply(bindings ...binding) {
 			b.new.ctime = now
 		}
 	}
-	if !f.options.SyncEverything {
+	if !slices.ContainsFunc(bindings, f.durable) {
 		f.moves = append(f.moves, &move{f.seq.Add(1), bindings})
 		for _, b := range bindings {
 			b.pin(1)
@@ -196,6 +200,11 @@ func (f *FS) apply(bindings ...binding) {
 	for _, b := range bindings {
 		f.drop(b.old)
 	}
+}
+
+// durable tells whether a name is kept without a sync.
+func (f *FS) durable(b binding) bool {
+	return f.options.SyncEverything || b.folder.synced || b.new != nil && b.new.synced
 }
 
 func (b *binding) set(n *inode) {
@@ -283,7 +292,7 @@ func (f *FS) resize(n *inode, size int64) error {
 
 // note keeps what a change of length bytes at at would take away. Inode.data is held.
 func (f *FS) note(n *inode, at, length int64) error {
-	if f.options.SyncEverything {
+	if f.options.SyncEverything || n.synced {
 		return nil
 	}
 	c := change{seq: f.seq.Add(1), at: at, length: length, size: n.size}
