@@ -49,6 +49,8 @@ type inserter struct {
 	encoder encoder
 	// tokenInserts is the constant, but in tests.
 	tokenInserts int64
+	// boot is Deps.Boot.
+	boot int64
 }
 
 func newInserter(conn driver.Conn, http bool, database string, t table) *inserter {
@@ -209,8 +211,8 @@ func (in *inserter) placesByMonth(ctx context.Context, partition int32, first, l
 	return found, total, nil
 }
 
-// blocks are the block numbers that the table and its rollups have reached. Every insert takes a number, merges take none
-// of their own: the difference of two readings is at least the inserts between them.
+// blocks are the block numbers that the table and its rollups have reached, and the machine's boot where it is known. Every insert
+// takes a number, merges take none of their own: the difference of two readings is at least the inserts between them.
 func (in *inserter) blocks(ctx context.Context) ([]int64, error) {
 	tables := []string{in.table.name()}
 	for _, r := range rollupsOf[in.table.name()] {
@@ -226,6 +228,9 @@ func (in *inserter) blocks(ctx context.Context) ([]int64, error) {
 	if err := in.conn.QueryRow(ctx, query).Scan(into...); err != nil {
 		return nil, fmt.Errorf("reading the block numbers of %s.%s: %w", in.database, in.table.name(), err)
 	}
+	if in.boot != 0 {
+		numbers = append(numbers, in.boot)
+	}
 	return numbers, nil
 }
 
@@ -238,6 +243,12 @@ func (in *inserter) remembers(ctx context.Context, since []int64) (bool, error) 
 	}
 	if len(since) != len(now) {
 		return false, nil
+	}
+	if last := len(now) - 1; in.boot != 0 {
+		if since[last] != now[last] {
+			return false, nil
+		}
+		since, now = since[:last], now[:last]
 	}
 	for i := range now {
 		// A number that went back is another table's.

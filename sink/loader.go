@@ -31,6 +31,9 @@ type Deps struct {
 	// ClickHouse says how to connect: address, protocol (native or HTTP), user. Its database must exist whatever happens
 	// to ours: leave it empty. Pool sizes are set by the Loader.
 	ClickHouse *clickhouse.Options
+	// Boot is a number of its own for each start of the machine that ClickHouse runs on, 0 where that is not known. A power cut can take
+	// ClickHouse's memory of an insert and leave the insert's rows, so no token from before another boot is believed.
+	Boot int64
 }
 
 // Loader loads the scored topics and the dead letters into ClickHouse. It serves one Run.
@@ -51,6 +54,8 @@ type Loader struct {
 	// settleAfter is how long a rollup must have missed rows before it is filled: time for every other insert that ended
 	// half done to be repeated by its owner.
 	settleAfter time.Duration
+	// boot is Deps.Boot.
+	boot int64
 	// tokenInserts and letterTransaction are the constants, but in tests.
 	tokenInserts      int64
 	letterTransaction time.Duration
@@ -125,7 +130,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 	l := &Loader{config: cfg, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
 		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan), begun: make(map[key]int64),
 		blocks: make(map[string]blockReading), settleAfter: cfg.SessionTimeout, tokenInserts: tokenInserts,
-		letterTransaction: letterTransaction, kafka: deps.Kafka}
+		letterTransaction: letterTransaction, kafka: deps.Kafka, boot: deps.Boot}
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}

@@ -15,8 +15,8 @@ type plan struct {
 	first, last int64
 	// records is how many records it had.
 	records int
-	// blocks are the block numbers that the table and its rollups had reached before the first insert: what has been
-	// inserted since says whether ClickHouse still remembers a token.
+	// blocks are the block numbers that the table and its rollups had reached before the first insert, and the boot of ClickHouse's
+	// machine: what has been inserted since says whether ClickHouse still remembers a token. See inserter.blocks.
 	blocks []int64
 	// at is set once the batch is no longer inserted as a whole. It names the one insert whose outcome may be unknown: of
 	// all other rows of the batch, those in the table are complete and those that are not have yet to be inserted.

@@ -127,6 +127,38 @@ func TestTokenForgotten(t *testing.T) {
 	})
 }
 
+// TestPowerTookTheTokens: the rows of an insert are on disk and ClickHouse's memory of its token is not. The machine was started since, so
+// the plan is not carried out again on the token's word.
+func TestPowerTookTheTokens(t *testing.T) {
+	for name, detached := range map[string][]string{"rollups complete": nil, "one rollup missed": {"rollup_hour_from_clicks"}} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, 1)
+			boot := int64(41)
+			p.adjust = func(l *Loader) { l.boot, l.settleAfter = boot, 50*time.Millisecond }
+			clicks, _ := newEvents(28, 300, 0)
+			p.produceEvents(clicks, nil)
+			p.views("DETACH", detached...)
+			p.dies(pointInserted, 1)
+			p.views("ATTACH", detached...)
+			for _, window := range []int{0, 10_000} {
+				if err := p.conn.Exec(t.Context(), fmt.Sprintf("ALTER TABLE %s.clicks MODIFY SETTING non_replicated_deduplication_window = %d", p.database, window)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			boot++
+			r := p.start()
+			p.awaitRows("clicks", len(clicks))
+			await(t, "all is confirmed", func() bool { return p.confirmed() })
+			filled := value(t, r.loader.metrics.filled)
+			r.end(t)
+			p.check(clicks, nil)
+			if int(filled) != len(detached) {
+				t.Errorf("%v rollups were filled, want %d", filled, len(detached))
+			}
+		})
+	}
+}
+
 // confirmed says whether the group is at the end of the scored topics without a plan.
 func (p *pipeline) confirmed() bool {
 	admin := kadm.NewClient(p.producer)

@@ -104,6 +104,7 @@ func (p *power) cut(m *member, loss powerfs.Loss, random *rand.Rand, r *report) 
 		return err
 	}
 	p.losses = append(p.losses, loss)
+	m.env = []string{fmt.Sprintf("CHAOS_BOOT=after cut %d", len(p.losses))}
 	r.say("   %s", report)
 	p.mount, err = p.fs.Mount(p.mount.Path())
 	return err
