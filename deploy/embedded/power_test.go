@@ -185,13 +185,14 @@ func (f *forgetful) sync(*os.File) error {
 }
 
 // moment is between two syncs, or at the start of one.
-func (f *forgetful) moment(t *testing.T, atSync bool) moment {
+func (f *forgetful) moment(t *testing.T, atSync bool, turns chan<- struct{}) moment {
 	t.Helper()
-	if atSync {
+	for limit := time.After(30 * time.Second); atSync; {
 		select {
 		case m := <-f.cuts:
 			return m
-		case <-time.After(30 * time.Second):
+		case turns <- struct{}{}: // so that there is something to sync
+		case <-limit:
 			t.Fatal("nothing is synced")
 		}
 	}
@@ -379,8 +380,8 @@ func commitPlain(ctx context.Context, address string, p *progress) error {
 // powerCuts is how often the test cuts the power; FUZZ of the chaos drivers does so on a real file system.
 const powerCuts = 200
 
-// maxTurns is how many transactions begin between two cuts at most.
-const maxTurns = 4
+// maxTurns is how many transactions may begin while a cut is looked at.
+const maxTurns = 2
 
 // TestNothingAcknowledgedIsLostToACutOfThePower lets a durable broker work on a disk that forgets, in part and out of order, what was
 // not synced, and starts another on what such a disk may hold.
@@ -412,22 +413,19 @@ func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
 	go func() { done <- load(ctx, k.Address(), p) }()
 	completed, compacted := 0, 0
 	for n := range powerCuts {
-		for range 1 + r.IntN(maxTurns) {
-			select {
-			case p.turns[2] <- struct{}{}:
-			default: // the last cut came before all were taken
-			}
-		}
-		for range 1 + r.IntN(4) {
+		limit := time.After(30 * time.Second)
+		for steps := 1 + r.IntN(6); steps > 0; {
 			select {
 			case <-p.steps:
+				steps--
+			case p.turns[2] <- struct{}{}:
 			case err := <-done:
 				t.Fatalf("the load ended: %v; broker: %v", err, k.Ready())
-			case <-time.After(30 * time.Second):
+			case <-limit:
 				t.Fatal("the load stands still")
 			}
 		}
-		at := disk.moment(t, n%2 == 0)
+		at := disk.moment(t, n%2 == 0, p.turns[2])
 		held, before := cut(r, at.synced, at.now), at.before
 		if at.synced.names["groups.log"] != at.now.names["groups.log"] {
 			compacted++
