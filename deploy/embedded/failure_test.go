@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,11 +13,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 )
 
 // commitOffset commits one offset and returns whether that was acknowledged.
@@ -303,4 +306,33 @@ func warnings(t *testing.T, dir string) (formats []string) {
 		})
 	}
 	return formats
+}
+
+// TestAFailedSyncEndsTheBroker: what the disk did not keep is not acknowledged, and no later sync makes it so.
+func TestAFailedSyncEndsTheBroker(t *testing.T) {
+	var fails atomic.Bool
+	lost := errors.New("input/output error")
+	k, err := NewKafka("127.0.0.1:0", filepath.Join(t.TempDir(), "kafka"), zap.NewNop(), Durable(true), withSync(func(*os.File) error {
+		if fails.Load() {
+			return lost
+		}
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.cluster.Close() // the process would have ended
+	fill(t, k.Address())
+	fails.Store(true)
+	if err := commitOffset(t, k.Address(), 9, 2*time.Second); err == nil {
+		t.Error("acknowledged although the disk did not keep it")
+	}
+	fails.Store(false)
+	err = k.Run(t.Context())
+	if !errors.Is(err, ErrSyncFailed) || !errors.Is(err, lost) || !strings.Contains(err.Error(), "look at the disk") {
+		t.Errorf("the broker ended with %v", err)
+	}
+	if k.Ready() == nil {
+		t.Error("ready after a failed sync")
+	}
 }
