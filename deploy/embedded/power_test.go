@@ -214,6 +214,10 @@ type progress struct {
 	turns [3]chan struct{} // tokens: for each transaction, and for each of the others after it
 }
 
+func newProgress() *progress {
+	return &progress{steps: make(chan struct{}, 1), turns: [3]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, maxTurns)}}
+}
+
 // turn lets one of the three do one thing more.
 func (p *progress) turn(ctx context.Context, of int) bool {
 	select {
@@ -273,6 +277,7 @@ func transact(ctx context.Context, address string, p *progress) error {
 		return err
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, c.Close)() // a record that was sent is not given up otherwise
 	input, err := kadm.NewClient(c).ListTopics(ctx, "input")
 	if err != nil {
 		return err
@@ -348,6 +353,7 @@ func produce(ctx context.Context, address string, p *progress) error {
 		return err
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, c.Close)()
 	for n := 1; p.turn(ctx, 0); n++ {
 		p.step(func(c *counts) { c.plainBegun = n })
 		if err := c.ProduceSync(ctx, kgo.StringRecord(strconv.Itoa(n))).FirstErr(); err != nil {
@@ -396,7 +402,7 @@ func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
 			brokerConfigs["state.log.compact.bytes"] = compactEvery
 		}
 	}()
-	p := &progress{steps: make(chan struct{}, 1), turns: [3]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, maxTurns)}}
+	p := newProgress()
 	disk := &forgetful{dir: filepath.Join(memoryDir(t), "kafka"), told: p.copy, cuts: make(chan moment)}
 	k, err := NewKafka("127.0.0.1:0", disk.dir, zap.NewNop(), Durable(true), withSync(disk.sync))
 	if err != nil {
@@ -449,6 +455,45 @@ func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
 		t.Error(err)
 	}
 	t.Logf("%d transactions, %d records, %d offsets; %d cuts with a commit that was completed, %d after a compaction", p.committed, p.plain, p.offset, completed, compacted)
+}
+
+// TestATransactionSurvivesAKillWhollyOrNotAtAll kills a broker that does not sync, under load.
+func TestATransactionSurvivesAKillWhollyOrNotAtAll(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 2))
+	for range 8 {
+		dir := filepath.Join(memoryDir(t), "kafka")
+		broker := startChild(t, dir, false)
+		c := client(t, broker.address)
+		if _, err := kadm.NewClient(c).CreateTopics(limited(t), 1, 1, nil, append([]string{"plain", "input"}, powerTopics...)...); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		p := newProgress()
+		done := make(chan error, 1)
+		go func() { done <- load(ctx, broker.address, p) }()
+		limit := time.After(30 * time.Second)
+		for steps := 20 + r.IntN(100); steps > 0; {
+			select {
+			case <-p.steps:
+				steps--
+			case p.turns[2] <- struct{}{}:
+			case err := <-done:
+				t.Fatalf("the load ended: %v", err)
+			case <-limit:
+				t.Fatal("the load stands still")
+			}
+		}
+		before := p.copy()
+		broker.kill(t)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		checkCut(t, dir, before, p.copy())
+	}
 }
 
 // checkCut starts a broker on what is left and holds it against what was acknowledged before the cut and tried until after it, twice: a second
