@@ -39,9 +39,9 @@ type producerEntry struct {
 // lastEpoch is the highest epoch a producer is given before it gets a new number.
 const lastEpoch = math.MaxInt16 - 1
 
-// fencedBy is how many epochs a producer with a transactional ID is moved on at the start after a broker that did not stop in
-// order. One would do to fence it; but the broker takes an end of a transaction under the epoch before its own for one whose
-// response was lost, and acknowledges it.
+// fencedBy is how many epochs a producer with a transactional ID is moved on at the start after a broker that did not
+// stop in order. One would do to fence it; but the broker takes an end of a transaction under the epoch before its own
+// for one whose response was lost, and acknowledges it.
 const fencedBy = 2
 
 // endTransactions completes the transactions whose commit was journalled, and aborts every other one that is open.
@@ -76,8 +76,8 @@ func (r *repairer) endTransactions(commits []transactionEntry) error {
 	return r.appendToJournal("pids.log", fences)
 }
 
-// producers returns each producer's epoch, from the journal or from the logs where those know a higher one, and the producers
-// with a transactional ID.
+// producers returns each producer's epoch, from the journal or from the logs where those know a higher one, and the
+// producers with a transactional ID.
 func (r *repairer) producers() (epochs map[int64]int16, transactional []int64) {
 	epochs = map[int64]int16{}
 	byID := map[string]int64{}
@@ -126,7 +126,8 @@ func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte) {
 		}
 	}
 	for _, l := range r.logs {
-		// A record whose response its producer did not wait for. The epoch names the transaction where each has its own.
+		// A record whose response its producer did not wait for. The epoch names the transaction where each has its
+		// own.
 		if open, isOpen := l.open[c.Producer]; isOpen && c.Unique && open.epoch == c.Epoch && !slices.Contains(missing, l) {
 			missing = append(missing, l)
 		}

@@ -18,21 +18,21 @@ import (
 const (
 	// frameLimit is how long the rest of a request may take to come once its length is there.
 	frameLimit = 30 * time.Second
-	// Responses that wait for a sync are queued, so that the broker can work on the connection's next request meanwhile: so many, of
-	// at most so many bytes each. A longer one waits by itself, and holds the connection.
+	// Responses that wait for a sync are queued, so that the broker can work on the connection's next request
+	// meanwhile: so many, of at most so many bytes each. A longer one waits by itself, and holds the connection.
 	maxQueued      = 64
 	maxQueuedBytes = 256 << 10
 	frameChunk     = 64 << 10
 )
 
-// A conn is a connection as the broker sees it. The broker reads a request, handles it and writes the response, whole, before it handles
-// the connection's next one; it reads one ahead.
+// A conn is a connection as the broker sees it. The broker reads a request, handles it and writes the response, whole,
+// before it handles the connection's next one; it reads one ahead.
 //
-// In: Read gives the broker only whole requests that it can read, and the next only when the response to the one before has been
-// handed over, so that a response is known to belong to the last request.
+// In: Read gives the broker only whole requests that it can read, and the next only when the response to the one before
+// has been handed over, so that a response is known to belong to the last request.
 //
-// Out: Write sends a response when nothing has failed by then and, where the broker syncs, when what the response says or shows
-// is on disk. Until then it is queued, in order, and Write returns at once.
+// Out: Write sends a response when nothing has failed by then and, where the broker syncs, when what the response says
+// or shows is on disk. Until then it is queued, in order, and Write returns at once.
 type conn struct {
 	net.Conn
 	gate   *gate
@@ -87,7 +87,8 @@ func (c *conn) Close() error {
 // lastRequestLimit is longer than the broker takes for a request.
 const lastRequestLimit = 10 * time.Second
 
-// settle counts out a request that changes something and whose response will not come, once the broker has surely handled it.
+// settle counts out a request that changes something and whose response will not come, once the broker has surely
+// handled it.
 func (c *conn) settle() {
 	c.mu.Lock()
 	owes := c.owes

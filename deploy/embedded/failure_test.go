@@ -46,8 +46,8 @@ func committedOffset(t *testing.T, address string) int64 {
 	return o.At
 }
 
-// TestOffsetsDoNotGoBackAfterAFullDisk fills the disk in the middle of an entry of groups.log, frees it, and kills the broker. What
-// was acknowledged before and after must be there.
+// TestOffsetsDoNotGoBackAfterAFullDisk fills the disk in the middle of an entry of groups.log, frees it, and kills the
+// broker. What was acknowledged before and after must be there.
 func TestOffsetsDoNotGoBackAfterAFullDisk(t *testing.T) {
 	for _, durable := range []bool{false, true} {
 		t.Run(fmt.Sprintf("durable=%t", durable), func(t *testing.T) {
@@ -225,8 +225,8 @@ func TestNothingIsAcknowledgedAfterAFailedWrite(t *testing.T) {
 	}
 }
 
-// TestEveryWarningIsClassified reads kfake's source: each warning and error that it logs while it runs either says that a write failed,
-// or is in the list of those that do not. Whoever upgrades kfake decides about the new ones.
+// TestEveryWarningIsClassified reads kfake's source: each warning and error that it logs while it runs either says that
+// a write failed, or is in the list of those that do not. Whoever upgrades kfake decides about the new ones.
 func TestEveryWarningIsClassified(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/twmb/franz-go/pkg/kfake").Output()
 	if err != nil {

@@ -68,8 +68,8 @@ func TestParseJournal(t *testing.T) {
 	}
 }
 
-// TestADamagedSegmentIsReadOn damages one spot in the middle, or the end, of a segment. What is behind it must be there, what was cut out
-// beside it, and the loss must be seen.
+// TestADamagedSegmentIsReadOn damages one spot in the middle, or the end, of a segment. What is behind it must be
+// there, what was cut out beside it, and the loss must be seen.
 func TestADamagedSegmentIsReadOn(t *testing.T) {
 	for name, damage := range map[string]struct {
 		do   func(raw []byte) []byte
@@ -216,8 +216,8 @@ func TestAJournalledCommitIsCompleted(t *testing.T) {
 	}
 }
 
-// TestAnAbortedTransactionStaysAborted: the same producer commits after the broker was killed with its transaction open, and the broker
-// is killed again.
+// TestAnAbortedTransactionStaysAborted: the same producer commits after the broker was killed with its transaction
+// open, and the broker is killed again.
 func TestAnAbortedTransactionStaysAborted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kafka")
 	seen := commitTwo(t, dir, "same")
@@ -229,7 +229,8 @@ func TestAnAbortedTransactionStaysAborted(t *testing.T) {
 	}
 }
 
-// TestOffsetsAreNotGivenTwice empties a partition by retention and starts the broker again, after an orderly stop and after a kill.
+// TestOffsetsAreNotGivenTwice empties a partition by retention and starts the broker again, after an orderly stop and
+// after a kill.
 func TestOffsetsAreNotGivenTwice(t *testing.T) {
 	for _, kill := range []bool{false, true} {
 		dir := filepath.Join(t.TempDir(), "kafka")
@@ -266,7 +267,8 @@ func TestOffsetsAreNotGivenTwice(t *testing.T) {
 	}
 }
 
-// TestAJournalLostByItsCompaction: the power was cut after the compacted journal had its name and before it had its content.
+// TestAJournalLostByItsCompaction: the power was cut after the compacted journal had its name and before it had its
+// content.
 func TestAJournalLostByItsCompaction(t *testing.T) {
 	k := start(t, filepath.Join(t.TempDir(), "kafka"), Durable(true))
 	fill(t, k.Address())
@@ -283,7 +285,8 @@ func TestAJournalLostByItsCompaction(t *testing.T) {
 	holds(t, k.Address())
 }
 
-// TestABatchSentAgainIsKnown: a producer that did not get its response sends the batch again, to the broker's next life.
+// TestABatchSentAgainIsKnown: a producer that did not get its response sends the batch again, to the broker's next
+// life.
 func TestABatchSentAgainIsKnown(t *testing.T) {
 	k := start(t, filepath.Join(t.TempDir(), "kafka"))
 	c := client(t, k.Address())

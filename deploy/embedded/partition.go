@@ -74,7 +74,8 @@ type ending struct {
 	commit bool
 }
 
-// sequenceWindow is the last batches of a producer in a partition, from which the broker knows a batch that is sent again.
+// sequenceWindow is the last batches of a producer in a partition, from which the broker knows a batch that is sent
+// again.
 type sequenceWindow struct {
 	epoch   int16
 	next    int32
@@ -183,8 +184,9 @@ type segmentCut struct {
 	unfinished bool  // nothing but the start of one batch at the very end
 }
 
-// readPartition reads a partition's segments, mends their indexes, and takes out of each what is no batch. Batches behind such
-// a spot stay: a gap in the offsets is legal. cut is told of every segment that had one, before it is changed.
+// readPartition reads a partition's segments, mends their indexes, and takes out of each what is no batch. Batches
+// behind such a spot stay: a gap in the offsets is legal. cut is told of every segment that had one, before it is
+// changed.
 func readPartition(p topicPartition, dir string, watched map[int64]bool, cut func(*partitionLog, segmentCut) error) (*partitionLog, int, error) {
 	l := &partitionLog{
 		topicPartition: p, dir: dir,
@@ -276,8 +278,9 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 	return true, replaceFile(indexPath(path), l.index)
 }
 
-// judgeBase decides about a whole batch whose first offset is not the one that follows. The batch behind it knows: if that goes on from
-// where this one should have been, the offset is damaged, and written into raw as it was. A gap is legal otherwise.
+// judgeBase decides about a whole batch whose first offset is not the one that follows. The batch behind it knows: if
+// that goes on from where this one should have been, the offset is damaged, and written into raw as it was. A gap is
+// legal otherwise.
 func (l *partitionLog) judgeBase(raw []byte, b batchHeader) (mended bool, state batchState) {
 	if behind := raw[b.size:]; len(behind) >= batchPrefixBytes {
 		if int64(binary.BigEndian.Uint64(behind)) == l.end+b.last-b.base+1 {
@@ -291,7 +294,8 @@ func (l *partitionLog) judgeBase(raw []byte, b batchHeader) (mended bool, state 
 	return false, batchWhole
 }
 
-// nextBatch is where the next whole batch begins, or the end. What is cheap to see is looked at before a checksum is read.
+// nextBatch is where the next whole batch begins, or the end. What is cheap to see is looked at before a checksum is
+// read.
 func nextBatch(raw []byte, from int, least int64) int {
 	for at := from; ; at++ {
 		// The magic byte stands 16 bytes behind a batch's start.
