@@ -366,3 +366,44 @@ func TestFilesThatAreNoJSONAreMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// TestACommitDoesNotTakeTheNextTransactionWithIt: the marker of a committed transaction is lost, and records of the producer's next, which
+// was never ended, survived behind it.
+func TestACommitDoesNotTakeTheNextTransactionWithIt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kafka")
+	commitTwo(t, dir, "life-1")
+	segment := files(t, dir, ".dat")[0]
+	raw, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var second batchHeader // record 0, marker, record 1, marker, record 2
+	at := 0
+	for range 2 {
+		b, _ := readBatch(raw[at:], 0)
+		at += b.size
+	}
+	second, _ = readBatch(raw[at:], 0)
+	lost, _ := readBatch(raw[at+second.size:], 0)
+	clear(raw[at+second.size : at+second.size+lost.size])
+	if err := os.WriteFile(segment, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entry, err := json.Marshal(transactionEntry{
+		Number: 1, ID: "life-1", Producer: second.producer, Epoch: second.producerEpoch, Unique: true, TimeMS: time.Now().UnixMilli(),
+		Partitions: []transactionPartition{{Topic: "clicks", First: second.base, Last: second.last}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, transactionsFile), appendJournalEntry(nil, entry), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		k := start(t, dir)
+		if seen := readCommitted(t, limited(t), k.Address()); seen != "life-1-0 life-1-1" {
+			t.Errorf("readers see %q", seen)
+		}
+		dir = killed(t, k)
+	}
+}
