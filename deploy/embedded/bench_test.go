@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// BenchmarkKafka produces records of 300 bytes, one at a time and in transactions of 500, and prints records a second and how long one
-// acknowledgement takes.
+// BenchmarkKafka produces records of 300 bytes, one at a time and in transactions of 500, and prints records a second
+// and how long one acknowledgement takes.
 func BenchmarkKafka(b *testing.B) {
 	for _, durable := range []bool{false, true} {
 		for _, batch := range []int{1, 500} {

@@ -39,16 +39,20 @@ type producerEntry struct {
 // lastEpoch is the highest epoch a producer is given before it gets a new number.
 const lastEpoch = math.MaxInt16 - 1
 
-// fencedBy is how many epochs a producer with a transactional ID is moved on at the start after a broker that did not stop in
-// order. One would do to fence it; but the broker takes an end of a transaction under the epoch before its own for one whose
-// response was lost, and acknowledges it.
+// fencedBy is how many epochs a producer with a transactional ID is moved on at the start after a broker that did not
+// stop in order. One would do to fence it; but the broker takes an end of a transaction under the epoch before its own
+// for one whose response was lost, and acknowledges it.
 const fencedBy = 2
 
 // endTransactions completes the transactions whose commit was journalled, and aborts every other one that is open.
 func (r *repairer) endTransactions(commits []transactionEntry) error {
 	var offsets []byte
 	for _, c := range commits {
-		offsets = append(offsets, r.completeTransaction(c)...)
+		entries, err := r.completeTransaction(c)
+		if err != nil {
+			return err
+		}
+		offsets = append(offsets, entries...)
 	}
 	if err := r.appendToJournal("groups.log", offsets); err != nil {
 		return err
@@ -76,8 +80,8 @@ func (r *repairer) endTransactions(commits []transactionEntry) error {
 	return r.appendToJournal("pids.log", fences)
 }
 
-// producers returns each producer's epoch, from the journal or from the logs where those know a higher one, and the producers
-// with a transactional ID.
+// producers returns each producer's epoch, from the journal or from the logs where those know a higher one, and the
+// producers with a transactional ID.
 func (r *repairer) producers() (epochs map[int64]int16, transactional []int64) {
 	epochs = map[int64]int16{}
 	byID := map[string]int64{}
@@ -105,7 +109,7 @@ func (r *repairer) producers() (epochs map[int64]int16, transactional []int64) {
 }
 
 // completeTransaction appends the commit markers that are missing and returns the entries of offsets that are missing.
-func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte) {
+func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte, err error) {
 	var missing []*partitionLog
 	for _, p := range c.Partitions {
 		l := r.logs[topicPartition{r.topicName(p.Topic, p.TopicID), p.Part}]
@@ -120,13 +124,14 @@ func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte) {
 		at := slices.IndexFunc(l.ends[c.Producer], func(e ending) bool { return e.offset > p.Last })
 		switch open, isOpen := l.open[c.Producer]; {
 		case at >= 0 && !l.ends[c.Producer][at].commit:
-			return nil // it was aborted before its commit came through, by its time-out
+			return nil, nil // it was aborted before its commit came through, by its time-out
 		case at < 0 && isOpen && open.first <= p.Last:
 			missing = append(missing, l)
 		}
 	}
 	for _, l := range r.logs {
-		// A record whose response its producer did not wait for. The epoch names the transaction where each has its own.
+		// A record whose response its producer did not wait for. The epoch names the transaction where each has its
+		// own.
 		if open, isOpen := l.open[c.Producer]; isOpen && c.Unique && open.epoch == c.Epoch && !slices.Contains(missing, l) {
 			missing = append(missing, l)
 		}
@@ -135,6 +140,9 @@ func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte) {
 		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.part, b.part))
 	})
 	for _, l := range missing {
+		if err := l.disown(c.Producer); err != nil {
+			return nil, err
+		}
 		l.append(marker(l.end, c.Producer, c.Epoch, l.epoch, true))
 	}
 	count := 0
@@ -146,7 +154,7 @@ func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte) {
 		now := r.now.UnixMilli()
 		raw, err := json.Marshal(groupEntry{Type: "commit", Group: o.Group, Topic: o.Topic, Part: o.Part, Offset: o.Offset, Epoch: o.Epoch, Metadata: o.Metadata, LastCommit: &now})
 		if err != nil {
-			continue // texts and numbers: cannot be
+			return nil, err
 		}
 		offsets = appendJournalEntry(offsets, raw)
 		r.journals["groups.log"] = append(r.journals["groups.log"], raw)
@@ -157,7 +165,7 @@ func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte) {
 		r.logger.Info("completed a committed transaction that the embedded Kafka had not finished writing",
 			zap.String("transaction", c.ID), zap.Int("markers", len(missing)), zap.Int("offsets", count))
 	}
-	return offsets
+	return offsets, nil
 }
 
 // hasOffset tells whether the journal has what the transaction committed, or what was committed after it.

@@ -18,21 +18,21 @@ import (
 const (
 	// frameLimit is how long the rest of a request may take to come once its length is there.
 	frameLimit = 30 * time.Second
-	// Responses that wait for a sync are queued, so that the broker can work on the connection's next request meanwhile: so many, of
-	// at most so many bytes each. A longer one waits by itself, and holds the connection.
+	// Responses that wait for a sync are queued, so that the broker can work on the connection's next request
+	// meanwhile: so many, of at most so many bytes each. A longer one waits by itself, and holds the connection.
 	maxQueued      = 64
 	maxQueuedBytes = 256 << 10
 	frameChunk     = 64 << 10
 )
 
-// A conn is a connection as the broker sees it. The broker reads a request, handles it and writes the response, whole, before it handles
-// the connection's next one; it reads one ahead.
+// A conn is a connection as the broker sees it. The broker reads a request, handles it and writes the response, whole,
+// before it handles the connection's next one; it reads one ahead.
 //
-// In: Read gives the broker only whole requests that it can read, and the next only when the response to the one before has been
-// handed over, so that a response is known to belong to the last request.
+// In: Read gives the broker only whole requests that it can read, and the next only when the response to the one before
+// has been handed over, so that a response is known to belong to the last request.
 //
-// Out: Write sends a response when nothing has failed by then and, where the broker syncs, when what the response says or shows
-// is on disk. Until then it is queued, in order, and Write returns at once.
+// Out: Write sends a response when nothing has failed by then and, where the broker syncs, when what the response says
+// or shows is on disk. Until then it is queued, in order, and Write returns at once.
 type conn struct {
 	net.Conn
 	gate   *gate
@@ -42,9 +42,9 @@ type conn struct {
 
 	turn    chan struct{} // holds a token while the broker owes no response
 	current *request      // owned by whoever took the token, until Write
-	unsure  bool          // a request without response may still be under way
 
 	mu       sync.Mutex
+	owes     bool       // the gate counts a request of this connection that changes something and may still be under way
 	changed  *sync.Cond // queue, sending or closed
 	queue    []queued
 	sending  bool // the writer has taken one from the queue
@@ -87,17 +87,15 @@ func (c *conn) Close() error {
 // lastRequestLimit is longer than the broker takes for a request.
 const lastRequestLimit = 10 * time.Second
 
-// settle counts out a request that changes something and whose response will not come, once the broker has surely handled it.
+// settle counts out a request that changes something and whose response will not come, once the broker has surely
+// handled it.
 func (c *conn) settle() {
-	select {
-	case <-c.turn:
-		if !c.unsure {
-			return
-		}
-	default:
-		if !c.current.mutates && !c.unsure {
-			return
-		}
+	c.mu.Lock()
+	owes := c.owes
+	c.owes = false
+	c.mu.Unlock()
+	if !owes {
+		return
 	}
 	time.AfterFunc(lastRequestLimit, func() {
 		if c.gate.syncer != nil {
@@ -143,21 +141,43 @@ func (c *conn) next() error {
 			return err
 		}
 	}
-	c.hand(r)
-	return nil
+	return c.hand(r)
 }
 
 // hand makes the request the connection's current one.
-func (c *conn) hand(r *request) {
-	if r.mutates && !c.unsure {
+func (c *conn) hand(r *request) error {
+	c.mu.Lock()
+	if c.isClosed() {
+		c.mu.Unlock()
+		return net.ErrClosed
+	}
+	if r.mutates && !c.owes {
+		c.owes = true
 		c.gate.mutating.Add(1)
 	}
-	c.unsure = c.unsure || r.silent
+	c.mu.Unlock()
 	c.current = r
 	c.left = c.body.Bytes()
 	if r.silent {
-		c.turn <- struct{}{}
+		c.turn <- struct{}{} // what it changes is counted until the next response
 	}
+	return nil
+}
+
+// paid counts out what the connection owes once a response is there, and returns the sync that covers it, 0: none.
+func (c *conn) paid() (ticket uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.owes {
+		return 0
+	}
+	// First the ticket, then the count: who looks between finds one of the two.
+	if c.gate.syncer != nil {
+		ticket = c.gate.syncer.ticket()
+	}
+	c.owes = false
+	c.gate.mutating.Add(-1)
+	return ticket
 }
 
 // receive reads a whole request from the client.
@@ -244,14 +264,7 @@ func (c *conn) Write(frame []byte) (int, error) {
 // settled notes what the response tells of a transaction and returns the sync that it must wait for, 0: none.
 func (c *conn) settled(r *request, frame []byte) (ticket uint64, err error) {
 	syncs := c.gate.syncer
-	if r.mutates || c.unsure {
-		// First the ticket, then the count: who looks between finds one of the two.
-		if syncs != nil {
-			ticket = syncs.ticket()
-		}
-		c.gate.mutating.Add(-1)
-		c.unsure = false
-	}
+	ticket = c.paid()
 	if syncs != nil && reveals(r.kmsg) && (c.gate.mutating.Load() > 0 || syncs.dirty()) {
 		ticket = syncs.ticket()
 	}

@@ -10,8 +10,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// endsFile holds how far each partition has come. A log from which retention has deleted everything says no more what its next
-// offset is, and the broker would give the first ones again: readers that remember theirs would pass over what is new.
+// endsFile holds how far each partition has come. A log from which retention has deleted everything says no more what
+// its next offset is, and the broker would give the first ones again: readers that remember theirs would pass over what
+// is new.
 const endsFile = "ends.json"
 
 // topicEnds are the next offsets of a topic's partitions, by their numbers.
@@ -62,8 +63,8 @@ func writeEnds(dir string, ends map[string]topicEnds) error {
 	return replaceFile(filepath.Join(dir, endsFile), raw)
 }
 
-// raiseEnds appends a batch without records of anyone's to each log that ends before an offset that was given already: as
-// ends.json, a committed transaction or a group's committed offset know. So no offset names two records.
+// raiseEnds appends a batch without records of anyone's to each log that ends before an offset that was given already:
+// as ends.json, a committed transaction or a group's committed offset know. So no offset names two records.
 func (r *repairer) raiseEnds(commits []transactionEntry) error {
 	floors := map[topicPartition]int64{}
 	raise := func(topic string, part int32, to int64) {

@@ -14,11 +14,11 @@ import (
 )
 
 var (
-	// ErrWriteFailed is wrapped when a write to the broker's folder failed. The broker has ended as a kill would have ended it; it
-	// can be started again once the cause is mended.
+	// ErrWriteFailed is wrapped when a write to the broker's folder failed. The broker has ended as a kill would have
+	// ended it; it can be started again once the cause is mended.
 	ErrWriteFailed = errors.New("writing to the embedded Kafka's folder failed")
-	// ErrSyncFailed is wrapped when the disk did not keep what was written. What it forgot cannot be known by asking again: the
-	// process must end.
+	// ErrSyncFailed is wrapped when the disk did not keep what was written. What it forgot cannot be known by asking
+	// again: the process must end.
 	ErrSyncFailed = errors.New("the disk of the embedded Kafka did not keep what was written")
 )
 
@@ -49,8 +49,9 @@ func (f *failure) get() error {
 	return nil
 }
 
-// harmless are the warnings and errors that kfake logs while it runs, by the start of their format, that do not say that a write
-// failed. Every other one does: kfake logs a failed write, and acknowledges what it was for. A test holds the list against kfake's source.
+// harmless are the warnings and errors that kfake logs while it runs, by the start of their format, that do not say
+// that a write failed. Every other one does: kfake logs a failed write, and acknowledges what it was for. A test holds
+// the list against kfake's source.
 var harmless = []string{
 	"txn timeout abort:",
 	"txn: EndTxn slow", // longer than 5 ms, which a busy disk makes usual: not even passed on
@@ -69,8 +70,8 @@ const (
 	phaseClosing
 )
 
-// brokerLog passes on what an operator can act on (kfake logs every request at its levels info and debug) and finds failed
-// writes in it.
+// brokerLog passes on what an operator can act on (kfake logs every request at its levels info and debug) and finds
+// failed writes in it.
 type brokerLog struct {
 	to      *zap.SugaredLogger
 	phase   atomic.Int32
@@ -80,8 +81,8 @@ type brokerLog struct {
 	ended   chan struct{} // closed when the broker's goroutine has ended by a failed write
 }
 
-// Logf implements kfake.Logger. Where it is told of a failed write it ends the broker's goroutine, which called it: nothing is
-// written after the tear, compacted without what lies behind it, or acknowledged.
+// Logf implements kfake.Logger. Where it is told of a failed write it ends the broker's goroutine, which called it:
+// nothing is written after the tear, compacted without what lies behind it, or acknowledged.
 func (l *brokerLog) Logf(level kfake.LogLevel, format string, arguments ...any) {
 	if level != kfake.LogLevelError && level != kfake.LogLevelWarn || strings.HasPrefix(format, "txn: EndTxn slow") {
 		return

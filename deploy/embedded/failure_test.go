@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -12,11 +13,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
 )
 
 // commitOffset commits one offset and returns whether that was acknowledged.
@@ -43,8 +46,8 @@ func committedOffset(t *testing.T, address string) int64 {
 	return o.At
 }
 
-// TestOffsetsDoNotGoBackAfterAFullDisk fills the disk in the middle of an entry of groups.log, frees it, and kills the broker. What
-// was acknowledged before and after must be there.
+// TestOffsetsDoNotGoBackAfterAFullDisk fills the disk in the middle of an entry of groups.log, frees it, and kills the
+// broker. What was acknowledged before and after must be there.
 func TestOffsetsDoNotGoBackAfterAFullDisk(t *testing.T) {
 	for _, durable := range []bool{false, true} {
 		t.Run(fmt.Sprintf("durable=%t", durable), func(t *testing.T) {
@@ -222,8 +225,8 @@ func TestNothingIsAcknowledgedAfterAFailedWrite(t *testing.T) {
 	}
 }
 
-// TestEveryWarningIsClassified reads kfake's source: each warning and error that it logs while it runs either says that a write failed,
-// or is in the list of those that do not. Whoever upgrades kfake decides about the new ones.
+// TestEveryWarningIsClassified reads kfake's source: each warning and error that it logs while it runs either says that
+// a write failed, or is in the list of those that do not. Whoever upgrades kfake decides about the new ones.
 func TestEveryWarningIsClassified(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/twmb/franz-go/pkg/kfake").Output()
 	if err != nil {
@@ -303,4 +306,33 @@ func warnings(t *testing.T, dir string) (formats []string) {
 		})
 	}
 	return formats
+}
+
+// TestAFailedSyncEndsTheBroker: what the disk did not keep is not acknowledged, and no later sync makes it so.
+func TestAFailedSyncEndsTheBroker(t *testing.T) {
+	var fails atomic.Bool
+	lost := errors.New("input/output error")
+	k, err := NewKafka("127.0.0.1:0", filepath.Join(t.TempDir(), "kafka"), zap.NewNop(), Durable(true), withSync(func(*os.File) error {
+		if fails.Load() {
+			return lost
+		}
+		return nil
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.cluster.Close() // the process would have ended
+	fill(t, k.Address())
+	fails.Store(true)
+	if err := commitOffset(t, k.Address(), 9, 2*time.Second); err == nil {
+		t.Error("acknowledged although the disk did not keep it")
+	}
+	fails.Store(false)
+	err = k.Run(t.Context())
+	if !errors.Is(err, ErrSyncFailed) || !errors.Is(err, lost) || !strings.Contains(err.Error(), "look at the disk") {
+		t.Errorf("the broker ended with %v", err)
+	}
+	if k.Ready() == nil {
+		t.Error("ready after a failed sync")
+	}
 }

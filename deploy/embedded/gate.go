@@ -14,8 +14,8 @@ import (
 
 var errClosed = errors.New("the embedded Kafka is closed")
 
-// A gate stands between the broker and its clients. It hands requests in only when they can be read, and responses out only when what
-// they say is kept: see conn.
+// A gate stands between the broker and its clients. It hands requests in only when they can be read, and responses out
+// only when what they say is kept: see conn.
 type gate struct {
 	logger       *zap.Logger
 	metrics      *metrics

@@ -120,8 +120,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// FuzzRequests sends a frame of any kind to a broker with a data folder: it must live on. The fuzzer of a handler in a goroutine of
-// kfake's cannot be more than this: a panic there ends the process, the test with it.
+// FuzzRequests sends a frame of any kind to a broker with a data folder: it must live on. The fuzzer of a handler in a
+// goroutine of kfake's cannot be more than this: a panic there ends the process, the test with it.
 func FuzzRequests(f *testing.F) {
 	for key := range int16(93) {
 		if r := kmsg.RequestForKey(key); r != nil {

@@ -8,8 +8,8 @@ import (
 	"os"
 )
 
-// An entry of a journal: length (4 bytes, little endian) of version and data, checksum of them (4), version (2), data. The
-// broker's journals and the one of transactions are framed alike; the data is a JSON object.
+// An entry of a journal: length (4 bytes, little endian) of version and data, checksum of them (4), version (2), data.
+// The broker's journals and the one of transactions are framed alike; the data is a JSON object.
 const (
 	journalHeadBytes    = 8
 	journalVersionBytes = 2
@@ -56,8 +56,8 @@ type journal struct {
 	unfinished bool
 }
 
-// parseJournal reads every whole entry. Behind a torn one it goes on where the next begins whose length, checksum and version
-// hold: the broker goes on appending after a write that failed half-way.
+// parseJournal reads every whole entry. Behind a torn one it goes on where the next begins whose length, checksum and
+// version hold: the broker goes on appending after a write that failed half-way.
 func parseJournal(raw []byte) journal {
 	var j journal
 	for at := 0; at < len(raw); {
@@ -92,8 +92,8 @@ func beginsJournalEntry(raw []byte) bool {
 	return whole
 }
 
-// unfinishedEntry tells whether raw is the start of one entry, or nothing but zeros, as a file system leaves a file whose
-// size it had written and whose content it had not.
+// unfinishedEntry tells whether raw is the start of one entry, or nothing but zeros, as a file system leaves a file
+// whose size it had written and whose content it had not.
 func unfinishedEntry(raw []byte) bool {
 	if allZero(raw) || len(raw) < journalHeadBytes+journalVersionBytes {
 		return true

@@ -50,7 +50,8 @@ var brokerConfigs = map[string]string{
 	// The groups of a pipeline that rested for a year go on where they stopped. The default of a week would make the
 	// processor read again what is joined, and the sink lose its plan.
 	"offsets.retention.minutes": strconv.Itoa(400 * 24 * 60),
-	// Never by itself: see keepRetention. kfake's compaction of topics, which comes with it, deletes a log before it writes it anew.
+	// Never by itself: see keepRetention. kfake's compaction of topics, which comes with it, deletes a log before it
+	// writes it anew.
 	"log.cleaner.backoff.ms": strconv.FormatInt((100 * 365 * 24 * time.Hour).Milliseconds(), 10),
 	// One broker.
 	"default.replication.factor": "1",
@@ -58,8 +59,8 @@ var brokerConfigs = map[string]string{
 	"log.segment.bytes": strconv.Itoa(32 << 20),
 }
 
-// retentionEvery is how often retention is applied. Not sooner, so that what a stopped pipeline had not read yet can be read after its
-// start, however old; not later, or a busy log grows too far.
+// retentionEvery is how often retention is applied. Not sooner, so that what a stopped pipeline had not read yet can be
+// read after its start, however old; not later, or a busy log grows too far.
 const retentionEvery = 10 * time.Minute
 
 // A KafkaOption is a choice of NewKafka.
@@ -72,7 +73,8 @@ type kafkaOptions struct {
 	sync       func(*os.File) error
 }
 
-// Durable has the broker acknowledge only what is on disk, so that a cut of the power loses nothing that was acknowledged.
+// Durable has the broker acknowledge only what is on disk, so that a cut of the power loses nothing that was
+// acknowledged.
 func Durable(on bool) KafkaOption { return func(o *kafkaOptions) { o.durable = on } }
 
 // WithMetrics says where the broker's metrics go.
@@ -199,7 +201,8 @@ func withConfig(configs map[string]string, key, value string) map[string]string 
 	return all
 }
 
-// probeSpace returns an error where the disk has no room: the broker would fail at once, each time with a new memory of its log.
+// probeSpace returns an error where the disk has no room: the broker would fail at once, each time with a new memory of
+// its log.
 func probeSpace(dir string) error {
 	path := filepath.Join(dir, "space")
 	err := os.WriteFile(path, make([]byte, spareBytes), 0o600)
@@ -241,8 +244,9 @@ func (k *Kafka) Damage() string {
 	return fmt.Sprintf("found damaged at the start: %s; what could not be read is kept beside it (*.damaged-*)", strings.Join(k.damaged, ", "))
 }
 
-// Run waits until ctx is done, then writes everything to disk. It returns an error (ErrWriteFailed, ErrSyncFailed) when a write failed: the
-// broker has then ended without acknowledging anything more, and its folder is as a kill would have left it.
+// Run waits until ctx is done, then writes everything to disk. It returns an error (ErrWriteFailed, ErrSyncFailed) when
+// a write failed: the broker has then ended without acknowledging anything more, and its folder is as a kill would have
+// left it.
 func (k *Kafka) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -269,8 +273,8 @@ func (k *Kafka) end() error {
 	return k.failure.get()
 }
 
-// save has the broker write everything, unless it has ended by itself. What it writes replaces whole files by whole ones, and after a
-// failure of ours it is still true.
+// save has the broker write everything, unless it has ended by itself. What it writes replaces whole files by whole
+// ones, and after a failure of ours it is still true.
 func (k *Kafka) save() {
 	saved := make(chan struct{})
 	go func() {
@@ -322,7 +326,8 @@ func (k *Kafka) drop() {
 	}
 }
 
-// keepRetention applies retention, and ends the connections once the broker has failed. Before each time it writes how far each partition has come, for a log of which nothing is left.
+// keepRetention applies retention, and ends the connections once the broker has failed. Before each time it writes how
+// far each partition has come, for a log of which nothing is left.
 func (k *Kafka) keepRetention(ctx context.Context) {
 	defer close(k.retention)
 	tick := time.NewTicker(retentionEvery)

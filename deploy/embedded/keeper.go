@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// A journalKeeper keeps, as a hard link, each journal as it was at the last sync. The broker compacts a journal by renaming a file over it that
-// was never synced: a cut of the power could keep the name and lose the content. The link is moved to the new file once a
-// sync has put that on disk; until then the next start reads both.
+// A journalKeeper keeps, as a hard link, each journal as it was at the last sync. The broker compacts a journal by
+// renaming a file over it that was never synced: a cut of the power could keep the name and lose the content. The link
+// is moved to the new file once a sync has put that on disk; until then the next start reads both.
 type journalKeeper struct {
 	dir  string
 	seen map[string]fs.FileInfo // before the sync under way

@@ -68,8 +68,8 @@ func TestParseJournal(t *testing.T) {
 	}
 }
 
-// TestADamagedSegmentIsReadOn damages one spot in the middle, or the end, of a segment. What is behind it must be there, what was cut out
-// beside it, and the loss must be seen.
+// TestADamagedSegmentIsReadOn damages one spot in the middle, or the end, of a segment. What is behind it must be
+// there, what was cut out beside it, and the loss must be seen.
 func TestADamagedSegmentIsReadOn(t *testing.T) {
 	for name, damage := range map[string]struct {
 		do   func(raw []byte) []byte
@@ -216,8 +216,8 @@ func TestAJournalledCommitIsCompleted(t *testing.T) {
 	}
 }
 
-// TestAnAbortedTransactionStaysAborted: the same producer commits after the broker was killed with its transaction open, and the broker
-// is killed again.
+// TestAnAbortedTransactionStaysAborted: the same producer commits after the broker was killed with its transaction
+// open, and the broker is killed again.
 func TestAnAbortedTransactionStaysAborted(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "kafka")
 	seen := commitTwo(t, dir, "same")
@@ -229,7 +229,8 @@ func TestAnAbortedTransactionStaysAborted(t *testing.T) {
 	}
 }
 
-// TestOffsetsAreNotGivenTwice empties a partition by retention and starts the broker again, after an orderly stop and after a kill.
+// TestOffsetsAreNotGivenTwice empties a partition by retention and starts the broker again, after an orderly stop and
+// after a kill.
 func TestOffsetsAreNotGivenTwice(t *testing.T) {
 	for _, kill := range []bool{false, true} {
 		dir := filepath.Join(t.TempDir(), "kafka")
@@ -266,7 +267,8 @@ func TestOffsetsAreNotGivenTwice(t *testing.T) {
 	}
 }
 
-// TestAJournalLostByItsCompaction: the power was cut after the compacted journal had its name and before it had its content.
+// TestAJournalLostByItsCompaction: the power was cut after the compacted journal had its name and before it had its
+// content.
 func TestAJournalLostByItsCompaction(t *testing.T) {
 	k := start(t, filepath.Join(t.TempDir(), "kafka"), Durable(true))
 	fill(t, k.Address())
@@ -283,7 +285,8 @@ func TestAJournalLostByItsCompaction(t *testing.T) {
 	holds(t, k.Address())
 }
 
-// TestABatchSentAgainIsKnown: a producer that did not get its response sends the batch again, to the broker's next life.
+// TestABatchSentAgainIsKnown: a producer that did not get its response sends the batch again, to the broker's next
+// life.
 func TestABatchSentAgainIsKnown(t *testing.T) {
 	k := start(t, filepath.Join(t.TempDir(), "kafka"))
 	c := client(t, k.Address())
@@ -361,5 +364,46 @@ func TestFilesThatAreNoJSONAreMadeAnew(t *testing.T) {
 			}
 			k.Close()
 		}
+	}
+}
+
+// TestACommitDoesNotTakeTheNextTransactionWithIt: the marker of a committed transaction is lost, and records of the producer's next, which
+// was never ended, survived behind it.
+func TestACommitDoesNotTakeTheNextTransactionWithIt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "kafka")
+	commitTwo(t, dir, "life-1")
+	segment := files(t, dir, ".dat")[0]
+	raw, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var second batchHeader // record 0, marker, record 1, marker, record 2
+	at := 0
+	for range 2 {
+		b, _ := readBatch(raw[at:], 0)
+		at += b.size
+	}
+	second, _ = readBatch(raw[at:], 0)
+	lost, _ := readBatch(raw[at+second.size:], 0)
+	clear(raw[at+second.size : at+second.size+lost.size])
+	if err := os.WriteFile(segment, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	entry, err := json.Marshal(transactionEntry{
+		Number: 1, ID: "life-1", Producer: second.producer, Epoch: second.producerEpoch, Unique: true, TimeMS: time.Now().UnixMilli(),
+		Partitions: []transactionPartition{{Topic: "clicks", First: second.base, Last: second.last}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, transactionsFile), appendJournalEntry(nil, entry), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		k := start(t, dir)
+		if seen := readCommitted(t, limited(t), k.Address()); seen != "life-1-0 life-1-1" {
+			t.Errorf("readers see %q", seen)
+		}
+		dir = killed(t, k)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -66,6 +67,14 @@ type partitionLog struct {
 type openTransaction struct {
 	epoch       int16
 	first, last int64
+	// later are batches of a later epoch: the marker between is lost, and they belong to a transaction of their own.
+	later []batchPlace
+}
+
+// A batchPlace is where a batch begins in a segment.
+type batchPlace struct {
+	path string
+	at   int
 }
 
 type ending struct {
@@ -74,7 +83,8 @@ type ending struct {
 	commit bool
 }
 
-// sequenceWindow is the last batches of a producer in a partition, from which the broker knows a batch that is sent again.
+// sequenceWindow is the last batches of a producer in a partition, from which the broker knows a batch that is sent
+// again.
 type sequenceWindow struct {
 	epoch   int16
 	next    int32
@@ -100,7 +110,7 @@ func (w *sequenceWindow) add(b batchHeader) {
 }
 
 // add takes a batch into account.
-func (l *partitionLog) add(b batchHeader, watched map[int64]bool) {
+func (l *partitionLog) add(b batchHeader, place batchPlace, watched map[int64]bool) {
 	l.batches++
 	l.end, l.epoch = b.last+1, b.leaderEpoch
 	if b.producer < 0 {
@@ -116,10 +126,14 @@ func (l *partitionLog) add(b batchHeader, watched map[int64]bool) {
 		return
 	case b.transactional:
 		t, ok := l.open[b.producer]
-		if !ok {
-			t.first = b.base
+		switch {
+		case !ok:
+			t.first, t.epoch, t.last = b.base, b.producerEpoch, b.last
+		case t.epoch != b.producerEpoch:
+			t.later = append(t.later, place)
+		default:
+			t.last = b.last
 		}
-		t.epoch, t.last = b.producerEpoch, b.last
 		l.open[b.producer] = t
 	}
 	if b.sequence >= 0 {
@@ -141,7 +155,37 @@ func (l *partitionLog) append(raw []byte) {
 	if len(l.segments) == 0 {
 		l.segments = []int64{b.base}
 	}
-	l.add(b, nil)
+	l.add(b, batchPlace{}, nil)
+}
+
+// disown gives the batches of a producer's open transaction that are of a later epoch to a producer of no one: the transaction before them
+// can then be committed without them, and theirs is aborted.
+func (l *partitionLog) disown(producer int64) error {
+	open := l.open[producer]
+	if len(open.later) == 0 {
+		return nil
+	}
+	nobody := rand.Int64()
+	for _, place := range open.later {
+		raw, err := os.ReadFile(place.path)
+		if err != nil {
+			return err
+		}
+		b, state := readBatch(raw[place.at:], math.MinInt64)
+		if state != batchWhole {
+			return fmt.Errorf("%s has no batch at %d any more", place.path, place.at)
+		}
+		batch := raw[place.at : place.at+b.size]
+		binary.BigEndian.PutUint64(batch[batchProducerAt:], uint64(nobody))
+		sealBatch(batch)
+		if err := replaceFile(place.path, raw); err != nil {
+			return err
+		}
+		l.open[nobody] = openTransaction{epoch: b.producerEpoch, first: b.base, last: b.last}
+	}
+	open.later = nil
+	l.open[producer] = open
+	return nil
 }
 
 // write puts what was appended on disk, the batches before their index as the broker does.
@@ -183,8 +227,9 @@ type segmentCut struct {
 	unfinished bool  // nothing but the start of one batch at the very end
 }
 
-// readPartition reads a partition's segments, mends their indexes, and takes out of each what is no batch. Batches behind such
-// a spot stay: a gap in the offsets is legal. cut is told of every segment that had one, before it is changed.
+// readPartition reads a partition's segments, mends their indexes, and takes out of each what is no batch. Batches
+// behind such a spot stay: a gap in the offsets is legal. cut is told of every segment that had one, before it is
+// changed.
 func readPartition(p topicPartition, dir string, watched map[int64]bool, cut func(*partitionLog, segmentCut) error) (*partitionLog, int, error) {
 	l := &partitionLog{
 		topicPartition: p, dir: dir,
@@ -235,11 +280,13 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 			}
 		}
 		if state == batchWhole {
+			place := batchPlace{path, at}
 			if c.spots > 0 {
 				c.behind++
+				place.at = len(c.kept)
 				c.kept = append(c.kept, raw[at:at+b.size]...)
 			}
-			l.add(b, watched)
+			l.add(b, place, watched)
 			l.latestMS = max(l.latestMS, b.maxTimeMS)
 			l.index = appendIndexEntry(l.index, b, l.latestMS)
 			at += b.size
@@ -276,8 +323,9 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 	return true, replaceFile(indexPath(path), l.index)
 }
 
-// judgeBase decides about a whole batch whose first offset is not the one that follows. The batch behind it knows: if that goes on from
-// where this one should have been, the offset is damaged, and written into raw as it was. A gap is legal otherwise.
+// judgeBase decides about a whole batch whose first offset is not the one that follows. The batch behind it knows: if
+// that goes on from where this one should have been, the offset is damaged, and written into raw as it was. A gap is
+// legal otherwise.
 func (l *partitionLog) judgeBase(raw []byte, b batchHeader) (mended bool, state batchState) {
 	if behind := raw[b.size:]; len(behind) >= batchPrefixBytes {
 		if int64(binary.BigEndian.Uint64(behind)) == l.end+b.last-b.base+1 {
@@ -291,7 +339,8 @@ func (l *partitionLog) judgeBase(raw []byte, b batchHeader) (mended bool, state 
 	return false, batchWhole
 }
 
-// nextBatch is where the next whole batch begins, or the end. What is cheap to see is looked at before a checksum is read.
+// nextBatch is where the next whole batch begins, or the end. What is cheap to see is looked at before a checksum is
+// read.
 func nextBatch(raw []byte, from int, least int64) int {
 	for at := from; ; at++ {
 		// The magic byte stands 16 bytes behind a batch's start.

@@ -1,18 +1,14 @@
 package embedded
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,188 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 )
-
-// A fileID names a file however it is called; a number alone is given again once its file is gone.
-type fileID struct {
-	number uint64
-	born   unix.StatxTimestamp
-}
-
-// An image is what a folder holds.
-type image struct {
-	names    map[string]fileID
-	contents map[fileID][]byte
-}
-
-// imageOf reads a folder in which others write.
-func imageOf(dir string) (image, error) {
-	m := image{map[string]fileID{}, map[fileID][]byte{}}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil || entry.IsDir() || entry.Name() == "space" {
-			return err
-		}
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		var stat unix.Statx_t
-		if err := unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &stat); err != nil {
-			return err
-		}
-		id := fileID{stat.Ino, stat.Btime}
-		name, _ := filepath.Rel(dir, path)
-		m.names[name] = id
-		if _, seen := m.contents[id]; !seen {
-			raw, err := os.ReadFile(path)
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			m.contents[id] = raw
-		}
-		return nil
-	})
-	return m, err
-}
-
-// cut makes what a disk may hold after a cut of the power: of each file anything between what was synced and what was written since, of each
-// name what it meant then or means now, whichever order they came in.
-func cut(r *rand.Rand, synced, now image) image {
-	m := image{map[string]fileID{}, map[fileID][]byte{}}
-	atomic := map[fileID]bool{} // synced by itself before it got its name
-	for _, names := range []map[string]fileID{synced.names, now.names} {
-		for name, id := range names {
-			if strings.HasSuffix(name, ".json") {
-				atomic[id] = true
-			}
-		}
-	}
-	for id, raw := range synced.contents {
-		m.contents[id] = raw
-	}
-	for id, raw := range now.contents {
-		before := m.contents[id]
-		switch {
-		case atomic[id]:
-			m.contents[id] = raw
-		case bytes.HasPrefix(raw, before):
-			m.contents[id] = append(bytes.Clone(before), torn(r, raw[len(before):])...)
-		case r.IntN(2) == 0: // cut short and written again since
-			m.contents[id] = torn(r, raw)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(now.names)) {
-		m.names[name] = now.names[name]
-	}
-	for _, name := range slices.Sorted(maps.Keys(synced.names)) {
-		if r.IntN(2) == 0 {
-			m.names[name] = synced.names[name]
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(now.names)) {
-		if _, was := synced.names[name]; !was && r.IntN(3) == 0 {
-			delete(m.names, name)
-		}
-	}
-	return m
-}
-
-// torn is what may be left of bytes that were not synced.
-func torn(r *rand.Rand, raw []byte) []byte {
-	if len(raw) == 0 {
-		return nil
-	}
-	at := r.IntN(len(raw) + 1)
-	switch r.IntN(5) {
-	case 0:
-		return nil
-	case 1:
-		return raw
-	case 2: // the length without the content
-		return append(bytes.Clone(raw[:at]), make([]byte, len(raw)-at)...)
-	case 3: // the end without what comes before it
-		return append(make([]byte, at), raw[at:]...)
-	}
-	return raw[:at]
-}
-
-// lay writes an image into a folder; names of one file are links.
-func (m image) lay(dir string) error {
-	paths := map[fileID]string{}
-	for _, name := range slices.Sorted(maps.Keys(m.names)) {
-		id, path := m.names[name], filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return err
-		}
-		if first, ok := paths[id]; ok {
-			if err := os.Link(first, path); err != nil {
-				return err
-			}
-			continue
-		}
-		paths[id] = path
-		if err := os.WriteFile(path, m.contents[id], 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// A forgetful disk remembers what was synced last.
-type forgetful struct {
-	mu     sync.Mutex // held while a sync completes, or a cut is made
-	dir    string
-	synced image
-	told   func() counts
-	cuts   chan moment // takes what a cut at the start of a sync would find, if someone wants it
-}
-
-// A moment is when the power is cut.
-type moment struct {
-	synced, now image
-	before      counts // what was acknowledged
-}
-
-func (f *forgetful) sync(*os.File) error {
-	m, err := imageOf(f.dir)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	select {
-	case f.cuts <- moment{f.synced, m, f.told()}:
-	default:
-	}
-	f.synced = m
-	return err
-}
-
-// moment is between two syncs, or at the start of one.
-func (f *forgetful) moment(t *testing.T, atSync bool) moment {
-	t.Helper()
-	if atSync {
-		select {
-		case m := <-f.cuts:
-			return m
-		case <-time.After(30 * time.Second):
-			t.Fatal("nothing is synced")
-		}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	before := f.told()
-	now, err := imageOf(f.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return moment{f.synced, now, before}
-}
 
 // progress is what the load has been told. Transaction n writes n into every topic and commits offset n.
 type progress struct {
@@ -211,6 +26,10 @@ type progress struct {
 	counts
 	steps chan struct{}    // a token after each change
 	turns [3]chan struct{} // tokens: for each transaction, and for each of the others after it
+}
+
+func newProgress() *progress {
+	return &progress{steps: make(chan struct{}, 1), turns: [3]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, maxTurns)}}
 }
 
 // turn lets one of the three do one thing more.
@@ -272,6 +91,7 @@ func transact(ctx context.Context, address string, p *progress) error {
 		return err
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, c.Close)() // a record that was sent is not given up otherwise
 	input, err := kadm.NewClient(c).ListTopics(ctx, "input")
 	if err != nil {
 		return err
@@ -347,6 +167,7 @@ func produce(ctx context.Context, address string, p *progress) error {
 		return err
 	}
 	defer c.Close()
+	defer context.AfterFunc(ctx, c.Close)()
 	for n := 1; p.turn(ctx, 0); n++ {
 		p.step(func(c *counts) { c.plainBegun = n })
 		if err := c.ProduceSync(ctx, kgo.StringRecord(strconv.Itoa(n))).FirstErr(); err != nil {
@@ -379,11 +200,11 @@ func commitPlain(ctx context.Context, address string, p *progress) error {
 // powerCuts is how often the test cuts the power; FUZZ of the chaos drivers does so on a real file system.
 const powerCuts = 200
 
-// maxTurns is how many transactions begin between two cuts at most.
-const maxTurns = 4
+// maxTurns is how many transactions may begin while a cut is looked at.
+const maxTurns = 2
 
-// TestNothingAcknowledgedIsLostToACutOfThePower lets a durable broker work on a disk that forgets, in part and out of order, what was
-// not synced, and starts another on what such a disk may hold.
+// TestNothingAcknowledgedIsLostToACutOfThePower lets a durable broker work on a disk that forgets, in part and out of
+// order, what was not synced, and starts another on what such a disk may hold.
 func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -395,7 +216,7 @@ func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
 			brokerConfigs["state.log.compact.bytes"] = compactEvery
 		}
 	}()
-	p := &progress{steps: make(chan struct{}, 1), turns: [3]chan struct{}{make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, maxTurns)}}
+	p := newProgress()
 	disk := &forgetful{dir: filepath.Join(memoryDir(t), "kafka"), told: p.copy, cuts: make(chan moment)}
 	k, err := NewKafka("127.0.0.1:0", disk.dir, zap.NewNop(), Durable(true), withSync(disk.sync))
 	if err != nil {
@@ -412,22 +233,19 @@ func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
 	go func() { done <- load(ctx, k.Address(), p) }()
 	completed, compacted := 0, 0
 	for n := range powerCuts {
-		for range 1 + r.IntN(maxTurns) {
-			select {
-			case p.turns[2] <- struct{}{}:
-			default: // the last cut came before all were taken
-			}
-		}
-		for range 1 + r.IntN(4) {
+		limit := time.After(30 * time.Second)
+		for steps := 1 + r.IntN(6); steps > 0; {
 			select {
 			case <-p.steps:
+				steps--
+			case p.turns[2] <- struct{}{}:
 			case err := <-done:
 				t.Fatalf("the load ended: %v; broker: %v", err, k.Ready())
-			case <-time.After(30 * time.Second):
+			case <-limit:
 				t.Fatal("the load stands still")
 			}
 		}
-		at := disk.moment(t, n%2 == 0)
+		at := disk.moment(t, n%2 == 0, p.turns[2])
 		held, before := cut(r, at.synced, at.now), at.before
 		if at.synced.names["groups.log"] != at.now.names["groups.log"] {
 			compacted++
@@ -453,8 +271,47 @@ func TestNothingAcknowledgedIsLostToACutOfThePower(t *testing.T) {
 	t.Logf("%d transactions, %d records, %d offsets; %d cuts with a commit that was completed, %d after a compaction", p.committed, p.plain, p.offset, completed, compacted)
 }
 
-// checkCut starts a broker on what is left and holds it against what was acknowledged before the cut and tried until after it, twice: a second
-// end without order must change nothing.
+// TestATransactionSurvivesAKillWhollyOrNotAtAll kills a broker that does not sync, under load.
+func TestATransactionSurvivesAKillWhollyOrNotAtAll(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 2))
+	for range 8 {
+		dir := filepath.Join(memoryDir(t), "kafka")
+		broker := startChild(t, dir, false)
+		c := client(t, broker.address)
+		if _, err := kadm.NewClient(c).CreateTopics(limited(t), 1, 1, nil, append([]string{"plain", "input"}, powerTopics...)...); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		ctx, stop := context.WithCancel(t.Context())
+		p := newProgress()
+		done := make(chan error, 1)
+		go func() { done <- load(ctx, broker.address, p) }()
+		limit := time.After(30 * time.Second)
+		for steps := 20 + r.IntN(100); steps > 0; {
+			select {
+			case <-p.steps:
+				steps--
+			case p.turns[2] <- struct{}{}:
+			case err := <-done:
+				t.Fatalf("the load ended: %v", err)
+			case <-limit:
+				t.Fatal("the load stands still")
+			}
+		}
+		before := p.copy()
+		broker.kill(t)
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		checkCut(t, dir, before, p.copy())
+	}
+}
+
+// checkCut starts a broker on what is left and holds it against what was acknowledged before the cut and tried until
+// after it, twice: a second end without order must change nothing.
 func checkCut(t *testing.T, dir string, before, after counts) (completed bool) {
 	t.Helper()
 	for life := range 1 + before.begun%2 {

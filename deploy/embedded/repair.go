@@ -17,8 +17,8 @@ var journalFiles = []string{"groups.log", "pids.log"}
 // keptSuffix names the hard link to a journal as it was when it was last known to be on disk: see journalKeeper.
 const keptSuffix = ".kept"
 
-// A repairer makes the broker's files right before the broker reads them: what a killed broker, a failed write or a cut of the
-// power leaves. See repair.
+// A repairer makes the broker's files right before the broker reads them: what a killed broker, a failed write or a cut
+// of the power leaves. See repair.
 type repairer struct {
 	dir     string
 	sync    func() error // puts everything on disk; nil: the run that begins does not sync
@@ -192,8 +192,8 @@ func (r *repairer) damage(kind damageKind, name string, bytes int) {
 	r.damaged = append(r.damaged, name)
 }
 
-// mendJournals reads the journals and takes out what is no entry. Where the broker has compacted one and power was cut before
-// that was on disk, the one before is still there: what it says comes first.
+// mendJournals reads the journals and takes out what is no entry. Where the broker has compacted one and power was cut
+// before that was on disk, the one before is still there: what it says comes first.
 func (r *repairer) mendJournals() error {
 	for _, name := range journalFiles {
 		path := filepath.Join(r.dir, name)

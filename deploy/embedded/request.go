@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Limits of what comes in at the broker's port. Kafka's own brokers take 100 MiB (socket.request.max.bytes), and franz-go's clients
-// write no more (BrokerMaxWriteBytes).
+// Limits of what comes in at the broker's port. Kafka's own brokers take 100 MiB (socket.request.max.bytes), and
+// franz-go's clients write no more (BrokerMaxWriteBytes).
 const (
 	// MaxProduceFrameBytes bounds a request that brings records.
 	MaxProduceFrameBytes = 100 << 20
@@ -49,8 +49,8 @@ type producedBatch struct {
 
 var errUnreadable = errors.New("no request that can be read")
 
-// readRequest reads a frame without its length as the broker does. What the broker cannot read, or what would make it panic, is an
-// error.
+// readRequest reads a frame without its length as the broker does. What the broker cannot read, or what would make it
+// panic, is an error.
 func readRequest(body []byte) (r *request, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -110,9 +110,9 @@ func transactionalBatches(r *kmsg.ProduceRequest) (batches []producedBatch) {
 
 // mutates tells whether a response to the request says that something is kept, so that it must not go out before it is.
 //
-// What a transaction is told of before its end (partitions, offsets) is in memory only, and lost with any end of the broker: the
-// transaction is then aborted. Its end is durable by its own journal before the broker sees it (see transactions), an abort needs none.
-// Who is in a group is not kept either.
+// What a transaction is told of before its end (partitions, offsets) is in memory only, and lost with any end of the
+// broker: the transaction is then aborted. Its end is durable by its own journal before the broker sees it (see
+// transactions), an abort needs none. Who is in a group is not kept either.
 func mutates(r kmsg.Request) bool {
 	switch r := r.(type) {
 	case *kmsg.ProduceRequest, *kmsg.InitProducerIDRequest, *kmsg.WriteTxnMarkersRequest,
@@ -127,8 +127,8 @@ func mutates(r kmsg.Request) bool {
 	return false
 }
 
-// reveals tells whether a response shows what others have written: it must not be believed before it is kept, or its reader
-// would have seen what never was.
+// reveals tells whether a response shows what others have written: it must not be believed before it is kept, or its
+// reader would have seen what never was.
 func reveals(r kmsg.Request) bool {
 	switch r.(type) {
 	case *kmsg.FetchRequest, *kmsg.ListOffsetsRequest, *kmsg.OffsetFetchRequest, *kmsg.ShareFetchRequest, *kmsg.OffsetForLeaderEpochRequest:

@@ -53,8 +53,8 @@ func (r *repairer) stoppedInOrder() (bool, error) {
 	return false, nil
 }
 
-// mendSnapshots sets aside what is no JSON, with which the broker would not start, and makes anew what it cannot do without:
-// without meta.json it would take the folder for a new one and empty it.
+// mendSnapshots sets aside what is no JSON, with which the broker would not start, and makes anew what it cannot do
+// without: without meta.json it would take the folder for a new one and empty it.
 func (r *repairer) mendSnapshots() error {
 	for _, name := range []string{metaFile, topicsFile, "acls.json", "sasl.json", "broker_configs.json", "quotas.json", windowsFile, sessionFile} {
 		path := filepath.Join(r.dir, name)
@@ -159,8 +159,8 @@ type (
 	}
 )
 
-// writeWindows writes what the broker would have written at an orderly stop: a producer that lived on, or its successor, may send
-// again what the log has.
+// writeWindows writes what the broker would have written at an orderly stop: a producer that lived on, or its
+// successor, may send again what the log has.
 func (r *repairer) writeWindows() error {
 	file := brokerWindows{Version: 1, Windows: []brokerWindow{}}
 	for p, l := range r.logs {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A syncer puts the broker's folder on disk for all that wait: whoever takes a ticket is let go by the first sync that began
-// after that, which it shares with all who came meanwhile.
+// A syncer puts the broker's folder on disk for all that wait: whoever takes a ticket is let go by the first sync that
+// began after that, which it shares with all who came meanwhile.
 type syncer struct {
 	sync    func() error
 	after   func(number uint64) // called after each that succeeded, before who waits is let go

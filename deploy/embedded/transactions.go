@@ -49,10 +49,10 @@ type transactionOffset struct {
 	Metadata *string `json:"m,omitempty"`
 }
 
-// transactions makes the end of a transaction atomic on disk. The broker ends one by a marker in each partition and an entry
-// for each offset, in several files: a kill, or a cut of the power, can keep some and lose others. So a commit is written to a
-// journal of its own first, whole, with what the requests before it have told; once that is on disk the transaction is
-// committed, and the next start completes what the broker could not (see repairer.completeTransaction).
+// transactions makes the end of a transaction atomic on disk. The broker ends one by a marker in each partition and an
+// entry for each offset, in several files: a kill, or a cut of the power, can keep some and lose others. So a commit is
+// written to a journal of its own first, whole, with what the requests before it have told; once that is on disk the
+// transaction is committed, and the next start completes what the broker could not (see repairer.completeTransaction).
 type transactions struct {
 	path   string
 	syncer *syncer // nil: nothing is synced
@@ -168,7 +168,8 @@ func topicID(id [16]byte) []byte {
 // uniqueEpochVersion is the version of EndTxn from which the broker moves the producer's epoch at each.
 const uniqueEpochVersion = 5
 
-// commit journals what the request commits and returns the entry's number once that is on disk; 0: there is nothing to keep.
+// commit journals what the request commits and returns the entry's number once that is on disk; 0: there is nothing to
+// keep.
 func (t *transactions) commit(request *kmsg.EndTxnRequest) (number uint64, err error) {
 	t.mu.Lock()
 	o := t.open[request.ProducerID]
@@ -239,8 +240,8 @@ func (t *transactions) rewrite() error {
 	return replaceFile(t.path, live)
 }
 
-// ended notes how the broker has handled an end of a transaction; number is commit's. ticket is the sync to wait for before the
-// response may go, 0: none.
+// ended notes how the broker has handled an end of a transaction; number is commit's. ticket is the sync to wait for
+// before the response may go, 0: none.
 func (t *transactions) ended(request *kmsg.EndTxnRequest, number uint64, answer *kmsg.EndTxnResponse) (ticket uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -38,8 +38,8 @@ func fillUp(t *testing.T, name string) (files int) {
 	return files
 }
 
-// A write that fails ends the broker, and with it everything that was not acknowledged; the process makes a new one, and the roles go on
-// with that: nothing is lost, nothing counts twice.
+// A write that fails ends the broker, and with it everything that was not acknowledged; the process makes a new one,
+// and the roles go on with that: nothing is lost, nothing counts twice.
 func TestUpGoesOnAfterAFailedWrite(t *testing.T) {
 	for _, file := range []string{"/kafka/groups.log", "/kafka/transactions.journal", ".dat"} {
 		t.Run(file, func(t *testing.T) {
