@@ -136,6 +136,40 @@ func (u *up) query(sql string) string {
 	return string(bytes.TrimSpace(body))
 }
 
+// asksForPasswords holds that the tables are read with the passwords of the data folder only.
+func (u *up) asksForPasswords(dir string) {
+	u.t.Helper()
+	for _, test := range []struct {
+		user, file string
+		status     int
+	}{{"analyst", "analyst_password", 200}, {"default", "clickhouse_password", 200}, {"default", "analyst_password", 403}, {"", "", 401}} {
+		request, err := http.NewRequest(http.MethodGet, "http://"+u.sql+"/?query=SELECT+count()+FROM+tributary.clicks", nil)
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		if test.file != "" {
+			path := filepath.Join(dir, test.file)
+			info, err := os.Stat(path)
+			if err != nil || info.Mode() != 0o600 {
+				u.t.Fatalf("%s: %v %v", path, info, err)
+			}
+			password, err := os.ReadFile(path)
+			if err != nil {
+				u.t.Fatal(err)
+			}
+			request.SetBasicAuth(test.user, strings.TrimSpace(string(password)))
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != test.status {
+			u.t.Errorf("%s with %q: %d, want %d", test.user, test.file, response.StatusCode, test.status)
+		}
+	}
+}
+
 // click follows a campaign's link and answers the status and the click ID.
 func (u *up) click(campaign string) (int, string) {
 	u.t.Helper()
@@ -187,6 +221,7 @@ func TestUpCountsAndGoesOnAfterARestart(t *testing.T) {
 		body, _ := io.ReadAll(response.Body)
 		return response.StatusCode == http.StatusOK, string(body)
 	})
+	u.asksForPasswords(dir)
 	u.end()
 
 	u = start(t, dir, "")

@@ -150,6 +150,8 @@ func beyondTables(secret string) []string {
 		"SELECT\n/**/\"file\" /* f */ ('" + secret + "')",
 		"SELECT arrayMap(x -> file(x), ['" + secret + "'])",
 		"SELECT $$ ' $$, file('" + secret + "') -- '",
+		"SELECT {f:Identifier}('" + secret + "')",
+		"SELECT * FROM {t:Identifier}",
 		"SELECT '''', file('" + secret + "')",
 		"WITH (SELECT file('" + secret + "')) AS x SELECT x",
 		"EXPLAIN SELECT file('" + secret + "')",
@@ -215,7 +217,7 @@ func TestNobodyReachesBeyondTables(t *testing.T) {
 			if strings.Contains(query, "%s") {
 				query = fmt.Sprintf(query, out)
 			}
-			answer := ask(t, user.name, user.password, http.MethodPost, address, url.Values{"database": {db}}, query)
+			answer := ask(t, user.name, user.password, http.MethodPost, address, url.Values{"database": {db}, "param_f": {"file"}, "param_t": {secret}}, query)
 			if answer.status == http.StatusOK || strings.Contains(answer.body, "hidden") {
 				t.Errorf("%s: %s: %d %s", user.name, query, answer.status, answer.body)
 			}
@@ -324,7 +326,7 @@ func TestGuestDoesNotSeeOthersQueries(t *testing.T) {
 	defer cancel()
 	ended := make(chan response, 1)
 	go func() {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/", strings.NewReader("SELECT 'of the roles', sum(sipHash64(number)) FROM numbers(1000000000000)"))
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/?query_id=chosen", strings.NewReader("SELECT 'of the roles', sum(sipHash64(number)) FROM numbers(1000000000000)"))
 		if err == nil {
 			request.SetBasicAuth("default", chdbtest.Password)
 			var answer *http.Response
@@ -344,6 +346,19 @@ func TestGuestDoesNotSeeOthersQueries(t *testing.T) {
 	for _, query := range []string{"KILL QUERY WHERE 1 SYNC", "KILL QUERY WHERE query LIKE '%roles%' ASYNC"} {
 		asGuest(t, address, nil, query)
 	}
+	// A guest that gives its query the same identifier and leaves.
+	leaving, leave := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer leave()
+	request, err := http.NewRequestWithContext(leaving, http.MethodPost, "http://"+address+"/?query_id=chosen", strings.NewReader(endless))
+	must(t, err)
+	request.SetBasicAuth(chdbtest.Guest, chdbtest.GuestPassword)
+	if answer, err := http.DefaultClient.Do(request); err == nil {
+		answer.Body.Close()
+		t.Error("the endless query ended")
+	}
+	eventually(t, 30*time.Second, "the end of the guest's query", func() bool {
+		return mustPost(t, address, nil, "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64(number)%' AND query NOT LIKE '%roles%'") == "0"
+	})
 	if running() != "1" {
 		t.Error("a guest ended a query of the roles")
 	}

@@ -5,13 +5,21 @@
 // and the tests start it with [Start]; the child runs [ServeChild]. Nothing but an address tells the two apart.
 //
 // Invariants:
+//   - Nothing but /ping is answered without a password, to another host's name, or to a web page. See [User].
+//   - Nobody reaches beyond tables. The engine's access control grants files, URLs, other servers, processes, backups,
+//     dictionaries and functions to no session; what it carries out before or outside of its access control (several
+//     statements, INTO OUTFILE, FROM INFILE, the function file()) is refused in the words of the engine's own parser.
+//   - A guest runs under the engine's readonly=1, which no statement takes back, in slots and bounds of its own
+//     ([GuestLimits]); so does every GET, under readonly=2 if it is the roles'.
 //   - A request owns an engine connection of its own, opened for it and closed after it (0.3 ms, measured), unless it
-//     names a session_id. So no setting, USE or temporary table of one request is seen by the next.
+//     names a session_id and may write. So no setting, USE or temporary table of one request is seen by the next, but what
+//     a session's own statements made.
 //   - A body inserted in one Native block becomes one insert block, hence one part a ClickHouse partition and one use of
 //     an insert_deduplication_token. The body reaches the engine as an anonymous file, never as query text: the engine
 //     cuts binary query text short.
 //   - An insert answered 200 is in the table's files; a killed child loses none of those. The files are not fsynced: a
-//     lost machine may lose the last seconds (ClickHouse's own default).
+//     lost machine may lose the last seconds (ClickHouse's own default), unless [ServerConfig].Durable is set.
+//   - What the child writes is its owner's alone, and its environment holds no secret.
 //   - Everything is bounded: body bytes, query text, result bytes of formats that cannot be streamed, running and
 //     waiting queries, sessions, the engine's memory and caches. See [ServerConfig].
 //   - One process owns a data directory; a second one is refused with an error that names the directory.
@@ -24,7 +32,7 @@
 // them, in the same function; bytes are copied out or written to the client before that; strings passed in are only
 // borrowed by the engine for the call.
 //
-// Not responsible for: users and passwords (any is accepted: listen on loopback only), TLS, the native TCP protocol,
+// Not responsible for: TLS (listen on loopback only), the native TCP protocol,
 // clusters and replication, restarting a crashed child (the caller of [Start] decides), fetching the library
 // (scripts/libchdb/fetch), schemas.
 package chdb

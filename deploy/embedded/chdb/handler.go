@@ -330,8 +330,9 @@ func (s *server) settings(r *http.Request, params url.Values, who admitted, id s
 			values["readonly"] = "2" // a link must not change data, whatever it asks
 		}
 	}
-	// The engine's interface gives no say in query identifiers: this is what a query is found by when it is to be killed.
-	values["log_comment"] = s.mark + id
+	// The engine's interface gives no say in query identifiers: this is what a query is found by when it is to be killed. It
+	// is no other's, whatever identifier a client chose.
+	values["log_comment"] = rand.Text() + "." + id
 	return values, nil
 }
 

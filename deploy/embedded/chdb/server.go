@@ -2,7 +2,6 @@ package chdb
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -127,7 +126,6 @@ type server struct {
 	guests   *slots
 	doorman  *doorman
 	counts   counts
-	mark     string // before every query's identifier, so that nobody can name another's
 	ownHost  string // of the address listened on
 	sessions *sessions
 	spools   *spools
@@ -148,7 +146,7 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &server{cfg: cfg, lib: lib, arguments: arguments, doorman: newDoorman(cfg.Users), mark: rand.Text()[:8] + "."}
+	s = &server{cfg: cfg, lib: lib, arguments: arguments, doorman: newDoorman(cfg.Users)}
 	s.ownHost, _, _ = net.SplitHostPort(cfg.Listen)
 	s.roles = newSlots(cfg.MaxRunning, cfg.MaxWaiting, 0)
 	s.guests = newSlots(cfg.Guests.MaxRunning, cfg.Guests.MaxWaiting, cfg.Guests.PatienceTime)
