@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// refuseForeign keeps web pages away from what a server that asks for no password tells whoever reaches it: a page of another site,
-// by the headers that browsers add, and one under a name that was made to lead to this machine (DNS rebinding), by that name. A
-// connection from this machine to itself may name the server by an address or as localhost only.
+// refuseForeign keeps web pages away from what a server that asks for no password tells whoever reaches it: a page of
+// another site, by the headers that browsers add, and one under a name that was made to lead to this machine (DNS
+// rebinding), by that name. A connection from this machine to itself may name the server by an address or as
+// localhost only.
 func refuseForeign(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Origin") != "" {

@@ -27,9 +27,9 @@ const (
 	clickHouseFolder = "clickhouse"
 )
 
-// CompleteKey puts the data folder's own click ID key into a configuration that has none, making it at the first call. Where there are
-// data and no key it makes none: another one would refuse every click ID in them, and nobody would know why.
-// Only `up` on embedded engines may use it: two machines would sign with different keys.
+// CompleteKey puts the data folder's own click ID key into a configuration that has none, making it at the first
+// call. Where there are data and no key it makes none: another one would refuse every click ID in them, and nobody
+// would know why. Only `up` on embedded engines may use it: two machines would sign with different keys.
 func CompleteKey(c *config.Config) error {
 	if len(c.Catalog.ClickIDKeys.Keys) > 0 {
 		return nil
@@ -89,7 +89,8 @@ func makeKey(dir, path string) (string, error) {
 	return key, nil
 }
 
-// dataBeside names the folder that holds what an earlier start kept: the broker's topics, the tables, the processor's state, the spool.
+// dataBeside names the folder that holds what an earlier start kept: the broker's topics, the tables, the processor's
+// state, the spool.
 func dataBeside(c *config.Config) string {
 	for _, folder := range []string{filepath.Join(c.DataDir, kafkaFolder), filepath.Join(c.DataDir, clickHouseFolder), c.Processor.StateDir, c.Ingest.Spool.Dir} {
 		if folder != "" && holdsAFile(folder) {
@@ -99,7 +100,8 @@ func dataBeside(c *config.Config) string {
 	return ""
 }
 
-// holdsAFile tells whether anywhere in the folder is a file that is not empty. What cannot be looked at is taken for one.
+// holdsAFile tells whether anywhere in the folder is a file that is not empty. What cannot be looked at is taken for
+// one.
 func holdsAFile(folder string) bool {
 	found := errors.New("found")
 	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {

@@ -17,16 +17,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// The folder aside has a file for each thing that could not be drained, under the segment and the offset that it had there.
+// The folder aside has a file for each thing that could not be drained, under the segment and the offset that it had
+// there.
 const (
 	asideDir = "aside"
-	// refusedSuffix is of a record that Kafka refused for good: its frame, then why. requeuedSuffix is of the same file once a
-	// person asked for another try, damagedSuffix of bytes that are no frame.
+	// refusedSuffix is of a record that Kafka refused for good: its frame, then why. requeuedSuffix is of the same
+	// file once a person asked for another try, damagedSuffix of bytes that are no frame.
 	refusedSuffix, requeuedSuffix, damagedSuffix = ".refused", ".requeue", ".damaged"
 )
 
-// MaxAside bounds the files of the folder aside. Beyond, draining stands still until a person has looked: so many mean that the fault is
-// not the records'. Their bytes count for max_bytes.
+// MaxAside bounds the files of the folder aside. Beyond, draining stands still until a person has looked: so many
+// mean that the fault is not the records'. Their bytes count for max_bytes.
 const MaxAside = 10_000
 
 // ErrAside says that the folder aside has MaxAside files.
@@ -94,7 +95,8 @@ func asidePlace(name string) (segment uint64, off int64, ok bool) {
 	return segment, off, ok && err == nil && offErr == nil
 }
 
-// ReadAside visits what is set aside in the spool of dir, in the order in which it came. It needs no lock: files come and go whole.
+// ReadAside visits what is set aside in the spool of dir, in the order in which it came. It needs no lock: files come
+// and go whole.
 func ReadAside(dir string, visit func(*AsideFile) error) error {
 	names, err := asideNames(dir)
 	if err != nil {
@@ -152,8 +154,8 @@ func readAside(dir, name string) (*AsideFile, error) {
 	return f, nil
 }
 
-// Requeue asks for another try of a record that was set aside, by the edge that holds the spool or by the next one. It returns the name
-// that the file has now.
+// Requeue asks for another try of a record that was set aside, by the edge that holds the spool or by the next one.
+// It returns the name that the file has now.
 func Requeue(dir, name string) (string, error) {
 	folder := filepath.Join(dir, asideDir)
 	if filepath.Base(name) != name || filepath.Ext(name) != refusedSuffix {
@@ -230,7 +232,8 @@ func (s *Spool) Aside() Aside {
 	return held
 }
 
-// Requeued returns the names of at most limit records that are to be tried again, the oldest first. It belongs to the reader's goroutine.
+// Requeued returns the names of at most limit records that are to be tried again, the oldest first. It belongs to the
+// reader's goroutine.
 func (s *Spool) Requeued(limit int) []string {
 	_, names := s.countAside(false)
 	return names[:min(limit, len(names))]
@@ -246,7 +249,8 @@ func (s *Spool) ReadRequeued(name string) (*AsideFile, error) {
 	return f, err
 }
 
-// EndRequeued removes the file of a record that Kafka has; with a reason why it has not the file goes back to where it was.
+// EndRequeued removes the file of a record that Kafka has; with a reason why it has not the file goes back to where
+// it was.
 func (s *Spool) EndRequeued(f *AsideFile, why error) error {
 	folder := filepath.Join(s.cfg.Dir, asideDir)
 	path := filepath.Join(folder, f.Name)
@@ -271,7 +275,8 @@ func (s *Spool) EndRequeued(f *AsideFile, why error) error {
 	return nil
 }
 
-// SetAside keeps a record that Kafka refuses for good in a file of the folder aside, as a frame. It stays to be done with.
+// SetAside keeps a record that Kafka refuses for good in a file of the folder aside, as a frame. It stays to be done
+// with.
 func (s *Spool) SetAside(e *Entry, why error) error {
 	frame := appendFrame(nil, &e.Record)
 	signFrames(frame, e.segment, e.off)
@@ -299,8 +304,8 @@ func (s *Spool) keepAside(f *os.File, number uint64, g gap) error {
 	return nil
 }
 
-// writeAside makes a file of the folder, whole or not at all. fresh is false when it was there: a crash came between keeping it and
-// getting past it.
+// writeAside makes a file of the folder, whole or not at all. fresh is false when it was there: a crash came between
+// keeping it and getting past it.
 func (s *Spool) writeAside(number uint64, off int64, suffix string, from io.Reader) (path string, fresh bool, err error) {
 	dir := filepath.Join(s.cfg.Dir, asideDir)
 	name := fmt.Sprintf("%020d-%d", number, off)
