@@ -51,9 +51,10 @@ func CompleteKey(c *config.Config) error {
 
 // rightKey says what to do about a key that is gone, and what its successor costs.
 func rightKey(path string) string {
-	return "Restore the file from a copy, or declare the key in catalog.click_id_keys. To begin with a new key instead: " +
-		"(umask 077; openssl rand -hex 32 > " + path + "). Click IDs given out so far are then refused: postbacks for them become dead letters " +
-		"(forged_click_id), which `tributary dlq replay` books once the old key is declared, and buttons of landing pages that are open lead nowhere"
+	return "Restore the file from a copy. To begin with a new key instead: (umask 077; openssl rand -hex 32 > " + path + "). " +
+		"Click IDs given out so far are then refused: postbacks for them become dead letters (forged_click_id), and buttons of landing pages " +
+		"that are open lead nowhere. Where the old key may be found later, declare the new one under another number, catalog.click_id_keys: " +
+		"{active: 2, keys: {2: …}}: the old one can then be added as 1, and `tributary dlq replay` books what was refused"
 }
 
 // keptKey reads the key; the error wraps os.ErrNotExist when there is none.
