@@ -187,7 +187,9 @@ type asideCount struct {
 	held  Aside
 	names []string // of those requeued
 	at    time.Time
-	err   error
+	// changed is when the folder itself had changed last.
+	changed time.Time
+	err     error
 }
 
 // countAside looks at the folder unless it was looked at a moment ago.
@@ -198,7 +200,16 @@ func (s *Spool) countAside(now bool) (Aside, []string) {
 	if !now && time.Since(c.at) < asideEvery {
 		return c.held, c.names
 	}
-	c.at = time.Now()
+	// The clock of a file system is coarse: what changed a moment before the last look may not have been seen then.
+	info, err := os.Stat(filepath.Join(s.cfg.Dir, asideDir))
+	if !now && err == nil && info.ModTime().Equal(c.changed) && c.at.Sub(c.changed) > asideEvery {
+		c.at = time.Now()
+		return c.held, c.names
+	}
+	c.at, c.changed = time.Now(), time.Time{}
+	if err == nil {
+		c.changed = info.ModTime()
+	}
 	names, err := asideNames(s.cfg.Dir)
 	if err != nil {
 		if c.err == nil {
@@ -236,7 +247,7 @@ func (s *Spool) Aside() Aside {
 // reader's goroutine.
 func (s *Spool) Requeued(limit int) []string {
 	_, names := s.countAside(false)
-	return names[:min(limit, len(names))]
+	return slices.Clone(names[:min(limit, len(names))])
 }
 
 // ReadRequeued reads one of them. A file that is no record goes back, and nil is returned.
@@ -262,8 +273,8 @@ func (s *Spool) EndRequeued(f *AsideFile, why error) error {
 	}
 	if err == nil {
 		err = s.disk.syncDir(folder)
+		s.ended(f, why == nil)
 	}
-	s.countAside(true)
 	switch {
 	case err != nil:
 		return fmt.Errorf("noting what became of %s: %w", f.Name, err)
@@ -273,6 +284,21 @@ func (s *Spool) EndRequeued(f *AsideFile, why error) error {
 		s.log.Error("spool: a record that was tried again is set aside again", zap.String("file", f.Name), zap.Error(why))
 	}
 	return nil
+}
+
+// ended counts one that is not to be tried again any more, without looking at the folder.
+func (s *Spool) ended(f *AsideFile, gone bool) {
+	c := &s.aside
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.names = slices.DeleteFunc(c.names, func(name string) bool { return name == f.Name })
+	c.held.Requeued--
+	if gone {
+		c.held.Files--
+		c.held.Refused--
+		c.held.Bytes -= f.Bytes
+		s.asideBytes.Store(c.held.Bytes)
+	}
 }
 
 // SetAside keeps a record that Kafka refuses for good in a file of the folder aside, as a frame. It stays to be done
