@@ -101,8 +101,9 @@ func until(t *testing.T, what string, met func() bool) {
 	}
 }
 
-// TestOnlyTheRecordThatIsTooLargeIsSetAside spools clicks of which one is larger than the topic takes, and which together are larger by
-// far: Kafka has all but that one, which is named where people look, and gets there under its own ID once the topic takes it.
+// TestOnlyTheRecordThatIsTooLargeIsSetAside spools clicks of which one is larger than the topic takes, and which
+// together are larger by far: Kafka has all but that one, which is named where people look, and gets there under its
+// own ID once the topic takes it.
 func TestOnlyTheRecordThatIsTooLargeIsSetAside(t *testing.T) {
 	const small = 199
 	dir := t.TempDir()
@@ -185,8 +186,8 @@ func TestOnlyTheRecordThatIsTooLargeIsSetAside(t *testing.T) {
 	}
 }
 
-// TestRefusedBatchIsHalved is the same for every code that Kafka says to a batch because of one of its records. What stood behind that one
-// keeps its order.
+// TestRefusedBatchIsHalved is the same for every code that Kafka says to a batch because of one of its records. What
+// stood behind that one keeps its order.
 func TestRefusedBatchIsHalved(t *testing.T) {
 	const postbacks, bad = 40, 17
 	for _, code := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage} {
@@ -246,8 +247,8 @@ func TestRefusedBatchIsHalved(t *testing.T) {
 	}
 }
 
-// TestAsideIsBounded lets every record be refused by itself while the folder aside is full: draining waits, in order, sends
-// nothing twice, and says what to do; with room again it goes on.
+// TestAsideIsBounded lets every record be refused by itself while the folder aside is full: draining waits, in order,
+// sends nothing twice, and says what to do; with room again it goes on.
 func TestAsideIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "aside")
@@ -292,7 +293,8 @@ func TestAsideIsBounded(t *testing.T) {
 	}
 }
 
-// TestOnlyTheRecordThatIsRefusedIs503 is the same without a spool: those that shared a batch with it are tried again singly.
+// TestOnlyTheRecordThatIsRefusedIs503 is the same without a spool: those that shared a batch with it are tried again
+// singly.
 func TestOnlyTheRecordThatIsRefusedIs503(t *testing.T) {
 	b := newBench(t, func(cfg *Config, _ *Deps) { cfg.Compression, cfg.Linger = "none", 50*time.Millisecond })
 	waitReady(t, b.edge)

@@ -48,8 +48,9 @@ func (e *Edge) forbidClicks(ctx *fasthttp.RequestCtx, status int, field, detail,
 	return false
 }
 
-// strange says why a request is none of this machine's or of a private network's; it is empty for one that is. The connection's peer must
-// be near, and so must be everybody whom a declared proxy, or any header, names: no header makes anybody nearer than his connection is.
+// strange says why a request is none of this machine's or of a private network's; it is empty for one that is. The
+// connection's peer must be near, and so must be everybody whom a declared proxy, or any header, names: no header
+// makes anybody nearer than his connection is.
 func (e *Edge) strange(ctx *fasthttp.RequestCtx) string {
 	for _, addr := range [...]netip.Addr{trust.AddrOf(ctx.RemoteAddr()), e.proxies.client(ctx)} {
 		if !isOwn(addr) {
@@ -62,8 +63,9 @@ func (e *Edge) strange(ctx *fasthttp.RequestCtx) string {
 	return ""
 }
 
-// fromPage names the header by which a browser shows that a web page made it send the request; empty for none. Browsers put Origin into
-// every POST that a page makes, also into one to a name that was made to lead here. What a person types has none, or says so.
+// fromPage names the header by which a browser shows that a web page made it send the request; empty for none.
+// Browsers put Origin into every POST that a page makes, also into one to a name that was made to lead here. What a
+// person types has none, or says so.
 func fromPage(h *fasthttp.RequestHeader) string {
 	if len(h.Peek(fasthttp.HeaderOrigin)) > 0 {
 		return fasthttp.HeaderOrigin
@@ -90,8 +92,9 @@ var clientHeaders = []string{
 // proxyHeaders are those that a proxy adds and that name nobody.
 var proxyHeaders = []string{"Via", fasthttp.HeaderXForwardedHost, fasthttp.HeaderXForwardedProto, "X-Forwarded-Server", "X-Forwarded-Port", "Cf-Ray", "Cdn-Loop", "X-Amz-Cf-Id"}
 
-// isForwarded tells whether a proxy says that it sends for anyone but a private network, or does not say for whom. It is asked of proxies
-// that are not declared too: behind one on this machine, everybody seems to be this machine. A liar only refuses himself.
+// isForwarded tells whether a proxy says that it sends for anyone but a private network, or does not say for whom. It
+// is asked of proxies that are not declared too: behind one on this machine, everybody seems to be this machine. A
+// liar only refuses himself.
 func isForwarded(h *fasthttp.RequestHeader) bool {
 	if len(h.Peek("Forwarded")) > 0 {
 		return true

@@ -102,8 +102,8 @@ func TestWhoMayBringClicks(t *testing.T) {
 	}
 }
 
-// TestHeadersMakeNobodyLocal: only the connection says who is near. It is asked of a server in this process, which sees peers of any
-// address.
+// TestHeadersMakeNobodyLocal: only the connection says who is near. It is asked of a server in this process, which
+// sees peers of any address.
 func TestHeadersMakeNobodyLocal(t *testing.T) {
 	for _, peer := range []string{"203.0.113.7", "2001:db8::1", "::ffff:203.0.113.7"} {
 		for _, declared := range []bool{false, true} {

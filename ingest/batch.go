@@ -129,8 +129,8 @@ func (e *Edge) serveBatch(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 	writeJSON(ctx, &u.answer)
 }
 
-// refuseSpoken refuses a signed upload whose query says something of a postback: it was signed as a single one, whose path the signature
-// does not cover, and read as an upload it would say something else.
+// refuseSpoken refuses a signed upload whose query says something of a postback: it was signed as a single one, whose
+// path the signature does not cover, and read as an upload it would say something else.
 func (p *postback) refuseSpoken(rawQuery []byte) *refusal {
 	var said dialect.Reading
 	p.reader.ReadQuery(&said, clip(rawQuery, schemas.MaxURLBytes))

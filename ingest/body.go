@@ -10,16 +10,17 @@ import (
 	"tributary/schemas"
 )
 
-// A body is read as exactly one thing, and its own first character says which: { begins a JSON object, anything else is a form. A
-// signature covers the body and not its Content-Type, so that a type which chose the reader could make another postback of a signed
-// one. The type can only have a body refused.
+// A body is read as exactly one thing, and its own first character says which: { begins a JSON object, anything else
+// is a form. A signature covers the body and not its Content-Type, so that a type which chose the reader could make
+// another postback of a signed one. The type can only have a body refused.
 type bodyKind uint8
 
 const (
 	bodyEmpty bodyKind = iota
 	bodyForm
 	bodyJSON
-	// bodyNoJSON is said to be JSON, and is not an object; bodyOther has a type, bodyCoded an encoding, that is not read.
+	// bodyNoJSON is said to be JSON, and is not an object; bodyOther has a type, bodyCoded an encoding, that is not
+	// read.
 	bodyNoJSON
 	bodyOther
 	bodyCoded
@@ -30,7 +31,8 @@ const (
 	mediaForm = "application/x-www-form-urlencoded"
 )
 
-// mediaType is a Content-Type without its parameters, in lower case. No charset changes how a body is read: all text is UTF-8.
+// mediaType is a Content-Type without its parameters, in lower case. No charset changes how a body is read: all text
+// is UTF-8.
 func mediaType(contentType []byte) []byte {
 	kind, _, _ := bytes.Cut(contentType, []byte{';'})
 	return bytes.ToLower(bytes.TrimSpace(kind))

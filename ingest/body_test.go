@@ -31,7 +31,8 @@ var deliveries = []http.Header{
 	{"X-Http-Method-Override": {"GET"}, "Content-Type": {formType}},
 }
 
-// TestSignedBodyIsReadAsOneThing delivers bodies that are money under every type: each delivery is the signer's postback or none.
+// TestSignedBodyIsReadAsOneThing delivers bodies that are money under every type: each delivery is the signer's
+// postback or none.
 func TestSignedBodyIsReadAsOneThing(t *testing.T) {
 	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
 	good := clickID(t, testSecret, 1, 1)

@@ -200,8 +200,8 @@ func plainRequests(press string) [][4]string {
 	}
 }
 
-// TestReusedShowsNothing sends requests that say little to an edge whose reused objects were full of the canary, and to one whose
-// objects are new: events and answers are the same.
+// TestReusedShowsNothing sends requests that say little to an edge whose reused objects were full of the canary, and
+// to one whose objects are new: events and answers are the same.
 func TestReusedShowsNothing(t *testing.T) {
 	press := clickID(t, testSecret, 5, 1)
 	said := func(reused bool) (all []string) {

@@ -19,7 +19,8 @@ import (
 	"tributary/ingest/durable"
 )
 
-// capsFlush is how often the counts are written, so how much of them an edge forgets that is killed, or loses its power.
+// capsFlush is how often the counts are written, so how much of them an edge forgets that is killed, or loses its
+// power.
 const capsFlush = time.Second
 
 // maxCapsFile bounds the file that is read, in bytes: 100,000 offers have a twentieth.
@@ -38,8 +39,9 @@ const damagedSuffix = ".damaged"
 // errNoFile says that the path is of something else.
 var errNoFile = errors.New("is no file")
 
-// load reads the counts that an earlier process left, before the first catalog is declared. No file is no counts, and so is a file that
-// cannot be read: it is kept beside, and damaged says what is wrong. An error is one of the configuration: the path is no file's.
+// load reads the counts that an earlier process left, before the first catalog is declared. No file is no counts, and
+// so is a file that cannot be read: it is kept beside, and damaged says what is wrong. An error is one of the
+// configuration: the path is no file's.
 func (c *caps) load(path string, nowMS int64) (damaged, err error) {
 	list, err := readCaps(path, nowMS)
 	switch {

@@ -9,8 +9,8 @@ import (
 	"tributary/ingest/catalog"
 )
 
-// TestDamagedCapsFileKeepsNobodyDown starts an edge on every prefix of a file of counts, and on others that are none: it serves, counts
-// from 0, says so, and keeps what was there beside.
+// TestDamagedCapsFileKeepsNobodyDown starts an edge on every prefix of a file of counts, and on others that are none:
+// it serves, counts from 0, says so, and keeps what was there beside.
 func TestDamagedCapsFileKeepsNobodyDown(t *testing.T) {
 	const whole = `[{"offer":1,"day":20513,"clicks":5}]`
 	damages := map[string]string{

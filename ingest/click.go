@@ -66,8 +66,8 @@ func (e *Edge) endVisit(v *visit) {
 	e.visits.Put(v)
 }
 
-// reset forgets all of a visit but its memory. No field is left out because it "is always set": whoever makes it one that is set
-// only when present would show the next visitor the last one's.
+// reset forgets all of a visit but its memory. No field is left out because it "is always set": whoever makes it one
+// that is set only when present would show the next visitor the last one's.
 func (v *visit) reset() {
 	subs, text, out := v.event.Subs, emptied(v.text), emptied(v.out)
 	clear(subs[:cap(subs)])

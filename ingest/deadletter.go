@@ -85,8 +85,8 @@ func (e *Edge) file(letter *events.DeadLetter, anomaly *events.Anomaly) error {
 	return secondErr
 }
 
-// received makes what a sender wrote for a name into text that an event may carry, with a mark in the place of what is hidden: it must
-// not look like the name that it is not.
+// received makes what a sender wrote for a name into text that an event may carry, with a mark in the place of what
+// is hidden: it must not look like the name that it is not.
 func received(value []byte, limit int) string { return string(query.Marked(value, limit)) }
 
 func (e *Edge) receipt(now time.Time) string {

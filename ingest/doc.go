@@ -18,6 +18,11 @@
 //     click reach Kafka in the order in which they were acknowledged.
 //   - A record that Kafka confirms after its request gave up is not sent from the spool as well. It is there twice only after a
 //     crash, under its first event ID. A crash with a produce request under way may also let the older copy arrive last.
+//   - What Kafka refuses for good is set aside alone, never with its batch, is named in /readyz, and can be sent again under
+//     its ID (package spool). What is reused from request to request is blank when it is.
+//   - A body is read as exactly one thing, which the body says and no header: a signature covers it whole (body.go). Names
+//     have no character that nobody sees (ingest/query, text.go). No header makes a request more local than its connection is.
+//   - What the process lacks for another connection never ends those that are open (package accept).
 //   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
 //     counted. A postback is money: it is taken exactly as written, or refused with a reason.
 //   - Links and postbacks that other trackers' users have are read as package dialect says, after our own routes: a path of ours is

@@ -22,19 +22,21 @@ const (
 	settleLimit = 30 * time.Second
 	// drainPause is between two tries of what Kafka or the disk refused.
 	drainPause = time.Second
-	// requeueEvery is how often the folder aside is looked at for records that a person wants tried again, requeueWindow how many are
-	// tried before the spool goes on.
+	// requeueEvery is how often the folder aside is looked at for records that a person wants tried again,
+	// requeueWindow how many are tried before the spool goes on.
 	requeueEvery  = time.Second
 	requeueWindow = 100
-	// corruptTries is how often a record that is alone in its batch is called corrupt before that is believed: the network may have been it.
+	// corruptTries is how often a record that is alone in its batch is called corrupt before that is believed: the
+	// network may have been it.
 	corruptTries = 3
 )
 
-// drainer moves the spool's records to Kafka, oldest first. Its client has no time limits and keeps the order of a partition
-// over every error that passes; a window that failed is sent again before anything behind it.
+// drainer moves the spool's records to Kafka, oldest first. Its client has no time limits and keeps the order of a
+// partition over every error that passes; a window that failed is sent again before anything behind it.
 //
-// What Kafka says no to is a batch, for one record of it: the batch is halved until that one is alone, and it alone is set aside. So that
-// nothing overtakes a record while its batch is halved, what is sent at once is one batch for each partition.
+// What Kafka says no to is a batch, for one record of it: the batch is halved until that one is alone, and it alone
+// is set aside. So that nothing overtakes a record while its batch is halved, what is sent at once is one batch for
+// each partition.
 type drainer struct {
 	producer *producer
 	spool    *spool.Spool
@@ -43,8 +45,8 @@ type drainer struct {
 	// reachable tells whether Kafka answers.
 	reachable func() bool
 	client    *kgo.Client
-	// had are the places of those of the window that Kafka has, when the window could not be drained to its end; doubtful: it may have
-	// others of them too.
+	// had are the places of those of the window that Kafka has, when the window could not be drained to its end;
+	// doubtful: it may have others of them too.
 	had      map[spool.Place]struct{}
 	doubtful bool
 
@@ -74,7 +76,8 @@ func newDrainer(cfg *Config, deps *Deps, p *producer, log *zap.Logger, reachable
 				kgo.UnknownTopicRetries(-1),
 				kgo.MaxBufferedRecords(2*drainWindow),
 				kgo.MaxBufferedBytes(max(cfg.BufferBytes, 2*cfg.BatchBytes)),
-				// A batch is what was handed over before the flush, not what had come when the client's goroutine looked.
+				// A batch is what was handed over before the flush, not what had come when the client's goroutine
+				// looked.
 				kgo.ManualFlushing(),
 			)...)
 		}}
@@ -291,8 +294,8 @@ func (d *drainer) deliver(ctx context.Context, entries []spool.Entry, list []int
 	return nil
 }
 
-// send tries the list once. left is what Kafka said no to, in order and in the list's memory; why is about a batch only if that is so for
-// all of them.
+// send tries the list once. left is what Kafka said no to, in order and in the list's memory; why is about a batch
+// only if that is so for all of them.
 func (d *drainer) send(ctx context.Context, entries []spool.Entry, list []int, doubtful bool) (left []int, why, err error) {
 	began := time.Now()
 	for n, i := range list {
@@ -369,7 +372,8 @@ func (d *drainer) requeue(ctx context.Context) error {
 	return nil
 }
 
-// retry sends one record that was set aside. Its own time may be what Kafka refused, and it counts for nothing: the event has its times.
+// retry sends one record that was set aside. Its own time may be what Kafka refused, and it counts for nothing: the
+// event has its times.
 func (d *drainer) retry(ctx context.Context, f *spool.AsideFile) error {
 	t, known := topicOf(f.Record.Topic)
 	if !known {
@@ -391,9 +395,9 @@ func (d *drainer) retry(ctx context.Context, f *spool.AsideFile) error {
 
 var errNoTopic = errors.New("the edge has no such topic")
 
-// isAboutBatch tells of what Kafka says to a batch because of a record in it, or of the batch's size: no later try of the same batch would
-// do, others in it may be good. CORRUPT_MESSAGE is among them because brokers before 2.4 say so to a record without a key for a compacted
-// topic.
+// isAboutBatch tells of what Kafka says to a batch because of a record in it, or of the batch's size: no later try of
+// the same batch would do, others in it may be good. CORRUPT_MESSAGE is among them because brokers before 2.4 say so
+// to a record without a key for a compacted topic.
 func isAboutBatch(err error) bool {
 	for _, code := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage} {
 		if errors.Is(err, code) {

@@ -50,12 +50,13 @@ type Deps struct {
 	OpsToken string
 	// Receipts answers GET /v1/receipts/{id}; nil turns it off.
 	Receipts Receipts
-	// ReserveFiles is how many of the files that the process may open are for other things than the edge's connections; 0 for those
-	// of an edge alone.
+	// ReserveFiles is how many of the files that the process may open are for other things than the edge's
+	// connections; 0 for those of an edge alone.
 	ReserveFiles int
 }
 
-// reserveFiles is what an edge alone opens beside connections: brokers, spool, data files, and those who are told that there is no room.
+// reserveFiles is what an edge alone opens beside connections: brokers, spool, data files, and those who are told
+// that there is no room.
 const reserveFiles = 512
 
 // Edge is the HTTP server that takes clicks and postbacks.

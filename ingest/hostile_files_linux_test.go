@@ -28,8 +28,9 @@ const filesEdgeEnv = "TRIBUTARY_TEST_FILES_EDGE"
 // filesAllowed is the edge's limit of open files there.
 const filesAllowed = 256
 
-// TestHostileFewFiles runs an edge that may open few files, takes them all away, and connects to it: those who are connected are served
-// on, nobody is turned away, the edge does not turn in circles, and with files again everybody is served.
+// TestHostileFewFiles runs an edge that may open few files, takes them all away, and connects to it: those who are
+// connected are served on, nobody is turned away, the edge does not turn in circles, and with files again everybody
+// is served.
 func TestHostileFewFiles(t *testing.T) {
 	if brokers := os.Getenv(filesEdgeEnv); brokers != "" {
 		if err := filesEdge(brokers); err != nil {

@@ -348,8 +348,8 @@ func (d *delivery) release() {
 	d.producer.pool.Put(d)
 }
 
-// reset forgets the record. What stays is memory, what a delivery is made with, and the count of its uses, by which those who
-// remember an earlier use know that it is over.
+// reset forgets the record. What stays is memory, what a delivery is made with, and the count of its uses, by which
+// those who remember an earlier use know that it is over.
 func (d *delivery) reset() {
 	select {
 	case <-d.wake:

@@ -57,8 +57,9 @@ func (e *Edge) kafkaError() error {
 	return errNotChecked
 }
 
-// Note answers in words what an operator should know of an edge that is ready: that the spool holds records, that it takes
-// none, that some are set aside, that Kafka is away, that there is room for fewer connections than asked for. It is empty when all is well.
+// Note answers in words what an operator should know of an edge that is ready: that the spool holds records, that it
+// takes none, that some are set aside, that Kafka is away, that there is room for fewer connections than asked for.
+// It is empty when all is well.
 func (e *Edge) Note() string {
 	var notes []string
 	if note := e.crowded(); note != "" {

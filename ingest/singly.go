@@ -10,8 +10,9 @@ import (
 // maxSingles bounds the records that wait to be tried singly; more are answered 503 as they are.
 const maxSingles = 1024
 
-// singly tries records once more, one by one, whose batch Kafka refused for one of them: the others are not to be answered 503 for a
-// neighbour. It is for an edge without a spool; with one the spool takes them all, and draining finds out which it was.
+// singly tries records once more, one by one, whose batch Kafka refused for one of them: the others are not to be
+// answered 503 for a neighbour. It is for an edge without a spool; with one the spool takes them all, and draining
+// finds out which it was.
 type singly struct {
 	ended chan struct{}
 

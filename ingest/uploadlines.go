@@ -40,8 +40,8 @@ type uploadLines interface {
 
 const rightUpload = "text/csv with a header, or application/x-ndjson with a JSON object a line"
 
-// uploadOf opens an upload for the network that reader is of; signed tells that it proved itself by a signature, which covers the body and
-// not its type. The refusal is that of the whole.
+// uploadOf opens an upload for the network that reader is of; signed tells that it proved itself by a signature,
+// which covers the body and not its type. The refusal is that of the whole.
 func uploadOf(kind, body []byte, signed bool, reader *dialect.Postback, parser *fastjson.Parser) (uploadLines, *refusal) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	lines := bytes.Count(bytes.TrimRight(body, "\r\n"), []byte{'\n'}) + 1

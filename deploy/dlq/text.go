@@ -2,34 +2,13 @@ package dlq
 
 import (
 	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"tributary/deploy/terminal"
 )
 
 // shown makes text of unknown origin fit for a terminal: one line, without anything that would steer it.
-func shown(text string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for i, r := range text {
-		if n == limit {
-			b.WriteString("…")
-			break
-		}
-		n++
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)):
-			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			q := fmt.Sprintf("%+q", r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
+func shown(text string, limit int) string { return terminal.Shown(text, limit) }
 
 func orDash(text string) string {
 	if text == "" {

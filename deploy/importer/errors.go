@@ -3,9 +3,8 @@ package importer
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"tributary/deploy/terminal"
 )
 
 // ErrUsage is matched when the command line or the file's form must be put right before anything can be done.
@@ -20,27 +19,7 @@ func (e *usageError) Is(target error) bool { return target == ErrUsage }
 func misused(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // shown makes text of a file fit for a terminal: one line of at most limit characters, without anything that would steer it.
-func shown(text string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for i, r := range text {
-		if n == limit {
-			b.WriteString("…")
-			break
-		}
-		n++
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)):
-			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			q := fmt.Sprintf("%+q", r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
+func shown(text string, limit int) string { return terminal.Shown(text, limit) }
 
 func plural(n int64, what string) string {
 	if n == 1 {

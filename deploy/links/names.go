@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/agnivade/levenshtein"
 
+	"tributary/deploy/terminal"
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
 )
@@ -123,24 +122,4 @@ func listed(names []string) string {
 }
 
 // shown makes text of a URL fit for a terminal: one line of at most limit characters, without anything that would steer it.
-func shown(text string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for i, r := range text {
-		if n == limit {
-			b.WriteString("…")
-			break
-		}
-		n++
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)):
-			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			q := fmt.Sprintf("%+q", r)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return b.String()
-}
+func shown(text string, limit int) string { return terminal.Shown(text, limit) }

@@ -2,7 +2,7 @@
 //
 // Invariants: one line; nothing in it steers the terminal, turns the direction of what follows, or takes no room.
 //
-// Not its job: what may be kept. That is schemas/text's.
+// Not its job: what may be kept (ingest/query, text.go).
 package terminal
 
 import (
@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Shown returns the first limit characters of text, with escapes in place of what a person would not see: control, format and
-// bidirectional characters, bytes that are no UTF-8.
+// Shown returns the first limit characters of text, with escapes in place of what a person would not see: control,
+// format and bidirectional characters, bytes that are no UTF-8.
 func Shown(text string, limit int) string {
 	var b strings.Builder
 	n := 0

@@ -10,8 +10,8 @@ import (
 	"tributary/ingest/catalog"
 )
 
-// filesOfAll is what every role in one process opens beside the edge's connections: the state's tables (1,000 at most), the embedded
-// broker's segments and clients, the loader, and what an edge alone needs.
+// filesOfAll is what every role in one process opens beside the edge's connections: the state's tables (1,000 at
+// most), the embedded broker's segments and clients, the loader, and what an edge alone needs.
 const filesOfAll = 2048
 
 // AddIngest adds the HTTP edge.

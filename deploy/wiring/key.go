@@ -27,9 +27,9 @@ const (
 	clickHouseFolder = "clickhouse"
 )
 
-// CompleteKey puts the data folder's own click ID key into a configuration that has none, making it at the first call. Where there are
-// data and no key it makes none: another one would refuse every click ID in them, and nobody would know why.
-// Only `up` on embedded engines may use it: two machines would sign with different keys.
+// CompleteKey puts the data folder's own click ID key into a configuration that has none, making it at the first
+// call. Where there are data and no key it makes none: another one would refuse every click ID in them, and nobody
+// would know why. Only `up` on embedded engines may use it: two machines would sign with different keys.
 func CompleteKey(c *config.Config) error {
 	if len(c.Catalog.ClickIDKeys.Keys) > 0 {
 		return nil
@@ -51,9 +51,10 @@ func CompleteKey(c *config.Config) error {
 
 // rightKey says what to do about a key that is gone, and what its successor costs.
 func rightKey(path string) string {
-	return "Restore the file from a copy, or declare the key in catalog.click_id_keys. To begin with a new key instead: " +
-		"(umask 077; openssl rand -hex 32 > " + path + "). Click IDs given out so far are then refused: postbacks for them become dead letters " +
-		"(forged_click_id), which `tributary dlq replay` books once the old key is declared, and buttons of landing pages that are open lead nowhere"
+	return "Restore the file from a copy. To begin with a new key instead: (umask 077; openssl rand -hex 32 > " + path + "). " +
+		"Click IDs given out so far are then refused: postbacks for them become dead letters (forged_click_id), and buttons of landing pages " +
+		"that are open lead nowhere. Where the old key may be found later, declare the new one under another number, catalog.click_id_keys: " +
+		"{active: 2, keys: {2: …}}: the old one can then be added as 1, and `tributary dlq replay` books what was refused"
 }
 
 // keptKey reads the key; the error wraps os.ErrNotExist when there is none.
@@ -89,7 +90,8 @@ func makeKey(dir, path string) (string, error) {
 	return key, nil
 }
 
-// dataBeside names the folder that holds what an earlier start kept: the broker's topics, the tables, the processor's state, the spool.
+// dataBeside names the folder that holds what an earlier start kept: the broker's topics, the tables, the processor's
+// state, the spool.
 func dataBeside(c *config.Config) string {
 	for _, folder := range []string{filepath.Join(c.DataDir, kafkaFolder), filepath.Join(c.DataDir, clickHouseFolder), c.Processor.StateDir, c.Ingest.Spool.Dir} {
 		if folder != "" && holdsAFile(folder) {
@@ -99,7 +101,8 @@ func dataBeside(c *config.Config) string {
 	return ""
 }
 
-// holdsAFile tells whether anywhere in the folder is a file that is not empty. What cannot be looked at is taken for one.
+// holdsAFile tells whether anywhere in the folder is a file that is not empty. What cannot be looked at is taken for
+// one.
 func holdsAFile(folder string) bool {
 	found := errors.New("found")
 	err := filepath.WalkDir(folder, func(_ string, entry fs.DirEntry, err error) error {

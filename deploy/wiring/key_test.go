@@ -19,8 +19,8 @@ func keyedConfig(t *testing.T) config.Config {
 	return c
 }
 
-// TestNoNewKeyBesideData takes the key away from data that it signed: none is made in its place, and the error says what to do; what it
-// says to do works.
+// TestNoNewKeyBesideData takes the key away from data that it signed: none is made in its place, and the error says
+// what to do; what it says to do works.
 func TestNoNewKeyBesideData(t *testing.T) {
 	for _, folder := range []string{"kafka", "clickhouse", "processor", "spool"} {
 		t.Run(folder, func(t *testing.T) {

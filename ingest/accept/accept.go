@@ -1,10 +1,10 @@
 // Package accept keeps a server alive that has no file descriptor left for another connection.
 //
-// Place in the flow: the innermost listener of the edge and of the embedded broker. Servers take an error of Accept for the end: one that
-// passes would close every connection that is being served.
+// Place in the flow: the innermost listener of the edge and of the embedded broker. Servers take an error of Accept
+// for the end: one that passes would close every connection that is being served.
 //
-// Invariants: EMFILE, ENFILE, ENOBUFS and ENOMEM never leave Accept; the wait after one doubles from 5 ms to 1 s and ends at Close; who
-// waits in the kernel's queue is taken when there is room.
+// Invariants: EMFILE, ENFILE, ENOBUFS and ENOMEM never leave Accept; the wait after one doubles from 5 ms to 1 s and
+// ends at Close; who waits in the kernel's queue is taken when there is room.
 //
 // Concurrency: as the listener inside.
 //
@@ -27,8 +27,8 @@ const (
 	tellEvery = time.Minute
 )
 
-// Patiently makes a listener that waits where the machine has no room for another connection. failed is told of every such error;
-// tell, which may be nil, of the first and then one a minute.
+// Patiently makes a listener that waits where the machine has no room for another connection. failed is told of every
+// such error; tell, which may be nil, of the first and then one a minute.
 func Patiently(inner net.Listener, failed func(), tell func(error)) net.Listener {
 	return &patient{Listener: inner, failed: failed, tell: tell, closed: make(chan struct{})}
 }

@@ -2,8 +2,8 @@ package accept
 
 import "syscall"
 
-// Files returns how many files this process may have open, sockets included, after raising its own limit to the highest that it may set
-// itself; 0 when that is not known.
+// Files returns how many files this process may have open, sockets included, after raising its own limit to the
+// highest that it may set itself; 0 when that is not known.
 func Files() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -23,8 +23,8 @@ func Files() int {
 	return int(limit.Cur)
 }
 
-// Connections returns how many of want may be served when a process may open files, of which reserve are for other things than
-// connections. A quarter of the files is for connections in any case.
+// Connections returns how many of want may be served when a process may open files, of which reserve are for other
+// things than connections. A quarter of the files is for connections in any case.
 func Connections(want, files, reserve int) int {
 	if files <= 0 {
 		return want

@@ -1,9 +1,10 @@
 // Package durable writes small files that must be whole after a power cut.
 //
-// Invariants: at every moment the file has its old contents or its new ones; when Replace or Create has returned without an error, the
-// new ones are there after a power cut too.
+// Invariants: at every moment the file has its old contents or its new ones; when Replace or Create has returned
+// without an error, the new ones are there after a power cut too.
 //
-// Concurrency: calls for different files may run at the same time; those for one file are the caller's to keep apart, but for Create.
+// Concurrency: calls for different files may run at the same time; those for one file are the caller's to keep apart,
+// but for Create.
 package durable
 
 import (
@@ -25,8 +26,8 @@ func Replace(path string, content []byte) error {
 	return syncFolder(path)
 }
 
-// Create makes the file, readable by its owner alone. One that is there is left as it is, and the error wraps os.ErrExist: of two
-// processes that create it at the same time, one does.
+// Create makes the file, readable by its owner alone. One that is there is left as it is, and the error wraps
+// os.ErrExist: of two processes that create it at the same time, one does.
 func Create(path string, content []byte) error {
 	temporary := fmt.Sprintf("%s.%d.new", path, os.Getpid())
 	if err := write(temporary, content); err != nil {

@@ -7,17 +7,19 @@ import (
 
 // What the edge keeps is one of two things.
 //
-// Text (IsText, Clean) is UTF-8 without control characters (category Cc): keywords, creatives, user agents, referrers. Its other
-// characters stay: emoji and several scripts need joiners. Whoever shows it to a person escapes what cannot be seen.
+// Text (IsText, Clean) is UTF-8 without control characters (category Cc): keywords, creatives, user agents,
+// referrers. Its other characters stay: emoji and several scripts need joiners. Whoever shows it to a person escapes
+// what cannot be seen.
 //
-// A name (IsName, CleanName) is text in which nothing is hidden: no character that takes no room, turns the direction of others or breaks
-// lines. Two names that look alike are alike, and a name reads in its own order. Names are all that something is found by: campaigns,
-// sources, offers, landing pages, networks, click IDs, transaction IDs, event types, status words, currencies, amounts, sub-IDs, external IDs,
-// visitors.
+// A name (IsName, CleanName) is text in which nothing is hidden: no character that takes no room, turns the direction
+// of others or breaks lines. Two names that look alike are alike, and a name reads in its own order. Names are all
+// that something is found by: campaigns, sources, offers, landing pages, networks, click IDs, transaction IDs, event
+// types, status words, currencies, amounts, sub-IDs, external IDs, visitors.
 //
-// A name that is none is refused where its sender reads the answer (postbacks, POST /v1/clicks, the catalog); a postback leaves its dead
-// letter. A click link loses the hidden characters and not the click (counted in tributary_ingest_sanitized_total). In the columns of a
-// dead letter U+FFFD stands in their place; its raw request has them.
+// A name that is none is refused where its sender reads the answer (postbacks, POST /v1/clicks, the catalog); a
+// postback leaves its dead letter. A click link loses the hidden characters and not the click (counted in
+// tributary_ingest_sanitized_total). In the columns of a dead letter U+FFFD stands in their place; its raw request
+// has them.
 
 // IsText tells whether value is UTF-8 without control characters.
 func IsText(value []byte) bool { return allowed(value, false) }
@@ -44,8 +46,8 @@ func allowed(value []byte, name bool) bool {
 	return true
 }
 
-// hidden are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties: format characters, variation selectors and the listed others),
-// with every format character, and the separators of lines and paragraphs.
+// hidden are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties: format characters, variation selectors
+// and the listed others), with every format character, and the separators of lines and paragraphs.
 var hidden = []*unicode.RangeTable{unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point}
 
 func isHidden(r rune) bool { return unicode.In(r, hidden...) }
@@ -62,8 +64,8 @@ func Hidden(value []byte) (rune, bool) {
 	return 0, false
 }
 
-// Clean makes value text of at most limit bytes, in place: it drops what IsText refuses and cuts at a character's border.
-// changed tells whether anything was lost.
+// Clean makes value text of at most limit bytes, in place: it drops what IsText refuses and cuts at a character's
+// border. changed tells whether anything was lost.
 func Clean(value []byte, limit int) (text []byte, changed bool) {
 	return clean(value, limit, false)
 }

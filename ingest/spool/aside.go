@@ -17,16 +17,17 @@ import (
 	"go.uber.org/zap"
 )
 
-// The folder aside has a file for each thing that could not be drained, under the segment and the offset that it had there.
+// The folder aside has a file for each thing that could not be drained, under the segment and the offset that it had
+// there.
 const (
 	asideDir = "aside"
-	// refusedSuffix is of a record that Kafka refused for good: its frame, then why. requeuedSuffix is of the same file once a
-	// person asked for another try, damagedSuffix of bytes that are no frame.
+	// refusedSuffix is of a record that Kafka refused for good: its frame, then why. requeuedSuffix is of the same
+	// file once a person asked for another try, damagedSuffix of bytes that are no frame.
 	refusedSuffix, requeuedSuffix, damagedSuffix = ".refused", ".requeue", ".damaged"
 )
 
-// MaxAside bounds the files of the folder aside. Beyond, draining stands still until a person has looked: so many mean that the fault is
-// not the records'. Their bytes count for max_bytes.
+// MaxAside bounds the files of the folder aside. Beyond, draining stands still until a person has looked: so many
+// mean that the fault is not the records'. Their bytes count for max_bytes.
 const MaxAside = 10_000
 
 // ErrAside says that the folder aside has MaxAside files.
@@ -94,7 +95,8 @@ func asidePlace(name string) (segment uint64, off int64, ok bool) {
 	return segment, off, ok && err == nil && offErr == nil
 }
 
-// ReadAside visits what is set aside in the spool of dir, in the order in which it came. It needs no lock: files come and go whole.
+// ReadAside visits what is set aside in the spool of dir, in the order in which it came. It needs no lock: files come
+// and go whole.
 func ReadAside(dir string, visit func(*AsideFile) error) error {
 	names, err := asideNames(dir)
 	if err != nil {
@@ -152,8 +154,8 @@ func readAside(dir, name string) (*AsideFile, error) {
 	return f, nil
 }
 
-// Requeue asks for another try of a record that was set aside, by the edge that holds the spool or by the next one. It returns the name
-// that the file has now.
+// Requeue asks for another try of a record that was set aside, by the edge that holds the spool or by the next one.
+// It returns the name that the file has now.
 func Requeue(dir, name string) (string, error) {
 	folder := filepath.Join(dir, asideDir)
 	if filepath.Base(name) != name || filepath.Ext(name) != refusedSuffix {
@@ -185,7 +187,9 @@ type asideCount struct {
 	held  Aside
 	names []string // of those requeued
 	at    time.Time
-	err   error
+	// changed is when the folder itself had changed last.
+	changed time.Time
+	err     error
 }
 
 // countAside looks at the folder unless it was looked at a moment ago.
@@ -196,7 +200,16 @@ func (s *Spool) countAside(now bool) (Aside, []string) {
 	if !now && time.Since(c.at) < asideEvery {
 		return c.held, c.names
 	}
-	c.at = time.Now()
+	// The clock of a file system is coarse: what changed a moment before the last look may not have been seen then.
+	info, err := os.Stat(filepath.Join(s.cfg.Dir, asideDir))
+	if !now && err == nil && info.ModTime().Equal(c.changed) && c.at.Sub(c.changed) > asideEvery {
+		c.at = time.Now()
+		return c.held, c.names
+	}
+	c.at, c.changed = time.Now(), time.Time{}
+	if err == nil {
+		c.changed = info.ModTime()
+	}
 	names, err := asideNames(s.cfg.Dir)
 	if err != nil {
 		if c.err == nil {
@@ -230,10 +243,11 @@ func (s *Spool) Aside() Aside {
 	return held
 }
 
-// Requeued returns the names of at most limit records that are to be tried again, the oldest first. It belongs to the reader's goroutine.
+// Requeued returns the names of at most limit records that are to be tried again, the oldest first. It belongs to the
+// reader's goroutine.
 func (s *Spool) Requeued(limit int) []string {
 	_, names := s.countAside(false)
-	return names[:min(limit, len(names))]
+	return slices.Clone(names[:min(limit, len(names))])
 }
 
 // ReadRequeued reads one of them. A file that is no record goes back, and nil is returned.
@@ -246,7 +260,8 @@ func (s *Spool) ReadRequeued(name string) (*AsideFile, error) {
 	return f, err
 }
 
-// EndRequeued removes the file of a record that Kafka has; with a reason why it has not the file goes back to where it was.
+// EndRequeued removes the file of a record that Kafka has; with a reason why it has not the file goes back to where
+// it was.
 func (s *Spool) EndRequeued(f *AsideFile, why error) error {
 	folder := filepath.Join(s.cfg.Dir, asideDir)
 	path := filepath.Join(folder, f.Name)
@@ -258,8 +273,8 @@ func (s *Spool) EndRequeued(f *AsideFile, why error) error {
 	}
 	if err == nil {
 		err = s.disk.syncDir(folder)
+		s.ended(f, why == nil)
 	}
-	s.countAside(true)
 	switch {
 	case err != nil:
 		return fmt.Errorf("noting what became of %s: %w", f.Name, err)
@@ -271,7 +286,23 @@ func (s *Spool) EndRequeued(f *AsideFile, why error) error {
 	return nil
 }
 
-// SetAside keeps a record that Kafka refuses for good in a file of the folder aside, as a frame. It stays to be done with.
+// ended counts one that is not to be tried again any more, without looking at the folder.
+func (s *Spool) ended(f *AsideFile, gone bool) {
+	c := &s.aside
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.names = slices.DeleteFunc(c.names, func(name string) bool { return name == f.Name })
+	c.held.Requeued--
+	if gone {
+		c.held.Files--
+		c.held.Refused--
+		c.held.Bytes -= f.Bytes
+		s.asideBytes.Store(c.held.Bytes)
+	}
+}
+
+// SetAside keeps a record that Kafka refuses for good in a file of the folder aside, as a frame. It stays to be done
+// with.
 func (s *Spool) SetAside(e *Entry, why error) error {
 	frame := appendFrame(nil, &e.Record)
 	signFrames(frame, e.segment, e.off)
@@ -299,8 +330,8 @@ func (s *Spool) keepAside(f *os.File, number uint64, g gap) error {
 	return nil
 }
 
-// writeAside makes a file of the folder, whole or not at all. fresh is false when it was there: a crash came between keeping it and
-// getting past it.
+// writeAside makes a file of the folder, whole or not at all. fresh is false when it was there: a crash came between
+// keeping it and getting past it.
 func (s *Spool) writeAside(number uint64, off int64, suffix string, from io.Reader) (path string, fresh bool, err error) {
 	dir := filepath.Join(s.cfg.Dir, asideDir)
 	name := fmt.Sprintf("%020d-%d", number, off)

@@ -10,7 +10,7 @@ import (
 // Config is the section `ingest.spool`.
 type Config struct {
 	Dir          string        `yaml:"dir" doc:"folder of the spool, on a disk that outlives a restart and belongs to this edge alone; data_dir/spool unless set, empty for no spool"`
-	MaxBytes     int64         `yaml:"max_bytes" doc:"largest size of the spool on disk, in bytes; more is answered 503"`
+	MaxBytes     int64         `yaml:"max_bytes" doc:"largest size of the spool on disk, what is set aside included, in bytes; more is answered 503"`
 	MaxAge       time.Duration `yaml:"max_age" doc:"when the oldest record waits longer than this, no more are taken (503); what was taken is kept. Keep it below processor.window, within which a record that comes twice is recognised"`
 	SegmentBytes int64         `yaml:"segment_bytes" doc:"size of one file of the spool, reserved when it is made, in bytes"`
 }

@@ -22,11 +22,15 @@
 //     kept in aside/, counted and logged; the frames around them are read.
 //   - At least once: what was confirmed since the position was last written is read again after a crash. The position is
 //     written after every Done, which a killed process survives; a power cut may set it back to an older one.
-//   - Bounded: max_bytes on disk, max_age of the oldest record, one batch in memory. Beyond, Submit refuses; nothing
-//     acknowledged is ever dropped to make room.
+//   - Bounded: max_bytes on disk, the folder aside included, max_age of the oldest record, one batch in memory. Beyond,
+//     Submit refuses; nothing acknowledged is ever dropped to make room. The folder aside has MaxAside files at most;
+//     beyond, SetAside refuses.
+//   - A record in aside/ goes back to Kafka when its file is renamed (Requeue), by whoever holds the spool, and is removed
+//     only when Kafka has it.
 //
 // Concurrency: Submit may be called from any goroutine; one goroutine of the Spool writes; Next, Done, SetAside and Depth's
-// reader side belong to one goroutine of the caller.
+// reader side, Requeued, ReadRequeued and EndRequeued belong to one goroutine of the caller. ReadAside, Requeue and
+// AsideState need no Spool and may run in another process.
 //
 // Not responsible for: HTTP, Kafka, what is in a record, deciding when to spool.
 package spool

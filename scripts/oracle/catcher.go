@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A Catcher is a test that catches a mutant where no scenario could: of the edge, which the simulation leaves out, or of what
-// happens between two goroutines.
+// A Catcher is a test that catches a mutant where no scenario could: of the edge, which the simulation leaves out, or
+// of what happens between two goroutines.
 type Catcher struct {
 	// Package is the test's, as `go test` takes it: ./ingest
 	Package string `json:"package"`
@@ -28,8 +28,9 @@ const catcherLimit = "120s"
 // failedMark stands before the name of each test that failed.
 const failedMark = "--- FAIL: "
 
-// huntByTest runs the mutant's test with the mutated file and without. It returns what failed first, empty for a survivor. A test that
-// fails without the mutant too catches nothing, nor does one that is not there; a mutant that cannot be compiled is none.
+// huntByTest runs the mutant's test with the mutated file and without. It returns what failed first, empty for a
+// survivor. A test that fails without the mutant too catches nothing, nor does one that is not there; a mutant that
+// cannot be compiled is none.
 func (m Mutant) huntByTest(ctx context.Context, root string) (string, error) {
 	replaced, err := m.apply(root)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 //go:embed mutants/*.json
 var mutantFiles embed.FS
 
-// A Mutant is a bug that somebody could have written: a text of a file, and what stands there instead. Scenarios catch those of
-// processor and sink; where they cannot, a test does.
+// A Mutant is a bug that somebody could have written: a text of a file, and what stands there instead. Scenarios
+// catch those of processor and sink; where they cannot, a test does.
 type Mutant struct {
 	Name string `json:"-"`
 	What string `json:"what"`
@@ -64,8 +64,8 @@ func (m Mutant) apply(root string) (map[string][]byte, error) {
 	return map[string][]byte{m.Path: []byte(strings.Replace(string(raw), m.Old, m.New, 1))}, nil
 }
 
-// ShowMutants builds each mutant and plays scenarios until one fails, or runs its test. It prints a table; a survivor is an error.
-// limit, when not 0, is the most scenarios for each.
+// ShowMutants builds each mutant and plays scenarios until one fails, or runs its test. It prints a table; a survivor
+// is an error. limit, when not 0, is the most scenarios for each.
 func ShowMutants(ctx context.Context, w io.Writer, only string, limit, workers int) error {
 	all, err := Mutants()
 	if err != nil {
