@@ -114,6 +114,7 @@ func commands(env *environment) []*cobra.Command {
 		newImport(env),
 		newLink(env),
 		newTail(env),
+		newRecover(env),
 		newVerify(env),
 		newVersion(env),
 		newClickHouseEmbedded(env),
