@@ -23,10 +23,10 @@ const recoverLong = `Says what of an installation is gone, and what can be done 
 Kafka's topics, the processor's state and ClickHouse's tables each know the others. Where one of
 them is lost, the role that would count wrongly without it waits, is not ready, and says so:
 
-  Kafka's topics are gone, the state is there    the processor waits: ` + "`tributary recover broker`" + `
-  ClickHouse's tables are gone, Kafka is there   the sink waits:      ` + "`tributary recover clickhouse`" + `
-  the state is gone, Kafka is there              nobody waits: it is built again from the topics
-  Kafka and the state are gone                   nobody waits: nothing is left that could be protected
+  Kafka's topics gone, state there       the processor waits: ` + "`tributary recover broker`" + `
+  ClickHouse's tables gone, Kafka there  the sink waits: ` + "`tributary recover clickhouse`" + `
+  state gone, Kafka there                nobody waits: it is built again from the topics
+  Kafka and state gone                   nobody waits: nothing is left to protect
 
 Run it beside the installation, with the same configuration. See docs/recovery.md.
 
@@ -84,7 +84,9 @@ func newRecoverBroker(env *environment) *cobra.Command {
 		Use:   "broker",
 		Short: "Accept that Kafka's topics are lost, and go on with the processor's state",
 		Long:  recoverBrokerLong,
-		Args:  noArguments,
+		Example: `  tributary recover broker
+  tributary recover broker --yes`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return env.withRecovery(cmd, func(_ context.Context, c *config.Config, _ *sink.Installation) error {
 				lost, err := processor.ReadLostLog(c.Processor.StateDir)
