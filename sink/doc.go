@@ -46,5 +46,7 @@
 // plan is older than half a session. An insert already on its way then has the token of the plan that the next owner
 // carries out.
 //
+// A loader goes where its group's offsets and ClickHouse's tables belong together: Installation tells, and whoever runs a Loader asks it first.
+//
 // Not responsible for: creating tables or topics, joining or scoring, deleting old rows.
 package sink

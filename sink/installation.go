@@ -49,6 +49,8 @@ type LostTable struct {
 	Gone   int64 `json:"gone"`
 	// Oldest is the time of the earliest record that is left; zero for none.
 	Oldest time.Time `json:"oldest"`
+
+	confirmed map[int32]int64 // the group's offsets by partition
 }
 
 // LostTables says that tables are gone that the group's offsets are about.
@@ -88,7 +90,12 @@ type tableNow struct {
 }
 
 // Check returns what is lost, nil for nothing: the tables are remembered then.
-func (in *Installation) Check(ctx context.Context) (*LostTables, error) {
+func (in *Installation) Check(ctx context.Context) (*LostTables, error) { return in.look(ctx, true) }
+
+// Look is Check, and writes nothing.
+func (in *Installation) Look(ctx context.Context) (*LostTables, error) { return in.look(ctx, false) }
+
+func (in *Installation) look(ctx context.Context, remember bool) (*LostTables, error) {
 	client, admin, err := in.admin()
 	if err != nil {
 		return nil, err
@@ -121,6 +128,9 @@ func (in *Installation) Check(ctx context.Context) (*LostTables, error) {
 	lost.Tables = slices.DeleteFunc(lost.Tables, func(t LostTable) bool { return t.Landed == 0 })
 	if len(lost.Tables) > 0 {
 		return lost, nil
+	}
+	if !remember {
+		return nil, nil
 	}
 	return nil, in.remember(ctx, admin, now)
 }
@@ -170,21 +180,23 @@ func (in *Installation) Refill(ctx context.Context, lost *LostTables) error {
 	return in.remember(ctx, admin, lost.now)
 }
 
-// Behind returns how many offsets of the lost tables' topics are not confirmed.
+// Behind returns how many offsets the group is behind where it was when lost was found, in the lost tables' topics: what is left of a refill.
+// The ends of the logs are no measure: a marker of a transaction, which may be the last there is, is never confirmed.
 func (in *Installation) Behind(ctx context.Context, lost *LostTables) (int64, error) {
 	client, admin, err := in.admin()
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	again := *lost
-	again.Tables = slices.Clone(lost.Tables)
-	if err := in.offsets(ctx, admin, &again); err != nil {
+	now := LostTables{Tables: slices.Clone(lost.Tables)}
+	if err := in.offsets(ctx, admin, &now); err != nil {
 		return 0, err
 	}
 	left := int64(0)
-	for _, t := range again.Tables {
-		left += t.Kept + t.Gone - t.Landed
+	for i, t := range lost.Tables {
+		for p, at := range t.confirmed {
+			left += max(0, at-now.Tables[i].confirmed[p])
+		}
 	}
 	return left, nil
 }
@@ -318,13 +330,14 @@ func (in *Installation) offsets(ctx context.Context, admin *kadm.Client, lost *L
 	}
 	for i := range lost.Tables {
 		t := &lost.Tables[i]
-		t.Landed, t.Kept, t.Gone = 0, 0, 0
+		t.Landed, t.Kept, t.Gone, t.confirmed = 0, 0, 0, map[int32]int64{}
 		for p, end := range ends[in.TopicPrefix+t.Topic] {
 			start, _ := starts.Lookup(in.TopicPrefix+t.Topic, p)
 			t.Kept += end.Offset - start.Offset
 			t.Gone += start.Offset
 			if o, ok := committed.Lookup(in.TopicPrefix+t.Topic, p); ok && o.At > 0 {
 				t.Landed += min(o.At, end.Offset)
+				t.confirmed[p] = min(o.At, end.Offset)
 			}
 		}
 	}

@@ -120,6 +120,7 @@ func commands(env *environment) []*cobra.Command {
 		newLink(env),
 		newSpool(env),
 		newTail(env),
+		newRecover(env),
 		newVerify(env),
 		newVersion(env),
 		newClickHouseEmbedded(env),
