@@ -9,16 +9,16 @@ import (
 	"tributary/schemas/state"
 )
 
-// The bounds of money. They depend on the postback, which carries what its network had declared when the edge accepted it, and on the
-// book: a replay refuses what was refused before, whatever the catalog says by then.
+// The bounds of money. They depend on the postback, which carries what its network had declared when the edge accepted
+// it, and on the book: a replay refuses what was refused before, whatever the catalog says by then.
 
 // inRange tells whether an amount is one that the edge may write.
 func inRange(micros int64) bool {
 	return micros >= -schemas.MaxMoneyMicros && micros <= schemas.MaxMoneyMicros
 }
 
-// amountProblem says why a postback's amount cannot be the edge's, which holds it against the same bounds; "" when it can. A record that
-// was produced past the edge must not book what no network could.
+// amountProblem says why a postback's amount cannot be the edge's, which holds it against the same bounds; "" when it
+// can. A record that was produced past the edge must not book what no network could.
 func amountProblem(pb *events.Postback) string {
 	if !pb.HasPayout {
 		return ""
@@ -70,8 +70,8 @@ func units(micros int64) string {
 	return sign + whole + "." + part
 }
 
-// madeBy counts what the postback's network made of the click: its conversions, or its corrections for a correction. What was made by
-// a postback that carried no bound is nobody's and counts for every network.
+// madeBy counts what the postback's network made of the click: its conversions, or its corrections for a correction.
+// What was made by a postback that carried no bound is nobody's and counts for every network.
 func madeBy(book *state.Book, pb *events.Postback) (n int) {
 	for _, item := range book.Items {
 		if isCorrection(item) == corrects(pb) && (item.Network == pb.Network || item.Network == "") {

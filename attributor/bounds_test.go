@@ -11,8 +11,8 @@ import (
 	"tributary/schemas/state"
 )
 
-// TestNetworkMayMakeSoMany: a network's bound counts its own conversions of the click, whatever became of them, and its corrections by
-// themselves.
+// TestNetworkMayMakeSoMany: a network's bound counts its own conversions of the click, whatever became of them, and its
+// corrections by themselves.
 func TestNetworkMayMakeSoMany(t *testing.T) {
 	book := &state.Book{}
 	for i, step := range []struct {

@@ -15,8 +15,8 @@ func bounded(_ *Config, d *Deps) {
 	d.Catalog, _ = catalog.Build(c)
 }
 
-// TestMaxPayout: a payout beyond its network's bound is refused with a row that has the money at stake, in whichever currency it is named,
-// and one within carries the bounds to the processor.
+// TestMaxPayout: a payout beyond its network's bound is refused with a row that has the money at stake, in whichever
+// currency it is named, and one within carries the bounds to the processor.
 func TestMaxPayout(t *testing.T) {
 	b := newBench(t, bounded)
 	id := clickID(t, testSecret, 1, 1)

@@ -46,7 +46,8 @@ type Deps struct {
 	Now func() time.Time
 	// Catalog is the first one; SetCatalog replaces it. Nil keeps the edge unready.
 	Catalog *catalog.Catalog
-	// OpsToken is what a request for /metrics or the reasons of /readyz must show where Config.Trust.ManagementRoutes serves them; empty for none.
+	// OpsToken is what a request for /metrics or the reasons of /readyz must show where Config.Trust.ManagementRoutes
+	// serves them; empty for none.
 	OpsToken string
 	// Receipts answers GET /v1/receipts/{id}; nil turns it off.
 	Receipts Receipts

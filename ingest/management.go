@@ -10,8 +10,8 @@ import (
 // reasonToken: not in the closed list, because no event is dropped.
 const reasonToken = "token_missing"
 
-// maySeeInside tells whether a request is told figures and reasons: which networks send what, names of brokers and files. On the public
-// port nobody is unless management_routes declares it, and then who shows the token of ops.
+// maySeeInside tells whether a request is told figures and reasons: which networks send what, names of brokers and
+// files. On the public port nobody is unless management_routes declares it, and then who shows the token of ops.
 func (e *Edge) maySeeInside(ctx *fasthttp.RequestCtx) bool {
 	if !e.cfg.Trust.ManagementRoutes {
 		return false

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestStrangersSeeNothingInside: on the public port nobody is told figures or reasons, whatever he shows, unless its owner put them there
-// for who has the token.
+// TestStrangersSeeNothingInside: on the public port nobody is told figures or reasons, whatever he shows, unless its
+// owner put them there for who has the token.
 func TestStrangersSeeNothingInside(t *testing.T) {
 	const token = "a token of sixteen bytes"
 	if Defaults().Trust.ManagementRoutes {
@@ -62,7 +62,8 @@ func TestStrangersSeeNothingInside(t *testing.T) {
 	}
 }
 
-// TestStrangersLearnNoNetworks: an answer says what is wrong with what was sent and does not list what would have been right elsewhere.
+// TestStrangersLearnNoNetworks: an answer says what is wrong with what was sent and does not list what would have been
+// right elsewhere.
 func TestStrangersLearnNoNetworks(t *testing.T) {
 	b := newBench(t, nil)
 	for _, query := range []string{"network=nobody&click_id=x", "click_id=x", "network=acm&payout=1", "network=%00"} {

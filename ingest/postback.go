@@ -379,8 +379,8 @@ func (p *postback) resolvePayout(cat *catalog.Catalog) *refusal {
 	return nil
 }
 
-// holdPayout holds a payout, either way, against its network's max_payout: exactly where both are in one currency, else as both are worth
-// in the base currency at the postback's date.
+// holdPayout holds a payout, either way, against its network's max_payout: exactly where both are in one currency, else
+// as both are worth in the base currency at the postback's date.
 func (p *postback) holdPayout(micros, base int64) *refusal {
 	limit, currency := p.network.MaxPayoutMicros, p.network.Currency
 	if limit == 0 {

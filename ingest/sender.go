@@ -111,8 +111,8 @@ func (p *postback) from(cat *catalog.Catalog, rawQuery, form []byte, object *fas
 	}
 }
 
-// stamp puts into the event whose it is and what the network had declared when it came: the processor decides by that, so that it decides
-// alike when it reads the event again.
+// stamp puts into the event whose it is and what the network had declared when it came: the processor decides by that,
+// so that it decides alike when it reads the event again.
 func (p *postback) stamp() {
 	p.event.Network, p.event.BlankTxidIsNew = p.network.Name, p.network.BlankTxIDIsNew
 	p.event.MaxConversions = p.network.MaxConversions

@@ -94,7 +94,8 @@ func (c *Config) defaults() {
 	c.ClickHouse = ClickHouse{Mode: ModeEmbedded, Addr: "127.0.0.1:8123", Protocol: ProtocolHTTP, Database: "tributary", User: "default"}
 }
 
-// Warnings are what is right but may be meant otherwise, or opens a door that its owner may not know of. Each begins with the path of a key.
+// Warnings are what is right but may be meant otherwise, or opens a door that its owner may not know of. Each begins
+// with the path of a key.
 func (l *Loaded) Warnings() (list []string) {
 	c := &l.Config
 	if !isLoopback(c.Ops.Listen) && c.Ops.Token == "" {

@@ -23,7 +23,8 @@ func newReading(file string) *reading {
 	return &reading{file: file, places: map[string]Place{}, unread: map[string]bool{}}
 }
 
-// maxProblems is how many problems one reading lists: who wrote 200,000 wrong lines made one mistake, and would not read the rest.
+// maxProblems is how many problems one reading lists: who wrote 200,000 wrong lines made one mistake, and would not
+// read the rest.
 const maxProblems = 100
 
 // full tells that enough is wrong to stop reading.

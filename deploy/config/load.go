@@ -32,8 +32,8 @@ var otherVariablePrefixes = []string{VariablePrefix + "TEST_", VariablePrefix + 
 // maxFileBytes bounds the file: a catalog of 65,536 campaigns takes about 10 MB.
 const maxFileBytes = 32 << 20
 
-// maxSigns bounds what can begin a node of the document, before any is made: a node takes some two hundred bytes of memory, and a file of commas
-// could have 16 million. A catalog of 65,536 campaigns has about 1 million.
+// maxSigns bounds what can begin a node of the document, before any is made: a node takes some two hundred bytes of
+// memory, and a file of commas could have 16 million. A catalog of 65,536 campaigns has about 1 million.
 const maxSigns = 2 << 20
 
 // signs counts an upper bound of a YAML text's nodes: each but the first stands behind one of these.

@@ -15,7 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// A Login is the one user of the embedded broker, who may do everything. Clients show it by SCRAM-SHA-256 or SCRAM-SHA-512.
+// A Login is the one user of the embedded broker, who may do everything. Clients show it by SCRAM-SHA-256 or
+// SCRAM-SHA-512.
 type Login struct{ User, Password string }
 
 // WithLogin has the broker serve only clients that show the login. Without it the broker serves whoever reaches it.
@@ -36,7 +37,8 @@ func (l Login) options() []kfake.Opt {
 	return opts
 }
 
-// forgetUsers removes the users that kfake kept at its last end: it would take them in place of the login, which may have changed since.
+// forgetUsers removes the users that kfake kept at its last end: it would take them in place of the login, which may
+// have changed since.
 func forgetUsers(dir string) error {
 	if err := os.Remove(filepath.Join(dir, "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("starting the embedded Kafka: removing the users of its last run: %w", err)
@@ -47,9 +49,9 @@ func forgetUsers(dir string) error {
 // askVersionsLimit is how long the broker may take to say which requests it knows, at its start.
 const askVersionsLimit = 10 * time.Second
 
-// admitLibrdkafka has the broker announce SaslHandshake from version 0 on, as Apache Kafka does: librdkafka, and so kcat and most clients that
-// are not Java, shows no password to a broker that begins at 1, although 1 is the version it then uses. kfake begins at 1, so what it announces
-// is asked once and announced with that change.
+// admitLibrdkafka has the broker announce SaslHandshake from version 0 on, as Apache Kafka does: librdkafka, and so
+// kcat and most clients that are not Java, shows no password to a broker that begins at 1, although 1 is the version it
+// then uses. kfake begins at 1, so what it announces is asked once and announced with that change.
 func admitLibrdkafka(cluster *kfake.Cluster) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
 	if err != nil {
@@ -89,8 +91,8 @@ func admitLibrdkafka(cluster *kfake.Cluster) error {
 
 const configHead = "# Written at each start of `tributary up`; it has a password.\n"
 
-// JavaConfig is the properties with which Apache Kafka's tools (--command-config) and Java clients get in. The login's texts have no quotes
-// or backslashes. mechanism is SCRAM-SHA-256 or SCRAM-SHA-512.
+// JavaConfig is the properties with which Apache Kafka's tools (--command-config) and Java clients get in. The login's
+// texts have no quotes or backslashes. mechanism is SCRAM-SHA-256 or SCRAM-SHA-512.
 func JavaConfig(address, mechanism string, l Login) []byte {
 	return fmt.Appendf(nil, configHead+"bootstrap.servers=%s\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=%s\n"+
 		"sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"%s\" password=\"%s\";\n",

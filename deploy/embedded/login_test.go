@@ -53,7 +53,8 @@ func produceOnce(t *testing.T, address string, opts ...kgo.Opt) error {
 	return client.ProduceSync(ctx, kgo.StringRecord("x")).FirstErr()
 }
 
-// TestOnlyTheLoginIsServed: without the password nobody reads, writes or lists, by any mechanism; with it both clients of the project do.
+// TestOnlyTheLoginIsServed: without the password nobody reads, writes or lists, by any mechanism; with it both clients
+// of the project do.
 func TestOnlyTheLoginIsServed(t *testing.T) {
 	dir := t.TempDir()
 	k := withLogin(t, dir, testPassword)

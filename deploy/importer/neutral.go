@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// Spreadsheets take a cell that begins with one of these for a formula, which may read files and send what it reads (OWASP, "CSV Injection"); the
-// last four are the wide forms that some of them take for the same.
+// Spreadsheets take a cell that begins with one of these for a formula, which may read files and send what it reads
+// (OWASP, "CSV Injection"); the last four are the wide forms that some of them take for the same.
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
 // escape stands before a cell that would be a formula: a spreadsheet shows it and the rest as text.
 const escape = '\''
 
-// neutral returns a cell that no spreadsheet takes for a formula. plain returns the cell that it was made of, for every one: a cell that begins
-// with the escape itself gets one more.
+// neutral returns a cell that no spreadsheet takes for a formula. plain returns the cell that it was made of, for every
+// one: a cell that begins with the escape itself gets one more.
 func neutral(cell string) string {
 	first, _ := utf8.DecodeRuneInString(cell)
 	if cell == "" || first != escape && !strings.ContainsRune(formulaStarts, first) {

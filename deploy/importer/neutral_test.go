@@ -15,7 +15,8 @@ var formulas = []string{
 	"=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "'=1", "''", "'", "＝1", "-5", "", "x=1", " =1", "it's", "ü",
 }
 
-// TestRejectedCellsAreNoFormulas: what a person opens in a spreadsheet runs nothing, and an import of the same file reads what was there.
+// TestRejectedCellsAreNoFormulas: what a person opens in a spreadsheet runs nothing, and an import of the same file
+// reads what was there.
 func TestRejectedCellsAreNoFormulas(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "clicks.csv.rejected.csv")
 	header := []string{"sub_id", "=HYPERLINK(\"https://evil.example\")", "campaign"}

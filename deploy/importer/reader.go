@@ -23,7 +23,8 @@ type Format struct {
 	Separator rune
 	// BOM: it begins with UTF-8's byte order mark.
 	BOM bool
-	// Neutral: it is a file of rejected lines, whose cells have an apostrophe where a spreadsheet would see a formula. The reader takes it away.
+	// Neutral: it is a file of rejected lines, whose cells have an apostrophe where a spreadsheet would see a formula.
+	// The reader takes it away.
 	Neutral bool
 	// Header are the names of its first line.
 	Header []string

@@ -13,9 +13,9 @@ const (
 	rejectedReason = "rejected_because"
 )
 
-// rejectedFile keeps the lines that were not imported, in the input's own form, so that it can be mended and imported by itself. People open it
-// in spreadsheets, and its cells are what strangers wrote: each is neutral, and an import that finds the file's own columns takes that back.
-// It is made with the first of them.
+// rejectedFile keeps the lines that were not imported, in the input's own form, so that it can be mended and imported
+// by itself. People open it in spreadsheets, and its cells are what strangers wrote: each is neutral, and an import
+// that finds the file's own columns takes that back. It is made with the first of them.
 type rejectedFile struct {
 	path   string
 	format *Format

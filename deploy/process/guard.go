@@ -11,11 +11,11 @@ import (
 	"tributary/ingest/trust"
 )
 
-// A guard decides who is told what is inside the process: figures, profiles, the reasons of /readyz. Whether it lives and is ready
-// is told to anyone.
+// A guard decides who is told what is inside the process: figures, profiles, the reasons of /readyz. Whether it lives
+// and is ready is told to anyone.
 //
-// A listener on loopback is no permission by itself: every web page that is open on this machine reaches it through its reader's browser,
-// under a name of its own that it lets point to 127.0.0.1.
+// A listener on loopback is no permission by itself: every web page that is open on this machine reaches it through its
+// reader's browser, under a name of its own that it lets point to 127.0.0.1.
 type guard struct {
 	// token is what a request must show; nil for none.
 	token *trust.Tokens
@@ -62,7 +62,8 @@ func isOfAnotherPage(r *http.Request) bool {
 	return err != nil || of.Host != r.Host
 }
 
-// namesThisMachine tells whether a Host header has a loopback address or localhost: any other name may be a stranger's that points here.
+// namesThisMachine tells whether a Host header has a loopback address or localhost: any other name may be a stranger's
+// that points here.
 func namesThisMachine(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

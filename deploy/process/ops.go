@@ -16,7 +16,8 @@ import (
 	"tributary/ingest/trust"
 )
 
-// The operations server's routes. The edge has the first three on its own port too; of them it tells strangers only whether it is ready.
+// The operations server's routes. The edge has the first three on its own port too; of them it tells strangers only
+// whether it is ready.
 const (
 	RouteMetrics = "/metrics"
 	RouteHealth  = "/healthz"
@@ -28,8 +29,8 @@ const (
 // Ops is the operations HTTP server. It is a Runner, so that the supervisor starts and stops it like a role; add it
 // first, so that it answers while the others start and drain.
 //
-// Who may see what: /healthz and whether the process is ready, anyone who reaches it; the rest, who shows the token of RequireToken or, where
-// there is none, programs on this machine: see guard.
+// Who may see what: /healthz and whether the process is ready, anyone who reaches it; the rest, who shows the token of
+// RequireToken or, where there is none, programs on this machine: see guard.
 type Ops struct {
 	listener net.Listener
 	server   *http.Server
@@ -75,11 +76,13 @@ func NewOps(address string, gather prometheus.Gatherer, states func(func(string,
 	return o, nil
 }
 
-// RequireToken tells what is inside only to requests with Authorization: Bearer token, compared in constant time. /healthz, and whether the
-// process is ready, stay open: who restarts a process that hangs needs no secret. Call it before Run.
+// RequireToken tells what is inside only to requests with Authorization: Bearer token, compared in constant time.
+// /healthz, and whether the process is ready, stay open: who restarts a process that hangs needs no secret. Call it
+// before Run.
 func (o *Ops) RequireToken(token string) { o.guard.token = trust.NewToken(token) }
 
-// Open tells what is inside to whoever reaches the listener, where no token is required, although it is not on loopback. Call it before Run.
+// Open tells what is inside to whoever reaches the listener, where no token is required, although it is not on
+// loopback. Call it before Run.
 func (o *Ops) Open() { o.guard.open = true }
 
 func readinessOf(states func(func(string, error) bool), notes []Note) readiness {

@@ -62,8 +62,8 @@ func inside(t *testing.T, address string, change func(*Ops)) func(path string, h
 	}
 }
 
-// TestWhoIsToldWhatIsInside: anyone may ask whether the process lives and is ready; the rest needs the token or, without one, a program
-// on this machine.
+// TestWhoIsToldWhatIsInside: anyone may ask whether the process lives and is ready; the rest needs the token or,
+// without one, a program on this machine.
 func TestWhoIsToldWhatIsInside(t *testing.T) {
 	const loopback, everywhere = "127.0.0.1:0", ":0"
 	token := func(o *Ops) { o.RequireToken(opsToken) }

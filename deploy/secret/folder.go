@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// RestrictProcess makes every file and folder that this process makes from now on, and those of its children, the owner's
-// alone. Call it before anything is opened.
+// RestrictProcess makes every file and folder that this process makes from now on, and those of its children, the
+// owner's alone. Call it before anything is opened.
 func RestrictProcess() { syscall.Umask(int(othersMode)) }
 
 // RestrictFolder makes the folder at path, if it is absent, or closes it and everything in it to others than its owner.
-// closed is how many modes had to be changed. What lies in it is looked at only where the folder itself, or something directly in it, was
-// open. Files named in secrets lie directly in it and are left alone, so that Load refuses one that others may have read. Links are not
-// followed.
+// closed is how many modes had to be changed. What lies in it is looked at only where the folder itself, or something
+// directly in it, was open. Files named in secrets lie directly in it and are left alone, so that Load refuses one that
+// others may have read. Links are not followed.
 func RestrictFolder(path string, secrets ...string) (closed int, err error) {
 	if err := os.MkdirAll(path, FolderMode); err != nil {
 		return 0, fmt.Errorf("making the folder %s: %w; name one that you can write to", path, err)

@@ -27,7 +27,8 @@ const (
 // ErrExposed is wrapped when others than the owner may read a secret, or could while it was made.
 var ErrExposed = errors.New("others than its owner may read it")
 
-// Generate returns 256 random bits as 64 hexadecimal digits, which need no quoting in a URL, a header, YAML or a properties file.
+// Generate returns 256 random bits as 64 hexadecimal digits, which need no quoting in a URL, a header, YAML or a
+// properties file.
 func Generate() string {
 	bits := make([]byte, 32)
 	_, _ = rand.Read(bits) // never fails: the process ends where there is no randomness
@@ -53,8 +54,8 @@ func Keep(path string) (text string, made bool, err error) {
 	return text, true, nil
 }
 
-// Load returns the secret in the file at path, without the white space around it. The error wraps os.ErrNotExist where there
-// is no file, and ErrExposed where others than the owner may read it.
+// Load returns the secret in the file at path, without the white space around it. The error wraps os.ErrNotExist where
+// there is no file, and ErrExposed where others than the owner may read it.
 func Load(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -82,8 +83,8 @@ func Load(path string) (string, error) {
 	return text, nil
 }
 
-// WriteFile puts content into the file at path, mode 0600, in place of what was there: whole and on disk, or not at all. The
-// folder is made if it is absent, mode 0700.
+// WriteFile puts content into the file at path, mode 0600, in place of what was there: whole and on disk, or not at
+// all. The folder is made if it is absent, mode 0700.
 func WriteFile(path string, content []byte) error { return put(path, content, os.Rename) }
 
 // put writes content beside path and has name give it the path's name.

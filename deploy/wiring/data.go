@@ -14,16 +14,18 @@ import (
 // secretFiles lie in data_dir, and one that others may read is refused where it is read: it may have been read.
 var secretFiles = []string{KafkaPasswordFile}
 
-// RestrictData makes data_dir, or closes one that was made beforehand, with all in it: keys, visitors' addresses and money are their
-// owner's alone. What this process makes from now on is too. Call it before anything in data_dir is read.
+// RestrictData makes data_dir, or closes one that was made beforehand, with all in it: keys, visitors' addresses and
+// money are their owner's alone. What this process makes from now on is too. Call it before anything in data_dir is
+// read.
 func RestrictData(c *config.Config) error {
 	secret.RestrictProcess()
 	_, err := secret.RestrictFolder(c.DataDir, secretFiles...)
 	return err
 }
 
-// RestrictRole is the same for a role by itself, whose folders may be elsewhere; one that is not there is made by the role. A folder outside
-// data_dir that is not this user's to close is told of only: it may be a mount whose owner knows.
+// RestrictRole is the same for a role by itself, whose folders may be elsewhere; one that is not there is made by the
+// role. A folder outside data_dir that is not this user's to close is told of only: it may be a mount whose owner
+// knows.
 func RestrictRole(c *config.Config, section string, logger *zap.Logger) error {
 	secret.RestrictProcess()
 	if is, err := isFolder(c.DataDir); err != nil || is {

@@ -25,8 +25,8 @@ const (
 // kafkaUser is the embedded Kafka's only user, unless the configuration names another.
 const kafkaUser = "tributary"
 
-// MakeKafkaLogin puts the embedded Kafka's login into a configuration that names none, making the password at the first call, and
-// writes the clients' files. Only what runs the broker may use it.
+// MakeKafkaLogin puts the embedded Kafka's login into a configuration that names none, making the password at the first
+// call, and writes the clients' files. Only what runs the broker may use it.
 func MakeKafkaLogin(c *config.Config) error {
 	if c.Kafka.Mode != config.ModeEmbedded {
 		return nil
@@ -41,8 +41,8 @@ func MakeKafkaLogin(c *config.Config) error {
 	return nil
 }
 
-// ReadKafkaLogin puts the login that the running `up` made into a configuration that names none, for what talks to its Kafka. Without a
-// password's file nothing is changed: no `up` has run in this data_dir.
+// ReadKafkaLogin puts the login that the running `up` made into a configuration that names none, for what talks to its
+// Kafka. Without a password's file nothing is changed: no `up` has run in this data_dir.
 func ReadKafkaLogin(c *config.Config) error {
 	if c.Kafka.Mode != config.ModeEmbedded || c.Kafka.SASL != (config.SASL{}) {
 		return nil
@@ -62,7 +62,8 @@ func kafkaLogin(password string) config.SASL {
 	return config.SASL{Mechanism: "scram-sha-256", Username: kafkaUser, Password: password}
 }
 
-// writeKafkaClients writes the files with which clients of other makers get in. They hold what the configuration holds now.
+// writeKafkaClients writes the files with which clients of other makers get in. They hold what the configuration holds
+// now.
 func writeKafkaClients(c *config.Config) error {
 	login, mechanism, address := c.Kafka.SASL, strings.ToUpper(c.Kafka.SASL.Mechanism), c.Kafka.Brokers[0]
 	at := embedded.Login{User: login.Username, Password: login.Password}

@@ -18,8 +18,8 @@ import (
 	"tributary/deploy/wiring"
 )
 
-// TestNobodyElseReadsWhatIsKept: whatever engines and roles make, and in a data_dir that was made beforehand as most are, nobody but its owner
-// may enter a folder or read a file.
+// TestNobodyElseReadsWhatIsKept: whatever engines and roles make, and in a data_dir that was made beforehand as most
+// are, nobody but its owner may enter a folder or read a file.
 func TestNobodyElseReadsWhatIsKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	for _, folder := range []string{dir, filepath.Join(dir, "processor"), filepath.Join(dir, "spool", "old")} {
@@ -135,7 +135,8 @@ func TestWarningsAreSaidOnce(t *testing.T) {
 	}
 }
 
-// TestARoleClosesItsFolders: a role by itself closes what is there, wherever it is, and makes nothing that it does not need.
+// TestARoleClosesItsFolders: a role by itself closes what is there, wherever it is, and makes nothing that it does not
+// need.
 func TestARoleClosesItsFolders(t *testing.T) {
 	modeOf := func(path string) fs.FileMode {
 		t.Helper()

@@ -65,7 +65,8 @@ func (s *System) changed(change config.Change) {
 	}
 }
 
-// warn says each warning of a configuration once: at the start, and when a reload brings a new one. Those of the catalog are the edge's to say.
+// warn says each warning of a configuration once: at the start, and when a reload brings a new one. Those of the
+// catalog are the edge's to say.
 func (s *System) warn(loaded *config.Loaded) {
 	for _, warning := range loaded.Warnings() {
 		if s.edge.Load() == nil && strings.HasPrefix(warning, config.SectionCatalog+".") {

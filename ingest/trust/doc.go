@@ -13,6 +13,7 @@
 //     would be accepted. A timestamp whose nonces were forgotten is refused;
 //   - nonces enter only behind a valid signature and a free rate, so that nobody without a key can fill the store;
 //   - memory is fixed: max_nonces a network, 1 MiB for the rates of addresses;
+//   - what a believed postback may be worth is not decided here: see max_payout and max_conversions_per_click (catalog);
 //   - an address is what the connection says unless the connection is a declared proxy's.
 //
 // A Gate, a Policy, Proxies and a Certificate are safe for concurrent use. The nonces of one network share a lock, as do the

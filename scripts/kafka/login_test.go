@@ -18,8 +18,8 @@ import (
 	"tributary/deploy/embedded"
 )
 
-// TestJavaToolsAreServed: Apache Kafka's own tools get in to the embedded broker with the properties file that `tributary up` writes, as it
-// is, by both mechanisms, and not without it.
+// TestJavaToolsAreServed: Apache Kafka's own tools get in to the embedded broker with the properties file that
+// `tributary up` writes, as it is, by both mechanisms, and not without it.
 func TestJavaToolsAreServed(t *testing.T) {
 	skipIfMissing(t)
 	libraries, err := exec.CommandContext(testContext(t), "bash", "kafka", "fetch").Output()

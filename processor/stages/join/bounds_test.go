@@ -10,7 +10,8 @@ import (
 	"tributary/schemas/events"
 )
 
-// refusals are the reasons of the dead letters among what the stage emitted, each of which must have the input's own name.
+// refusals are the reasons of the dead letters among what the stage emitted, each of which must have the input's own
+// name.
 func (w *world) refusals() (reasons []string) {
 	w.t.Helper()
 	for _, o := range w.stages.TakeOutputs(nil) {
@@ -30,8 +31,8 @@ func (w *world) refusals() (reasons []string) {
 	return reasons
 }
 
-// TestProcessorHoldsTheMoneyBound: what is produced past the edge is refused with a row, and the bound of a network is kept over a
-// restart, for it is in the postback and what was made in the state.
+// TestProcessorHoldsTheMoneyBound: what is produced past the edge is refused with a row, and the bound of a network is
+// kept over a restart, for it is in the postback and what was made in the state.
 func TestProcessorHoldsTheMoneyBound(t *testing.T) {
 	w := newWorld(t, vfs.NewMem())
 	rich := w.click(1)

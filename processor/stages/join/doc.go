@@ -6,7 +6,8 @@
 //
 // Invariants: a click ID is forwarded once; the postbacks of one click are attributed in the order they came, so one that
 // comes while another waits, waits too; a postback waits at most the grace time of the stream's watermark; every postback
-// becomes one ledger entry or one dead letter.
+// becomes one ledger entry or one dead letter; no amount beyond schemas.MaxMoneyMicros is counted, and no network makes
+// more of a click than its postback says it may (attributor, bounds.go), wherever the record came from.
 //
 // State, by first byte of the key (ID is a native click ID without its MAC, 17 bytes, which begin with its time, so that expiry removes
 // a range; text is a foreign click ID and a zero byte):
