@@ -230,6 +230,62 @@ func TestRename(t *testing.T) {
 	}
 }
 
+// names are those under which the file is found.
+func (m *machine) names(candidates ...string) (found []string) {
+	for _, name := range candidates {
+		if _, err := os.Stat(m.path(name)); err == nil {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// Of renames one after the other a later one does not survive without the earlier ones, on which it rests.
+func TestChainOfRenames(t *testing.T) {
+	ends := map[string]int{}
+	for seed := range uint64(30) {
+		m := newMachine(t, Options{})
+		m.rng = rand.New(rand.NewPCG(seed, 6))
+		m.must(os.Mkdir(m.path("to"), 0o755))
+		m.write("a", []byte("1"), 0, false)
+		m.syncAll()
+		m.must(os.Rename(m.path("a"), m.path("b")))
+		m.must(os.Rename(m.path("b"), m.path("c")))
+		m.cut(LossOrder)
+		found := m.names("a", "b", "c")
+		if len(found) != 1 {
+			t.Fatalf("seed %d: it has the names %q", seed, found)
+		}
+		ends[found[0]]++
+		m.must(os.Rename(m.path(found[0]), m.path("d")))
+		m.must(os.Rename(m.path("d"), m.path("to/e")))
+		m.sync("to")
+		m.cut(LossOrder)
+		if found := m.names("a", "b", "c", "d", "to/e"); len(found) != 1 || found[0] != "to/e" {
+			t.Fatalf("seed %d: after a sync it has the names %q", seed, found)
+		}
+	}
+	if len(ends) != 3 {
+		t.Errorf("30 cuts ended at %v", ends)
+	}
+}
+
+// A write through a descriptor that syncs needs no sync of its own.
+func TestSyncingWrites(t *testing.T) {
+	for _, flag := range []int{0, unix.O_SYNC, unix.O_DSYNC} {
+		m := newMachine(t, Options{})
+		m.write("file", []byte("old"), 0, false)
+		m.syncAll()
+		file, err := os.OpenFile(m.path("file"), os.O_WRONLY|flag, 0)
+		m.must(err)
+		_, err = file.Write([]byte("new"))
+		m.must(err)
+		m.must(file.Close())
+		m.cut(LossWhole)
+		m.want("file", []byte(map[bool]string{true: "new", false: "old"}[flag != 0]))
+	}
+}
+
 func TestHardLinks(t *testing.T) {
 	m := newMachine(t, Options{})
 	m.write("a", []byte("1"), 0, false)
