@@ -17,6 +17,7 @@ import (
 	"tributary/deploy/config"
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/process"
+	"tributary/deploy/secret"
 	"tributary/deploy/sql"
 	"tributary/deploy/wiring"
 )
@@ -131,7 +132,7 @@ func (e *environment) askSQL(ctx context.Context, c *config.Config, query, forma
 // guestPassword reads the analyst's password of a data folder.
 func guestPassword(c *config.Config) (string, error) {
 	path := filepath.Join(c.DataDir, chdb.GuestPasswordFile)
-	password, err := chdb.ReadPassword(path)
+	password, err := secret.Load(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return password, err
 	}

@@ -91,7 +91,7 @@ func (c *Config) defaults() {
 	c.Log = Log{Level: "info", Format: "auto"}
 	c.Ops = Ops{Listen: "127.0.0.1:8081", DrainTimeout: 30 * time.Second}
 	c.Kafka = Kafka{Mode: ModeEmbedded, Brokers: []string{"127.0.0.1:9092"}, Partitions: 4, Durable: true}
-	c.ClickHouse = ClickHouse{Mode: ModeEmbedded, Addr: "127.0.0.1:8123", Protocol: ProtocolHTTP, Database: "tributary", User: "default"}
+	c.ClickHouse = ClickHouse{Mode: ModeEmbedded, Addr: "127.0.0.1:8123", Protocol: ProtocolHTTP, Database: "tributary", User: "default", Durable: true}
 }
 
 // Warnings are what is right but may be meant otherwise, or opens a door that its owner may not know of. Each begins

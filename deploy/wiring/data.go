@@ -8,11 +8,12 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/deploy/config"
+	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/secret"
 )
 
 // secretFiles lie in data_dir, and one that others may read is refused where it is read: it may have been read.
-var secretFiles = []string{KafkaPasswordFile}
+var secretFiles = []string{KafkaPasswordFile, chdb.RolesPasswordFile, chdb.GuestPasswordFile}
 
 // RestrictData makes data_dir, or closes one that was made beforehand, with all in it: keys, visitors' addresses and
 // money are their owner's alone. What this process makes from now on is too. Call it before anything in data_dir is

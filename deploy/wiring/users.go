@@ -8,6 +8,7 @@ import (
 
 	"tributary/deploy/config"
 	"tributary/deploy/embedded/chdb"
+	"tributary/deploy/secret"
 )
 
 // MakePasswords puts the data folder's own passwords of the embedded ClickHouse into a configuration that has none,
@@ -32,7 +33,7 @@ func FindPassword(c *config.Config) error {
 	if c.ClickHouse.Mode != config.ModeEmbedded || c.ClickHouse.Password != "" {
 		return nil
 	}
-	password, err := chdb.ReadPassword(filepath.Join(c.DataDir, chdb.RolesPasswordFile))
+	password, err := secret.Load(filepath.Join(c.DataDir, chdb.RolesPasswordFile))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -413,32 +414,31 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestKeptPassword(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "data", "password")
-	first, err := chdb.KeptPassword(path)
+func TestKeptUsers(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	first, err := chdb.KeptUsers(dir)
 	must(t, err)
-	info, err := os.Stat(path)
-	must(t, err)
-	if len(first) < chdb.MinPasswordBytes || info.Mode() != 0o600 {
-		t.Errorf("made %q with mode %s", first, info.Mode())
+	for i, name := range []string{chdb.RolesPasswordFile, chdb.GuestPasswordFile} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		must(t, err)
+		if len(first[i].Password) < chdb.MinPasswordBytes || info.Mode() != 0o600 {
+			t.Errorf("made %q with mode %s", first[i].Password, info.Mode())
+		}
 	}
-	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
-		t.Errorf("left %v", entries)
+	if first[0].Guest || !first[1].Guest || first[0].Password == first[1].Password {
+		t.Errorf("the users are %+v", first)
 	}
-	if second, err := chdb.KeptPassword(path); err != nil || second != first {
-		t.Errorf("the second call returned %q, %v", second, err)
+	if second, err := chdb.KeptUsers(dir); err != nil || !slices.Equal(second, first) {
+		t.Errorf("the second call returned others: %v", err)
 	}
-	must(t, os.Chmod(path, 0o640))
-	if _, err := chdb.KeptPassword(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	must(t, os.Chmod(filepath.Join(dir, chdb.GuestPasswordFile), 0o640))
+	if _, err := chdb.KeptUsers(dir); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("readable to others: %v", err)
 	}
-	must(t, os.Chmod(path, 0o600))
-	must(t, os.WriteFile(path, []byte("short\n"), 0o600))
-	if _, err := chdb.KeptPassword(path); err == nil || !strings.Contains(err.Error(), "holds 5 bytes") {
-		t.Errorf("too short: %v", err)
-	}
-	if _, err := chdb.Start(t.Context(), chdb.ProcessConfig{DataDir: t.TempDir(), Users: []chdb.User{{Name: "default"}}}); err == nil || !strings.Contains(err.Error(), "at least 16 are needed") {
-		t.Errorf("a user without a password: %v", err)
+	for _, short := range []string{"", "short"} {
+		if _, err := chdb.Start(t.Context(), chdb.ProcessConfig{DataDir: t.TempDir(), Users: []chdb.User{{Name: "default", Password: short}}}); err == nil || !strings.Contains(err.Error(), "at least 16 are needed") {
+			t.Errorf("a user with the password %q: %v", short, err)
+		}
 	}
 	if _, err := chdb.Start(t.Context(), chdb.ProcessConfig{DataDir: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "no users") {
 		t.Errorf("no users: %v", err)

@@ -1,18 +1,16 @@
 package chdb
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strings"
+
+	"tributary/deploy/secret"
 )
 
 // User is somebody the server lets in.
@@ -61,68 +59,15 @@ const (
 
 // KeptUsers are the users whose passwords are kept in dir; both files are made at the first call.
 func KeptUsers(dir string) ([]User, error) {
-	roles, err := KeptPassword(filepath.Join(dir, RolesPasswordFile))
+	roles, _, err := secret.Keep(filepath.Join(dir, RolesPasswordFile))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("a password of the embedded ClickHouse: %w", err)
 	}
-	guest, err := KeptPassword(filepath.Join(dir, GuestPasswordFile))
+	guest, _, err := secret.Keep(filepath.Join(dir, GuestPasswordFile))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("a password of the embedded ClickHouse: %w", err)
 	}
 	return []User{{Name: RolesUser, Password: roles}, {Name: GuestUser, Password: guest, Guest: true}}, nil
-}
-
-// KeptPassword returns the password kept in the file at path, making both at the first call. The file is readable to its
-// owner only, from its first moment on.
-func KeptPassword(path string) (string, error) {
-	password, err := ReadPassword(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return password, err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", fmt.Errorf("keeping a password of the embedded ClickHouse: %w", err)
-	}
-	// Written whole and synced or not at all: a crash must not leave half a password. CreateTemp makes it 0600.
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
-	if err != nil {
-		return "", fmt.Errorf("keeping a password of the embedded ClickHouse: %w", err)
-	}
-	defer os.Remove(file.Name()) // gone after the renaming
-	_, err = file.WriteString(strings.ToLower(rand.Text()) + "\n")
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return "", fmt.Errorf("keeping a password of the embedded ClickHouse: %w", err)
-	}
-	// Linked, not renamed: of two processes that make it at once, the second takes the first one's.
-	if err := os.Link(file.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("keeping a password of the embedded ClickHouse: %w", err)
-	}
-	return ReadPassword(path)
-}
-
-// maxPasswordFileBytes bounds what is read of a file that may be something else.
-const maxPasswordFileBytes = 4 << 10
-
-// ReadPassword returns the password kept in the file at path. The error wraps fs.ErrNotExist where there is no file.
-func ReadPassword(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("reading a password of the embedded ClickHouse: %w", err)
-	}
-	if mode := info.Mode(); !mode.IsRegular() || mode.Perm()&0o077 != 0 {
-		return "", fmt.Errorf("reading a password of the embedded ClickHouse: %s has mode %s, so that others may read or change it; right would be a file of mode 0600 (chmod 600 %s; delete it to have a new one made)", path, mode, path)
-	}
-	if info.Size() > maxPasswordFileBytes {
-		return "", fmt.Errorf("reading a password of the embedded ClickHouse: %s has %d bytes, more than a password; delete it to have a new one made", path, info.Size())
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("reading a password of the embedded ClickHouse: %w", err)
-	}
-	password := strings.TrimSpace(string(content))
-	if len(password) < MinPasswordBytes {
-		return "", fmt.Errorf("reading a password of the embedded ClickHouse: %s holds %d bytes, at least %d are needed; restore it from a copy, or delete it and start again to have a new one made", path, len(password), MinPasswordBytes)
-	}
-	return password, nil
 }
 
 // doorman knows the users by their passwords' digests.
