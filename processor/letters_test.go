@@ -113,7 +113,8 @@ func FuzzRecord(f *testing.F) {
 			t.Fatal(err)
 		}
 		out := outcome(t, p, &kgo.Record{Topic: schemas.TopicClicks, Key: []byte(c.ClickId), Value: v, Timestamp: time.Now()})
-		if len(out) < 1 || out[0].Topic != schemas.TopicScoredClicks {
+		// A timer of a postback that waited may have put something out before it.
+		if !slices.ContainsFunc(out, func(o stage.Output) bool { return o.Topic == schemas.TopicScoredClicks && string(o.Key) == c.ClickId }) {
 			t.Errorf("the next click: %s", fmt.Sprint(out))
 		}
 	})
