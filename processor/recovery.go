@@ -65,6 +65,13 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (*partition, error) {
 	p.log.Info("taking a partition over", zap.Int32("partition", id), zap.Stringer("verdict", v),
 		zap.Stringer("state", part.meta.cycle), zap.Stringer("committed", c.cycle), zap.Any("positions", part.meta.positions))
 	if v == rebuild {
+		for _, t := range p.inputs {
+			if pos := part.meta.positions[t]; pos > ends[t] {
+				p.log.Error("Kafka's log is shorter than what was read of it: acknowledged records are gone. The state is built again from what is left, and copies of clicks that are only in what is gone will count again. "+
+					"Look for an unclean leader election or a log that was cut; `tributary verify` names what is missing",
+					zap.String("topic", t), zap.Int32("partition", id), zap.Int64("read_to", pos), zap.Int64("log_ends_at", ends[t]))
+			}
+		}
 		p.metrics.wipes.Inc()
 		if err := part.state.Wipe(); err != nil {
 			return nil, err
