@@ -69,9 +69,8 @@ func (s *System) AddSink() {
 		}})
 }
 
-// transactionalID is a new one for each life of an embedded broker. After a crash that broker takes the open transaction for
-// aborted without writing a marker: in the log a later marker of the same producer would end it too, and readers would drop
-// what the producer committed in between. Nobody is left to be fenced: producer and broker die together.
+// transactionalID is a new one for each life of the process on an embedded broker: what an earlier life left open the broker ends at
+// its start (see deploy/embedded), and nothing of it is this producer's. A broker that is made again within a life fences by its epochs.
 func (s *System) transactionalID() string {
 	c := &s.loaded.Config
 	if c.Kafka.Mode != config.ModeEmbedded {
