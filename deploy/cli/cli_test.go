@@ -13,6 +13,7 @@ import (
 
 func run(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	t.Chdir(t.TempDir()) // a command may make its data_dir
 	var out, errs bytes.Buffer
 	code = Main(t.Context(), args, &out, &errs, environ)
 	return code, out.String(), errs.String()
@@ -65,11 +66,15 @@ func TestUpSaysWhichAddressIsTaken(t *testing.T) {
 }
 
 func TestConfigCommands(t *testing.T) {
+	example, err := filepath.Abs("../tributary.example.yaml") // before run leaves this folder
+	if err != nil {
+		t.Fatal(err)
+	}
 	code, stdout, stderr := run(t, nil, "config", "check")
 	if code != ExitOK || !strings.HasPrefix(stdout, "right: the built-in defaults") || stderr != "" {
 		t.Errorf("check: %d %q %q", code, stdout, stderr)
 	}
-	code, stdout, _ = run(t, []string{"TRIBUTARY_INGEST_LISTEN=:1234"}, "config", "print", "-c", "../tributary.example.yaml")
+	code, stdout, _ = run(t, []string{"TRIBUTARY_INGEST_LISTEN=:1234"}, "config", "print", "-c", example)
 	for _, want := range []string{"listen: :1234 # TRIBUTARY_INGEST_LISTEN", "base_currency: USD # file, line", "keys: {1: (redacted)} # made by tributary up"} {
 		if code != ExitOK || !strings.Contains(stdout, want) {
 			t.Errorf("print: %d, no %q in:\n%s", code, want, stdout)
