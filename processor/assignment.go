@@ -254,9 +254,9 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 			return nil, err
 		}
 		err := p.checkRecalled(id, commits[id], logs)
-		var part *partition
+		var begin map[string]int64
 		if err == nil {
-			part, err = p.takeOver(id, commits[id], logs)
+			begin, err = p.takeOver(id, commits[id], logs)
 		}
 		if err != nil {
 			p.leave(event{err: err})
@@ -264,7 +264,7 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 		}
 		for _, topic := range p.inputs {
 			if partitions, ok := offsets[p.kafkaName(topic)]; ok {
-				partitions[id] = kgo.NewOffset().At(part.meta.positions[topic]).WithEpoch(-1)
+				partitions[id] = kgo.NewOffset().At(begin[topic]).WithEpoch(-1)
 			}
 		}
 	}

@@ -51,8 +51,8 @@ func judge(m *meta, c commit, ends map[string]int64) verdict {
 }
 
 // takeOver makes the partition of a new assignment. When reading Kafka is needed first, the partition's fetching is
-// paused and a goroutine of its own does that; its positions are set either way.
-func (p *Processor) takeOver(id int32, c commit, l logs) (*partition, error) {
+// paused and a goroutine of its own does that. Either way it returns the offset at which each of its inputs begins.
+func (p *Processor) takeOver(id int32, c commit, l logs) (begin map[string]int64, err error) {
 	part := p.newPartition(id)
 	if err := part.load(); err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (*partition, error) {
 			}
 		}
 	}
-	positions := part.meta.positions
+	begin = maps.Clone(part.meta.positions) // the partition is the loop's, or a preparation's, before this returns
 	replaying := len(until) > 0 && c.any
 	checking := p.deps.LooseCommits && len(part.pending) > 0
 	if !replaying && len(sources) == 0 && !checking {
@@ -120,7 +120,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (*partition, error) {
 		p.setEnds(part, ends)
 		p.session.Client().ResumeFetchPartitions(p.allInputs(id))
 		p.leave(event{ready: part})
-		return part, nil
+		return begin, nil
 	}
 	p.session.Client().PauseFetchPartitions(p.allInputs(id))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -148,7 +148,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (*partition, error) {
 			p.leave(event{ready: part})
 		}
 	}()
-	return &partition{id: id, meta: meta{positions: positions}}, nil
+	return begin, nil
 }
 
 func (p *Processor) setEnds(part *partition, ends map[string]int64) {
