@@ -280,8 +280,7 @@ func (b *bench) newSite(name, broker string) (*site, error) {
 log: {level: warn, format: json}
 kafka: {mode: external, brokers: [%q], partitions: 4, replication_factor: 1}
 clickhouse: {mode: external, addr: %q, protocol: http, password: %q}
-ops: {open: true}
-ingest: {listen: %q, trust: {management_routes: true}}
+ingest: {listen: %q}
 processor: {state_dir: %s, instance_id: bench}
 %s`, dir, broker, s.clickhouse, s.password, s.edge, filepath.Join(dir, "state"), s.scenario.CatalogYAML())
 	s.configFile = filepath.Join(dir, "tributary.yaml")

@@ -115,7 +115,7 @@ func (c *contender) measure(ctx context.Context, d time.Duration, broker *proces
 	var before, after heap
 	var err error
 	if c.isEdge {
-		if before, err = heapOf(c.hammer.addr); err != nil {
+		if before, err = heapOf(c.ops); err != nil {
 			return err
 		}
 	}
@@ -134,7 +134,7 @@ func (c *contender) measure(ctx context.Context, d time.Duration, broker *proces
 	c.ratio = append(c.ratio, s.perSecond()/limit.rate[len(c.rate)-1])
 	c.cpu, c.brokerCPU, c.clientCPU = append(c.cpu, each(cpu)), append(c.brokerCPU, each(brokerCPU)), append(c.clientCPU, each(s.cpu))
 	if c.isEdge {
-		if after, err = heapOf(c.hammer.addr); err != nil {
+		if after, err = heapOf(c.ops); err != nil {
 			return err
 		}
 		c.allocations = append(c.allocations, (after.objects-before.objects)/float64(s.requests))
