@@ -78,7 +78,7 @@ func benchSink(ctx context.Context, b *bench) error {
 		if err != nil {
 			return fmt.Errorf("loading: %w", err)
 		}
-		files, err := b.blockFiles(ctx, conn, l.blocks)
+		files, err := b.blockFiles(ctx, s, l.blocks)
 		if err != nil {
 			return err
 		}
@@ -262,15 +262,15 @@ func ownCPU() time.Duration {
 }
 
 // blockFiles writes the loader's blocks as the table has them to files, each one Native block with its rows in the same order.
-func (b *bench) blockFiles(ctx context.Context, conn driver.Conn, blocks []block) (files []string, err error) {
+func (b *bench) blockFiles(ctx context.Context, s *site, blocks []block) (files []string, err error) {
 	for i, made := range blocks {
 		path := filepath.Join(b.dir, fmt.Sprintf("block-%d.native", i))
 		// A sorted result is cut by rows and by bytes unless both limits are far away.
 		query := fmt.Sprintf("SELECT * FROM tributary.clicks WHERE _partition = %d AND _offset BETWEEN %d AND %d AND toYYYYMM(received_at) = %d "+
-			"ORDER BY campaign_id, source_id, received_at, click_id INTO OUTFILE '%s' TRUNCATE FORMAT Native "+
+			"ORDER BY campaign_id, source_id, received_at, click_id FORMAT Native "+
 			"SETTINGS max_block_size = 2000000, prefer_external_sort_block_bytes = 0, optimize_read_in_order = 0, max_threads = 1, output_format_native_encode_types_in_binary_format = 0",
-			made.Partition, made.First, made.Last, made.Month, path)
-		if err := conn.Exec(ctx, query); err != nil {
+			made.Partition, made.First, made.Last, made.Month)
+		if err := fetchBlock(ctx, s, query, path); err != nil {
 			return nil, fmt.Errorf("writing a block to a file: %w", err)
 		}
 		if err := isOneBlock(path, made.Rows); err != nil {
@@ -279,6 +279,30 @@ func (b *bench) blockFiles(ctx context.Context, conn driver.Conn, blocks []block
 		files = append(files, path)
 	}
 	return files, nil
+}
+
+// fetchBlock writes a query's result to a file.
+func fetchBlock(ctx context.Context, s *site, query, path string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.clickhouse+"/", strings.NewReader(query))
+	if err != nil {
+		return err
+	}
+	request.SetBasicAuth(chdb.RolesUser, s.password)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 4<<10)) // what there is of it
+		return fmt.Errorf("HTTP %d: %s", response.StatusCode, text)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, response.Body)
+	return errors.Join(err, file.Close())
 }
 
 // isOneBlock says that a file's first Native block has all of the rows.
