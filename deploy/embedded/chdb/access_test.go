@@ -9,9 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
@@ -174,6 +178,20 @@ func beyondTables(secret string) []string {
 		"SELECT * FROM hdfs('hdfs://127.0.0.1:1/a', 'TSV', 'a String')",
 		"SELECT * FROM deltaLakeLocal('/etc')",
 		"SELECT * FROM icebergLocal('/etc')",
+		"SELECT * APPLY(file) FROM (SELECT '" + secret + "' AS x)",
+		"SELECT * REPLACE('" + secret + "' AS x) APPLY(file) FROM (SELECT 1 AS x)",
+		"SELECT arrayMap(file, ['" + secret + "'])",
+		"SELECT arrayMap(file, ['/proc/" + strconv.Itoa(os.Getpid()) + "/environ'])",
+		"SELECT arrayMap(file, ['/proc/" + strconv.Itoa(os.Getppid()) + "/environ'])",
+		"SELECT arrayMap(file, ['/proc/self/root" + secret + "'])",
+		"SELECT arrayMap(file, ['/etc/passwd'])",
+		"SELECT b FROM values('a UInt8, b String ALIAS file(\\'" + secret + "\\')', 1)",
+		"SELECT b FROM values({s:String}, 1)",
+		"SELECT b FROM generateRandom('a UInt8, b String ALIAS file(\\'" + secret + "\\')') LIMIT 1",
+		"SELECT b FROM null('a UInt8, b String DEFAULT file(\\'" + secret + "\\')') UNION ALL SELECT arrayStringConcat(arrayMap(file, ['" + secret + "']))",
+		"SELECT * FROM (SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'})",
+		"SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'} UNION ALL SELECT 1",
+		"SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, arrayStringConcat(arrayMap(file, [\\'" + secret + "\\'])))'}",
 		"SELECT catboostEvaluate('" + secret + "', 1)",
 		"DESCRIBE TABLE file('" + secret + "')",
 		"DESCRIBE TABLE url('http://127.0.0.1:1/')",
@@ -218,12 +236,24 @@ func TestNobodyReachesBeyondTables(t *testing.T) {
 			if strings.Contains(query, "%s") {
 				query = fmt.Sprintf(query, out)
 			}
-			answer := ask(t, user.name, user.password, http.MethodPost, address, url.Values{"database": {db}, "param_f": {"file"}, "param_t": {secret}}, query)
+			answer := ask(t, user.name, user.password, http.MethodPost, address, url.Values{"database": {db}, "param_f": {"file"}, "param_t": {secret}, "param_s": {"a UInt8, b String ALIAS file('" + secret + "')"}}, query)
 			if answer.status == http.StatusOK || strings.Contains(answer.body, "hidden") {
 				t.Errorf("%s: %s: %d %s", user.name, query, answer.status, answer.body)
 			}
 			if _, err := os.Stat(out); err == nil {
 				t.Fatalf("%s: %s wrote a file", user.name, query)
+			}
+		}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, user := range []struct{ name, password string }{{"default", chdbtest.Password}, {chdbtest.Guest, chdbtest.GuestPassword}} {
+			for _, params := range []url.Values{
+				{"query": {"SELECT * FROM system.one"}, "additional_table_filters": {"{'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'}"}},
+				{"query": {"SELECT * FROM (SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'})"}},
+			} {
+				if answer := ask(t, user.name, user.password, method, address, params, ""); answer.status == http.StatusOK || strings.Contains(answer.body, "hidden") {
+					t.Errorf("%s: %s %s: %d %s", user.name, method, params, answer.status, answer.body)
+				}
 			}
 		}
 	}
@@ -245,6 +275,30 @@ func TestNobodyReachesBeyondTables(t *testing.T) {
 	mustPost(t, address, url.Values{"database": {db}}, "INSERT INTO file (file, outfile) SELECT 1, 'file(x) INTO OUTFILE y'")
 	if answer := asGuest(t, address, url.Values{"database": {db}}, "SELECT file, outfile AS `into` FROM file WHERE outfile != 'file('"); answer.body != "1\tfile(x) INTO OUTFILE y\n" {
 		t.Errorf("%d %s", answer.status, answer.body)
+	}
+}
+
+// Without a sandbox guests are refused, unless the configuration lets them in; the roles are not.
+func TestGuestsNeedASandbox(t *testing.T) {
+	for _, let := range []bool{false, true} {
+		config := chdbtest.Config(t, t.TempDir())
+		config.GuestsUnconfined = let
+		// The child believes that it was executed anew, and finds that it is not confined.
+		config.Env = []string{"TRIBUTARY_CHDB_CONFINED=stdin"}
+		core, logs := observer.New(zap.WarnLevel)
+		config.Logger = zap.New(core)
+		process, err := chdb.Start(t.Context(), config)
+		must(t, err)
+		answer := asGuest(t, process.Address(), nil, "SELECT 1")
+		refused := answer.status == http.StatusForbidden && strings.Contains(answer.body, "clickhouse.guests_without_sandbox: true")
+		if refused == let || let && answer.body != "1\n" {
+			t.Errorf("with GuestsUnconfined %t: %d %s", let, answer.status, answer.body)
+		}
+		mustPost(t, process.Address(), nil, "SELECT 1")
+		if warned := logs.FilterMessageSnippet("without a sandbox").Len(); warned != 1 {
+			t.Errorf("with GuestsUnconfined %t: %d warnings", let, warned)
+		}
+		must(t, process.Stop())
 	}
 }
 

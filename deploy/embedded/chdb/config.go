@@ -23,6 +23,13 @@ type ServerConfig struct {
 	Listen string
 	// Users are all who are let in. ServeChild takes them from its parent. Required.
 	Users []User
+	// Passwords is the folder of the users' password files, made if absent, for ServeChild without a parent.
+	Passwords string
+	// GuestsUnconfined lets guests in although the operating system cannot confine this process.
+	GuestsUnconfined bool
+	// confined is set by ServeChild once this process reaches nothing but its tables' folder; else whyNot says why.
+	confined bool
+	whyNot   error
 	// Guests bound what users with Guest set may take.
 	Guests GuestLimits
 	// Durable answers an insert only once its rows would outlive a power cut.
@@ -77,6 +84,9 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
+	}
+	if !c.confined && c.whyNot == nil {
+		c.whyNot = errors.New("nothing confined it")
 	}
 	if c.OnReady == nil {
 		c.OnReady = func(string) {}

@@ -42,6 +42,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(err)
 		return
 	}
+	if who.guest && !s.cfg.confined && !s.cfg.GuestsUnconfined {
+		s.counts.refused.Add(1)
+		a.fail(refuse(codeAccessDenied, "ACCESS_DENIED", "%s: Not enough privileges: the operating system of this machine does not confine the engine (%s), so that a guest might read its files. clickhouse.guests_without_sandbox: true lets guests in all the same; the user of the roles is not refused", who.name, s.cfg.whyNot))
+		return
+	}
 	switch r.URL.Path {
 	case "/replicas_status":
 		_, _ = io.WriteString(w, "Ok.\n")
