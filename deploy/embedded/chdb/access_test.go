@@ -192,6 +192,11 @@ func beyondTables(secret string) []string {
 		"SELECT * FROM (SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'})",
 		"SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'} UNION ALL SELECT 1",
 		"SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, arrayStringConcat(arrayMap(file, [\\'" + secret + "\\'])))'}",
+		"SELECT * FROM (SELECT 1 AS a SETTINGS additional_result_filter = 'throwIf(1, file(\\'" + secret + "\\'))')",
+		"SELECT 1 AS a SETTINGS max_threads = 1, additional_result_filter = 'a = 1'",
+		"SELECT 1 AS a SETTINGS http_response_headers = map('a', 'b'), additional_result_filter = 'a = 1'",
+		"SET max_threads = 1, additional_result_filter = 'a = 1'",
+		"SET additional_table_filters = {'system.one': '1'}",
 		"SELECT catboostEvaluate('" + secret + "', 1)",
 		"DESCRIBE TABLE file('" + secret + "')",
 		"DESCRIBE TABLE url('http://127.0.0.1:1/')",
@@ -328,6 +333,11 @@ func TestGuestReadsOnly(t *testing.T) {
 			"DROP TABLE t", "TRUNCATE TABLE t", "ALTER TABLE t DELETE WHERE 1", "ALTER TABLE t ADD COLUMN b UInt8", "OPTIMIZE TABLE t FINAL", "RENAME TABLE t TO v", "DETACH TABLE t",
 			"ATTACH TABLE u UUID 'a0000000-0000-0000-0000-000000000001' (a UInt8) ENGINE = MergeTree ORDER BY a", "SYSTEM STOP MERGES", "SYSTEM STOP MERGES t", "KILL QUERY WHERE 1", "SYSTEM JEMALLOC PURGE", "SYSTEM SHUTDOWN",
 			"SET readonly = 0", "SET readonly = 2", "SET max_memory_usage = 0", "SET max_execution_time = 0", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_threads = 1, readonly = 0", "SELECT 1 SETTINGS max_temporary_data_on_disk_size_for_query = 0", "SELECT 1 SETTINGS format_schema = 'x'",
+			"SELECT r FROM (SELECT getSetting('readonly') AS r SETTINGS readonly = 0)", "SELECT getSetting('readonly') SETTINGS readonly = 0 UNION ALL SELECT 1", "SELECT 1 UNION ALL (SELECT 1 SETTINGS readonly = 0)",
+			"SELECT query FROM (SELECT query FROM system.processes SETTINGS readonly = 0)", "SELECT query FROM (SELECT query FROM system.processes SETTINGS readonly)", "SELECT query FROM (SELECT query FROM system.processes SETTINGS `readonly` = 0)",
+			"WITH x AS (SELECT 1 AS a SETTINGS max_memory_usage = 0) SELECT a FROM x SETTINGS max_threads = 1", "SELECT 1 IN (SELECT 1 SETTINGS/**/max_execution_time = 0)", "SELECT (SELECT 1 SETTINGS a.b = 1)", "EXPLAIN SELECT * FROM (SELECT 1 SETTINGS readonly = 0)",
+			"SELECT b FROM values('a UInt8, b String ALIAS (SELECT getSetting(\\'readonly\\') SETTINGS readonly = 0)', 1)",
+			"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'a IN (SELECT 1 SETTINGS readonly = 0)'}",
 			"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'file(\\'x\\') = 1'}", "SELECT a FROM t SETTINGS additional_table_filters = {'t': '1 INTO OUTFILE \\'x\\''}", "SELECT 1 SETTINGS additional_result_filter = 'file(\\'x\\')'", "GRANT ALL ON *.* TO default", "CREATE VIEW w AS SELECT 1",
 		} {
 			params := url.Values{"database": {db}}
@@ -351,6 +361,10 @@ func TestGuestReadsOnly(t *testing.T) {
 		} else if answer.status == 200 {
 			t.Errorf("%s = %s was taken: %s", name, value, answer.body)
 		}
+	}
+	// What is only called so is not refused.
+	if answer := asGuest(t, address, in, "SELECT settings, settings = 2, 'SETTINGS readonly = 0' FROM (SELECT a AS settings FROM t WHERE settings = 2) AS settings WHERE settings = 2"); answer.body != "2\t1\tSETTINGS readonly = 0\n" {
+		t.Errorf("%d %s", answer.status, answer.body)
 	}
 	// Bounds can be lowered, not lifted.
 	for value, want := range map[string]string{"0": "60", "1000000": "60", "5": "5"} {

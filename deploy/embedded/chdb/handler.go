@@ -13,6 +13,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -163,9 +164,14 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 		}
 		if who.guest {
 			var rest statement
-			if rest, lifted = s.liftGuestSettings(parsed); lifted != nil {
+			if rest, lifted, err = s.liftGuestSettings(parsed); err != nil {
+				return err
+			}
+			if lifted != nil {
 				stmt = rest
 			}
+		} else if err := noFilters(slices.Values(settingsIn(parsed.text))); err != nil {
+			return err
 		}
 		if readsOnly(r) && !harmless {
 			return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
@@ -320,6 +326,9 @@ func (s *server) settings(r *http.Request, params url.Values, who admitted, id s
 		}
 		values["readonly"] = "1"
 	} else {
+		if err := noFilters(maps.Keys(given)); err != nil {
+			return nil, err
+		}
 		values = map[string]string{"max_result_bytes": "0"}
 		if !streamed { // what is streamed is bounded by the client's pace
 			values["max_result_bytes"] = strconv.FormatInt(s.cfg.MaxResultBytes, 10)
