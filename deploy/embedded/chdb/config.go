@@ -189,7 +189,7 @@ func (c ServerConfig) engineConfig() string {
 // engineUsers is the engine's users configuration. Every session of the library is its one user's, so what the engine
 // refuses to this one it refuses to all: files, URLs, other servers, processes, backups, dictionaries, functions and
 // named collections are not among the grants. A guest is this user in a session that readonly=1 was set for, which no
-// session can take back; guests do not see what others ask.
+// session can take back; guests see neither what others ask nor what went wrong with it.
 const engineUsers = `<!-- Written at every start: changes made here are lost. -->
 <clickhouse>
   <profiles><default/></profiles>
@@ -206,6 +206,8 @@ const engineUsers = `<!-- Written at every start: changes made here are lost. --
       <databases>
         <system>
           <processes><filter>getSetting('readonly') != 1</filter></processes>
+          <user_processes><filter>getSetting('readonly') != 1</filter></user_processes>
+          <errors><filter>getSetting('readonly') != 1</filter></errors>
         </system>
       </databases>
     </default>
