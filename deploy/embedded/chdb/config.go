@@ -109,6 +109,7 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	or(&c.Guests.MaxMemoryBytes, c.MaxMemoryBytes/16*3)
 	or(&c.Guests.MaxResultBytes, c.MaxResultBytes)
 	or(&c.Guests.MaxSpillBytes, 1<<30)
+	or(&c.Guests.MaxQueryBytes, 64<<10)
 	return c, nil
 }
 

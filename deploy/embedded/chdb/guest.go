@@ -29,6 +29,8 @@ type GuestLimits struct {
 	MaxResultBytes int64
 	// MaxSpillBytes is what one may write to disk where its memory does not suffice. Default 1 GiB.
 	MaxSpillBytes int64
+	// MaxQueryBytes bounds the text of one, which is parsed before any other bound holds. Default 64 KiB.
+	MaxQueryBytes int64
 }
 
 // guestSettings are the settings that a guest may send with a query. The rest is refused as the engine refuses every
@@ -117,7 +119,7 @@ func (s *server) liftGuestSettings(parsed statement) (rest statement, settings m
 			return parsed, nil, err
 		}
 		for _, filter := range literals(settings[tableFilters]) {
-			examined, err := s.examine("SELECT " + filter)
+			examined, err := s.examine("SELECT "+filter, true)
 			if err == nil {
 				err = noSettings(examined.text)
 			}
@@ -182,13 +184,14 @@ func setStatement(values map[string]string) string {
 // (`\i FILE`). In the engine's words there are no comments, heredocs or line breaks that our scanner could read otherwise
 // than its parser. Nobody may have the engine read or write files beside its tables: the engine's access control refuses
 // table functions, table engines, backups and dictionaries; what is carried out before or outside of it is refused here.
-func (s *server) examine(text string) (statement, error) {
+func (s *server) examine(text string, guest bool) (statement, error) {
 	var canonical string
 	params := new(parameters)
 	params.add("query", escaped.Replace(text))
-	s.parsing.Lock()
-	defer s.parsing.Unlock()
-	err := s.parser.run("SELECT formatQuerySingleLine({query:String})", "RawBLOB", params, func(output []byte, _ readCounts) error {
+	by := s.parserOf(guest)
+	by.Lock()
+	defer by.Unlock()
+	err := by.conn.run("SELECT formatQuerySingleLine({query:String})", "RawBLOB", params, func(output []byte, _ readCounts) error {
 		canonical = string(output)
 		return nil
 	})

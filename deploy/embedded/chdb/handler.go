@@ -125,7 +125,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	defer freeDecoder()
 	body := &cappedReader{source: decoded, left: s.cfg.MaxBodyBytes}
 
-	stmt, head, err := s.readStatement(params.Get("query"), body)
+	stmt, head, err := s.readStatement(params.Get("query"), body, who.guest)
 	if err != nil {
 		return s.bodyError(err)
 	}
@@ -153,7 +153,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	verb, harmless := stmt.verb, false
 	var lifted map[string]string
 	if stmt.insert == nil {
-		parsed, err := s.examine(stmt.text)
+		parsed, err := s.examine(stmt.text, who.guest)
 		if err != nil {
 			return err
 		}
@@ -235,8 +235,11 @@ const handshakeQuery = "SELECT displayName(), version(), revision(), timezone()"
 
 // readStatement finds the query's text: the query parameter, with the body as its data; or the body's beginning. head
 // is what was read of the data so far.
-func (s *server) readStatement(query string, body io.Reader) (stmt statement, head []byte, err error) {
+func (s *server) readStatement(query string, body io.Reader, guest bool) (stmt statement, head []byte, err error) {
 	limit := s.cfg.MaxQueryBytes
+	if guest {
+		limit = min(limit, s.cfg.Guests.MaxQueryBytes)
+	}
 	if query != "" {
 		stmt = analyse(query)
 		if in := stmt.insert; in != nil {

@@ -5,7 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +35,52 @@ func startAsGuest(t *testing.T, address, query string, n int) (leave func()) {
 		}()
 	}
 	return cancel
+}
+
+// What guests have parsed, again and again, is not before what the roles have parsed.
+func TestGuestsParsingDoesNotStopTheRoles(t *testing.T) {
+	const guests, questions = 6, 3
+	address := chdbtest.StartIn(t, t.TempDir(), "--guests="+strconv.Itoa(guests), "--guest-query-bytes=1048576").Address()
+	var ended atomic.Int32
+	var all sync.WaitGroup
+	enough, stop := context.WithCancel(t.Context())
+	long := "SELECT " + strings.Repeat("1+", 200_000) + "1"
+	for range guests {
+		all.Go(func() {
+			for enough.Err() == nil {
+				asGuest(t, address, nil, long)
+				ended.Add(1)
+			}
+		})
+	}
+	eventually(t, 60*time.Second, "guests that wait for each other", func() bool { return ended.Load() > guests })
+	before := ended.Load()
+	for range questions {
+		mustPost(t, address, nil, "SELECT 1")
+	}
+	if passed := ended.Load() - before; passed >= 2*questions {
+		t.Errorf("while %d queries of the roles came through, %d of guests did", questions, passed)
+	}
+	stop()
+	all.Wait()
+}
+
+func TestGuestsStatementIsBounded(t *testing.T) {
+	address, _ := database(t)
+	for _, length := range []int{64 << 10, 64<<10 + 1} {
+		query := "SELECT 1"
+		query += strings.Repeat(" ", length-len(query))
+		for name, answer := range map[string]response{
+			"body":  asGuest(t, address, nil, query),
+			"query": asGuest(t, address, url.Values{"query": {query}}, ""),
+			"both":  asGuest(t, address, url.Values{"query": {"SELECT"}}, query[len("SELECT "):]),
+		} {
+			if refused := answer.status == http.StatusRequestEntityTooLarge && strings.Contains(answer.body, "longer than 65536 bytes"); refused != (length > 64<<10) || !refused && answer.body != "1\n" {
+				t.Errorf("%d bytes in %s: %d %s", length, name, answer.status, answer.body)
+			}
+		}
+		mustPost(t, address, nil, query)
+	}
 }
 
 func TestSlowGuestsDoNotStopTheRoles(t *testing.T) {

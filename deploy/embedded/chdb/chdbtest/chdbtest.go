@@ -39,6 +39,7 @@ func init() {
 	flags.BoolVar(&cfg.Durable, "durable", false, "")
 	flags.BoolVar(&cfg.GuestsUnconfined, "guests-without-sandbox", false, "")
 	flags.IntVar(&cfg.Guests.MaxRunning, "guests", 0, "")
+	flags.Int64Var(&cfg.Guests.MaxQueryBytes, "guest-query-bytes", 0, "")
 	flags.DurationVar(&cfg.Guests.PatienceTime, "guest-patience", 0, "")
 	flags.DurationVar(&cfg.Guests.MaxTime, "guest-time", 0, "")
 	flags.Int64Var(&cfg.MaxMemoryBytes, "max-memory-bytes", 0, "")
