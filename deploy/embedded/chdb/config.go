@@ -52,7 +52,7 @@ type ServerConfig struct {
 	MaxRunning int
 	// MaxWaiting is how many more may wait for their turn; beyond it the answer is 503. Default 64.
 	MaxWaiting int
-	// MaxSessions bounds the sessions kept for requests with a session_id. Default 32.
+	// MaxSessions bounds the sessions kept for the roles' requests with a session_id. Default 32.
 	MaxSessions int
 	// MaxThreads a query. Default: the number of processors, at most 4.
 	MaxThreads int
@@ -110,6 +110,7 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	or(&c.Guests.MaxResultBytes, c.MaxResultBytes)
 	or(&c.Guests.MaxSpillBytes, 1<<30)
 	or(&c.Guests.MaxQueryBytes, 64<<10)
+	or(&c.Guests.MaxSessions, 64)
 	return c, nil
 }
 

@@ -31,6 +31,9 @@ type GuestLimits struct {
 	MaxSpillBytes int64
 	// MaxQueryBytes bounds the text of one, which is parsed before any other bound holds. Default 64 KiB.
 	MaxQueryBytes int64
+	// MaxSessions bounds the sessions kept for their requests with a session_id; beyond it the one idle longest ends.
+	// Default 64.
+	MaxSessions int
 }
 
 // guestSettings are the settings that a guest may send with a query. The rest is refused as the engine refuses every

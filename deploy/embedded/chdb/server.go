@@ -170,7 +170,7 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 			return nil, err
 		}
 	}
-	s.sessions = newSessions(cfg.MaxSessions, s.connectOnDefaults)
+	s.sessions = newSessions(cfg.MaxSessions, cfg.Guests.MaxSessions, s.connectOnDefaults)
 	// The engine's directory of user files is the working directory.
 	if err := os.Chdir(filepath.Join(cfg.DataDir, emptyFolder)); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)

@@ -158,6 +158,45 @@ func streamAsGuest(t *testing.T, address, query string) *http.Response {
 	return answer
 }
 
+// Guests have sessions of their own, of which one too many ends the one idle longest.
+func TestGuestsSessionsAreBounded(t *testing.T) {
+	const most = 64 // of guests; the roles' bound is half of it
+	process := chdbtest.Start(t)
+	address := process.Address()
+	mustPost(t, address, nil, "CREATE DATABASE kept")
+	in := func(i int) url.Values {
+		return url.Values{"session_id": {strconv.Itoa(i)}, "session_timeout": {"3600"}}
+	}
+	for i := range most + 6 {
+		if i == most+1 { // the first was used since, so that the second is idle longest
+			asGuest(t, address, in(1), "SELECT 1")
+		}
+		if answer := asGuest(t, address, in(i), "USE kept"); answer.status != http.StatusOK {
+			t.Fatalf("session %d of a guest: %d %s", i, answer.status, answer.body)
+		}
+	}
+	for i, want := range map[int]string{0: "372", 1: "", 2: "372", 6: "372", 7: "", most + 5: ""} {
+		params := in(i)
+		params.Set("session_check", "1")
+		answer := asGuest(t, address, params, "SELECT currentDatabase()")
+		if code := answer.header.Get("X-ClickHouse-Exception-Code"); code != want || code == "" && answer.body != "kept\n" {
+			t.Errorf("session %d: %d %s", i, answer.status, answer.body)
+		}
+	}
+	mustPost(t, address, in(1), "SELECT 1")
+	status, err := process.Status(t.Context())
+	must(t, err)
+	if status.GuestsSessions != most || status.RolesSessions != 1 || status.EvictedSessions != 6 || !status.Confined {
+		t.Errorf("the status is %+v", status)
+	}
+	for i := range 32 {
+		post(t, address, in(i), "SELECT 1")
+	}
+	if answer := post(t, address, in(32), "SELECT 1"); answer.status != http.StatusServiceUnavailable || !strings.Contains(answer.body, "32 sessions are open") {
+		t.Errorf("one session of the roles too many: %d %s", answer.status, answer.body)
+	}
+}
+
 // A setting of one request is gone with it, in a session too, whoever asks and however the request ends.
 func TestRequestSettingsLeaveTheSession(t *testing.T) {
 	address, db := database(t)
