@@ -11,7 +11,6 @@ import (
 // newClickHouseEmbedded is the child process that `up` starts; nobody types it.
 func newClickHouseEmbedded(env *environment) *cobra.Command {
 	var cfg chdb.ServerConfig
-	var passwords string
 	command := &cobra.Command{
 		Use:    "clickhouse-embedded",
 		Short:  "The embedded ClickHouse engine's process, started by `tributary up`",
@@ -24,17 +23,13 @@ func newClickHouseEmbedded(env *environment) *cobra.Command {
 				logger = zap.NewNop()
 			}
 			cfg.Logger = logger
-			if passwords != "" {
-				if cfg.Users, err = chdb.KeptUsers(passwords); err != nil {
-					return err
-				}
-			}
 			return chdb.ServeChild(cmd.Context(), cfg)
 		},
 	}
 	command.Flags().StringVar(&cfg.DataDir, "data", "", "`FOLDER` of the tables")
 	command.Flags().StringVar(&cfg.Listen, "listen", chdb.DefaultListen, "`ADDRESS` of ClickHouse's HTTP interface")
-	command.Flags().StringVar(&passwords, "passwords", "", "`FOLDER` of the users' password files, made if absent; empty: the users come by the standard input")
+	command.Flags().StringVar(&cfg.Passwords, "passwords", "", "`FOLDER` of the users' password files, made if absent; empty: the users come by the standard input")
 	command.Flags().BoolVar(&cfg.Durable, "durable", false, "sync every insert before it is answered")
+	command.Flags().BoolVar(&cfg.GuestsUnconfined, "guests-without-sandbox", false, "let guests in where the operating system cannot confine the engine")
 	return command
 }

@@ -83,6 +83,8 @@ type ClickHouse struct {
 	TLS      TLS    `yaml:"tls"`
 	Durable  bool   `yaml:"durable" doc:"Embedded: an insert is acknowledged only once its rows would outlive a power cut; false: a killed process at least."`
 
+	GuestsWithoutSandbox bool `yaml:"guests_without_sandbox" doc:"Embedded: let the user analyst in although the operating system cannot confine the engine (Linux before 5.19, or not Linux); whoever has its password may then be able to read files of this machine. Where the engine is confined this changes nothing."`
+
 	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
 }
 

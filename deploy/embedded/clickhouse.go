@@ -26,6 +26,8 @@ type ClickHouseConfig struct {
 	Users []chdb.User
 	// Durable has an insert answered only once its rows would outlive a power cut.
 	Durable bool
+	// GuestsUnconfined lets guests in although the operating system cannot confine the engine.
+	GuestsUnconfined bool
 	// Command starts the child; empty: this executable with "clickhouse-embedded".
 	Command []string
 	// Registerer takes the engine's metrics. Nil: none.
@@ -74,7 +76,7 @@ func NewClickHouse(ctx context.Context, cfg ClickHouseConfig) (*ClickHouse, erro
 		return nil, fmt.Errorf("registering the embedded ClickHouse's metrics: %w", err)
 	}
 	// The child lives until Run's ctx ends, not the one of its start.
-	child, err := chdb.Start(context.WithoutCancel(ctx), chdb.ProcessConfig{DataDir: cfg.Dir, Listen: cfg.Address, Users: cfg.Users, Durable: cfg.Durable, Command: cfg.Command, Logger: cfg.Logger})
+	child, err := chdb.Start(context.WithoutCancel(ctx), chdb.ProcessConfig{DataDir: cfg.Dir, Listen: cfg.Address, Users: cfg.Users, Durable: cfg.Durable, GuestsUnconfined: cfg.GuestsUnconfined, Command: cfg.Command, Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,11 @@ import (
 
 // clickHouseMetrics repeat what the child says of itself.
 type clickHouseMetrics struct {
-	up, slots, running, waiting *prometheus.GaugeVec
-	admitted, refused           *prometheus.CounterVec
-	denied, killed              prometheus.Counter
-	last                        chdb.Status
+	up, confined                      *prometheus.GaugeVec
+	slots, running, waiting, sessions *prometheus.GaugeVec
+	admitted, refused                 *prometheus.CounterVec
+	denied, killed, evicted           prometheus.Counter
+	last                              chdb.Status
 }
 
 func newClickHouseMetrics(registerer prometheus.Registerer) (*clickHouseMetrics, error) {
@@ -23,6 +24,8 @@ func newClickHouseMetrics(registerer prometheus.Registerer) (*clickHouseMetrics,
 	}
 	m := &clickHouseMetrics{
 		up:       gauges("answers", "1 when the embedded engine answered when it was last asked."),
+		confined: gauges("confined", "1 when the operating system keeps the embedded engine from everything but its tables' folder."),
+		sessions: gauges("sessions", "Sessions open (requests with a session_id).", "user"),
 		slots:    gauges("query_slots", "Queries of the roles or of guests (the user analyst) that may run at once.", "user"),
 		running:  gauges("running_queries", "Queries running now.", "user"),
 		waiting:  gauges("waiting_queries", "Queries waiting for a slot.", "user"),
@@ -30,11 +33,12 @@ func newClickHouseMetrics(registerer prometheus.Registerer) (*clickHouseMetrics,
 		refused:  counters("refused_queries_total", "Queries that got no slot: too many ran and waited.", "user"),
 		denied:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_clickhouse_denied_requests_total", Help: "Requests without a password, with a wrong one, for a foreign host or of a web page."}),
 		killed:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_clickhouse_killed_queries_total", Help: "Queries ended because their clients had gone."}),
+		evicted:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_clickhouse_evicted_sessions_total", Help: "Sessions of guests ended because guests opened too many; each time the one idle longest."}),
 	}
 	if registerer == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.up, m.slots, m.running, m.waiting, m.admitted, m.refused, m.denied, m.killed} {
+	for _, c := range []prometheus.Collector{m.up, m.confined, m.sessions, m.slots, m.running, m.waiting, m.admitted, m.refused, m.denied, m.killed, m.evicted} {
 		if err := registerer.Register(c); err != nil {
 			return nil, err
 		}
@@ -61,5 +65,13 @@ func (m *clickHouseMetrics) saw(status chdb.Status, err error) {
 	}
 	m.denied.Add(float64(status.RefusedRequests - m.last.RefusedRequests))
 	m.killed.Add(float64(status.KilledQueries - m.last.KilledQueries))
+	m.evicted.Add(float64(status.EvictedSessions - m.last.EvictedSessions))
+	m.sessions.WithLabelValues("roles").Set(float64(status.RolesSessions))
+	m.sessions.WithLabelValues("guests").Set(float64(status.GuestsSessions))
+	confined := 0.0
+	if status.Confined {
+		confined = 1
+	}
+	m.confined.WithLabelValues().Set(confined)
 	m.last = status
 }

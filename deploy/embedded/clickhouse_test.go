@@ -83,8 +83,8 @@ func TestClickHouseMetricsFollowTheChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.saw(chdb.Status{Roles: chdb.SlotUsage{Slots: 8, Running: 2, Admitted: 10}, Guests: chdb.SlotUsage{Slots: 4, Waiting: 1, Admitted: 5, Refused: 3}, RefusedRequests: 7, KilledQueries: 1}, nil)
-	m.saw(chdb.Status{Roles: chdb.SlotUsage{Slots: 8, Running: 1, Admitted: 12}, Guests: chdb.SlotUsage{Slots: 4, Admitted: 6, Refused: 4}, RefusedRequests: 9, KilledQueries: 1}, nil)
+	m.saw(chdb.Status{Roles: chdb.SlotUsage{Slots: 8, Running: 2, Admitted: 10}, Guests: chdb.SlotUsage{Slots: 4, Waiting: 1, Admitted: 5, Refused: 3}, RefusedRequests: 7, KilledQueries: 1, EvictedSessions: 4}, nil)
+	m.saw(chdb.Status{Roles: chdb.SlotUsage{Slots: 8, Running: 1, Admitted: 12}, Guests: chdb.SlotUsage{Slots: 4, Admitted: 6, Refused: 4}, RefusedRequests: 9, KilledQueries: 1, RolesSessions: 2, GuestsSessions: 5, EvictedSessions: 6, Confined: true}, nil)
 	for _, check := range []struct {
 		name   string
 		metric prometheus.Metric
@@ -92,6 +92,7 @@ func TestClickHouseMetricsFollowTheChild(t *testing.T) {
 	}{
 		{"roles' slots", m.slots.WithLabelValues("roles"), 8}, {"roles running", m.running.WithLabelValues("roles"), 1}, {"roles admitted", m.admitted.WithLabelValues("roles"), 12},
 		{"guests waiting", m.waiting.WithLabelValues("guests"), 0}, {"guests refused", m.refused.WithLabelValues("guests"), 4}, {"denied", m.denied, 9}, {"killed", m.killed, 1},
+		{"roles' sessions", m.sessions.WithLabelValues("roles"), 2}, {"guests' sessions", m.sessions.WithLabelValues("guests"), 5}, {"evicted", m.evicted, 6}, {"confined", m.confined.WithLabelValues(), 1},
 	} {
 		var written dto.Metric
 		if err := check.metric.Write(&written); err != nil {

@@ -26,23 +26,18 @@ type Server struct {
 // maxErrorBytes is what is read of a refusal.
 const maxErrorBytes = 64 << 10
 
-// codeReadonly is ClickHouse's code of what a read-only user may not do, such as to say again that it is read-only.
-const codeReadonly = "164"
+// askReadonly asks whether the user is read-only already: such a one may not say so again, and needs not.
+const askReadonly = "SELECT toUInt8(getSetting('readonly'))"
 
-// Ask sends a query over HTTP and writes its result, in the format unless the query names one itself.
+// Ask sends a query over HTTP and writes its result, in the format unless the query names one itself. The query is sent
+// once, and as read-only unless the user cannot write anyway.
 func Ask(ctx context.Context, s Server, query, format string, out io.Writer) error {
-	err := s.ask(ctx, query, format, true, out)
-	var refused *refusal
-	if errors.As(err, &refused) && refused.code == codeReadonly && strings.Contains(refused.text, "'readonly'") {
-		err = s.ask(ctx, query, format, false, out)
+	var level strings.Builder
+	if err := s.ask(ctx, askReadonly, "TSV", false, &level); err != nil {
+		return err
 	}
-	return err
+	return s.ask(ctx, query, format, strings.TrimSpace(level.String()) == "0", out)
 }
-
-// refusal is what ClickHouse said instead of a result.
-type refusal struct{ code, text string }
-
-func (r *refusal) Error() string { return r.text }
 
 func (s Server) ask(ctx context.Context, query, format string, readonly bool, out io.Writer) error {
 	address := url.URL{Scheme: "http", Host: s.Address, Path: "/"}
@@ -78,7 +73,7 @@ func (s Server) ask(ctx context.Context, query, format string, readonly bool, ou
 		if err != nil {
 			return fmt.Errorf("reading why it refused: %w", err)
 		}
-		return &refusal{response.Header.Get("X-ClickHouse-Exception-Code"), plain(string(text))}
+		return errors.New(plain(string(text)))
 	}
 	return copyResult(out, response.Body, response.Header.Get("X-ClickHouse-Exception-Tag"))
 }

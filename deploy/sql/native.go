@@ -19,17 +19,21 @@ import (
 // NativeFormats are those that AskNative writes. The native protocol carries columns; the server formats nothing.
 var NativeFormats = []string{"PrettyCompact", "TSV", "TSVWithNames", "CSVWithNames", "JSONEachRow"}
 
-// AskNative sends a query over any of the driver's protocols and writes its result in one of NativeFormats.
+// AskNative sends a query over any of the driver's protocols and writes its result in one of NativeFormats. As Ask does, it
+// sends it once, and as read-only unless the user cannot write anyway.
 func AskNative(ctx context.Context, conn driver.Conn, query, format string, out io.Writer) error {
 	write, err := newRowWriter(format, out)
 	if err != nil {
 		return err
 	}
-	rows, err := conn.Query(clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 1})), query)
-	var refused *clickhouse.Exception
-	if errors.As(err, &refused) && refused.Code == 164 && strings.Contains(refused.Message, "'readonly'") {
-		rows, err = conn.Query(ctx, query)
+	var level uint8
+	if err := conn.QueryRow(ctx, askReadonly).Scan(&level); err != nil {
+		return err
 	}
+	if level == 0 {
+		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 1}))
+	}
+	rows, err := conn.Query(ctx, query)
 	if err != nil {
 		return err
 	}

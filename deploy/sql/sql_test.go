@@ -101,3 +101,34 @@ toDateTime64('2026-01-02 03:04:05.678', 3, 'UTC') AS at, [1, 2] AS list, toIPv6(
 		t.Error("it wrote")
 	}
 }
+
+// A query that provokes the error of a read-only user is not sent again without the setting.
+func TestNoErrorLiftsReadonly(t *testing.T) {
+	engine := chdbtest.Start(t)
+	roles := guestOf(engine)
+	roles.User, roles.Password = "default", chdbtest.Password
+	conn, err := clickhouse.Open(engine.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Exec(t.Context(), "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a"); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		"INSERT INTO t SELECT 1 SETTINGS readonly = 0", "INSERT INTO t SELECT 1 SETTINGS readonly = 0, max_threads = 1", "SET readonly = 0",
+		"INSERT INTO t SELECT a FROM (SELECT 1 AS a SETTINGS readonly = 0)",
+	} {
+		var out strings.Builder
+		if err := Ask(t.Context(), roles, query, "TSV", &out); err == nil || !strings.Contains(err.Error(), "readonly") {
+			t.Errorf("%s: %v", query, err)
+		}
+		if err := AskNative(t.Context(), conn, query, "TSV", &out); err == nil {
+			t.Errorf("%s by the driver: no error", query)
+		}
+	}
+	var rows uint64
+	if err := conn.QueryRow(t.Context(), "SELECT count() FROM t").Scan(&rows); err != nil || rows != 0 {
+		t.Errorf("the table has %d rows, %v", rows, err)
+	}
+}

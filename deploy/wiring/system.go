@@ -123,7 +123,8 @@ func (s *System) AddEngines() {
 				}
 				return embedded.NewClickHouse(ctx, embedded.ClickHouseConfig{
 					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, clickHouseFolder), Users: users, Durable: c.ClickHouse.Durable,
-					Command: s.EngineCommand, Registerer: registerer, Logger: s.logger.Named(UnitClickHouse),
+					GuestsUnconfined: c.ClickHouse.GuestsWithoutSandbox,
+					Command:          s.EngineCommand, Registerer: registerer, Logger: s.logger.Named(UnitClickHouse),
 				})
 			}})
 	}

@@ -9,9 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
@@ -174,6 +178,25 @@ func beyondTables(secret string) []string {
 		"SELECT * FROM hdfs('hdfs://127.0.0.1:1/a', 'TSV', 'a String')",
 		"SELECT * FROM deltaLakeLocal('/etc')",
 		"SELECT * FROM icebergLocal('/etc')",
+		"SELECT * APPLY(file) FROM (SELECT '" + secret + "' AS x)",
+		"SELECT * REPLACE('" + secret + "' AS x) APPLY(file) FROM (SELECT 1 AS x)",
+		"SELECT arrayMap(file, ['" + secret + "'])",
+		"SELECT arrayMap(file, ['/proc/" + strconv.Itoa(os.Getpid()) + "/environ'])",
+		"SELECT arrayMap(file, ['/proc/" + strconv.Itoa(os.Getppid()) + "/environ'])",
+		"SELECT arrayMap(file, ['/proc/self/root" + secret + "'])",
+		"SELECT arrayMap(file, ['/etc/passwd'])",
+		"SELECT b FROM values('a UInt8, b String ALIAS file(\\'" + secret + "\\')', 1)",
+		"SELECT b FROM values({s:String}, 1)",
+		"SELECT b FROM generateRandom('a UInt8, b String ALIAS file(\\'" + secret + "\\')') LIMIT 1",
+		"SELECT b FROM null('a UInt8, b String DEFAULT file(\\'" + secret + "\\')') UNION ALL SELECT arrayStringConcat(arrayMap(file, ['" + secret + "']))",
+		"SELECT * FROM (SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'})",
+		"SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'} UNION ALL SELECT 1",
+		"SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, arrayStringConcat(arrayMap(file, [\\'" + secret + "\\'])))'}",
+		"SELECT * FROM (SELECT 1 AS a SETTINGS additional_result_filter = 'throwIf(1, file(\\'" + secret + "\\'))')",
+		"SELECT 1 AS a SETTINGS max_threads = 1, additional_result_filter = 'a = 1'",
+		"SELECT 1 AS a SETTINGS http_response_headers = map('a', 'b'), additional_result_filter = 'a = 1'",
+		"SET max_threads = 1, additional_result_filter = 'a = 1'",
+		"SET additional_table_filters = {'system.one': '1'}",
 		"SELECT catboostEvaluate('" + secret + "', 1)",
 		"DESCRIBE TABLE file('" + secret + "')",
 		"DESCRIBE TABLE url('http://127.0.0.1:1/')",
@@ -218,12 +241,24 @@ func TestNobodyReachesBeyondTables(t *testing.T) {
 			if strings.Contains(query, "%s") {
 				query = fmt.Sprintf(query, out)
 			}
-			answer := ask(t, user.name, user.password, http.MethodPost, address, url.Values{"database": {db}, "param_f": {"file"}, "param_t": {secret}}, query)
+			answer := ask(t, user.name, user.password, http.MethodPost, address, url.Values{"database": {db}, "param_f": {"file"}, "param_t": {secret}, "param_s": {"a UInt8, b String ALIAS file('" + secret + "')"}}, query)
 			if answer.status == http.StatusOK || strings.Contains(answer.body, "hidden") {
 				t.Errorf("%s: %s: %d %s", user.name, query, answer.status, answer.body)
 			}
 			if _, err := os.Stat(out); err == nil {
 				t.Fatalf("%s: %s wrote a file", user.name, query)
+			}
+		}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, user := range []struct{ name, password string }{{"default", chdbtest.Password}, {chdbtest.Guest, chdbtest.GuestPassword}} {
+			for _, params := range []url.Values{
+				{"query": {"SELECT * FROM system.one"}, "additional_table_filters": {"{'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'}"}},
+				{"query": {"SELECT * FROM (SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'throwIf(1, file(\\'" + secret + "\\'))'})"}},
+			} {
+				if answer := ask(t, user.name, user.password, method, address, params, ""); answer.status == http.StatusOK || strings.Contains(answer.body, "hidden") {
+					t.Errorf("%s: %s %s: %d %s", user.name, method, params, answer.status, answer.body)
+				}
 			}
 		}
 	}
@@ -245,6 +280,30 @@ func TestNobodyReachesBeyondTables(t *testing.T) {
 	mustPost(t, address, url.Values{"database": {db}}, "INSERT INTO file (file, outfile) SELECT 1, 'file(x) INTO OUTFILE y'")
 	if answer := asGuest(t, address, url.Values{"database": {db}}, "SELECT file, outfile AS `into` FROM file WHERE outfile != 'file('"); answer.body != "1\tfile(x) INTO OUTFILE y\n" {
 		t.Errorf("%d %s", answer.status, answer.body)
+	}
+}
+
+// Without a sandbox guests are refused, unless the configuration lets them in; the roles are not.
+func TestGuestsNeedASandbox(t *testing.T) {
+	for _, let := range []bool{false, true} {
+		config := chdbtest.Config(t, t.TempDir())
+		config.GuestsUnconfined = let
+		// The child believes that it was executed anew, and finds that it is not confined.
+		config.Env = []string{"TRIBUTARY_CHDB_CONFINED=stdin"}
+		core, logs := observer.New(zap.WarnLevel)
+		config.Logger = zap.New(core)
+		process, err := chdb.Start(t.Context(), config)
+		must(t, err)
+		answer := asGuest(t, process.Address(), nil, "SELECT 1")
+		refused := answer.status == http.StatusForbidden && strings.Contains(answer.body, "clickhouse.guests_without_sandbox: true")
+		if refused == let || let && answer.body != "1\n" {
+			t.Errorf("with GuestsUnconfined %t: %d %s", let, answer.status, answer.body)
+		}
+		mustPost(t, process.Address(), nil, "SELECT 1")
+		if warned := logs.FilterMessageSnippet("without a sandbox").Len(); warned != 1 {
+			t.Errorf("with GuestsUnconfined %t: %d warnings", let, warned)
+		}
+		must(t, process.Stop())
 	}
 }
 
@@ -274,6 +333,11 @@ func TestGuestReadsOnly(t *testing.T) {
 			"DROP TABLE t", "TRUNCATE TABLE t", "ALTER TABLE t DELETE WHERE 1", "ALTER TABLE t ADD COLUMN b UInt8", "OPTIMIZE TABLE t FINAL", "RENAME TABLE t TO v", "DETACH TABLE t",
 			"ATTACH TABLE u UUID 'a0000000-0000-0000-0000-000000000001' (a UInt8) ENGINE = MergeTree ORDER BY a", "SYSTEM STOP MERGES", "SYSTEM STOP MERGES t", "KILL QUERY WHERE 1", "SYSTEM JEMALLOC PURGE", "SYSTEM SHUTDOWN",
 			"SET readonly = 0", "SET readonly = 2", "SET max_memory_usage = 0", "SET max_execution_time = 0", "SELECT 1 SETTINGS readonly = 0", "SELECT 1 SETTINGS max_threads = 1, readonly = 0", "SELECT 1 SETTINGS max_temporary_data_on_disk_size_for_query = 0", "SELECT 1 SETTINGS format_schema = 'x'",
+			"SELECT r FROM (SELECT getSetting('readonly') AS r SETTINGS readonly = 0)", "SELECT getSetting('readonly') SETTINGS readonly = 0 UNION ALL SELECT 1", "SELECT 1 UNION ALL (SELECT 1 SETTINGS readonly = 0)",
+			"SELECT query FROM (SELECT query FROM system.processes SETTINGS readonly = 0)", "SELECT query FROM (SELECT query FROM system.processes SETTINGS readonly)", "SELECT query FROM (SELECT query FROM system.processes SETTINGS `readonly` = 0)",
+			"WITH x AS (SELECT 1 AS a SETTINGS max_memory_usage = 0) SELECT a FROM x SETTINGS max_threads = 1", "SELECT 1 IN (SELECT 1 SETTINGS/**/max_execution_time = 0)", "SELECT (SELECT 1 SETTINGS a.b = 1)", "EXPLAIN SELECT * FROM (SELECT 1 SETTINGS readonly = 0)",
+			"SELECT b FROM values('a UInt8, b String ALIAS (SELECT getSetting(\\'readonly\\') SETTINGS readonly = 0)', 1)",
+			"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'a IN (SELECT 1 SETTINGS readonly = 0)'}",
 			"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'file(\\'x\\') = 1'}", "SELECT a FROM t SETTINGS additional_table_filters = {'t': '1 INTO OUTFILE \\'x\\''}", "SELECT 1 SETTINGS additional_result_filter = 'file(\\'x\\')'", "GRANT ALL ON *.* TO default", "CREATE VIEW w AS SELECT 1",
 		} {
 			params := url.Values{"database": {db}}
@@ -297,6 +361,10 @@ func TestGuestReadsOnly(t *testing.T) {
 		} else if answer.status == 200 {
 			t.Errorf("%s = %s was taken: %s", name, value, answer.body)
 		}
+	}
+	// What is only called so is not refused.
+	if answer := asGuest(t, address, in, "SELECT settings, settings = 2, 'SETTINGS readonly = 0' FROM (SELECT a AS settings FROM t WHERE settings = 2) AS settings WHERE settings = 2"); answer.body != "2\t1\tSETTINGS readonly = 0\n" {
+		t.Errorf("%d %s", answer.status, answer.body)
 	}
 	// Bounds can be lowered, not lifted.
 	for value, want := range map[string]string{"0": "60", "1000000": "60", "5": "5"} {
@@ -344,6 +412,18 @@ func TestGuestDoesNotSeeOthersQueries(t *testing.T) {
 	if answer := asGuest(t, address, nil, "SELECT count() FROM system.processes WHERE query LIKE '%of the roles%'"); answer.body != "0\n" {
 		t.Errorf("a guest sees %d %s", answer.status, answer.body)
 	}
+	post(t, address, nil, "SELECT toUInt8('of the roles')") // an error that quotes
+	for _, query := range []string{
+		"SELECT count() FROM system.user_processes", "SELECT count() FROM system.errors", "SELECT count() FROM system.errors WHERE last_error_message LIKE '%of the roles%'",
+		"SELECT count() FROM merge('system', 'user_processes|errors')",
+	} {
+		if answer := asGuest(t, address, nil, query); answer.body != "0\n" && !strings.Contains(answer.body, "grant") {
+			t.Errorf("%s: a guest sees %d %s", query, answer.status, answer.body)
+		}
+	}
+	if got := mustPost(t, address, nil, "SELECT count() > 0 FROM system.errors"); got != "1" {
+		t.Errorf("the roles see %s", got)
+	}
 	for _, query := range []string{"KILL QUERY WHERE 1 SYNC", "KILL QUERY WHERE query LIKE '%roles%' ASYNC"} {
 		asGuest(t, address, nil, query)
 	}
@@ -369,6 +449,27 @@ func TestGuestDoesNotSeeOthersQueries(t *testing.T) {
 	case answer := <-ended:
 		t.Errorf("the query ended by itself: %d", answer.status)
 	default:
+	}
+}
+
+// Reading system.stack_trace ended the engine. It is gone at the first start and at the next.
+func TestStackTraceIsWithheld(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		process, err := chdb.Start(t.Context(), chdbtest.Config(t, dir))
+		must(t, err)
+		for _, query := range []string{
+			"SELECT count() FROM system.stack_trace", "SELECT * FROM merge('system', 'stack_trace') LIMIT 1", "SELECT * FROM merge('system', '^stack_') LIMIT 1",
+			"SELECT count() FROM system.`stack_trace` WHERE thread_id = 1", "DESCRIBE TABLE system.stack_trace",
+		} {
+			for _, user := range []struct{ name, password string }{{"default", chdbtest.Password}, {chdbtest.Guest, chdbtest.GuestPassword}} {
+				if answer := ask(t, user.name, user.password, http.MethodPost, process.Address(), nil, query); answer.status == http.StatusOK {
+					t.Errorf("%s: %s: %d %s", user.name, query, answer.status, answer.body)
+				}
+			}
+		}
+		must(t, process.Err())
+		must(t, process.Stop())
 	}
 }
 

@@ -23,6 +23,13 @@ type ServerConfig struct {
 	Listen string
 	// Users are all who are let in. ServeChild takes them from its parent. Required.
 	Users []User
+	// Passwords is the folder of the users' password files, made if absent, for ServeChild without a parent.
+	Passwords string
+	// GuestsUnconfined lets guests in although the operating system cannot confine this process.
+	GuestsUnconfined bool
+	// confined is set by ServeChild once this process reaches nothing but its tables' folder; else whyNot says why.
+	confined bool
+	whyNot   error
 	// Guests bound what users with Guest set may take.
 	Guests GuestLimits
 	// Durable answers an insert only once its rows would outlive a power cut.
@@ -45,7 +52,7 @@ type ServerConfig struct {
 	MaxRunning int
 	// MaxWaiting is how many more may wait for their turn; beyond it the answer is 503. Default 64.
 	MaxWaiting int
-	// MaxSessions bounds the sessions kept for requests with a session_id. Default 32.
+	// MaxSessions bounds the sessions kept for the roles' requests with a session_id. Default 32.
 	MaxSessions int
 	// MaxThreads a query. Default: the number of processors, at most 4.
 	MaxThreads int
@@ -78,6 +85,9 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	if c.Logger == nil {
 		c.Logger = zap.NewNop()
 	}
+	if !c.confined && c.whyNot == nil {
+		c.whyNot = errors.New("nothing confined it")
+	}
 	if c.OnReady == nil {
 		c.OnReady = func(string) {}
 	}
@@ -99,6 +109,8 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	or(&c.Guests.MaxMemoryBytes, c.MaxMemoryBytes/16*3)
 	or(&c.Guests.MaxResultBytes, c.MaxResultBytes)
 	or(&c.Guests.MaxSpillBytes, 1<<30)
+	or(&c.Guests.MaxQueryBytes, 64<<10)
+	or(&c.Guests.MaxSessions, 64)
 	return c, nil
 }
 
@@ -179,7 +191,7 @@ func (c ServerConfig) engineConfig() string {
 // engineUsers is the engine's users configuration. Every session of the library is its one user's, so what the engine
 // refuses to this one it refuses to all: files, URLs, other servers, processes, backups, dictionaries, functions and
 // named collections are not among the grants. A guest is this user in a session that readonly=1 was set for, which no
-// session can take back; guests do not see what others ask.
+// session can take back; guests see neither what others ask nor what went wrong with it.
 const engineUsers = `<!-- Written at every start: changes made here are lost. -->
 <clickhouse>
   <profiles><default/></profiles>
@@ -196,6 +208,8 @@ const engineUsers = `<!-- Written at every start: changes made here are lost. --
       <databases>
         <system>
           <processes><filter>getSetting('readonly') != 1</filter></processes>
+          <user_processes><filter>getSetting('readonly') != 1</filter></user_processes>
+          <errors><filter>getSetting('readonly') != 1</filter></errors>
         </system>
       </databases>
     </default>

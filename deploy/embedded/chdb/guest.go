@@ -2,6 +2,7 @@ package chdb
 
 import (
 	"errors"
+	"iter"
 	"maps"
 	"net/url"
 	"regexp"
@@ -28,6 +29,11 @@ type GuestLimits struct {
 	MaxResultBytes int64
 	// MaxSpillBytes is what one may write to disk where its memory does not suffice. Default 1 GiB.
 	MaxSpillBytes int64
+	// MaxQueryBytes bounds the text of one, which is parsed before any other bound holds. Default 64 KiB.
+	MaxQueryBytes int64
+	// MaxSessions bounds the sessions kept for their requests with a session_id; beyond it the one idle longest ends.
+	// Default 64.
+	MaxSessions int
 }
 
 // guestSettings are the settings that a guest may send with a query. The rest is refused as the engine refuses every
@@ -100,24 +106,51 @@ func (g *GuestLimits) settings(request map[string]string, threads int, lifted bo
 // tableFilters is the setting in which Grafana sends a dashboard's ad hoc filters: expressions by table.
 const tableFilters = "additional_table_filters"
 
+// filterSettings are settings that hold expressions, which the engine parses where we do not see it. A guest's are examined
+// where its statement ends in them.
+var filterSettings = []string{tableFilters, "additional_result_filter"}
+
 // liftGuestSettings takes the settings that a guest may set out of its statement: under readonly=1 the engine would refuse
-// the statement for them. Where one may not be set, all stay, and the engine refuses it. parsed is in the engine's words.
-func (s *server) liftGuestSettings(parsed statement) (rest statement, settings map[string]string) {
+// the statement for them. What it may not set is refused, and so is a setting anywhere else: in a subquery or a branch of a
+// UNION the engine takes each, readonly too. parsed is in the engine's words.
+func (s *server) liftGuestSettings(parsed statement) (rest statement, settings map[string]string, err error) {
 	text, settings, found := liftSettings(parsed.text)
-	if !found {
-		return parsed, nil
+	if found {
+		checked := maps.Clone(settings)
+		delete(checked, tableFilters)
+		if _, err := s.cfg.Guests.settings(checked, s.cfg.MaxThreads, false); err != nil {
+			return parsed, nil, err
+		}
+		for _, filter := range literals(settings[tableFilters]) {
+			examined, err := s.examine("SELECT "+filter, true)
+			if err == nil {
+				err = noSettings(examined.text)
+			}
+			if err != nil {
+				return parsed, nil, err
+			}
+		}
+		parsed = analyse(text)
 	}
-	checked := maps.Clone(settings)
-	delete(checked, tableFilters)
-	if _, err := s.cfg.Guests.settings(checked, s.cfg.MaxThreads, false); err != nil {
-		return parsed, nil
+	return parsed, settings, noSettings(text)
+}
+
+// noSettings refuses a guest's statement that still sets something.
+func noSettings(text string) error {
+	if names := settingsIn(text); len(names) > 0 {
+		return refuse(codeReadonly, "READONLY", "Cannot modify '%s' setting in readonly mode: a guest's settings stand at the statement's end, or are sent with the request, and not in a subquery or a part of a UNION", names[0])
 	}
-	for _, filter := range literals(settings[tableFilters]) {
-		if _, err := s.examine("SELECT " + filter); err != nil {
-			return parsed, nil
+	return nil
+}
+
+// noFilters refuses a statement or a request of the roles' that sets filters.
+func noFilters(names iter.Seq[string]) error {
+	for name := range names {
+		if slices.Contains(filterSettings, name) {
+			return refuse(codeAccessDenied, "ACCESS_DENIED", "Not enough privileges: the setting '%s' holds an expression that is not examined; write it into WHERE", name)
 		}
 	}
-	return analyse(text), settings
+	return nil
 }
 
 // requestSettings are the settings among a request's parameters.
@@ -154,13 +187,14 @@ func setStatement(values map[string]string) string {
 // (`\i FILE`). In the engine's words there are no comments, heredocs or line breaks that our scanner could read otherwise
 // than its parser. Nobody may have the engine read or write files beside its tables: the engine's access control refuses
 // table functions, table engines, backups and dictionaries; what is carried out before or outside of it is refused here.
-func (s *server) examine(text string) (statement, error) {
+func (s *server) examine(text string, guest bool) (statement, error) {
 	var canonical string
 	params := new(parameters)
 	params.add("query", escaped.Replace(text))
-	s.parsing.Lock()
-	defer s.parsing.Unlock()
-	err := s.parser.run("SELECT formatQuerySingleLine({query:String})", "RawBLOB", params, func(output []byte, _ readCounts) error {
+	by := s.parserOf(guest)
+	by.Lock()
+	defer by.Unlock()
+	err := by.conn.run("SELECT formatQuerySingleLine({query:String})", "RawBLOB", params, func(output []byte, _ readCounts) error {
 		canonical = string(output)
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="ClickHouse of Tributary"`)
 		}
 		a.fail(err)
+		return
+	}
+	if who.guest && !s.cfg.confined && !s.cfg.GuestsUnconfined {
+		s.counts.refused.Add(1)
+		a.fail(refuse(codeAccessDenied, "ACCESS_DENIED", "%s: Not enough privileges: the operating system of this machine does not confine the engine (%s), so that a guest might read its files. clickhouse.guests_without_sandbox: true lets guests in all the same; the user of the roles is not refused", who.name, s.cfg.whyNot))
 		return
 	}
 	switch r.URL.Path {
@@ -119,7 +125,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	defer freeDecoder()
 	body := &cappedReader{source: decoded, left: s.cfg.MaxBodyBytes}
 
-	stmt, head, err := s.readStatement(params.Get("query"), body)
+	stmt, head, err := s.readStatement(params.Get("query"), body, who.guest)
 	if err != nil {
 		return s.bodyError(err)
 	}
@@ -147,7 +153,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	verb, harmless := stmt.verb, false
 	var lifted map[string]string
 	if stmt.insert == nil {
-		parsed, err := s.examine(stmt.text)
+		parsed, err := s.examine(stmt.text, who.guest)
 		if err != nil {
 			return err
 		}
@@ -158,9 +164,14 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 		}
 		if who.guest {
 			var rest statement
-			if rest, lifted = s.liftGuestSettings(parsed); lifted != nil {
+			if rest, lifted, err = s.liftGuestSettings(parsed); err != nil {
+				return err
+			}
+			if lifted != nil {
 				stmt = rest
 			}
+		} else if err := noFilters(slices.Values(settingsIn(parsed.text))); err != nil {
+			return err
 		}
 		if readsOnly(r) && !harmless {
 			return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
@@ -224,8 +235,11 @@ const handshakeQuery = "SELECT displayName(), version(), revision(), timezone()"
 
 // readStatement finds the query's text: the query parameter, with the body as its data; or the body's beginning. head
 // is what was read of the data so far.
-func (s *server) readStatement(query string, body io.Reader) (stmt statement, head []byte, err error) {
+func (s *server) readStatement(query string, body io.Reader, guest bool) (stmt statement, head []byte, err error) {
 	limit := s.cfg.MaxQueryBytes
+	if guest {
+		limit = min(limit, s.cfg.Guests.MaxQueryBytes)
+	}
 	if query != "" {
 		stmt = analyse(query)
 		if in := stmt.insert; in != nil {
@@ -315,6 +329,9 @@ func (s *server) settings(r *http.Request, params url.Values, who admitted, id s
 		}
 		values["readonly"] = "1"
 	} else {
+		if err := noFilters(maps.Keys(given)); err != nil {
+			return nil, err
+		}
 		values = map[string]string{"max_result_bytes": "0"}
 		if !streamed { // what is streamed is bounded by the client's pace
 			values["max_result_bytes"] = strconv.FormatInt(s.cfg.MaxResultBytes, 10)

@@ -37,6 +37,8 @@ type ProcessConfig struct {
 	Users []User
 	// Durable has an insert answered only once its rows would outlive a power cut.
 	Durable bool
+	// GuestsUnconfined lets guests in although the operating system cannot confine the engine.
+	GuestsUnconfined bool
 	// ReadyTimeout is how long the child may take to answer queries; loading many parts takes time. Default 60 s.
 	ReadyTimeout time.Duration
 	// StopTimeout is how long the child may take to end before it is killed. Default 20 s.
@@ -60,6 +62,9 @@ type Process struct {
 
 // readyPrefix begins the line by which the child says on its standard output where it listens.
 const readyPrefix = "clickhouse-embedded ready on "
+
+// unconfinedPrefix begins the line before it by which the child says why it runs without a sandbox.
+const unconfinedPrefix = "clickhouse-embedded unconfined: "
 
 // Start runs the engine in a child process and returns once it answers queries. The child ends when Stop is called,
 // when ctx is done, and when this process ends, however it ends. Restarting a child that crashed (see Done) is left to
@@ -96,6 +101,9 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 	if cfg.Durable {
 		command.Args = append(command.Args, "--durable")
 	}
+	if cfg.GuestsUnconfined {
+		command.Args = append(command.Args, "--guests-without-sandbox")
+	}
 	command.Env = append(append(inherited(os.Environ()), libraryVariable+"="+library), cfg.Env...)
 	command.SysProcAttr = childAttributes()
 	stdin, err := command.StdinPipe()
@@ -118,7 +126,7 @@ func Start(ctx context.Context, cfg ProcessConfig) (*Process, error) {
 	p.asking.Transport = &http.Transport{DisableKeepAlives: true}
 	ready := make(chan string, 1)
 	lastWords := make(chan string, 1)
-	go readReady(stdout, ready)
+	go p.readReady(stdout, ready)
 	go p.forwardLog(stderr, lastWords)
 
 	started := make(chan error, 1)
@@ -272,7 +280,7 @@ func (p *Process) Stop() error {
 
 // readReady reports the address from the child's standard output and drains the rest. The channel is closed when the
 // output ends.
-func readReady(stdout io.ReadCloser, ready chan<- string) {
+func (p *Process) readReady(stdout io.ReadCloser, ready chan<- string) {
 	defer stdout.Close()
 	defer close(ready)
 	lines := bufio.NewReader(stdout)
@@ -282,11 +290,22 @@ func readReady(stdout io.ReadCloser, ready chan<- string) {
 			ready <- strings.TrimSpace(address)
 			break
 		}
+		if reason, ok := strings.CutPrefix(line, unconfinedPrefix); ok {
+			p.warnUnconfined(strings.TrimSpace(reason))
+		}
 		if err != nil {
 			return
 		}
 	}
 	_, _ = io.Copy(io.Discard, lines)
+}
+
+func (p *Process) warnUnconfined(reason string) {
+	guests := "guests are refused; clickhouse.guests_without_sandbox: true lets them in"
+	if p.cfg.GuestsUnconfined {
+		guests = "guests are let in (clickhouse.guests_without_sandbox): whoever has a guest's password may be able to read files of this machine"
+	}
+	p.cfg.Logger.Warn("the embedded ClickHouse runs without a sandbox of the operating system: "+guests, zap.String("reason", reason))
 }
 
 const (
@@ -323,8 +342,13 @@ func (p *Process) forwardLog(stderr io.ReadCloser, lastWords chan<- string) {
 
 // ServeChild is the child's main function: it serves until its standard input ends (its parent stopped it or died) or
 // a SIGTERM comes, and tells the parent on standard output when it is ready. The users are the first line of its standard
-// input, unless cfg has them. The caller parses --data, --listen and --durable into cfg and prints a returned error to standard error.
+// input, unless cfg has them or says where they are. It confines itself first, see enterSandbox. The caller parses --data,
+// --listen, --durable and --guests-without-sandbox into cfg, starts nothing before, and prints a returned error to standard
+// error.
 func ServeChild(ctx context.Context, cfg ServerConfig) error {
+	if err := cfg.enterSandbox(); err != nil {
+		return err
+	}
 	// Ctrl-C in a terminal is the parent's to handle: it may still have rows to insert.
 	signal.Ignore(syscall.SIGINT)
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
@@ -354,6 +378,9 @@ func ServeChild(ctx context.Context, cfg ServerConfig) error {
 	debug.SetGCPercent(50) // this process's Go part holds bodies in transit, short-lived and large
 	told := cfg.OnReady
 	cfg.OnReady = func(address string) {
+		if !cfg.confined {
+			fmt.Println(unconfinedPrefix + cfg.whyNot.Error())
+		}
 		fmt.Println(readyPrefix + address)
 		if told != nil {
 			told(address)

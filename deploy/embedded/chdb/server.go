@@ -117,24 +117,38 @@ type server struct {
 	// killer is a connection for this server's own statements, which must get through while every slot is taken.
 	killing sync.Mutex
 	killer  *connection
-	// parser and pulse are connections for examining statements and for telling that the engine answers.
-	parsing  sync.Mutex
-	parser   *connection
-	feeling  sync.Mutex
-	pulse    *connection
-	roles    *slots
-	guests   *slots
-	doorman  *doorman
-	counts   counts
-	ownHost  string // of the address listened on
-	sessions *sessions
-	spools   *spools
-	syncer   *syncer // nil: not durable
-	stuck    bool    // a query could not be stopped
-	version  string
-	timezone string
-	host     string
-	queries  atomic.Uint64 // admitted so far
+	// parser and guestParser examine statements; pulse is a connection for telling that the engine answers.
+	parser      parser
+	guestParser parser
+	feeling     sync.Mutex
+	pulse       *connection
+	roles       *slots
+	guests      *slots
+	doorman     *doorman
+	counts      counts
+	ownHost     string // of the address listened on
+	sessions    *sessions
+	spools      *spools
+	syncer      *syncer // nil: not durable
+	stuck       bool    // a query could not be stopped
+	version     string
+	timezone    string
+	host        string
+	queries     atomic.Uint64 // admitted so far
+}
+
+// parser is a connection for examining statements. Guests have another than the roles, who must not wait for what guests
+// have parsed.
+type parser struct {
+	sync.Mutex
+	conn *connection
+}
+
+func (s *server) parserOf(guest bool) *parser {
+	if guest {
+		return &s.guestParser
+	}
+	return &s.parser
 }
 
 func newServer(cfg ServerConfig) (s *server, err error) {
@@ -156,17 +170,22 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 			return nil, err
 		}
 	}
-	s.sessions = newSessions(cfg.MaxSessions, s.connectOnDefaults)
+	s.sessions = newSessions(cfg.MaxSessions, cfg.Guests.MaxSessions, s.connectOnDefaults)
 	// The engine's directory of user files is the working directory.
 	if err := os.Chdir(filepath.Join(cfg.DataDir, emptyFolder)); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
 	}
-	for _, conn := range []**connection{&s.anchor, &s.killer, &s.parser, &s.pulse} {
+	for _, conn := range []**connection{&s.anchor, &s.killer, &s.parser.conn, &s.guestParser.conn, &s.pulse} {
 		if *conn, err = lib.open(arguments); err != nil {
 			return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
 		}
 		if err := (*conn).exec(setStatement(s.defaults())); err != nil {
 			return nil, fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+		}
+	}
+	for _, table := range withheld {
+		if err := s.anchor.exec("DETACH TABLE IF EXISTS system." + table); err != nil {
+			return nil, fmt.Errorf("withholding system.%s: %w", table, err)
 		}
 	}
 	// The first query also warms up what the engine builds lazily (20 ms, measured).
@@ -183,6 +202,10 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 	}
 	return s, nil
 }
+
+// withheld are tables of the database system that the engine makes anew at each start and nobody is to read: reading
+// stack_trace signals every thread of the process, among them Go's, and ends it.
+var withheld = []string{"stack_trace"}
 
 func (s *server) connect() (*connection, error) { return s.lib.open(s.arguments) }
 
@@ -216,7 +239,8 @@ func (s *server) close() {
 	defer s.killing.Unlock()
 	s.killer.close()
 	s.killer = nil
-	s.parser.close()
+	s.parser.conn.close()
+	s.guestParser.conn.close()
 	s.pulse.close()
 	s.anchor.close()
 	s.syncer.close()

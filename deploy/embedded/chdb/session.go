@@ -17,11 +17,15 @@ import (
 // request to the next, as on a server. A guest can make neither settings nor tables: its sessions keep the database.
 type sessions struct {
 	open func() (*connection, error)
-	max  int
+	max  int // of the roles
+	// maxGuests is the bound of guests' sessions, which cost little and hold little: one more ends the one idle longest.
+	maxGuests int
 
-	mu     sync.Mutex
-	byID   map[sessionKey]*session
-	closed bool
+	mu      sync.Mutex
+	byID    map[sessionKey]*session
+	guests  int // of them
+	evicted uint64
+	closed  bool
 }
 
 // sessionKey keeps the sessions of users apart.
@@ -31,7 +35,9 @@ type session struct {
 	conn     *connection // nil for a guest's
 	database string      // of a guest's; "" if none was named
 	readonly string      // what its own SET statement made of it; "" for nothing
+	guest    bool
 	busy     bool
+	since    time.Time // idle since, while it is not busy
 	// expire closes the session when it has been idle for its timeout.
 	expire *time.Timer
 }
@@ -41,8 +47,8 @@ const (
 	maxSessionTimeout     = time.Hour
 )
 
-func newSessions(max int, open func() (*connection, error)) *sessions {
-	return &sessions{open: open, max: max, byID: make(map[sessionKey]*session)}
+func newSessions(max, maxGuests int, open func() (*connection, error)) *sessions {
+	return &sessions{open: open, max: max, maxGuests: maxGuests, byID: make(map[sessionKey]*session)}
 }
 
 // acquire returns the session for the caller alone. release must be called; it starts the idle timeout, or ends the
@@ -57,16 +63,19 @@ func (ss *sessions) acquire(who admitted, id string, mustExist bool, timeout tim
 		return nil, nil, refuse(codeSessionNotFound, "SESSION_NOT_FOUND", "Session %s not found: it expired or was never opened", quote(id))
 	case found != nil && found.busy:
 		return nil, nil, refuse(codeSessionLocked, "SESSION_IS_LOCKED", "Session %s is in use by another request; a session runs one query at a time", quote(id))
-	case found == nil && (len(ss.byID) >= ss.max || ss.closed):
-		return nil, nil, refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "%d sessions are open, the limit; end one with close_session=1 or wait for its timeout", len(ss.byID))
+	case found == nil && (!ss.room(who.guest) || ss.closed):
+		return nil, nil, refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "%d sessions are open, the limit; end one with close_session=1 or wait for its timeout", ss.count(who.guest))
 	case found == nil:
-		found = new(session)
+		found = &session{guest: who.guest}
 		if !who.guest {
 			if found.conn, err = ss.open(); err != nil {
 				return nil, nil, err
 			}
 		}
 		ss.byID[key] = found
+		if who.guest {
+			ss.guests++
+		}
 	default:
 		found.expire.Stop()
 	}
@@ -77,26 +86,69 @@ func (ss *sessions) acquire(who admitted, id string, mustExist bool, timeout tim
 func (ss *sessions) release(key sessionKey, used *session, timeout time.Duration, last bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	used.busy = false
+	used.busy, used.since = false, time.Now()
 	if last || ss.closed {
-		delete(ss.byID, key)
-		used.end()
+		ss.end(key)
 		return
 	}
 	used.expire = time.AfterFunc(timeout, func() {
 		ss.mu.Lock()
 		defer ss.mu.Unlock()
 		if ss.byID[key] == used && !used.busy {
-			delete(ss.byID, key)
-			used.end()
+			ss.end(key)
 		}
 	})
 }
 
-func (s *session) end() {
-	if s.conn != nil {
-		s.conn.close()
+// end forgets a session. The caller holds mu.
+func (ss *sessions) end(key sessionKey) {
+	ended := ss.byID[key]
+	delete(ss.byID, key)
+	if ended.guest {
+		ss.guests--
 	}
+	if ended.conn != nil {
+		ended.conn.close()
+	}
+}
+
+// room tells whether one more may be opened, and makes it for a guest. The caller holds mu.
+func (ss *sessions) room(guest bool) bool {
+	if !guest {
+		return ss.count(false) < ss.max
+	}
+	if ss.guests < ss.maxGuests {
+		return true
+	}
+	var oldest sessionKey
+	var idle *session
+	for key, s := range ss.byID {
+		if s.guest && !s.busy && (idle == nil || s.since.Before(idle.since)) {
+			oldest, idle = key, s
+		}
+	}
+	if idle == nil {
+		return false
+	}
+	idle.expire.Stop()
+	ss.end(oldest)
+	ss.evicted++
+	return true
+}
+
+// count is how many are open. The caller holds mu.
+func (ss *sessions) count(guest bool) int {
+	if guest {
+		return ss.guests
+	}
+	return len(ss.byID) - ss.guests
+}
+
+// usage is what Status says of them.
+func (ss *sessions) usage() (roles, guests int, evicted uint64) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.count(false), ss.count(true), ss.evicted
 }
 
 // close ends idle sessions; a busy one ends with its request.
@@ -107,8 +159,7 @@ func (ss *sessions) close() {
 	for key, s := range ss.byID {
 		if !s.busy {
 			s.expire.Stop()
-			delete(ss.byID, key)
-			s.end()
+			ss.end(key)
 		}
 	}
 }

@@ -105,6 +105,12 @@ type Status struct {
 	RefusedRequests uint64 `json:"refused_requests"`
 	// KilledQueries lost their clients.
 	KilledQueries uint64 `json:"killed_queries"`
+	// RolesSessions and GuestsSessions are open; EvictedSessions are guests' that were ended for another's.
+	RolesSessions   int    `json:"roles_sessions"`
+	GuestsSessions  int    `json:"guests_sessions"`
+	EvictedSessions uint64 `json:"evicted_sessions"`
+	// Confined says that the operating system keeps the engine from everything but its tables' folder.
+	Confined bool `json:"confined"`
 }
 
 // statusPath is where a parent asks for Status.
@@ -117,9 +123,12 @@ func (s *server) sendStatus(w http.ResponseWriter, a *answer) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(Status{
+	status := Status{
 		Roles: s.roles.usage(), Guests: s.guests.usage(), RefusedRequests: s.counts.refused.Load(), KilledQueries: s.counts.killed.Load(),
-	})
+		Confined: s.cfg.confined,
+	}
+	status.RolesSessions, status.GuestsSessions, status.EvictedSessions = s.sessions.usage()
+	_ = json.NewEncoder(w).Encode(status)
 }
 
 func (s *server) feel() error {

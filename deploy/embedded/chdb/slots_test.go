@@ -5,7 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +35,52 @@ func startAsGuest(t *testing.T, address, query string, n int) (leave func()) {
 		}()
 	}
 	return cancel
+}
+
+// What guests have parsed, again and again, is not before what the roles have parsed.
+func TestGuestsParsingDoesNotStopTheRoles(t *testing.T) {
+	const guests, questions = 6, 3
+	address := chdbtest.StartIn(t, t.TempDir(), "--guests="+strconv.Itoa(guests), "--guest-query-bytes=1048576").Address()
+	var ended atomic.Int32
+	var all sync.WaitGroup
+	enough, stop := context.WithCancel(t.Context())
+	long := "SELECT " + strings.Repeat("1+", 200_000) + "1"
+	for range guests {
+		all.Go(func() {
+			for enough.Err() == nil {
+				asGuest(t, address, nil, long)
+				ended.Add(1)
+			}
+		})
+	}
+	eventually(t, 60*time.Second, "guests that wait for each other", func() bool { return ended.Load() > guests })
+	before := ended.Load()
+	for range questions {
+		mustPost(t, address, nil, "SELECT 1")
+	}
+	if passed := ended.Load() - before; passed >= 2*questions {
+		t.Errorf("while %d queries of the roles came through, %d of guests did", questions, passed)
+	}
+	stop()
+	all.Wait()
+}
+
+func TestGuestsStatementIsBounded(t *testing.T) {
+	address, _ := database(t)
+	for _, length := range []int{64 << 10, 64<<10 + 1} {
+		query := "SELECT 1"
+		query += strings.Repeat(" ", length-len(query))
+		for name, answer := range map[string]response{
+			"body":  asGuest(t, address, nil, query),
+			"query": asGuest(t, address, url.Values{"query": {query}}, ""),
+			"both":  asGuest(t, address, url.Values{"query": {"SELECT"}}, query[len("SELECT "):]),
+		} {
+			if refused := answer.status == http.StatusRequestEntityTooLarge && strings.Contains(answer.body, "longer than 65536 bytes"); refused != (length > 64<<10) || !refused && answer.body != "1\n" {
+				t.Errorf("%d bytes in %s: %d %s", length, name, answer.status, answer.body)
+			}
+		}
+		mustPost(t, address, nil, query)
+	}
 }
 
 func TestSlowGuestsDoNotStopTheRoles(t *testing.T) {
@@ -107,6 +156,45 @@ func streamAsGuest(t *testing.T, address, query string) *http.Response {
 	answer, err := http.DefaultClient.Do(request)
 	must(t, err)
 	return answer
+}
+
+// Guests have sessions of their own, of which one too many ends the one idle longest.
+func TestGuestsSessionsAreBounded(t *testing.T) {
+	const most = 64 // of guests; the roles' bound is half of it
+	process := chdbtest.Start(t)
+	address := process.Address()
+	mustPost(t, address, nil, "CREATE DATABASE kept")
+	in := func(i int) url.Values {
+		return url.Values{"session_id": {strconv.Itoa(i)}, "session_timeout": {"3600"}}
+	}
+	for i := range most + 6 {
+		if i == most+1 { // the first was used since, so that the second is idle longest
+			asGuest(t, address, in(1), "SELECT 1")
+		}
+		if answer := asGuest(t, address, in(i), "USE kept"); answer.status != http.StatusOK {
+			t.Fatalf("session %d of a guest: %d %s", i, answer.status, answer.body)
+		}
+	}
+	for i, want := range map[int]string{0: "372", 1: "", 2: "372", 6: "372", 7: "", most + 5: ""} {
+		params := in(i)
+		params.Set("session_check", "1")
+		answer := asGuest(t, address, params, "SELECT currentDatabase()")
+		if code := answer.header.Get("X-ClickHouse-Exception-Code"); code != want || code == "" && answer.body != "kept\n" {
+			t.Errorf("session %d: %d %s", i, answer.status, answer.body)
+		}
+	}
+	mustPost(t, address, in(1), "SELECT 1")
+	status, err := process.Status(t.Context())
+	must(t, err)
+	if status.GuestsSessions != most || status.RolesSessions != 1 || status.EvictedSessions != 6 || !status.Confined {
+		t.Errorf("the status is %+v", status)
+	}
+	for i := range 32 {
+		post(t, address, in(i), "SELECT 1")
+	}
+	if answer := post(t, address, in(32), "SELECT 1"); answer.status != http.StatusServiceUnavailable || !strings.Contains(answer.body, "32 sessions are open") {
+		t.Errorf("one session of the roles too many: %d %s", answer.status, answer.body)
+	}
 }
 
 // A setting of one request is gone with it, in a session too, whoever asks and however the request ends.

@@ -189,6 +189,55 @@ func literals(text string) (values []string) {
 	return values
 }
 
+// settingsIn are the names of the settings that a statement in the engine's own words sets, in SETTINGS clauses at any depth
+// and as a SET statement.
+func settingsIn(text string) (names []string) {
+	sc := scanner{text: text}
+	for t, ok := sc.next(); ok; t, ok = sc.next() {
+		if !t.isWord("SETTINGS") && !(t.isWord("SET") && t.start == 0) {
+			continue
+		}
+		at := sc
+		for {
+			name, value, ok := setting(&at)
+			if !ok {
+				break
+			}
+			names = append(names, name)
+			// A value may be brackets with commas in them; after it comes a comma, or something else than a setting.
+			for value.depth > t.depth || value.is("(") || value.is("[") || value.is("{") || value.is("-") {
+				if value, ok = at.next(); !ok {
+					return names
+				}
+			}
+			if comma, _ := at.next(); !comma.is(",") {
+				break
+			}
+		}
+	}
+	return names
+}
+
+// setting reads NAME = and the first token of a value. A name may be quoted, and have dots.
+func setting(sc *scanner) (name string, value token, ok bool) {
+	for {
+		part, more := sc.next()
+		if !more || !part.word && !part.quoted {
+			return "", token{}, false
+		}
+		name += strings.Trim(part.text, "`\"")
+		between, _ := sc.next()
+		if between.is("=") {
+			value, more = sc.next()
+			return name, value, more
+		}
+		if !between.is(".") {
+			return "", token{}, false
+		}
+		name += "."
+	}
+}
+
 // analyseInsert reads on after INSERT. It reports false for INSERT … SELECT and for what it does not understand, which
 // the engine then judges.
 func analyseInsert(text string, sc scanner) (insertion, bool) {
