@@ -39,7 +39,7 @@ func (c *Config) unproved(at int) string {
 	}
 	return fmt.Sprintf("networks[%d].trust: is missing: network %s is believed without proof. Whoever has seen a click ID, as every visitor has in his address bar, can book %s of it, %s. "+
 		"Right would be, in networks[%d], trust: {tokens: {first: \"…\"}} with what `openssl rand -hex 16` prints, which the network's postback URL then carries as token=… "+
-		"(`tributary link postback --network %s --show-token` writes it), or trust: {allow: [203.0.113.0/24]} with the addresses that it sends from%s",
+		"(`tributary link postback --network %s --show-token`, with the same --config, writes it), or trust: {allow: [203.0.113.0/24]} with the addresses that it sends from%s",
 		at, n.Name, count, most, at, n.Name, bounds)
 }
 
