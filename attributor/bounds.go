@@ -2,6 +2,7 @@ package attributor
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"tributary/schemas"
@@ -70,13 +71,53 @@ func units(micros int64) string {
 	return sign + whole + "." + part
 }
 
-// madeBy counts what the postback's network made of the click: its conversions, or its corrections for a correction.
-// What was made by a postback that carried no bound is nobody's and counts for every network.
-func madeBy(book *state.Book, pb *events.Postback) (n int) {
+// tooMany says why the postback's network may make no more of the click; "" when it may. The bound holds for its
+// transactions: a conversion and its correction, in whichever order they come, are one, so that the bound takes both or
+// neither, and what is booked of a transaction is all that was booked or nothing. A correction whose conversion was
+// refused is refused too.
+func tooMany(book *state.Book, pb *events.Postback) string {
+	most := int(pb.MaxConversions)
+	if most == 0 || len(book.Items) < most {
+		return ""
+	}
+	same, transactions, known := 0, 0, false
 	for _, item := range book.Items {
-		if isCorrection(item) == corrects(pb) && (item.Network == pb.Network || item.Network == "") {
-			n++
+		switch {
+		case !isOf(item, pb.Network):
+			continue
+		case isCorrection(item) == corrects(pb):
+			same++
+		case item.Event == pb.Event && item.Txid == pb.Txid:
+			known = true
+		}
+		if !isCorrection(item) || !hasConversion(book, item, pb.Network) {
+			transactions++
 		}
 	}
-	return n
+	switch {
+	case same >= most:
+		return fmt.Sprintf("this click has %d %ss of network %s already, which may make %d (max_conversions_per_click)", same, kindOf(pb), pb.Network, most)
+	case known || transactions < most:
+		return ""
+	case corrects(pb):
+		return fmt.Sprintf("this corrects a conversion (event %q, txid %q) that is not booked, and network %s has made %d of this click already, of %d (max_conversions_per_click)",
+			pb.Event, pb.Txid, pb.Network, transactions, most)
+	}
+	return fmt.Sprintf("network %s has %d transactions of this click already, conversions and corrections that came before theirs, and may make %d (max_conversions_per_click)",
+		pb.Network, transactions, most)
+}
+
+// hasConversion tells whether the network's conversion that an item corrects is in the book. One without a transaction ID
+// corrects any of its event that has none either.
+func hasConversion(book *state.Book, correction *state.Item, network string) bool {
+	return slices.ContainsFunc(book.Items, func(item *state.Item) bool {
+		return !isCorrection(item) && item.Event == correction.Event && item.Txid == correction.Txid && isOf(item, network)
+	})
+}
+
+// isOf tells whether an item counts for a network. What was made by a postback that carried no bound is nobody's and
+// counts for every network; so each item has its network's name, also where no bound is declared: it must not count for
+// the others.
+func isOf(item *state.Item, network string) bool {
+	return item.Network == network || item.Network == ""
 }

@@ -25,19 +25,84 @@ func TestNetworkMayMakeSoMany(t *testing.T) {
 		{"acme", "rejected t2 10", 2, "CREATED"},
 		{"acme", "approved t3 10", 2, "too_many_conversions"},
 		{"acme", "approved t2 10", 2, "STATUS"}, // what is booked may still change
-		{"acme", "approved t3 -10", 1, "CORRECTION"},
-		{"acme", "approved t4 -10", 1, "too_many_conversions"},
+		{"acme", "approved t1 -10", 1, "CORRECTION"},
+		{"acme", "approved t2 -10", 1, "too_many_conversions"},
 		{"acme", "approved t3 10", 3, "CREATED"}, // the bound was raised
 		{"zeta", "approved z2 10", 1, "too_many_conversions"},
 		{"", "approved o1 10", 0, "CREATED"},                  // of an edge that knew no bound: it is nobody's
 		{"late", "approved l1 10", 1, "too_many_conversions"}, // and counts for all
 		{"late", "approved l1 10", 2, "CREATED"},
+		{"free", "approved f1 10", 1000, "CREATED"}, // of a network without a bound of its own,
+		{"free", "approved f2 10", 1000, "CREATED"},
+		{"last", "approved a1 10", 2, "CREATED"}, // which are not nobody's
 	} {
 		pb := post(step.spec)
 		pb.Network, pb.MaxConversions, pb.ReceiptId = step.network, step.most, fmt.Sprint("r", i)
 		got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules))
 		if word, _, _ := strings.Cut(got, " "); word != step.want {
 			t.Errorf("step %d, %s %s: %s, want %s", i, step.network, step.spec, got, step.want)
+		}
+	}
+}
+
+// TestBoundTakesBothOrNeither: a conversion and its correction are both booked or both refused, in every order, so that
+// what the bound refuses is missing from the revenue once and not twice. Both letters, replayed after the bound was
+// raised, book both.
+func TestBoundTakesBothOrNeither(t *testing.T) {
+	pairs := func(words ...string) (specs []string) {
+		for _, word := range words {
+			sign := ""
+			if strings.HasPrefix(word, "-") {
+				sign, word = "-", word[1:]
+			}
+			specs = append(specs, "approved "+word+" "+sign+"10")
+		}
+		return specs
+	}
+	for name, c := range map[string]struct {
+		specs    []string
+		refused  int
+		revenue  int64 // below the bound, and
+		replayed int64 // after it was raised
+	}{
+		"the sixth and its correction":   {pairs("k1", "k2", "k3", "k4", "k5", "k6", "-k6"), 2, 50, 50},
+		"its correction first":           {pairs("k1", "k2", "k3", "k4", "k5", "-k6", "k6"), 2, 50, 50},
+		"its correction below the bound": {pairs("k1", "k2", "k3", "k4", "-k6", "k5", "k6"), 1, 40, 50},
+		"a correction of the fifth":      {pairs("k1", "k2", "k3", "k4", "k5", "k6", "-k5"), 1, 40, 50},
+		"corrections of all":             {pairs("k1", "k2", "k3", "k4", "k5", "-k1", "-k2", "-k3", "-k4", "-k5", "k6"), 1, 0, 10},
+		"corrections of all first":       {pairs("-k1", "-k2", "-k3", "-k4", "-k5", "k6", "k5", "k4", "k3", "k2", "k1"), 1, 0, 10},
+	} {
+		book := &state.Book{}
+		revenue := int64(0)
+		send := func(specs []string, most uint32) (refused []string) {
+			for _, spec := range specs {
+				pb := post(spec)
+				pb.Network, pb.MaxConversions, pb.ReceiptId = "acme", most, spec
+				out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules)
+				if out.Entry != nil {
+					revenue += out.Entry.RevenueConfirmedDeltaMicros / schemas.Micros
+				} else if refused = append(refused, spec); out.Reject != schemas.RejectTooMany || !strings.Contains(out.Detail, "max_conversions_per_click") {
+					t.Errorf("%s, %s: %s %s", name, spec, describe(out), out.Detail)
+				}
+			}
+			return refused
+		}
+		refused := send(c.specs, 5)
+		if len(refused) != c.refused || revenue != c.revenue {
+			t.Errorf("%s: %q are refused, the revenue is %d; want %d and %d", name, refused, revenue, c.refused, c.revenue)
+		}
+		if again := send(refused, 6); len(again) > 0 || revenue != c.replayed {
+			t.Errorf("%s, replayed: %q are refused, the revenue is %d; want %d", name, again, revenue, c.replayed)
+		}
+	}
+	// Without transaction IDs, where each is new, a correction is of any conversion.
+	book := &state.Book{}
+	for i, want := range []string{"CREATED", "too_many_conversions", "CORRECTION", "too_many_conversions"} {
+		pb := post([]string{"approved - 10", "approved - 10", "approved - -10", "approved - -10"}[i])
+		pb.Network, pb.MaxConversions, pb.ReceiptId, pb.Txid, pb.BlankTxidIsNew = "acme", 1, fmt.Sprint("r", i), "", true
+		got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules))
+		if word, _, _ := strings.Cut(got, " "); word != want {
+			t.Errorf("without transaction IDs, step %d: %s, want %s", i, got, want)
 		}
 	}
 }

@@ -13,6 +13,7 @@
 //   - the sum of a conversion's deltas equals the contribution of its last status and payout (see contribution);
 //   - a correction, which is what a payout below 0 makes, has an identity of its own beside the conversion of its transaction ID: it
 //     moves money only, counts as nothing, is not scored, and neither finds the other whichever comes first;
+//   - a network's bound of a click takes a conversion and its correction both, or neither, whichever comes first;
 //   - a rejected postback changes neither book nor statistics;
 //   - count and money of a click's entries depend on the order of that click's postbacks only, never on when the click itself
 //     came within the grace time. Scores also depend on what else the source did before.

@@ -102,9 +102,8 @@ func create(in Input, rules *Rules) Outcome {
 	if len(in.Book.Items) >= schemas.MaxConversionsPerClick {
 		return Outcome{Reject: schemas.RejectTooMany, Detail: fmt.Sprintf("this click has %d conversions already", len(in.Book.Items))}
 	}
-	if have := madeBy(in.Book, pb); pb.MaxConversions > 0 && have >= int(pb.MaxConversions) {
-		return Outcome{Reject: schemas.RejectTooMany, Detail: fmt.Sprintf("this click has %d %ss of network %s already, which may make %d (max_conversions_per_click)",
-			have, kindOf(pb), pb.Network, pb.MaxConversions)}
+	if detail := tooMany(in.Book, pb); detail != "" {
+		return Outcome{Reject: schemas.RejectTooMany, Detail: detail}
 	}
 	clickMS, err := clickTimeMS(in)
 	if err != nil {

@@ -97,7 +97,7 @@ var RejectReasons = []RejectInfo{
 	{RejectOrphan, "processor", "no click with this foreign ID came within the grace time", "import the other tracker's clicks, or look for the click at the network"},
 	{RejectParkingFull, "processor", "too many postbacks wait for their click", "look for a network sending unknown click IDs; raise processor.max_parked"},
 	{RejectUndecodable, "processor", "a record in a topic is not the event it should be", "look for a foreign producer on the topic"},
-	{RejectTooMany, "processor", "the click has as many conversions as one click may have, or as many of its network as max_conversions_per_click allows", "look for a network that invents transaction IDs; raise max_conversions_per_click for the network if its clicks convert so often"},
+	{RejectTooMany, "processor", "the click has as many conversions as one click may have, or as many of its network as max_conversions_per_click allows; a correction, also when its conversion was refused so", "look for a network that invents transaction IDs; raise max_conversions_per_click for the network if its clicks convert so often"},
 	{RejectAmountRange, "processor", "an amount is beyond 1,000,000,000 or its network's max_payout, which the edge never writes", "look for who else produces to the topics clicks and postbacks"},
 	{RejectRowRefused, "sink", "ClickHouse refused this row for good", "read detail; correct the schema, then replay"},
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tributary/deploy/config"
 	"tributary/deploy/links"
 	"tributary/ingest/dialect"
 )
@@ -24,7 +25,8 @@ changes; the campaign's aliases are what that tracker calls it.`
 
 const linkPostbackLong = `Prints the URL that a network is given to call, in its dialect (networks[].dialect), and how the
 edge reads it once the network has filled in its macros. --sender names the system that the
-network runs, which says how it writes macros; --macro gives its own.
+network runs, which says how it writes macros; --macro gives its own. Without them the macros are
+places to fill in: what the network calls the click ID, the payout and the transaction ID.
 
 The network's token is left out unless --show-token. Signed postbacks cannot be a template: what
 the network must add is said.`
@@ -122,7 +124,8 @@ func newLinkPostback(env *environment) *cobra.Command {
 		Use:   "postback",
 		Short: "Print the postback template for a network",
 		Long:  linkPostbackLong + "\n\n" + wrapped("Systems whose macros are known: "+dialect.Names()+".", 95),
-		Example: `  tributary link postback --config tributary.yaml --base https://t.example --network acme --sender affise
+		Example: `  tributary link postback --network acme --show-token
+  tributary link postback --config tributary.yaml --base https://t.example --network acme --sender affise
   tributary link postback --network acme --macro click_id={aff_sub} --macro payout={payout}`,
 		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -194,6 +197,11 @@ func oneArgument(command, what string) cobra.PositionalArgs {
 		}
 		return usageError{fmt.Errorf("%s takes one %s, got %d%s; see `%s %s --help`", command, what, len(args), hint, programName, command)}
 	}
+}
+
+// postbackLinkCommand is a command line that prints the URL for a network of this configuration, from another terminal.
+func postbackLinkCommand(from config.Sources, loaded *config.Loaded, network string) string {
+	return again(from, loaded, "link postback", []setting{{"ingest.listen", loaded.Config.Ingest.Listen}}) + " --network " + shellWord(network) + " --show-token"
 }
 
 const programName = "tributary"

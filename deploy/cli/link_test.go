@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"tributary/deploy/config"
 )
 
 // configuration writes a configuration file with a small catalog.
@@ -106,5 +110,70 @@ func TestLinkAndImportOffline(t *testing.T) {
 	code, _, stderr := run(t, nil, "postback", "test", "--config", file)
 	if code != ExitFailure || !strings.Contains(stderr, "reaching ClickHouse at 127.0.0.1:1 (clickhouse.addr)") {
 		t.Errorf("postback test without engines: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestPrintedLinkCommandsWork runs every command that a warning, `up` and the page about trust print, as it is printed.
+func TestPrintedLinkCommandsWork(t *testing.T) {
+	example, err := os.ReadFile("../tributary.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/trust.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const token = "0123456789abcdef0123456789abcdef"
+	text := string(example)
+	proved := strings.Replace(text, "    - name: acme\n", "    - name: acme\n      trust: {tokens: {first: "+token+"}}\n", 1)
+	if proved == text {
+		t.Fatal("the example declares no network acme")
+	}
+	file := filepath.Join(t.TempDir(), "tributary.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text)
+	code, _, warnings := run(t, nil, "config", "check", "--config", file)
+	if code != ExitOK {
+		t.Fatal(warnings)
+	}
+	write(proved)
+	env := &environment{set: []string{"ingest.listen=127.0.0.1:4321"}, environ: []string{"TRIBUTARY_CONFIG=" + file}}
+	from := env.dlqSources()
+	loaded, err := config.Load(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var greeting bytes.Buffer
+	greet(&greeting, &loaded.Config, env.sqlCommand(from, loaded), postbackLinkCommand(from, loaded, "acme"))
+	printed := regexp.MustCompile(`tributary link [^` + "`" + `)\n]*`)
+	for where, c := range map[string]struct {
+		text, base string
+		environ    []string
+	}{
+		"the warning": {warnings, "", []string{"TRIBUTARY_CONFIG=" + file}}, "docs/trust.md": {string(page), "", []string{"TRIBUTARY_CONFIG=" + file}},
+		"up": {greeting.String(), "http://127.0.0.1:4321/", nil},
+	} {
+		commands := printed.FindAllString(c.text, -1)
+		if len(commands) == 0 {
+			t.Errorf("%s prints no command: %s", where, c.text)
+		}
+		for _, command := range commands {
+			code, stdout, stderr := run(t, c.environ, shellWords(command)[1:]...)
+			url, _, _ := strings.Cut(stdout, "\n")
+			if code != ExitOK || !strings.HasPrefix(url, c.base) || !strings.Contains(url, "/postback/acme?click_id={click_id}&payout={payout}&txid={txid}&token="+token) ||
+				!strings.Contains(stdout, "Note: In the places of {click_id}") {
+				t.Errorf("%s prints %q: exit code %d, %s%s", where, command, code, stdout, stderr)
+			}
+		}
+	}
+	// What stands in the places is refused, should somebody forget them.
+	code, stdout, stderr := run(t, []string{"TRIBUTARY_CONFIG=" + file}, "link", "check", "/postback/acme?click_id={click_id}&payout={payout}&txid={txid}&token="+token)
+	if code != ExitFailure || !strings.Contains(stdout, "macro") {
+		t.Errorf("places that nobody filled in: exit code %d, %s%s", code, stdout, stderr)
 	}
 }

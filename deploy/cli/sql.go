@@ -145,15 +145,24 @@ func guestPassword(c *config.Config) (string, error) {
 
 // sqlCommand is the beginning of a command line that asks the ClickHouse of this configuration from another terminal.
 func (e *environment) sqlCommand(from config.Sources, loaded *config.Loaded) string {
-	words := []string{calledAs(), "sql"}
-	if e.configFile != "" {
-		words = append(words, "--config", shellWord(e.configFile))
+	c := &loaded.Config
+	return again(from, loaded, "sql", []setting{
+		{"data_dir", c.DataDir}, {"clickhouse.mode", c.ClickHouse.Mode}, {"clickhouse.addr", c.ClickHouse.Addr},
+		{"clickhouse.protocol", c.ClickHouse.Protocol}, {"clickhouse.database", c.ClickHouse.Database},
+	})
+}
+
+// A setting is a key with its value.
+type setting struct{ path, value string }
+
+// again is a command line that has this configuration from another terminal, with those of the settings that it would
+// miss there: that has the file, but neither this one's flags nor, maybe, its variables.
+func again(from config.Sources, loaded *config.Loaded, command string, settings []setting) string {
+	words := []string{calledAs(), command}
+	if from.File != "" {
+		words = append(words, "--config", shellWord(from.File))
 	}
-	for _, key := range []struct{ path, value string }{
-		{"data_dir", loaded.Config.DataDir}, {"clickhouse.mode", loaded.Config.ClickHouse.Mode}, {"clickhouse.addr", loaded.Config.ClickHouse.Addr},
-		{"clickhouse.protocol", loaded.Config.ClickHouse.Protocol}, {"clickhouse.database", loaded.Config.ClickHouse.Database},
-	} {
-		// Another terminal has the file, but neither this one's flags nor, maybe, its variables.
+	for _, key := range settings {
 		if place, ok := loaded.Place(key.path); ok && place.Source != loaded.File && place.Source != from.File {
 			words = append(words, "--set", shellWord(key.path+"="+key.value))
 		}

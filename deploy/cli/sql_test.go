@@ -12,13 +12,6 @@ import (
 	"tributary/deploy/embedded/chdb/chdbtest"
 )
 
-func runCommand(t *testing.T, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, errors bytes.Buffer
-	code = Main(t.Context(), args, &out, &errors, nil)
-	return code, out.String(), errors.String()
-}
-
 // The command that `up` and `demo` print must work as it is printed, from a terminal without their flags and variables.
 func TestPrintedSQLCommandWorks(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "it's data")
@@ -46,7 +39,7 @@ func TestPrintedSQLCommandWorks(t *testing.T) {
 	}
 	var greeting bytes.Buffer
 	command := env.sqlCommand(from, loaded)
-	greet(&greeting, &loaded.Config, command)
+	greet(&greeting, &loaded.Config, command, "")
 	if !strings.Contains(greeting.String(), command+" 'SELECT * FROM epc_roi_by_campaign'") || strings.Contains(greeting.String(), "8123") {
 		t.Errorf("up prints %s", greeting.String())
 	}
@@ -54,7 +47,7 @@ func TestPrintedSQLCommandWorks(t *testing.T) {
 	if want := []string{"tributary", "sql", "--config", file, "--set", "data_dir=" + dir, "--set", "clickhouse.addr=" + process.Address()}; strings.Join(words, "|") != strings.Join(want, "|") {
 		t.Fatalf("the command is %q, want %q", words, want)
 	}
-	code, stdout, stderr := runCommand(t, append(words[1:], "SELECT getSetting('readonly'), 'x' AS b")...)
+	code, stdout, stderr := run(t, nil, append(words[1:], "SELECT getSetting('readonly'), 'x' AS b")...)
 	if code != ExitOK || stdout != "1\tx\n" {
 		t.Errorf("code %d, printed %q, %s", code, stdout, stderr)
 	}
@@ -69,7 +62,7 @@ func TestPrintedSQLCommandWorks(t *testing.T) {
 		{append(words[1:], "--set", "clickhouse.addr=127.0.0.1:1", "SELECT 1"), ExitFailure, "reaching ClickHouse at 127.0.0.1:1 (clickhouse.addr): nobody answers"},
 		{append(words[1:], "--set", "data_dir="+t.TempDir(), "SELECT 1"), ExitFailure, "no `tributary up` has run with this data_dir"},
 	} {
-		if code, stdout, stderr := runCommand(t, test.args...); code != test.code || stdout != "" || !strings.Contains(stderr, test.says) {
+		if code, stdout, stderr := run(t, nil, test.args...); code != test.code || stdout != "" || !strings.Contains(stderr, test.says) {
 			t.Errorf("%q: code %d, printed %q, %s", test.args, code, stdout, stderr)
 		}
 	}

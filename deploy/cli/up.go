@@ -55,7 +55,8 @@ func newUp(env *environment) *cobra.Command {
 				logger.Info("no catalog is configured: using the small built-in one, whose campaigns are examples")
 			}
 			return env.run(cmd.Context(), from, loaded, logger, addEverything, func(s *wiring.System) {
-				greet(env.stdout, &loaded.Config, env.sqlCommand(from, loaded))
+				_, _, network := loaded.Config.Examples()
+				greet(env.stdout, &loaded.Config, env.sqlCommand(from, loaded), postbackLinkCommand(from, loaded, network))
 				logger.Debug("all roles have started", zap.NamedError("not_ready_yet", s.Ready()))
 			})
 		},
@@ -93,7 +94,7 @@ func addEverything(s *wiring.System) {
 }
 
 // greet prints what can be tried, with the addresses in force.
-func greet(out io.Writer, c *config.Config, sqlCommand string) {
+func greet(out io.Writer, c *config.Config, sqlCommand, linkCommand string) {
 	edge := "http://" + reachable(c.EdgeListen())
 	campaign, source, network := c.Examples()
 	var b strings.Builder
@@ -104,7 +105,7 @@ func greet(out io.Writer, c *config.Config, sqlCommand string) {
 	}
 	proof, where := "", ""
 	if len(c.Catalog.Networks) > 0 && len(c.Catalog.Networks[0].Trust.Tokens) > 0 {
-		proof, where = "&token=TOKEN", "; the whole URL: tributary link postback --network "+network+" --show-token"
+		proof, where = "&token=TOKEN", "; the URL for the network: "+linkCommand
 	}
 	try("postback", fmt.Sprintf("curl '%s/postback?network=%s&click_id=CLICK_ID&payout=12.50&txid=1%s'   (CLICK_ID: the header X-Click-Id above%s)", edge, network, proof, where))
 	try("figures", fmt.Sprintf("%s 'SELECT * FROM epc_roi_by_campaign'", sqlCommand))

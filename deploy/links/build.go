@@ -185,6 +185,10 @@ type TemplateRequest struct {
 // tokenPlace stands in a template where the token belongs.
 const tokenPlace = "YOUR_TOKEN"
 
+// macroPlaces are what stands in a template where the network's macros belong, until they are known. The edge refuses a
+// postback that still has one.
+var macroPlaces = []dialect.Param{dialect.ClickID, dialect.Payout, dialect.TxID}
+
 // Template builds the URL that a network is given to call.
 func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 	network := w.network(r.Network)
@@ -209,6 +213,13 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 			return nil, misused("--macro %s: there is no part of a postback %q%s; the parts are %s", name, name, near(name, macroNames()), strings.Join(macroNames(), ", "))
 		}
 		o.Macros[p] = r.Macros[name]
+	}
+	if o.Sender == nil && len(o.Macros) == 0 {
+		for _, p := range macroPlaces {
+			o.Macros[p] = "{" + p.String() + "}"
+		}
+		b.Notes = append(b.Notes, "In the places of {click_id}, {payout} and {txid} belong what the network calls them: its macro for the parameter that the offer's link passes the click ID in, "+
+			"and those for the payout and the transaction. --macro click_id={aff_sub} writes one, --sender all of a system that is known: "+dialect.Names()+".")
 	}
 	token := ""
 	if names := slices.Sorted(maps.Keys(network.Trust.Tokens)); len(names) > 0 {

@@ -146,6 +146,7 @@ func TestTemplate(t *testing.T) {
 		"native": {Network: "acme", Sender: "affise"},
 		"token":  {Network: "legacy", Sender: "affise", Macros: map[string]string{"txid": "{order}"}},
 		"signed": {Network: "signed", Macros: map[string]string{"click_id": "{aff_sub}", "payout": "{payout}"}},
+		"places": {Network: "legacy"},
 		"tune":   {Network: "tune", Sender: "everflow", OwnPath: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +185,7 @@ func TestBuildMistakes(t *testing.T) {
 		`there is no network "acne"; did you mean "acme"?`:                                  template(TemplateRequest{Network: "acne"}),
 		`a link of affise, which has the parameters offer_id, pid; right would be --source`: link(LinkRequest{Campaign: "winter", Dialect: "affise"}),
 		`--sender "afise" is no system that is known; did you mean "affise"?`:               template(TemplateRequest{Network: "acme", Sender: "afise"}),
-		`give it as --macro click_id={aff_sub}, or the system`:                              template(TemplateRequest{Network: "acme"}),
+		`give it as --macro click_id={aff_sub}, or the system`:                              template(TemplateRequest{Network: "acme", Macros: map[string]string{"payout": "{sum}"}}),
 		`--macro payot: there is no part of a postback "payot"; did you mean "payout"`:      template(TemplateRequest{Network: "acme", Macros: map[string]string{"payot": "x"}}),
 	} {
 		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {

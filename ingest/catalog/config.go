@@ -89,7 +89,7 @@ type NetworkConfig struct {
 	UnknownStatus        string            `yaml:"unknown_status" doc:"status that a status word stands for which neither statuses nor the dialect knows; such a postback is refused as unknown_status when left out"`
 	NegativePayout       string            `yaml:"negative_payout" doc:"what a payout below 0 is: correct (a correction: it deducts from the revenue and counts as no conversion) or refuse (refused as bad_payout); the dialect's when left out: correct of voluum, refuse of all others"`
 	MaxPayout            string            `yaml:"max_payout" doc:"what one of its payouts may be at most, in units of currency, such as 150; one that is worth more, or a correction that takes more away, is refused as over_max_payout. A payout in another currency is compared in the base currency, both converted at the postback's date; the offer's own payout, which counts when a postback names none, is not held against it. No bound but 1000000000 when left out"`
-	MaxConversions       int               `yaml:"max_conversions_per_click" doc:"how many conversions of one click it may make, whatever their status, 1 to 1000, and as many corrections; one more is refused as too_many_conversions. Held by the processor, as of the moment when the edge took the postback; 1000, over all networks, when left out"`
+	MaxConversions       int               `yaml:"max_conversions_per_click" doc:"how many conversions of one click it may make, whatever their status, 1 to 1000, and a correction of each; one more is refused as too_many_conversions, and its correction too. Held by the processor, as of the moment when the edge took the postback; 1000, over all networks, when left out"`
 	Trust                TrustConfig       `yaml:"trust"`
 }
 

@@ -20,6 +20,10 @@ func (c *Config) Warnings() (list []string) {
 	return list
 }
 
+// sensibleConversions is the bound that the warning, the example, docker-compose.yml and docs/trust.md name: room for
+// every event of one visitor, a registration, a sale and some that come again, and far below the 1000 of no bound.
+const sensibleConversions = 10
+
 // unproved: a network that asks for no proof is believed by a click ID alone.
 func (c *Config) unproved(at int) string {
 	n := &c.Networks[at]
@@ -35,11 +39,12 @@ func (c *Config) unproved(at int) string {
 	}
 	bounds := ""
 	if n.MaxConversions == 0 || n.MaxPayout == "" {
-		bounds = "; in any case bound it: max_payout: \"150\", max_conversions_per_click: 1"
+		bounds = fmt.Sprintf("; in any case bound it: max_payout: \"150\", max_conversions_per_click: %d, which must have room for all its events of one visitor: "+
+			"a registration, a sale, deposits that come again", sensibleConversions)
 	}
 	return fmt.Sprintf("networks[%d].trust: is missing: network %s is believed without proof. Whoever has seen a click ID, as every visitor has in his address bar, can book %s of it, %s. "+
 		"Right would be, in networks[%d], trust: {tokens: {first: \"…\"}} with what `openssl rand -hex 16` prints, which the network's postback URL then carries as token=… "+
-		"(`tributary link postback --network %s --show-token` writes it), or trust: {allow: [203.0.113.0/24]} with the addresses that it sends from%s",
+		"(`tributary link postback --network %s --show-token`, with the same --config, writes it), or trust: {allow: [203.0.113.0/24]} with the addresses that it sends from%s",
 		at, n.Name, count, most, at, n.Name, bounds)
 }
 

@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -49,7 +52,7 @@ func TestUnprovedNetworks(t *testing.T) {
 		t.Fatalf("%q", got)
 	}
 	for i, wants := range [][]string{
-		{"networks[1].trust: ", "network open ", "1000", "up to 1000000000 each", `trust: {tokens: {first: "…"}}`, "openssl rand -hex 16", "allow: [203.0.113.0/24]", `max_payout: "150", max_conversions_per_click: 1`},
+		{"networks[1].trust: ", "network open ", "1000", "up to 1000000000 each", `trust: {tokens: {first: "…"}}`, "openssl rand -hex 16", "allow: [203.0.113.0/24]", `max_payout: "150", max_conversions_per_click: 10, which must have room for all its events of one visitor`},
 		{"networks[3].trust: ", "network limited ", "max_conversions_per_click (2) conversions", "max_payout (150 USD) each"},
 	} {
 		for _, want := range wants {
@@ -64,5 +67,25 @@ func TestUnprovedNetworks(t *testing.T) {
 	// What it says to write must not be right as it stands there: everybody could read that token.
 	if _, err := Build(trusting(TrustConfig{Tokens: map[string]Secret{"first": "…"}})); err == nil {
 		t.Error("the example's token is taken")
+	}
+}
+
+// TestBoundsAgree: a network with a registration and a sale needs two conversions of a click, and one with deposits more.
+// The example, the roles' file of docker-compose.yml and the page name the number that the warning does.
+func TestBoundsAgree(t *testing.T) {
+	for _, file := range []string{"../../deploy/tributary.example.yaml", "../../deploy/docker/tributary.yaml", "../../docs/trust.md"} {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := regexp.MustCompile(`max_conversions_per_click: *(\d+)`).FindAllSubmatch(raw, -1)
+		if len(found) == 0 {
+			t.Errorf("%s bounds no network", file)
+		}
+		for _, match := range found {
+			if string(match[1]) != strconv.Itoa(sensibleConversions) {
+				t.Errorf("%s says %s, %d would be right", file, match[0], sensibleConversions)
+			}
+		}
 	}
 }

@@ -144,17 +144,9 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		reject("orphan")
 		return
 	}
-	if pb.MaxConversions > 0 {
-		made := 0
-		for _, have := range books[pb.ClickId] {
-			if have.correction == correction && (have.network == "" || have.network == pb.Network) {
-				made++
-			}
-		}
-		if made >= int(pb.MaxConversions) {
-			reject("too_many_conversions")
-			return
-		}
+	if pb.MaxConversions > 0 && overBound(books[pb.ClickId], pb, correction) {
+		reject("too_many_conversions")
+		return
 	}
 	if pb.EventMs-clickMS(click, pb) > windowMS {
 		reject("outside_window")
@@ -190,6 +182,43 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		}
 		x.claims[key][pb.ClickId] = b.id
 	}
+}
+
+// overBound tells whether a network may not make this too of the click. It may make so many conversions, and as many
+// corrections, of so many transactions together; what completes a transaction needs no place of its own.
+func overBound(books []*book, pb *events.Postback, correction bool) bool {
+	type transaction struct{ event, txid string }
+	type made struct{ conversions, corrections int }
+	of := map[transaction]*made{{pb.Event, pb.Txid}: {}}
+	for _, have := range books {
+		if have.network != "" && have.network != pb.Network {
+			continue
+		}
+		key := transaction{have.event, have.txid}
+		if of[key] == nil {
+			of[key] = &made{}
+		}
+		if have.correction {
+			of[key].corrections++
+		} else {
+			of[key].conversions++
+		}
+	}
+	var total made
+	transactions := 0
+	for _, m := range of {
+		total.conversions, total.corrections = total.conversions+m.conversions, total.corrections+m.corrections
+		if m.conversions > 0 {
+			transactions += m.conversions
+		} else {
+			transactions += m.corrections
+		}
+	}
+	most, own := int(pb.MaxConversions), of[transaction{pb.Event, pb.Txid}]
+	if correction {
+		return total.corrections >= most || own.conversions == 0 && transactions >= most
+	}
+	return total.conversions >= most || own.corrections == 0 && transactions >= most
 }
 
 // beyond tells whether one of the amounts is more than a billion units.

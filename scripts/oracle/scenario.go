@@ -142,7 +142,7 @@ func Generate(seed uint64, o Options) *Scenario {
 		s.Skews = append(s.Skews, skew)
 	}
 	g := &generator{Rand: r, s: s, gap: gap, corrections: rand.New(rand.NewPCG(seed, 0x636f7272656374)),
-		bounds: rand.New(rand.NewPCG(seed, 0x626f756e6473))}
+		bounds: rand.New(rand.NewPCG(seed, 0x626f756e6473)), pairs: rand.New(rand.NewPCG(seed, 0x7061697273))}
 	g.inputs()
 	g.faults(o)
 	if gap > 0 && r.IntN(5) > 0 {
@@ -205,6 +205,8 @@ type generator struct {
 	corrections *rand.Rand
 	// bounds draws what networks may do, and what was produced past the edge, apart from all else too.
 	bounds *rand.Rand
+	// pairs draws conversions with their corrections at a bound, apart from all else too.
+	pairs *rand.Rand
 }
 
 // stretch puts the gap into the middle of the active time.
@@ -276,6 +278,39 @@ func (g *generator) journey(drawn time.Duration) {
 	}
 	for range pick(g.Rand, 0, 0, 1, 1, 2) {
 		g.conversion(c, at)
+	}
+	if g.pairs.IntN(8) == 0 {
+		g.pair(c, at)
+	}
+}
+
+// pair is what a network at its bound sends: several conversions of a click with a correction of each, in any order.
+func (g *generator) pair(c *events.Click, clickAt time.Duration) {
+	event, most := pick(g.pairs, "lead", "sale"), uint32(1+g.pairs.IntN(2))
+	var all []*events.Postback
+	for range 2 + g.pairs.IntN(2) {
+		g.txids++
+		for _, payout := range []int64{2_000_000, -2_000_000} {
+			g.receipts++
+			all = append(all, &events.Postback{
+				ReceiptId: fmt.Sprintf("r%08d%017d", g.s.Seed, g.receipts), ClickId: c.ClickId, Network: "acme", Event: event, Status: events.Status_STATUS_APPROVED,
+				Txid: fmt.Sprintf("tx%d", g.txids), Raw: []byte("raw"), Foreign: c.Foreign, MaxConversions: most,
+				HasPayout: true, PayoutMicros: payout, PayoutBaseMicros: payout, Currency: "EUR",
+			})
+		}
+	}
+	if g.pairs.IntN(2) == 0 {
+		g.pairs.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	}
+	at := clickAt
+	for _, pb := range all {
+		at += between(g.pairs, time.Second, 20*time.Second)
+		pb.EventMs, pb.ReceivedMs = g.unixMS(at), g.unixMS(at)
+		if !c.Foreign {
+			pb.CampaignId, pb.Campaign, pb.SourceId, pb.Source = c.CampaignId, c.Campaign, c.SourceId, c.Source
+		}
+		value, _ := pb.MarshalVT()
+		g.s.Inputs = append(g.s.Inputs, Input{at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %d at a bound", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, pb.PayoutMicros)})
 	}
 }
 
