@@ -109,6 +109,7 @@ func (c *conn) settle() {
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.left) == 0 {
 		if err := c.next(); err != nil {
+			c.body, c.left = bytes.Buffer{}, nil // whoever holds the connection still is not to hold them
 			return 0, err
 		}
 	}
@@ -242,13 +243,17 @@ func (c *conn) fill(size int64) error {
 
 // Write takes the response to the current request, whole, and returns when it is sent or queued.
 func (c *conn) Write(frame []byte) (int, error) {
-	r := c.current
+	r, taken := c.current, len(frame)
+	c.current = nil
 	ticket, err := c.settled(r, frame)
 	if err == nil {
 		err = c.gate.failure.get()
 	}
 	if err != nil {
 		return 0, err
+	}
+	if asked, ok := r.kmsg.(*kmsg.ApiVersionsRequest); ok && c.gate.login {
+		frame = admitLibrdkafka(asked, frame)
 	}
 	if err := c.send(frame, ticket); err != nil {
 		return 0, err
@@ -258,7 +263,7 @@ func (c *conn) Write(frame []byte) (int, error) {
 	case <-c.closed:
 		return 0, net.ErrClosed
 	}
-	return len(frame), nil
+	return taken, nil
 }
 
 // settled notes what the response tells of a transaction and returns the sync that it must wait for, 0: none.

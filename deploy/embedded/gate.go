@@ -22,6 +22,7 @@ type gate struct {
 	failure      *failure
 	syncer       *syncer // nil: nothing is synced
 	transactions *transactions
+	login        bool          // clients must log in
 	warnings     *rate.Limiter // what strangers send is not to fill the log
 
 	opened   chan struct{} // closed when requests may come in

@@ -24,7 +24,8 @@ const (
 
 const (
 	framePrefixBytes   = 4
-	frameHeadBytes     = 8 // key, version, correlation ID
+	frameHeadBytes     = 8                    // key, version, correlation ID
+	answerHeadBytes    = framePrefixBytes + 4 // correlation ID
 	latestFutureAnswer = int16(kmsg.ApiVersions)
 )
 
@@ -141,7 +142,7 @@ func reveals(r kmsg.Request) bool {
 func readAnswer(r kmsg.Request, frame []byte) (kmsg.Response, error) {
 	answer := r.ResponseKind()
 	answer.SetVersion(r.GetVersion())
-	at := framePrefixBytes + 4 // the correlation ID
+	at := answerHeadBytes
 	if answer.IsFlexible() && answer.Key() != int16(kmsg.ApiVersions) {
 		at++ // no tags
 	}
