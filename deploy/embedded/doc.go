@@ -27,7 +27,7 @@
 // ClickHouse is the engine as a library in a child process: see the package chdb.
 //
 // Invariants: one process a data folder, held by a lock; loopback addresses only, because neither engine encrypts. Both ask everybody
-// for a password. No response after a failed write. What is acknowledged was on disk before, if durable. No offset of a partition is given
+// for a password, and take nothing else, nor much of it, from whoever has not shown it. No response after a failed write. What is acknowledged was on disk before, if durable. No offset of a partition is given
 // to two records.
 //
 // Concurrency: the types are process.Runner; their methods may be called from anywhere.

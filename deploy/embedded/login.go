@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -64,6 +66,68 @@ func admitLibrdkafka(asked *kmsg.ApiVersionsRequest, frame []byte) []byte {
 	admitted := answer.AppendTo(bytes.Clone(frame[:answerHeadBytes]))
 	binary.BigEndian.PutUint32(admitted, uint32(len(admitted)-framePrefixBytes))
 	return admitted
+}
+
+// loginSteps is how many responses to SaslAuthenticate a login takes.
+const loginSteps = 2
+
+// A loginState is how far a connection has come with its login.
+type loginState struct {
+	shown atomic.Bool
+	tried atomic.Bool // the broker has a step of it, which it has not taken
+	taken int         // steps; owned like conn.current
+	timer *time.Timer // nil: none is expected
+}
+
+// expectLogin ends the connection unless it shows the login in time.
+func (c *conn) expectLogin() {
+	if !c.gate.login {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isClosed() {
+		return
+	}
+	c.login.timer = time.AfterFunc(StrangerLimit, func() {
+		if !c.login.shown.Load() && !c.isClosed() {
+			c.gate.refuse(c, refusedLogin, fmt.Errorf("no login was shown within %s", StrangerLimit))
+			_ = c.Close()
+		}
+	})
+}
+
+// isStranger tells whether the connection has yet to show the login.
+func (c *conn) isStranger() bool { return c.gate.login && !c.login.shown.Load() }
+
+// stepped notes the response to a step of the login.
+func (c *conn) stepped(answer *kmsg.SASLAuthenticateResponse) {
+	c.login.tried.Store(false)
+	if answer.ErrorCode != 0 || !c.isStranger() {
+		return
+	}
+	if c.login.taken++; c.login.taken < loginSteps {
+		return
+	}
+	c.login.shown.Store(true)
+	c.mu.Lock()
+	if c.login.timer != nil {
+		c.login.timer.Stop()
+	}
+	c.mu.Unlock()
+	c.gate.loggedIn(c)
+}
+
+// leaveLogin counts a login that the broker refused: it then ends the connection and says no more.
+func (c *conn) leaveLogin() {
+	c.mu.Lock()
+	if c.login.timer != nil {
+		c.login.timer.Stop()
+	}
+	c.mu.Unlock()
+	if c.isStranger() && c.login.tried.Load() && !c.hungUp.Load() && c.gate.failure.get() == nil && !c.gate.isClosed() {
+		c.gate.refuse(c, refusedLogin, errors.New("the user or the password is wrong"))
+	}
 }
 
 const configHead = "# Written at each start of `tributary up`; it has a password.\n"
