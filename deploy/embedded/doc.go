@@ -16,7 +16,7 @@
 //   - repairer: before kfake reads the folder at a start, it is made whole, see repair.
 //
 // What it survives:
-//   - an orderly stop: everything, group members and producer sequence numbers included;
+//   - an orderly stop: everything, group members and producer sequence numbers included; an open transaction is aborted;
 //   - a killed process: every acknowledged record, topic, committed offset with its metadata, and transaction, wholly or
 //     not at all; a torn last batch is cut off at the next start, an open transaction is aborted;
 //   - a write that fails (a full disk): the same; Run returns, and the broker may be made again in the same process;
