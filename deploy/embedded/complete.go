@@ -44,8 +44,9 @@ const lastEpoch = math.MaxInt16 - 1
 // for one whose response was lost, and acknowledges it.
 const fencedBy = 2
 
-// endTransactions completes the transactions whose commit was journalled, and aborts every other one that is open.
-func (r *repairer) endTransactions(commits []transactionEntry) error {
+// endTransactions completes the transactions whose commit was journalled, aborts every other one that is open, and
+// fences the producers: after an orderly stop those that had one open, else all.
+func (r *repairer) endTransactions(commits []transactionEntry, clean bool) error {
 	var offsets []byte
 	for _, c := range commits {
 		entries, err := r.completeTransaction(c)
@@ -59,6 +60,15 @@ func (r *repairer) endTransactions(commits []transactionEntry) error {
 	}
 	epochs, transactional := r.producers()
 	aborted := map[int64]bool{}
+	if clean {
+		open, err := r.leftOpen()
+		if err != nil {
+			return err
+		}
+		for _, producer := range open {
+			aborted[producer] = true
+		}
+	}
 	for _, l := range r.logs {
 		for producer, open := range l.open {
 			l.append(marker(l.end, producer, open.epoch, l.epoch, false))
@@ -71,6 +81,9 @@ func (r *repairer) endTransactions(commits []transactionEntry) error {
 	}
 	var fences []byte
 	for _, producer := range transactional {
+		if clean && !aborted[producer] {
+			continue
+		}
 		raw, err := json.Marshal(producerEntry{Type: "timeout", Producer: producer, Epoch: min(epochs[producer], lastEpoch-fencedBy) + fencedBy})
 		if err != nil {
 			return err
@@ -78,6 +91,51 @@ func (r *repairer) endTransactions(commits []transactionEntry) error {
 		fences = appendJournalEntry(fences, raw)
 	}
 	return r.appendToJournal("pids.log", fences)
+}
+
+// openKey is where the broker's session has the transactions that were open at an orderly stop.
+const openKey = "inProgressTxns"
+
+// leftOpen returns the producers of the transactions that were open at an orderly stop. The broker would go on with
+// them; what the gate knew of them, with which it makes their commit whole, is gone.
+func (r *repairer) leftOpen() (producers []int64, err error) {
+	session, err := r.session()
+	if err != nil || session[openKey] == nil {
+		return nil, err
+	}
+	var open []struct {
+		Producer int64 `json:"pid"`
+	}
+	if err := json.Unmarshal(session[openKey], &open); err != nil {
+		return nil, err
+	}
+	for _, o := range open {
+		producers = append(producers, o.Producer)
+	}
+	return producers, nil
+}
+
+// forgetOpen takes the transactions that were open out of the broker's session.
+func (r *repairer) forgetOpen() error {
+	session, err := r.session()
+	if err != nil || session[openKey] == nil {
+		return err
+	}
+	delete(session, openKey)
+	raw, err := json.Marshal(session)
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(r.dir, sessionFile), raw)
+}
+
+// session reads what the broker left at an orderly stop; nil for nothing.
+func (r *repairer) session() (session map[string]json.RawMessage, err error) {
+	raw, err := readIfThere(filepath.Join(r.dir, sessionFile))
+	if raw == nil || err != nil {
+		return nil, err
+	}
+	return session, json.Unmarshal(raw, &session)
 }
 
 // producers returns each producer's epoch, from the journal or from the logs where those know a higher one, and the

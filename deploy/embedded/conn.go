@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -38,7 +39,10 @@ type conn struct {
 	gate   *gate
 	reader *bufio.Reader
 	body   bytes.Buffer
-	left   []byte // of the request that the broker is reading
+	left   []byte       // of the request that the broker is reading
+	taken  atomic.Int64 // bytes of the body that the gate counts
+	login  loginState
+	hungUp atomic.Bool // nothing more can be read
 
 	turn    chan struct{} // holds a token while the broker owes no response
 	current *request      // owned by whoever took the token, until Write
@@ -73,9 +77,11 @@ func newConn(raw net.Conn, g *gate) *conn {
 func (c *conn) Close() error {
 	var err error
 	c.closing.Do(func() {
+		c.leaveLogin()
 		close(c.closed)
 		err = c.Conn.Close()
 		c.gate.forget(c)
+		c.release()
 		c.mu.Lock()
 		c.changed.Broadcast()
 		c.mu.Unlock()
@@ -109,12 +115,31 @@ func (c *conn) settle() {
 func (c *conn) Read(p []byte) (int, error) {
 	if len(c.left) == 0 {
 		if err := c.next(); err != nil {
+			c.hungUp.Store(true)
+			c.drain()
 			return 0, err
 		}
 	}
 	n := copy(p, c.left)
 	c.left = c.left[n:]
+	if len(c.left) == 0 {
+		c.drain() // the broker has its own copy
+	}
 	return n, nil
+}
+
+// drain gives back the request's memory. Called by whoever reads.
+func (c *conn) drain() {
+	c.left = nil
+	if c.body.Cap() > frameChunk {
+		c.body = bytes.Buffer{}
+	}
+	c.release()
+}
+
+// release counts out the bytes of the body.
+func (c *conn) release() {
+	c.gate.metrics.frameBytes.Set(float64(c.gate.buffered.Add(-c.taken.Swap(0))))
 }
 
 // next receives a request and waits until it may be handed over.
@@ -156,6 +181,9 @@ func (c *conn) hand(r *request) error {
 		c.gate.mutating.Add(1)
 	}
 	c.mu.Unlock()
+	if _, ok := r.kmsg.(*kmsg.SASLAuthenticateRequest); ok {
+		c.login.tried.Store(true)
+	}
 	c.current = r
 	c.left = c.body.Bytes()
 	if r.silent {
@@ -188,7 +216,15 @@ func (c *conn) receive() (*request, error) {
 	}
 	size := int64(int32(binary.BigEndian.Uint32(head)))
 	limit := int64(MaxFrameBytes)
-	if binary.BigEndian.Uint16(head[framePrefixBytes:]) == uint16(kmsg.Produce) {
+	key := int16(binary.BigEndian.Uint16(head[framePrefixBytes:]))
+	if c.isStranger() {
+		limit = MaxStrangerFrameBytes
+		if !beforeLogin(key) {
+			err := fmt.Errorf("it asked for %s before it showed the login", kmsg.NameForKey(key))
+			c.gate.refuse(c, refusedLogin, err)
+			return nil, err
+		}
+	} else if key == int16(kmsg.Produce) {
 		limit = MaxProduceFrameBytes
 	}
 	if size < frameHeadBytes || size > limit {
@@ -209,26 +245,20 @@ func (c *conn) receive() (*request, error) {
 
 // fill receives size bytes into the body. Memory is taken as bytes come, not as they are announced.
 func (c *conn) fill(size int64) error {
-	if c.body.Cap() > frameChunk {
-		c.body = bytes.Buffer{} // the broker has its own copy of the request before
-	}
 	c.body.Reset()
 	if err := c.SetReadDeadline(time.Now().Add(frameLimit)); err != nil {
 		return err
 	}
-	var counted int64
-	defer func() {
-		c.gate.metrics.frameBytes.Set(float64(c.gate.buffered.Add(-counted)))
-	}()
 	for left := size; left > 0; {
 		n := min(left, frameChunk)
 		if c.gate.buffered.Add(n) > MaxBufferedBytes {
 			c.gate.buffered.Add(-n)
-			err := errors.New("requests that are being received take too much memory")
+			err := errors.New("requests that are being received or wait for their turn take too much memory")
 			c.gate.refuse(c, refusedMemory, err)
 			return err
 		}
-		counted += n
+		c.taken.Add(n)
+		c.gate.metrics.frameBytes.Set(float64(c.gate.buffered.Load()))
 		if _, err := io.CopyN(&c.body, c.reader, n); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				c.gate.refuse(c, refusedSlow, fmt.Errorf("a request of %d bytes did not come within %s", size, frameLimit))
@@ -242,13 +272,17 @@ func (c *conn) fill(size int64) error {
 
 // Write takes the response to the current request, whole, and returns when it is sent or queued.
 func (c *conn) Write(frame []byte) (int, error) {
-	r := c.current
+	r, taken := c.current, len(frame)
+	c.current = nil
 	ticket, err := c.settled(r, frame)
 	if err == nil {
 		err = c.gate.failure.get()
 	}
 	if err != nil {
 		return 0, err
+	}
+	if asked, ok := r.kmsg.(*kmsg.ApiVersionsRequest); ok && c.gate.login {
+		frame = admitLibrdkafka(asked, frame)
 	}
 	if err := c.send(frame, ticket); err != nil {
 		return 0, err
@@ -258,7 +292,7 @@ func (c *conn) Write(frame []byte) (int, error) {
 	case <-c.closed:
 		return 0, net.ErrClosed
 	}
-	return len(frame), nil
+	return taken, nil
 }
 
 // settled notes what the response tells of a transaction and returns the sync that it must wait for, 0: none.
@@ -283,6 +317,12 @@ func (c *conn) settled(r *request, frame []byte) (ticket uint64, err error) {
 			return 0, err
 		}
 		c.gate.transactions.staged(req, answer.(*kmsg.TxnOffsetCommitResponse))
+	case *kmsg.SASLAuthenticateRequest:
+		answer, err := readAnswer(req, frame)
+		if err != nil {
+			return 0, err
+		}
+		c.stepped(answer.(*kmsg.SASLAuthenticateResponse))
 	case *kmsg.InitProducerIDRequest:
 		answer, err := readAnswer(req, frame)
 		if err != nil {

@@ -16,7 +16,7 @@
 //   - repairer: before kfake reads the folder at a start, it is made whole, see repair.
 //
 // What it survives:
-//   - an orderly stop: everything, group members and producer sequence numbers included;
+//   - an orderly stop: everything, group members and producer sequence numbers included; an open transaction is aborted;
 //   - a killed process: every acknowledged record, topic, committed offset with its metadata, and transaction, wholly or
 //     not at all; a torn last batch is cut off at the next start, an open transaction is aborted;
 //   - a write that fails (a full disk): the same; Run returns, and the broker may be made again in the same process;
@@ -27,7 +27,7 @@
 // ClickHouse is the engine as a library in a child process: see the package chdb.
 //
 // Invariants: one process a data folder, held by a lock; loopback addresses only, because neither engine encrypts. Both ask everybody
-// for a password. No response after a failed write. What is acknowledged was on disk before, if durable. No offset of a partition is given
+// for a password, and take nothing else, nor much of it, from whoever has not shown it. No response after a failed write. What is acknowledged was on disk before, if durable. No offset of a partition is given
 // to two records.
 //
 // Concurrency: the types are process.Runner; their methods may be called from anywhere.

@@ -2,7 +2,9 @@ package embedded
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -22,15 +24,17 @@ type gate struct {
 	failure      *failure
 	syncer       *syncer // nil: nothing is synced
 	transactions *transactions
+	login        bool          // clients must log in
 	warnings     *rate.Limiter // what strangers send is not to fill the log
 
 	opened   chan struct{} // closed when requests may come in
-	buffered atomic.Int64  // bytes of requests being received
+	buffered atomic.Int64  // bytes of requests being received, or waiting for their turn
 	mutating atomic.Int64  // requests that change something, from before the broker has them until their response is ready
 
 	mu       sync.Mutex
 	listener net.Listener
 	conns    map[*conn]struct{}
+	strange  []*conn // of conns those that have not shown the login yet, the oldest first
 	closed   bool
 	ended    sync.WaitGroup // writers
 }
@@ -100,32 +104,79 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		c := newConn(raw, l.gate)
-		l.gate.mu.Lock()
-		closed, full := l.gate.closed, len(l.gate.conns) >= MaxConnections
-		if !closed && !full {
-			l.gate.conns[c] = struct{}{}
-			l.gate.metrics.connections.Set(float64(len(l.gate.conns)))
+		oldest, err := l.gate.admit(c)
+		if oldest != nil {
+			l.gate.refuse(oldest, refusedConnections, fmt.Errorf("there are too many connections without a login; %d are right", MaxStrangers))
+			_ = oldest.Close()
 		}
-		l.gate.mu.Unlock()
 		switch {
-		case closed:
+		case errors.Is(err, net.ErrClosed):
 			_ = raw.Close()
-			return nil, net.ErrClosed
-		case full:
-			l.gate.refuse(raw, refusedConnections, errors.New("there are too many connections"))
+			return nil, err
+		case err != nil:
+			l.gate.refuse(raw, refusedConnections, err)
 			_ = raw.Close()
 		default:
+			c.expectLogin()
 			return c, nil
 		}
 	}
+}
+
+// admit counts a connection in; oldest is one that must go for it.
+func (g *gate) admit(c *conn) (oldest *conn, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	full := len(g.conns) >= MaxConnections
+	switch {
+	case g.closed:
+		return nil, net.ErrClosed
+	case len(g.strange) > 0 && (full || len(g.strange) >= MaxStrangers):
+		oldest = g.strange[0]
+		g.drop(oldest)
+	case full:
+		return nil, fmt.Errorf("there are too many connections; %d are right", MaxConnections)
+	}
+	g.conns[c] = struct{}{}
+	if g.login {
+		g.strange = append(g.strange, c)
+	}
+	g.metrics.connections.Set(float64(len(g.conns)))
+	return oldest, nil
+}
+
+// drop counts a connection out. Called with the lock.
+func (g *gate) drop(c *conn) {
+	delete(g.conns, c)
+	g.trust(c)
+	g.metrics.connections.Set(float64(len(g.conns)))
+}
+
+// trust counts a connection out of those without a login. Called with the lock.
+func (g *gate) trust(c *conn) {
+	if at := slices.Index(g.strange, c); at >= 0 {
+		g.strange = slices.Delete(g.strange, at, at+1)
+	}
+}
+
+// loggedIn says that a connection has shown the login.
+func (g *gate) loggedIn(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.trust(c)
 }
 
 // forget is called by each connection's end.
 func (g *gate) forget(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.conns, c)
-	g.metrics.connections.Set(float64(len(g.conns)))
+	g.drop(c)
+}
+
+func (g *gate) isClosed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
 }
 
 // join counts a connection's writer in, unless the gate is closed.

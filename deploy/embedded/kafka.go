@@ -147,6 +147,7 @@ func (k *Kafka) start(host string, port int, o kafkaOptions, m *metrics) error {
 	k.gate = newGate(k.logger, m, k.failure)
 	k.transactions = newTransactions(k.dir, k.fail)
 	k.gate.transactions = k.transactions
+	k.gate.login = o.login != (Login{})
 	if o.durable {
 		if k.keeper, err = newJournalKeeper(k.dir); err != nil {
 			return fmt.Errorf("starting the embedded Kafka: %w", err)
@@ -187,9 +188,6 @@ func (k *Kafka) start(host string, port int, o kafkaOptions, m *metrics) error {
 	ctx, k.stop = context.WithCancel(context.Background())
 	go k.keepRetention(ctx)
 	k.gate.open()
-	if o.login != (Login{}) {
-		return admitLibrdkafka(k.cluster)
-	}
 	return nil
 }
 

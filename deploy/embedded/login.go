@@ -1,17 +1,17 @@
 package embedded
 
 import (
-	"context"
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -46,47 +46,88 @@ func forgetUsers(dir string) error {
 	return nil
 }
 
-// askVersionsLimit is how long the broker may take to say which requests it knows, at its start.
-const askVersionsLimit = 10 * time.Second
-
-// admitLibrdkafka has the broker announce SaslHandshake from version 0 on, as Apache Kafka does: librdkafka, and so
-// kcat and most clients that are not Java, shows no password to a broker that begins at 1, although 1 is the version it
-// then uses. kfake begins at 1, so what it announces is asked once and announced with that change.
-func admitLibrdkafka(cluster *kfake.Cluster) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+// admitLibrdkafka returns a response to ApiVersions that announces SaslHandshake from version 0 on, as Apache Kafka does:
+// librdkafka, and so kcat and most clients that are not Java, shows no password to a broker that begins at 1, although 1
+// is the version it then uses. kfake begins at 1. What is no such response, or an error, is returned as it is.
+func admitLibrdkafka(asked *kmsg.ApiVersionsRequest, frame []byte) []byte {
+	read, err := readAnswer(asked, frame)
 	if err != nil {
-		return fmt.Errorf("asking the embedded Kafka for its versions: %w", err)
+		return frame
 	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), askVersionsLimit)
-	defer cancel()
-	known, err := kmsg.NewPtrApiVersionsRequest().RequestWith(ctx, client)
-	if err != nil {
-		return fmt.Errorf("asking the embedded Kafka for its versions: %w", err)
+	answer := read.(*kmsg.ApiVersionsResponse)
+	if answer.ErrorCode != 0 {
+		return frame
 	}
-	known.ApiKeys = slices.Clone(known.ApiKeys)
-	newest := int16(0)
-	for i := range known.ApiKeys {
-		switch key := &known.ApiKeys[i]; kmsg.Key(key.ApiKey) {
-		case kmsg.SASLHandshake:
+	for i := range answer.ApiKeys {
+		if key := &answer.ApiKeys[i]; kmsg.Key(key.ApiKey) == kmsg.SASLHandshake {
 			key.MinVersion = 0
-		case kmsg.ApiVersions:
-			newest = key.MaxVersion
 		}
 	}
-	cluster.ControlKey(int16(kmsg.ApiVersions), func(asked kmsg.Request) (kmsg.Response, error, bool) {
-		request, ok := asked.(*kmsg.ApiVersionsRequest)
-		if !ok || request.Version > newest || request.ClusterID != nil {
-			return nil, nil, false // kfake says what is wrong with it
+	admitted := answer.AppendTo(bytes.Clone(frame[:answerHeadBytes]))
+	binary.BigEndian.PutUint32(admitted, uint32(len(admitted)-framePrefixBytes))
+	return admitted
+}
+
+// loginSteps is how many responses to SaslAuthenticate a login takes.
+const loginSteps = 2
+
+// A loginState is how far a connection has come with its login.
+type loginState struct {
+	shown atomic.Bool
+	tried atomic.Bool // the broker has a step of it, which it has not taken
+	taken int         // steps; owned like conn.current
+	timer *time.Timer // nil: none is expected
+}
+
+// expectLogin ends the connection unless it shows the login in time.
+func (c *conn) expectLogin() {
+	if !c.gate.login {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.isClosed() {
+		return
+	}
+	c.login.timer = time.AfterFunc(StrangerLimit, func() {
+		if !c.login.shown.Load() && !c.isClosed() {
+			c.gate.refuse(c, refusedLogin, fmt.Errorf("no login was shown within %s", StrangerLimit))
+			_ = c.Close()
 		}
-		cluster.KeepControl()
-		answer := request.ResponseKind().(*kmsg.ApiVersionsResponse)
-		answer.ApiKeys = slices.Clone(known.ApiKeys)
-		answer.SupportedFeatures, answer.FinalizedFeatures = known.SupportedFeatures, known.FinalizedFeatures
-		answer.FinalizedFeaturesEpoch = known.FinalizedFeaturesEpoch
-		return answer, nil, true
 	})
-	return nil
+}
+
+// isStranger tells whether the connection has yet to show the login.
+func (c *conn) isStranger() bool { return c.gate.login && !c.login.shown.Load() }
+
+// stepped notes the response to a step of the login.
+func (c *conn) stepped(answer *kmsg.SASLAuthenticateResponse) {
+	c.login.tried.Store(false)
+	if answer.ErrorCode != 0 || !c.isStranger() {
+		return
+	}
+	if c.login.taken++; c.login.taken < loginSteps {
+		return
+	}
+	c.login.shown.Store(true)
+	c.mu.Lock()
+	if c.login.timer != nil {
+		c.login.timer.Stop()
+	}
+	c.mu.Unlock()
+	c.gate.loggedIn(c)
+}
+
+// leaveLogin counts a login that the broker refused: it then ends the connection and says no more.
+func (c *conn) leaveLogin() {
+	c.mu.Lock()
+	if c.login.timer != nil {
+		c.login.timer.Stop()
+	}
+	c.mu.Unlock()
+	if c.isStranger() && c.login.tried.Load() && !c.hungUp.Load() && c.gate.failure.get() == nil && !c.gate.isClosed() {
+		c.gate.refuse(c, refusedLogin, errors.New("the user or the password is wrong"))
+	}
 }
 
 const configHead = "# Written at each start of `tributary up`; it has a password.\n"

@@ -23,6 +23,7 @@ const (
 	refusedSlow        refusal = "slow"
 	refusedMemory      refusal = "memory"
 	refusedConnections refusal = "connections"
+	refusedLogin       refusal = "login"
 )
 
 // metrics of one run of the broker.
@@ -51,7 +52,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "tributary_kafka_damage_total", Help: "Files, or transactions, of the embedded Kafka that were found damaged at its start, by kind.",
 	}, []string{"kind"})
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tributary_kafka_refused_total", Help: "Connections that the embedded Kafka closed, by reason: a request too long or unreadable, one that came too slowly, or too many of them.",
+		Name: "tributary_kafka_refused_total", Help: "Connections that the embedded Kafka closed, by reason: a request too long or unreadable, one that came too slowly, too many of them, or no login.",
 	}, []string{"reason"})
 	m := &metrics{
 		damage: map[damageKind]prometheus.Counter{}, refused: map[refusal]prometheus.Counter{},
@@ -59,7 +60,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		completed:    counter("tributary_kafka_completed_transactions_total", "Transactions whose commit was completed at the embedded Kafka's start."),
 		aborted:      counter("tributary_kafka_aborted_transactions_total", "Transactions that were open when the embedded Kafka ended without order, ended at its start."),
 		connections:  gauge("tributary_kafka_connections", "Connections to the embedded Kafka."),
-		frameBytes:   gauge("tributary_kafka_request_bytes", "Bytes of requests that the embedded Kafka is receiving."),
+		frameBytes:   gauge("tributary_kafka_request_bytes", "Bytes of requests that the embedded Kafka is receiving or that wait for their turn."),
 		held:         gauge("tributary_kafka_held_responses", "Responses of the embedded Kafka that wait for a sync of its disk."),
 		syncSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tributary_kafka_sync_seconds", Help: "How long a sync of the embedded Kafka's disk took.",
@@ -70,7 +71,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, kind := range []damageKind{damageJournal, damageSegment, damageSnapshot, damageTransaction} {
 		m.damage[kind] = damage.WithLabelValues(string(kind))
 	}
-	for _, reason := range []refusal{refusedSize, refusedRequest, refusedSlow, refusedMemory, refusedConnections} {
+	for _, reason := range []refusal{refusedSize, refusedRequest, refusedSlow, refusedMemory, refusedConnections, refusedLogin} {
 		m.refused[reason] = refused.WithLabelValues(string(reason))
 	}
 	if r != nil {

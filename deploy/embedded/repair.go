@@ -53,7 +53,7 @@ func repair(dir string, sync func() error, logger *zap.Logger, m *metrics) (dama
 	wrap := func(err error) ([]string, error) {
 		return r.damaged, fmt.Errorf("repairing the embedded Kafka's files in %s: %w", dir, err)
 	}
-	// Whoever stopped in order has left the transactions that are open, to go on with them.
+	// Whoever stopped in order has left what clients go on with: members of groups, sequence numbers.
 	clean, err := r.stoppedInOrder()
 	if err != nil {
 		return wrap(err)
@@ -75,10 +75,8 @@ func repair(dir string, sync func() error, logger *zap.Logger, m *metrics) (dama
 			return wrap(err)
 		}
 	}
-	if !clean {
-		if err := r.endTransactions(commits); err != nil {
-			return wrap(err)
-		}
+	if err := r.endTransactions(commits, clean); err != nil {
+		return wrap(err)
 	}
 	if err := r.raiseEnds(commits); err != nil {
 		return wrap(err)
@@ -89,9 +87,11 @@ func repair(dir string, sync func() error, logger *zap.Logger, m *metrics) (dama
 		}
 	}
 	if clean {
-		return r.damaged, removeIfThere(filepath.Join(dir, transactionsFile))
+		err = r.forgetOpen()
+	} else {
+		err = r.writeWindows()
 	}
-	if err := r.writeWindows(); err != nil {
+	if err != nil {
 		return wrap(err)
 	}
 	if r.sync != nil {

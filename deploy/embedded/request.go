@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -16,22 +17,32 @@ const (
 	MaxProduceFrameBytes = 100 << 20
 	// MaxFrameBytes bounds any other request.
 	MaxFrameBytes = 8 << 20
-	// MaxBufferedBytes bounds the requests that are being received, all connections together.
+	// MaxBufferedBytes bounds the requests that are being received or wait for their turn, all connections together.
 	MaxBufferedBytes = 512 << 20
 	// MaxConnections bounds the connections.
 	MaxConnections = 1000
+
+	// Where the broker asks for a login: what may come from whoever has not shown it yet.
+
+	// MaxStrangerFrameBytes bounds a request.
+	MaxStrangerFrameBytes = 64 << 10
+	// MaxStrangers bounds the connections; one too many ends the oldest of them, so that the login's clients get in.
+	MaxStrangers = 100
+	// StrangerLimit is how long the login may take.
+	StrangerLimit = 10 * time.Second
 )
 
 const (
 	framePrefixBytes   = 4
-	frameHeadBytes     = 8 // key, version, correlation ID
+	frameHeadBytes     = 8                    // key, version, correlation ID
+	answerHeadBytes    = framePrefixBytes + 4 // correlation ID
 	latestFutureAnswer = int16(kmsg.ApiVersions)
 )
 
 // A request is one that was handed to the broker and whose response is not yet there.
 type request struct {
-	kmsg     kmsg.Request
-	silent   bool // it has no response
+	kmsg     kmsg.Request // its kind and version; of the end of a transaction and of its offsets all it says
+	silent   bool         // it has no response
 	mutates  bool
 	produced []producedBatch // transactional ones
 	commit   uint64          // the entry's number in the journal of transactions
@@ -83,11 +94,25 @@ func readRequest(body []byte) (r *request, err error) {
 		return nil, fmt.Errorf("%w: %s: %w", errUnreadable, kmsg.NameForKey(key), err)
 	}
 	r = &request{kmsg: req, mutates: mutates(req)}
-	if produce, ok := req.(*kmsg.ProduceRequest); ok {
-		r.silent = produce.Acks == 0
-		r.produced = transactionalBatches(produce)
+	switch req := req.(type) {
+	case *kmsg.ProduceRequest:
+		r.silent = req.Acks == 0
+		r.produced = transactionalBatches(req)
+	case *kmsg.TxnOffsetCommitRequest, *kmsg.EndTxnRequest:
+		return r, nil // what they ask for is needed when their response is there
 	}
+	r.kmsg = kmsg.RequestForKey(key) // what was read of it may take a hundred times the frame's memory
+	r.kmsg.SetVersion(version)
 	return r, nil
+}
+
+// beforeLogin tells whether a request may come from whoever has not shown the login yet.
+func beforeLogin(key int16) bool {
+	switch kmsg.Key(key) {
+	case kmsg.SASLHandshake, kmsg.ApiVersions, kmsg.SASLAuthenticate:
+		return true
+	}
+	return false
 }
 
 // transactionalBatches reads which records belong to a transaction.
@@ -141,7 +166,7 @@ func reveals(r kmsg.Request) bool {
 func readAnswer(r kmsg.Request, frame []byte) (kmsg.Response, error) {
 	answer := r.ResponseKind()
 	answer.SetVersion(r.GetVersion())
-	at := framePrefixBytes + 4 // the correlation ID
+	at := answerHeadBytes
 	if answer.IsFlexible() && answer.Key() != int16(kmsg.ApiVersions) {
 		at++ // no tags
 	}

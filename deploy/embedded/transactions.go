@@ -95,9 +95,13 @@ func newTransactions(dir string, fail func(error)) *transactions {
 	}
 }
 
-// of returns what is known of a producer's transaction; one of another epoch is over.
+// of returns what is known of a producer's transaction; one of an epoch before is over. It returns nil where a later one
+// is under way: the producer is fenced.
 func (t *transactions) of(producer int64, epoch int16) *openCommit {
 	o := t.open[producer]
+	if o != nil && o.epoch > epoch {
+		return nil
+	}
 	if o == nil || o.epoch != epoch {
 		o = &openCommit{epoch: epoch, partitions: map[transactionPlace]*transactionPartition{}, offsets: map[transactionPlace]transactionOffset{}}
 		t.open[producer] = o
@@ -119,6 +123,9 @@ func (t *transactions) produced(batches []producedBatch, answer *kmsg.ProduceRes
 					continue
 				}
 				o, at := t.of(b.producer, b.epoch), transactionPlace{topic: b.topic, id: b.id, part: b.part}
+				if o == nil {
+					continue
+				}
 				last := p.BaseOffset + int64(b.count) - 1
 				if have := o.partitions[at]; have != nil {
 					have.First, have.Last = min(have.First, p.BaseOffset), max(have.Last, last)
@@ -142,12 +149,15 @@ func (t *transactions) staged(request *kmsg.TxnOffsetCommitRequest, answer *kmsg
 			}
 		}
 	}
-	o := t.of(request.ProducerID, request.ProducerEpoch)
 	for _, topic := range request.Topics {
 		for _, p := range topic.Partitions {
 			at := transactionPlace{topic: topic.Topic, id: topic.TopicID, part: p.Partition}
 			if refused[at] {
-				continue
+				continue // of all, where the producer is fenced
+			}
+			o := t.of(request.ProducerID, request.ProducerEpoch)
+			if o == nil {
+				return
 			}
 			at.group = request.Group
 			o.offsets[at] = transactionOffset{
@@ -252,6 +262,9 @@ func (t *transactions) ended(request *kmsg.EndTxnRequest, number uint64, answer 
 	}
 	c := t.live[number]
 	if c == nil {
+		if request.Commit && answer.ErrorCode == 0 && t.syncer != nil {
+			return t.syncer.ticket() // of a commit that is not in the journal: sent again, or of nothing
+		}
 		return 0
 	}
 	if answer.ErrorCode != 0 {
