@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -44,6 +45,7 @@ type conn struct {
 	current *request      // owned by whoever took the token, until Write
 
 	mu       sync.Mutex
+	login    bool       // a step of a login has no response yet
 	owes     bool       // the gate counts a request of this connection that changes something and may still be under way
 	changed  *sync.Cond // queue, sending or closed
 	queue    []queued
@@ -53,6 +55,8 @@ type conn struct {
 	closing sync.Once
 	closed  chan struct{}
 }
+
+var errLogin = errors.New("it showed no login of this broker, or broke off while it showed one")
 
 type queued struct {
 	frame  []byte
@@ -75,10 +79,14 @@ func (c *conn) Close() error {
 	c.closing.Do(func() {
 		close(c.closed)
 		err = c.Conn.Close()
-		c.gate.forget(c)
+		ending := c.gate.forget(c)
 		c.mu.Lock()
+		failed := c.login && !ending
 		c.changed.Broadcast()
 		c.mu.Unlock()
+		if failed { // the broker's only response to a wrong one
+			c.gate.refuse(c, refusedLogin, errLogin)
+		}
 		c.settle()
 	})
 	return err
@@ -155,6 +163,7 @@ func (c *conn) hand(r *request) error {
 		c.owes = true
 		c.gate.mutating.Add(1)
 	}
+	_, c.login = r.kmsg.(*kmsg.SASLAuthenticateRequest)
 	c.mu.Unlock()
 	c.current = r
 	c.left = c.body.Bytes()
@@ -276,6 +285,17 @@ func (c *conn) settled(r *request, frame []byte) (ticket uint64, err error) {
 				return 0, err
 			}
 			c.gate.transactions.produced(r.produced, answer.(*kmsg.ProduceResponse))
+		}
+	case *kmsg.SASLAuthenticateRequest:
+		answer, err := readAnswer(req, frame)
+		if err != nil {
+			return 0, err
+		}
+		c.mu.Lock()
+		c.login = false
+		c.mu.Unlock()
+		if err := kerr.ErrorForCode(answer.(*kmsg.SASLAuthenticateResponse).ErrorCode); err != nil {
+			c.gate.refuse(c, refusedLogin, fmt.Errorf("%w: %w", errLogin, err))
 		}
 	case *kmsg.TxnOffsetCommitRequest:
 		answer, err := readAnswer(req, frame)

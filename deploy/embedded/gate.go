@@ -80,7 +80,7 @@ func (g *gate) close() {
 	g.ended.Wait()
 }
 
-// refuse says why a connection is closed.
+// refuse says why a connection is closed, or a login refused.
 func (g *gate) refuse(c net.Conn, why refusal, err error) {
 	g.metrics.refused[why].Inc()
 	if g.warnings.Allow() {
@@ -120,12 +120,13 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// forget is called by each connection's end.
-func (g *gate) forget(c *conn) {
+// forget is called by each connection's end, and tells whether it is the gate's own.
+func (g *gate) forget(c *conn) (ending bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, c)
 	g.metrics.connections.Set(float64(len(g.conns)))
+	return g.closed
 }
 
 // join counts a connection's writer in, unless the gate is closed.

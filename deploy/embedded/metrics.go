@@ -14,7 +14,7 @@ const (
 	damageTransaction damageKind = "transaction"
 )
 
-// refusal is why a connection was closed.
+// refusal is why a connection was closed, or a login refused.
 type refusal string
 
 const (
@@ -23,6 +23,7 @@ const (
 	refusedSlow        refusal = "slow"
 	refusedMemory      refusal = "memory"
 	refusedConnections refusal = "connections"
+	refusedLogin       refusal = "login"
 )
 
 // metrics of one run of the broker.
@@ -51,7 +52,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		Name: "tributary_kafka_damage_total", Help: "Files, or transactions, of the embedded Kafka that were found damaged at its start, by kind.",
 	}, []string{"kind"})
 	refused := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tributary_kafka_refused_total", Help: "Connections that the embedded Kafka closed, by reason: a request too long or unreadable, one that came too slowly, or too many of them.",
+		Name: "tributary_kafka_refused_total", Help: "Connections that the embedded Kafka closed, by reason: a request too long or unreadable, one that came too slowly, too many of them, or a login that failed.",
 	}, []string{"reason"})
 	m := &metrics{
 		damage: map[damageKind]prometheus.Counter{}, refused: map[refusal]prometheus.Counter{},
@@ -70,7 +71,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, kind := range []damageKind{damageJournal, damageSegment, damageSnapshot, damageTransaction} {
 		m.damage[kind] = damage.WithLabelValues(string(kind))
 	}
-	for _, reason := range []refusal{refusedSize, refusedRequest, refusedSlow, refusedMemory, refusedConnections} {
+	for _, reason := range []refusal{refusedSize, refusedRequest, refusedSlow, refusedMemory, refusedConnections, refusedLogin} {
 		m.refused[reason] = refused.WithLabelValues(string(reason))
 	}
 	if r != nil {
