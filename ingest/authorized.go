@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"net/netip"
-	"slices"
 
 	"github.com/valyala/fasthttp"
 
@@ -92,22 +91,41 @@ var clientHeaders = []string{
 // proxyHeaders are those that a proxy adds and that name nobody.
 var proxyHeaders = []string{"Via", fasthttp.HeaderXForwardedHost, fasthttp.HeaderXForwardedProto, "X-Forwarded-Server", "X-Forwarded-Port", "Cf-Ray", "Cdn-Loop", "X-Amz-Cf-Id"}
 
+// namesClient says of the headers that show a proxy whether they name the client. The names are as the server writes
+// them in a request.
+var namesClient = func() map[string]bool {
+	m := map[string]bool{}
+	for _, name := range clientHeaders {
+		m[name] = true
+	}
+	for _, name := range proxyHeaders {
+		m[name] = false
+	}
+	return m
+}()
+
 // isForwarded tells whether a proxy says that it sends for anyone but a private network, or does not say for whom. It
 // is asked of proxies that are not declared too: behind one on this machine, everybody seems to be this machine. A
 // liar only refuses himself.
+//
+// It passes the headers once: looking up each of some thirty names took over a microsecond of every request.
 func isForwarded(h *fasthttp.RequestHeader) bool {
-	if len(h.Peek("Forwarded")) > 0 {
-		return true
-	}
-	named := false
-	for _, name := range clientHeaders {
-		lines := h.PeekAll(name)
-		if !trust.EveryHop(lines, isOwn) {
+	named, proxied := false, false
+	for name, value := range h.All() {
+		client, shows := namesClient[string(name)]
+		switch {
+		case client:
+			if !trust.EveryHop([][]byte{value}, isOwn) {
+				return true
+			}
+			named = true
+		case shows:
+			proxied = proxied || len(value) > 0
+		case len(value) > 0 && string(name) == "Forwarded":
 			return true
 		}
-		named = named || len(lines) > 0
 	}
-	return !named && slices.ContainsFunc(proxyHeaders, func(name string) bool { return len(h.Peek(name)) > 0 })
+	return proxied && !named
 }
 
 // isFromHere tells of a request that this machine sends for itself. A peer without an IP address is in this process.

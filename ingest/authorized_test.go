@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"strings"
@@ -124,6 +125,43 @@ func TestHeadersMakeNobodyLocal(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestEveryHeaderOfAProxyIsSeen: each alone, as the server reads it, in whatever case and after whatever else it came.
+func TestEveryHeaderOfAProxyIsSeen(t *testing.T) {
+	read := func(lines ...string) bool {
+		t.Helper()
+		var h fasthttp.RequestHeader
+		raw := "POST /v1/clicks HTTP/1.1\r\nHost: t.example\r\nCookie: a=b\r\nX-Other: 203.0.113.7\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"
+		if err := h.Read(bufio.NewReader(strings.NewReader(strings.Replace(raw, "\r\n\r\n\r\n", "\r\n\r\n", 1)))); err != nil {
+			t.Fatal(err)
+		}
+		return isForwarded(&h)
+	}
+	if read() {
+		t.Error("a request without a proxy's headers")
+	}
+	if !read("forwarded: for=10.0.0.1") {
+		t.Error("Forwarded is not seen")
+	}
+	for _, name := range clientHeaders {
+		name = strings.ToLower(name)
+		if !read(name+": 203.0.113.7") || !read(name+": 10.0.0.1", name+": 203.0.113.7") || !read(name+": 10.0.0.1, 203.0.113.7") || !read(name+":") {
+			t.Errorf("%s with a stranger, or with nobody, is not seen", name)
+		}
+		if read(name+": 10.0.0.1") || read("Via: 1.1 x", name+": 127.0.0.1, 10.0.0.1") {
+			t.Errorf("%s with a private network's client is taken for a stranger's", name)
+		}
+	}
+	for _, name := range proxyHeaders {
+		name = strings.ToUpper(name)
+		if !read(name + ": x") {
+			t.Errorf("%s, where nothing names the client, is not seen", name)
+		}
+		if read(name+": x", "X-Real-Ip: 10.0.0.1") {
+			t.Errorf("%s is held against a client that is named", name)
 		}
 	}
 }
