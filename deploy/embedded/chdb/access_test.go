@@ -167,7 +167,7 @@ func TestGuestReadsOnly(t *testing.T) {
 			"SELECT r FROM (SELECT getSetting('readonly') AS r SETTINGS readonly = 0)", "SELECT getSetting('readonly') SETTINGS readonly = 0 UNION ALL SELECT 1", "SELECT 1 UNION ALL (SELECT 1 SETTINGS readonly = 0)",
 			"SELECT query FROM (SELECT query FROM system.processes SETTINGS readonly = 0)", "SELECT query FROM (SELECT query FROM system.processes SETTINGS readonly)", "SELECT query FROM (SELECT query FROM system.processes SETTINGS `readonly` = 0)",
 			"WITH x AS (SELECT 1 AS a SETTINGS max_memory_usage = 0) SELECT a FROM x SETTINGS max_threads = 1", "SELECT 1 IN (SELECT 1 SETTINGS/**/max_execution_time = 0)", "SELECT (SELECT 1 SETTINGS a.b = 1)", "EXPLAIN SELECT * FROM (SELECT 1 SETTINGS readonly = 0)",
-			"SELECT b FROM values('a UInt8, b String ALIAS (SELECT getSetting(\\'readonly\\') SETTINGS readonly = 0)', 1)",
+			"SELECT b FROM generateRandom('a UInt8, b UInt64 ALIAS (SELECT getSetting(\\'readonly\\') SETTINGS readonly = 0)') LIMIT 1",
 			"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'a IN (SELECT 1 SETTINGS readonly = 0)'}",
 			"SELECT a FROM t SETTINGS additional_table_filters = {'t': 'file(\\'x\\') = 1'}", "SELECT a FROM t SETTINGS additional_table_filters = {'t': '1 INTO OUTFILE \\'x\\''}", "SELECT 1 SETTINGS additional_result_filter = 'file(\\'x\\')'", "GRANT ALL ON *.* TO default", "CREATE VIEW w AS SELECT 1",
 		} {

@@ -71,7 +71,9 @@ func beyondTables(secret string) []string {
 		"SELECT 1 AS a SETTINGS max_threads = 1, additional_result_filter = 'a = 1'",
 		"SELECT 1 AS a SETTINGS http_response_headers = map('a', 'b'), additional_result_filter = 'a = 1'",
 		"SET max_threads = 1, additional_result_filter = 'a = 1'",
-		"SET additional_table_filters = {'system.one': '1'}",
+		"SET max_threads = 1, additional_table_filters = {'system.one': '1', 'system.two': 'file(\\'" + secret + "\\')'}",
+		"SELECT * FROM (SELECT * FROM system.one SETTINGS http_response_headers = map('a', 'b'), additional_table_filters = map('system.one', 'file(\\'" + secret + "\\')'))",
+		"SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'dummy IN (SELECT 1 SETTINGS additional_result_filter = \\'1\\')'}",
 		"SELECT catboostEvaluate('" + secret + "', 1)",
 		"DESCRIBE TABLE file('" + secret + "')",
 		"DESCRIBE TABLE url('http://127.0.0.1:1/')",
@@ -149,6 +151,13 @@ func TestNobodyReachesBeyondTables(t *testing.T) {
 		if answer := asGuest(t, address, nil, query); !strings.Contains(answer.body, want) || strings.Contains(answer.body, "formatQuery") {
 			t.Errorf("%s: %d %s, want %s", query, answer.status, answer.body, want)
 		}
+	}
+	// The roles' own filters are taken.
+	if got := mustPost(t, address, nil, "SELECT count() FROM numbers(3) SETTINGS max_threads = 1, additional_table_filters = {'system.one': '0', 'system.numbers': '1'}"); got != "3" {
+		t.Errorf("with filters: %s", got)
+	}
+	if got := mustPost(t, address, nil, "SELECT count() FROM (SELECT * FROM system.one SETTINGS additional_table_filters = {'system.one': 'dummy = 1 AND \\'file\\' != \\'\\''})"); got != "0" {
+		t.Errorf("with a filter: %s", got)
 	}
 	// What is only called so is not refused.
 	mustPost(t, address, url.Values{"database": {db}}, "CREATE TABLE file (file UInt8, outfile String) ENGINE = MergeTree ORDER BY file")
