@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Landlock is called through x/sys/unix: the well-known module for it makes its calls on all threads at once, which Go's
-// runtime refuses to a program that loads C libraries, as this one does.
+// Landlock is called through x/sys/unix: the well-known module for it makes its calls on all threads at once, which
+// Go's runtime refuses to a program that loads C libraries, as this one does.
 
 // landlockNeeded is the first version that lets a file move from one folder to another below an open one, as a dropped
 // table's does: Linux 5.19.
@@ -22,24 +22,29 @@ const (
 	readFiles = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	runFiles  = readFiles | unix.LANDLOCK_ACCESS_FS_EXECUTE
 	// ofFiles are the rights that a rule for a file, not a folder, may have.
-	ofFiles = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	ofFiles = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
+		unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	// neverMade are what the engine does with none of its files.
-	neverMade = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK | unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	neverMade = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 )
 
-// opened are what a C library and the engine read of a machine. Of /proc, which has every process's variables, it is this
-// process's own and figures of the machine.
+// opened are what a C library and the engine read of a machine. Of /proc, which has every process's variables, it is
+// this process's own and figures of the machine.
 var opened = map[string]uint64{
-	"/lib": runFiles, "/lib64": runFiles, "/usr/lib": runFiles, "/usr/lib64": runFiles, "/nix/store": runFiles, "/gnu/store": runFiles,
-	"/usr/share/zoneinfo": readFiles, "/etc/localtime": readFiles, "/etc/timezone": readFiles, "/etc/ld.so.cache": readFiles,
-	"/proc/self": readFiles, "/proc/sys": readFiles, "/proc/meminfo": readFiles, "/proc/cpuinfo": readFiles, "/proc/stat": readFiles,
-	"/proc/loadavg": readFiles, "/proc/uptime": readFiles, "/proc/vmstat": readFiles, "/proc/filesystems": readFiles, "/sys": readFiles,
-	"/dev/null": readFiles | unix.LANDLOCK_ACCESS_FS_WRITE_FILE, "/dev/urandom": readFiles,
+	"/lib": runFiles, "/lib64": runFiles, "/usr/lib": runFiles, "/usr/lib64": runFiles,
+	"/nix/store": runFiles, "/gnu/store": runFiles, "/etc/ld.so.cache": readFiles,
+	"/usr/share/zoneinfo": readFiles, "/etc/localtime": readFiles, "/etc/timezone": readFiles,
+	"/proc/self": readFiles, "/proc/sys": readFiles, "/proc/meminfo": readFiles, "/proc/cpuinfo": readFiles,
+	"/proc/stat": readFiles, "/proc/loadavg": readFiles, "/proc/uptime": readFiles, "/proc/vmstat": readFiles,
+	"/proc/filesystems": readFiles, "/sys": readFiles, "/dev/urandom": readFiles,
+	"/dev/null": readFiles | unix.LANDLOCK_ACCESS_FS_WRITE_FILE,
 }
 
 // confine starts this program again inside a Landlock domain, in which it and the engine reach the tables' folder, the
-// library and what opened names, and connect to nobody. Threads inherit a domain, but only from the one that took it: so
-// one takes it and executes the program anew. It returns where the domain cannot be had, which reason says, or on an error.
+// library and what opened names, and connect to nobody. Threads inherit a domain, but only from the one that took it:
+// so one takes it and executes the program anew. It returns where the domain cannot be had, which reason says, or on an
+// error.
 func confine(dataDir, library, word string) (reason, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -80,7 +85,8 @@ func confine(dataDir, library, word string) (reason, err error) {
 	return nil, &os.PathError{Op: "executing anew", Path: self, Err: unix.Exec(self, os.Args, environment)}
 }
 
-// ruleset are all the rights that a version of Landlock knows to take away, and the size of what it knows of the structure.
+// ruleset are all the rights that a version of Landlock knows to take away, and the size of what it knows of the
+// structure.
 func ruleset(version int) (attributes unix.LandlockRulesetAttr, size uintptr) {
 	attributes.Handled_access_fs = unix.LANDLOCK_ACCESS_FS_REFER<<1 - 1
 	size = unsafe.Offsetof(attributes.Handled_access_net)
@@ -101,8 +107,8 @@ func ruleset(version int) (attributes unix.LandlockRulesetAttr, size uintptr) {
 	return attributes, size
 }
 
-// allow adds a rule for what lies at a path, if anything does. The path stays open for the life of the process and of the
-// program it executes: a rule is for an inode, and /proc makes another one once the kernel has forgotten the name.
+// allow adds a rule for what lies at a path, if anything does. The path stays open for the life of the process and of
+// the program it executes: a rule is for an inode, and /proc makes another one once the kernel has forgotten the name.
 func allow(set int, path string, access uint64) error {
 	number, err := unix.Open(path, unix.O_PATH, 0)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EACCES) {

@@ -7,10 +7,14 @@
 // Invariants:
 //   - Nothing but /ping is answered without a password, to another host's name, or to a web page. See [User].
 //   - Nobody reaches beyond tables. The engine's access control grants files, URLs, other servers, processes, backups,
-//     dictionaries and functions to no session; what it carries out before or outside of its access control (several
-//     statements, INTO OUTFILE, FROM INFILE, the function file()) is refused in the words of the engine's own parser.
-//   - A guest runs under the engine's readonly=1, which no statement takes back, in slots and bounds of its own
-//     ([GuestLimits]); so does every GET, under readonly=2 if it is the roles'.
+//     dictionaries and functions to no session. What it carries out outside of its access control, such as the function
+//     file(), the operating system refuses: the child enters a Landlock domain before it loads the engine, in which it
+//     reaches its data directory and nothing else of the machine. Where there is none, guests are refused unless
+//     [ServerConfig].GuestsUnconfined is set. As a second line, and for several statements, INTO OUTFILE and FROM INFILE,
+//     statements are examined in the words of the engine's own parser.
+//   - A guest runs under the engine's readonly=1, which no statement takes back: settings that are not at a statement's end
+//     are refused to it. It has slots, bounds, a parser and sessions of its own ([GuestLimits]). Every GET runs under
+//     readonly=2 if it is the roles'.
 //   - A request owns an engine connection of its own, opened for it and closed after it (0.3 ms, measured), unless it
 //     names a session_id and may write. So no setting, USE or temporary table of one request is seen by the next, but what
 //     a session's own statements made.

@@ -2,7 +2,6 @@ package chdb
 
 import (
 	"errors"
-	"iter"
 	"maps"
 	"net/url"
 	"regexp"
@@ -106,8 +105,8 @@ func (g *GuestLimits) settings(request map[string]string, threads int, lifted bo
 // tableFilters is the setting in which Grafana sends a dashboard's ad hoc filters: expressions by table.
 const tableFilters = "additional_table_filters"
 
-// filterSettings are settings that hold expressions, which the engine parses where we do not see it. A guest's are examined
-// where its statement ends in them.
+// filterSettings are settings that hold expressions, which the engine parses where we do not see it. Those of tables are
+// examined in a statement, a guest's where its statement ends in them.
 var filterSettings = []string{tableFilters, "additional_result_filter"}
 
 // liftGuestSettings takes the settings that a guest may set out of its statement: under readonly=1 the engine would refuse
@@ -137,18 +136,38 @@ func (s *server) liftGuestSettings(parsed statement) (rest statement, settings m
 
 // noSettings refuses a guest's statement that still sets something.
 func noSettings(text string) error {
-	if names := settingsIn(text); len(names) > 0 {
-		return refuse(codeReadonly, "READONLY", "Cannot modify '%s' setting in readonly mode: a guest's settings stand at the statement's end, or are sent with the request, and not in a subquery or a part of a UNION", names[0])
+	if found := settingsIn(text); len(found) > 0 {
+		return refuse(codeReadonly, "READONLY", "Cannot modify '%s' setting in readonly mode: a guest's settings stand at the statement's end, or are sent with the request, and not in a subquery or a part of a UNION", found[0].name)
 	}
 	return nil
 }
 
-// noFilters refuses a statement or a request of the roles' that sets filters.
-func noFilters(names iter.Seq[string]) error {
-	for name := range names {
-		if slices.Contains(filterSettings, name) {
-			return refuse(codeAccessDenied, "ACCESS_DENIED", "Not enough privileges: the setting '%s' holds an expression that is not examined; write it into WHERE", name)
+// examineFilters examines what a statement of the roles' in the engine's words sets as filters of tables.
+func (s *server) examineFilters(text string) error {
+	for _, set := range settingsIn(text) {
+		if set.name != tableFilters {
+			if err := noFilters(set.name); err != nil {
+				return err
+			}
+			continue
 		}
+		for _, filter := range literals(set.value) {
+			examined, err := s.examine("SELECT "+filter, false)
+			if err == nil {
+				err = s.examineFilters(examined.text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// noFilters refuses a setting of the roles' that holds an expression where it is not examined.
+func noFilters(name string) error {
+	if slices.Contains(filterSettings, name) {
+		return refuse(codeAccessDenied, "ACCESS_DENIED", "Not enough privileges: the setting '%s' holds an expression that is not examined here; write it into WHERE", name)
 	}
 	return nil
 }

@@ -300,6 +300,7 @@ func (p *Process) readReady(stdout io.ReadCloser, ready chan<- string) {
 	_, _ = io.Copy(io.Discard, lines)
 }
 
+// warnUnconfined says what it means that the child runs without a sandbox.
 func (p *Process) warnUnconfined(reason string) {
 	guests := "guests are refused; clickhouse.guests_without_sandbox: true lets them in"
 	if p.cfg.GuestsUnconfined {

@@ -189,9 +189,15 @@ func literals(text string) (values []string) {
 	return values
 }
 
-// settingsIn are the names of the settings that a statement in the engine's own words sets, in SETTINGS clauses at any depth
-// and as a SET statement.
-func settingsIn(text string) (names []string) {
+// named is a setting that a statement sets.
+type named struct {
+	name  string
+	value string // in the engine's own words
+}
+
+// settingsIn are the settings that a statement in the engine's own words sets, in SETTINGS clauses at any depth and as a SET
+// statement.
+func settingsIn(text string) (found []named) {
 	sc := scanner{text: text}
 	for t, ok := sc.next(); ok; t, ok = sc.next() {
 		if !t.isWord("SETTINGS") && !(t.isWord("SET") && t.start == 0) {
@@ -199,23 +205,18 @@ func settingsIn(text string) (names []string) {
 		}
 		at := sc
 		for {
-			name, value, ok := setting(&at)
+			name, first, ok := setting(&at)
 			if !ok {
 				break
 			}
-			names = append(names, name)
-			// A value may be brackets with commas in them; after it comes a comma, or something else than a setting.
-			for value.depth > t.depth || value.is("(") || value.is("[") || value.is("{") || value.is("-") {
-				if value, ok = at.next(); !ok {
-					return names
-				}
-			}
+			end := valueEnd(&at, first)
+			found = append(found, named{name, text[first.start:end]})
 			if comma, _ := at.next(); !comma.is(",") {
 				break
 			}
 		}
 	}
-	return names
+	return found
 }
 
 // setting reads NAME = and the first token of a value. A name may be quoted, and have dots.
@@ -235,6 +236,20 @@ func setting(sc *scanner) (name string, value token, ok bool) {
 			return "", token{}, false
 		}
 		name += "."
+	}
+}
+
+// valueEnd reads on to the end of a value that begins with the token first: what touches it, and what its brackets hold.
+func valueEnd(sc *scanner, first token) int {
+	end := first.end
+	for {
+		ahead := *sc
+		t, ok := ahead.next()
+		inside := t.depth > first.depth || t.depth == first.depth && (t.is(")") || t.is("]") || t.is("}"))
+		if !ok || !inside && (t.start != end || t.is(",") || t.is(";") || t.depth < first.depth) {
+			return end
+		}
+		end, *sc = t.end, ahead
 	}
 }
 

@@ -80,3 +80,27 @@ func TestConfigNeedsADirectory(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestSettingsIn(t *testing.T) {
+	for text, want := range map[string]string{
+		"SELECT 1": "",
+		"SELECT settings, settings = 1 FROM settings AS settings WHERE settings = 2":                    "",
+		"SELECT 'SETTINGS a = 1', `SETTINGS` = 1":                                                       "",
+		"SELECT 1 SETTINGS a = 1":                                                                       "a=1",
+		"SELECT 1 SETTINGS a = -1.5, b = 1e-5, c = 'x, y = 2', d = DEFAULT FORMAT TSV":                  "a=-1.5|b=1e-5|c='x, y = 2'|d=DEFAULT",
+		"SELECT * FROM (SELECT 1 SETTINGS a = 1) SETTINGS b = 2":                                        "a=1|b=2",
+		"SELECT 1 SETTINGS a = 1 UNION ALL SELECT 1 SETTINGS `b` = 2":                                   "a=1|b=2",
+		"SELECT 1 SETTINGS a = map('x', 'y'), b = {'x':'1 = 2', 'y':'(', 'z':'3'}, c = [1, 2], d = (1)": "a=map('x', 'y')|b={'x':'1 = 2', 'y':'(', 'z':'3'}|c=[1, 2]|d=(1)",
+		"SELECT (SELECT 1 SETTINGS custom.a = 1)":                                                       "custom.a=1",
+		"SELECT 1 IN (SELECT 1 SETTINGS a = {'x':'1'}, b = 2), 3 AS c":                                  "a={'x':'1'}|b=2",
+		"SET a = 1, b = 'x'": "a=1|b='x'",
+	} {
+		var found []string
+		for _, set := range settingsIn(text) {
+			found = append(found, set.name+"="+set.value)
+		}
+		if got := strings.Join(found, "|"); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
