@@ -277,6 +277,8 @@ func (k *Kafka) save() {
 	saved := make(chan struct{})
 	go func() {
 		defer close(saved)
+		k.gate.quiesce(k.failure.failed)
+		k.gate.close()
 		k.recordEnds()
 		k.log.phase.Store(phaseClosing)
 		k.cluster.Close()
