@@ -345,6 +345,8 @@ func (c *conn) settled(r *request, frame []byte) (ticket uint64, err error) {
 			return 0, err
 		}
 		c.gate.transactions.staged(req, answer.(*kmsg.TxnOffsetCommitResponse))
+	case *kmsg.OffsetCommitRequest:
+		c.gate.transactions.offsetCommitted()
 	case *kmsg.SASLAuthenticateRequest:
 		answer, err := readAnswer(req, frame)
 		if err != nil {
