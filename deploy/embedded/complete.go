@@ -47,15 +47,7 @@ const fencedBy = 2
 // endTransactions completes the transactions whose commit was journalled, aborts every other one that is open, and
 // fences the producers: after an orderly stop those that had one open, else all.
 func (r *repairer) endTransactions(commits []transactionEntry, clean bool) error {
-	var offsets []byte
-	for _, c := range commits {
-		entries, err := r.completeTransaction(c)
-		if err != nil {
-			return err
-		}
-		offsets = append(offsets, entries...)
-	}
-	if err := r.appendToJournal("groups.log", offsets); err != nil {
+	if err := r.completeTransactions(commits); err != nil {
 		return err
 	}
 	epochs, transactional := r.producers()
@@ -166,8 +158,58 @@ func (r *repairer) producers() (epochs map[int64]int16, transactional []int64) {
 	return epochs, transactional
 }
 
-// completeTransaction appends the commit markers that are missing and returns the entries of offsets that are missing.
-func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte, err error) {
+// completeTransactions appends what is missing of them. Of several that committed an offset of one partition for one
+// group, the last counts.
+func (r *repairer) completeTransactions(commits []transactionEntry) error {
+	markers := make([]int, len(commits))
+	last := map[groupKey]int{}
+	for i, c := range commits {
+		count, committed, err := r.completeMarkers(c)
+		if err != nil {
+			return err
+		}
+		if markers[i] = count; !committed {
+			commits[i].Offsets = nil
+		}
+		for _, o := range commits[i].Offsets {
+			last[r.offsetKey(o)] = i
+		}
+	}
+	var framed []byte
+	for i, c := range commits {
+		count := 0
+		for _, o := range c.Offsets {
+			if last[r.offsetKey(o)] != i || r.hasOffset(c, o) {
+				continue
+			}
+			now := r.now.UnixMilli()
+			raw, err := json.Marshal(groupEntry{
+				Type: "commit", Group: o.Group, Topic: r.topicName(o.Topic, o.TopicID), Part: o.Part,
+				Offset: o.Offset, Epoch: o.Epoch, Metadata: o.Metadata, LastCommit: &now,
+			})
+			if err != nil {
+				return err
+			}
+			framed = appendJournalEntry(framed, raw)
+			r.journals["groups.log"] = append(r.journals["groups.log"], raw)
+			count++
+		}
+		if markers[i]+count > 0 {
+			r.metrics.completed.Inc()
+			r.logger.Info("completed a committed transaction that the embedded Kafka had not finished writing",
+				zap.String("transaction", c.ID), zap.Int("markers", markers[i]), zap.Int("offsets", count))
+		}
+	}
+	return r.appendToJournal("groups.log", framed)
+}
+
+func (r *repairer) offsetKey(o transactionOffset) groupKey {
+	return groupKey{what: "offset", group: o.Group, topic: r.topicName(o.Topic, o.TopicID), part: o.Part}
+}
+
+// completeMarkers appends the commit markers that are missing and returns how many; committed is false where the
+// transaction was aborted before its commit came through, by its time-out.
+func (r *repairer) completeMarkers(c transactionEntry) (count int, committed bool, err error) {
 	var missing []*partitionLog
 	for _, p := range c.Partitions {
 		l := r.logs[topicPartition{r.topicName(p.Topic, p.TopicID), p.Part}]
@@ -182,7 +224,7 @@ func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte, err 
 		at := slices.IndexFunc(l.ends[c.Producer], func(e ending) bool { return e.offset > p.Last })
 		switch open, isOpen := l.open[c.Producer]; {
 		case at >= 0 && !l.ends[c.Producer][at].commit:
-			return nil, nil // it was aborted before its commit came through, by its time-out
+			return 0, false, nil
 		case at < 0 && isOpen && open.first <= p.Last:
 			missing = append(missing, l)
 		}
@@ -199,38 +241,19 @@ func (r *repairer) completeTransaction(c transactionEntry) (offsets []byte, err 
 	})
 	for _, l := range missing {
 		if err := l.disown(c.Producer); err != nil {
-			return nil, err
+			return 0, false, err
 		}
 		l.append(marker(l.end, c.Producer, c.Epoch, l.epoch, true))
 	}
-	count := 0
-	for _, o := range c.Offsets {
-		o.Topic = r.topicName(o.Topic, o.TopicID)
-		if r.hasOffset(c, o) {
-			continue
-		}
-		now := r.now.UnixMilli()
-		raw, err := json.Marshal(groupEntry{Type: "commit", Group: o.Group, Topic: o.Topic, Part: o.Part, Offset: o.Offset, Epoch: o.Epoch, Metadata: o.Metadata, LastCommit: &now})
-		if err != nil {
-			return nil, err
-		}
-		offsets = appendJournalEntry(offsets, raw)
-		r.journals["groups.log"] = append(r.journals["groups.log"], raw)
-		count++
-	}
-	if len(missing) > 0 || count > 0 {
-		r.metrics.completed.Inc()
-		r.logger.Info("completed a committed transaction that the embedded Kafka had not finished writing",
-			zap.String("transaction", c.ID), zap.Int("markers", len(missing)), zap.Int("offsets", count))
-	}
-	return offsets, nil
+	return len(missing), true, nil
 }
 
 // hasOffset tells whether the journal has what the transaction committed, or what was committed after it.
 func (r *repairer) hasOffset(c transactionEntry, o transactionOffset) bool {
+	topic := r.topicName(o.Topic, o.TopicID)
 	for _, raw := range slices.Backward(r.journals["groups.log"]) {
 		var e groupEntry
-		if json.Unmarshal(raw, &e) != nil || e.Group != o.Group || e.Topic != o.Topic || e.Part != o.Part {
+		if json.Unmarshal(raw, &e) != nil || e.Group != o.Group || e.Topic != topic || e.Part != o.Part {
 			continue
 		}
 		if e.Type == "delete" {

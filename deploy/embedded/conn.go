@@ -48,6 +48,7 @@ type conn struct {
 	current *request      // owned by whoever took the token, until Write
 
 	mu       sync.Mutex
+	binding  bool       // the gate counts a request of this connection whose response acknowledges something
 	owes     bool       // the gate counts a request of this connection that changes something and may still be under way
 	changed  *sync.Cond // queue, sending or closed
 	queue    []queued
@@ -82,6 +83,7 @@ func (c *conn) Close() error {
 		err = c.Conn.Close()
 		c.gate.forget(c)
 		c.release()
+		c.leave()
 		c.mu.Lock()
 		c.changed.Broadcast()
 		c.mu.Unlock()
@@ -161,12 +163,37 @@ func (c *conn) next() error {
 	if err := c.gate.failure.get(); err != nil {
 		return err
 	}
+	if err := c.enter(r); err != nil {
+		return err
+	}
 	if end, ok := r.kmsg.(*kmsg.EndTxnRequest); ok && end.Commit {
 		if r.commit, err = c.gate.transactions.commit(end); err != nil {
 			return err
 		}
 	}
 	return c.hand(r)
+}
+
+// enter counts the request in at the gate, until its response is there or the connection ends.
+func (c *conn) enter(r *request) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	binding := r.binds && !r.silent
+	if c.isClosed() || !c.gate.enter(binding) {
+		return net.ErrClosed
+	}
+	c.binding = binding
+	return nil
+}
+
+// leave counts it out.
+func (c *conn) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.binding {
+		c.binding = false
+		c.gate.leave()
+	}
 }
 
 // hand makes the request the connection's current one.
@@ -287,6 +314,7 @@ func (c *conn) Write(frame []byte) (int, error) {
 	if err := c.send(frame, ticket); err != nil {
 		return 0, err
 	}
+	c.leave()
 	select {
 	case c.turn <- struct{}{}:
 	case <-c.closed:
@@ -317,6 +345,8 @@ func (c *conn) settled(r *request, frame []byte) (ticket uint64, err error) {
 			return 0, err
 		}
 		c.gate.transactions.staged(req, answer.(*kmsg.TxnOffsetCommitResponse))
+	case *kmsg.OffsetCommitRequest:
+		c.gate.transactions.offsetCommitted()
 	case *kmsg.SASLAuthenticateRequest:
 		answer, err := readAnswer(req, frame)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
@@ -36,6 +37,9 @@ type gate struct {
 	conns    map[*conn]struct{}
 	strange  []*conn // of conns those that have not shown the login yet, the oldest first
 	closed   bool
+	quiet    bool           // nothing more is handed to the broker
+	binding  int            // requests handed to the broker whose response acknowledges something
+	settled  chan struct{}  // closed when quiet and binding is 0
 	ended    sync.WaitGroup // writers
 }
 
@@ -45,7 +49,7 @@ const warningsAtOnce = 10
 func newGate(logger *zap.Logger, m *metrics, f *failure) *gate {
 	return &gate{
 		logger: logger, metrics: m, failure: f, warnings: rate.NewLimiter(1, warningsAtOnce),
-		opened: make(chan struct{}), conns: map[*conn]struct{}{},
+		opened: make(chan struct{}), settled: make(chan struct{}), conns: map[*conn]struct{}{},
 	}
 }
 
@@ -65,6 +69,52 @@ func (g *gate) listen(network, address string) (net.Listener, error) {
 
 // open lets requests in.
 func (g *gate) open() { close(g.opened) }
+
+// enter counts in a request that is about to be handed to the broker; false: none may be.
+func (g *gate) enter(binding bool) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.quiet {
+		return false
+	}
+	if binding {
+		g.binding++
+	}
+	return true
+}
+
+// leave counts out one whose response is there, or will not be sent.
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.binding--; g.binding == 0 && g.quiet {
+		close(g.settled)
+	}
+}
+
+// quietLimit is longer than the broker takes for the requests it has.
+const quietLimit = 5 * time.Second
+
+// quiesce hands nothing more to the broker and waits until the responses that acknowledge something are there, or until
+// stop: the broker acknowledges while it ends what it no longer writes.
+func (g *gate) quiesce(stop <-chan struct{}) {
+	g.mu.Lock()
+	if !g.quiet {
+		g.quiet = true
+		if g.binding == 0 {
+			close(g.settled)
+		}
+	}
+	g.mu.Unlock()
+	limit := time.NewTimer(quietLimit)
+	defer limit.Stop()
+	select {
+	case <-g.settled:
+	case <-stop:
+	case <-limit.C:
+		g.logger.Warn("the embedded Kafka ends before it has responded to all requests; those are not acknowledged", zap.Duration("waited", quietLimit))
+	}
+}
 
 // close ends all connections; it may be called again.
 func (g *gate) close() {

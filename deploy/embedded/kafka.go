@@ -120,7 +120,7 @@ func NewKafka(address, dir string, logger *zap.Logger, options ...KafkaOption) (
 		}
 	}
 	if err := k.start(host, port, o, m); err != nil {
-		k.abandon()
+		k.undo()
 		return nil, err
 	}
 	return k, nil
@@ -277,6 +277,8 @@ func (k *Kafka) save() {
 	saved := make(chan struct{})
 	go func() {
 		defer close(saved)
+		k.gate.quiesce(k.failure.failed)
+		k.gate.close()
 		k.recordEnds()
 		k.log.phase.Store(phaseClosing)
 		k.cluster.Close()
@@ -298,6 +300,29 @@ func (k *Kafka) save() {
 	if err := os.WriteFile(filepath.Join(k.dir, cleanFile), nil, 0o600); err != nil {
 		k.fail(err)
 	}
+}
+
+// undo ends what a start that failed has begun. The broker, if it is there, is told to end, and not waited for if it
+// cannot: another is going to be made on the folder.
+func (k *Kafka) undo() {
+	if k.stop != nil {
+		k.stop()
+		<-k.retention
+	}
+	if k.cluster != nil {
+		k.log.phase.Store(phaseClosing)
+		k.gate.close()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			k.cluster.Close()
+		}()
+		select {
+		case <-closed:
+		case <-k.log.ended:
+		}
+	}
+	k.abandon()
 }
 
 // abandon ends everything but kfake's own goroutines.

@@ -133,6 +133,54 @@ func TestADamagedSegmentIsReadOn(t *testing.T) {
 	}
 }
 
+// TestAnOffsetThatReachesIntoTheNextSegment damages the first offset of a segment's last, or first, batch: the segments
+// behind it say what it was.
+func TestAnOffsetThatReachesIntoTheNextSegment(t *testing.T) {
+	const records = 100
+	k := start(t, filepath.Join(t.TempDir(), "kafka"))
+	c := client(t, k.Address(), kgo.DefaultProduceTopic("clicks"))
+	if _, err := kadm.NewClient(c).CreateTopic(limited(t), 1, 1, map[string]*string{"segment.bytes": kadm.StringPtr("1000")}, "clicks"); err != nil {
+		t.Fatal(err)
+	}
+	for n := range records {
+		if err := c.ProduceSync(limited(t), kgo.StringRecord(fmt.Sprint(n))).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.Close()
+	dir := killed(t, k)
+	segment := filepath.Join(dir, partitionsFolder, "clicks-0", "0.dat")
+	whole, err := os.ReadFile(segment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := 0
+	for at := 0; at < len(whole); {
+		b, _ := readBatch(whole[at:], 0)
+		last = at
+		at += b.size
+	}
+	for _, flip := range []struct{ at, mask int }{{last + 5, 1}, {last, 1}, {last + 7, 0x40}, {last + 7, 1}, {5, 1}, {7, 0x40}} {
+		damaged := t.TempDir()
+		if err := os.CopyFS(damaged, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		raw := bytes.Clone(whole)
+		raw[flip.at] ^= byte(flip.mask)
+		if err := os.WriteFile(filepath.Join(damaged, partitionsFolder, "clicks-0", "0.dat"), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k := start(t, damaged)
+		if seen := readAll(t, k.Address(), "clicks"); len(seen) != records {
+			t.Errorf("%+v: %d records of %d are left", flip, len(seen), records)
+		}
+		if k.Damage() == "" {
+			t.Errorf("%+v: the damage is not told", flip)
+		}
+		k.Close()
+	}
+}
+
 // counted sums a counter over its labels.
 func counted(t *testing.T, g prometheus.Gatherer, name string) (sum float64) {
 	t.Helper()

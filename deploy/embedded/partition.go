@@ -246,12 +246,15 @@ func readPartition(p topicPartition, dir string, watched map[int64]bool, cut fun
 		}
 	}
 	slices.SortFunc(l.segments, cmp.Compare[int64])
-	if len(l.segments) > 0 {
-		l.end = l.segments[0]
-	}
 	indexes := 0
 	for i, base := range l.segments {
-		changed, err := l.readSegment(l.segment(base), i == len(l.segments)-1, watched, cut)
+		// The name is the first offset: damage in the segment before does not reach this one.
+		l.end = base
+		next := int64(math.MaxInt64)
+		if i+1 < len(l.segments) {
+			next = l.segments[i+1]
+		}
+		changed, err := l.readSegment(l.segment(base), next, watched, cut)
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading %s: %w", l.segment(base), err)
 		}
@@ -262,7 +265,8 @@ func readPartition(p topicPartition, dir string, watched map[int64]bool, cut fun
 	return l, indexes, nil
 }
 
-func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]bool, cut func(*partitionLog, segmentCut) error) (changed bool, err error) {
+// readSegment reads a segment; next is the first offset of the one behind it.
+func (l *partitionLog) readSegment(path string, next int64, watched map[int64]bool, cut func(*partitionLog, segmentCut) error) (changed bool, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return false, err
@@ -274,7 +278,7 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 		b, state := readBatch(raw[at:], math.MinInt64)
 		if state == batchWhole && b.base != l.end {
 			var mended bool
-			if mended, state = l.judgeBase(raw[at:], b); mended {
+			if mended, state = l.judgeBase(raw[at:], b, next); mended {
 				b, _ = readBatch(raw[at:], l.end)
 				c.mended++
 			}
@@ -292,18 +296,20 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 			at += b.size
 			continue
 		}
-		next := nextBatch(raw, at+1, l.end)
-		c.unfinished = c.spots == 0 && next == len(raw) && isLast && (state == batchCutOff || allZero(raw[at:]))
+		behind := nextBatch(raw, at+1, l.end)
+		c.unfinished = c.spots == 0 && behind == len(raw) && next == math.MaxInt64 && (state == batchCutOff || allZero(raw[at:]))
 		if c.spots == 0 {
 			c.kept = append(c.kept, raw[:at]...)
 		}
-		if next < len(raw) {
-			b, _ := readBatch(raw[next:], before)
-			c.lost += b.base - before
+		if behind < len(raw) {
+			b, _ := readBatch(raw[behind:], before)
+			c.lost += min(b.base, next) - before
+		} else if next < math.MaxInt64 {
+			c.lost += next - before
 		}
-		c.cut = append(c.cut, raw[at:next]...)
+		c.cut = append(c.cut, raw[at:behind]...)
 		c.spots++
-		at = next
+		at = behind
 	}
 	if c.spots == 0 && c.mended > 0 {
 		c.kept = raw
@@ -324,14 +330,22 @@ func (l *partitionLog) readSegment(path string, isLast bool, watched map[int64]b
 }
 
 // judgeBase decides about a whole batch whose first offset is not the one that follows. The batch behind it knows: if
-// that goes on from where this one should have been, the offset is damaged, and written into raw as it was. A gap is
-// legal otherwise.
-func (l *partitionLog) judgeBase(raw []byte, b batchHeader) (mended bool, state batchState) {
+// that goes on from where this one should have been, the offset is damaged, and written into raw as it was. So does the
+// segment behind it, which begins at next: a batch that reaches into it is damaged, and mended where it fits before. A
+// gap is legal otherwise.
+func (l *partitionLog) judgeBase(raw []byte, b batchHeader, next int64) (mended bool, state batchState) {
 	if behind := raw[b.size:]; len(behind) >= batchPrefixBytes {
 		if int64(binary.BigEndian.Uint64(behind)) == l.end+b.last-b.base+1 {
 			binary.BigEndian.PutUint64(raw, uint64(l.end))
 			return true, batchWhole
 		}
+	}
+	if b.last >= next {
+		if l.end+b.last-b.base >= next {
+			return false, batchDamaged
+		}
+		binary.BigEndian.PutUint64(raw, uint64(l.end))
+		return true, batchWhole
 	}
 	if b.base < l.end || b.base-l.end > maxOffsetGap {
 		return false, batchDamaged

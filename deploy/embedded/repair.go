@@ -68,9 +68,9 @@ func repair(dir string, sync func() error, logger *zap.Logger, m *metrics) (dama
 	if err := r.readPartitions(commits); err != nil {
 		return wrap(err)
 	}
-	if clean && len(r.damaged) > 0 {
-		// What was open belongs to a log that is no longer the one that was left.
-		clean = false
+	// What was open in a log that is damaged belongs to another log than the one that is left.
+	clean = clean && len(r.damaged) == 0
+	if !clean {
 		if err := removeIfThere(filepath.Join(dir, sessionFile)); err != nil {
 			return wrap(err)
 		}

@@ -44,6 +44,7 @@ type request struct {
 	kmsg     kmsg.Request // its kind and version; of the end of a transaction and of its offsets all it says
 	silent   bool         // it has no response
 	mutates  bool
+	binds    bool            // its response acknowledges something
 	produced []producedBatch // transactional ones
 	commit   uint64          // the entry's number in the journal of transactions
 }
@@ -93,12 +94,14 @@ func readRequest(body []byte) (r *request, err error) {
 	if err := req.ReadFrom(reader.Src); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errUnreadable, kmsg.NameForKey(key), err)
 	}
-	r = &request{kmsg: req, mutates: mutates(req)}
+	changes := mutates(req)
+	r = &request{kmsg: req, mutates: changes, binds: changes}
 	switch req := req.(type) {
 	case *kmsg.ProduceRequest:
 		r.silent = req.Acks == 0
 		r.produced = transactionalBatches(req)
 	case *kmsg.TxnOffsetCommitRequest, *kmsg.EndTxnRequest:
+		r.binds = true
 		return r, nil // what they ask for is needed when their response is there
 	}
 	r.kmsg = kmsg.RequestForKey(key) // what was read of it may take a hundred times the frame's memory

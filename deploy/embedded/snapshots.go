@@ -22,7 +22,7 @@ const (
 	windowsFile = "seq_windows.json"
 	// sessionFile is what the broker leaves at an orderly stop and removes at its start.
 	sessionFile = "session_state.json"
-	// cleanFile is what Close leaves: the broker leaves nothing where it has no session.
+	// cleanFile is what Close leaves, once everything is written.
 	cleanFile = "stopped-in-order"
 )
 
@@ -39,18 +39,13 @@ type brokerTopic struct {
 	Replicas   int    `json:"replicas"`
 }
 
-// stoppedInOrder tells whether the broker was closed.
+// stoppedInOrder tells whether the broker was closed, and wrote everything then. A session alone does not say so.
 func (r *repairer) stoppedInOrder() (bool, error) {
-	for _, name := range []string{cleanFile, sessionFile} {
-		_, err := os.Stat(filepath.Join(r.dir, name))
-		if err == nil {
-			return true, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return false, err
-		}
+	_, err := os.Stat(filepath.Join(r.dir, cleanFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	return false, nil
+	return err == nil, err
 }
 
 // mendSnapshots sets aside what is no JSON, with which the broker would not start, and makes anew what it cannot do

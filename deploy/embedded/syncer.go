@@ -84,6 +84,7 @@ func (s *syncer) run() {
 		s.changed.Broadcast()
 		s.mu.Unlock()
 	}
+	s.wake()
 }
 
 // next waits until someone wants a sync and begins it.

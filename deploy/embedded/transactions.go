@@ -19,6 +19,8 @@ type transactionEntry struct {
 	Number uint64 `json:"n"`
 	// Refused takes the entry of that number back: the broker did not commit.
 	Refused bool `json:"refused,omitempty"`
+	// Done says that the transaction of that number is complete on disk.
+	Done bool `json:"done,omitempty"`
 
 	ID       string `json:"id,omitempty"`
 	Producer int64  `json:"pid,omitempty"`
@@ -52,7 +54,7 @@ type transactionOffset struct {
 // transactions makes the end of a transaction atomic on disk. The broker ends one by a marker in each partition and an
 // entry for each offset, in several files: a kill, or a cut of the power, can keep some and lose others. So a commit is
 // written to a journal of its own first, whole, with what the requests before it have told; once that is on disk the
-// transaction is committed, and the next start completes what the broker could not (see repairer.completeTransaction).
+// transaction is committed, and the next start completes what the broker could not (see repairer.completeTransactions).
 type transactions struct {
 	path   string
 	syncer *syncer // nil: nothing is synced
@@ -62,6 +64,7 @@ type transactions struct {
 	open   map[int64]*openCommit // by producer
 	file   *os.File              // nil: none yet
 	number uint64
+	lastMS int64 // the latest time at which an offset was committed; it does not go back with the clock
 	bytes  int64
 	live   map[uint64]*liveCommit // journalled, and perhaps not complete on disk
 }
@@ -188,9 +191,10 @@ func (t *transactions) commit(request *kmsg.EndTxnRequest) (number uint64, err e
 		return 0, nil
 	}
 	t.number++
+	t.tick()
 	entry := transactionEntry{
 		Number: t.number, ID: request.TransactionalID, Producer: request.ProducerID, Epoch: request.ProducerEpoch,
-		Unique: request.Version >= uniqueEpochVersion, TimeMS: time.Now().UnixMilli(),
+		Unique: request.Version >= uniqueEpochVersion, TimeMS: t.lastMS,
 	}
 	for _, p := range o.partitions {
 		entry.Partitions = append(entry.Partitions, *p)
@@ -255,6 +259,7 @@ func (t *transactions) rewrite() error {
 func (t *transactions) ended(request *kmsg.EndTxnRequest, number uint64, answer *kmsg.EndTxnResponse) (ticket uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.tick()
 	if answer.ErrorCode == 0 {
 		if o := t.open[request.ProducerID]; o != nil && o.epoch == request.ProducerEpoch {
 			delete(t.open, request.ProducerID)
@@ -293,6 +298,16 @@ func (t *transactions) synced(number uint64) {
 	t.forget(func(c *liveCommit) bool { return c.ticket <= number })
 }
 
+// offsetCommitted notes when the broker took an offset outside a transaction.
+func (t *transactions) offsetCommitted() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tick()
+}
+
+// tick moves the time of commits on: one that is made later has no earlier time. Called with the lock.
+func (t *transactions) tick() { t.lastMS = max(t.lastMS, time.Now().UnixMilli()) }
+
 // begun forgets the producer's transaction before: whoever begins anew has ended it.
 func (t *transactions) begun(producer int64) {
 	t.mu.Lock()
@@ -302,15 +317,28 @@ func (t *transactions) begun(producer int64) {
 
 // forget drops the live entries that have ended and are complete. Called with the lock.
 func (t *transactions) forget(complete func(*liveCommit) bool) {
+	var done []uint64
 	for number, c := range t.live {
 		if c.ended && complete(c) {
 			delete(t.live, number)
+			done = append(done, number)
 		}
 	}
-	if len(t.live) == 0 && t.bytes > 0 {
+	if len(t.live) == 0 {
+		if t.bytes == 0 {
+			return
+		}
 		t.bytes = 0
 		if err := os.Truncate(t.path, 0); err != nil {
 			t.fail(err)
+		}
+		return
+	}
+	for _, number := range done {
+		// The next start need not compare it with what came after it, by clocks that may have been set back.
+		if _, err := t.write(transactionEntry{Number: number, Done: true}); err != nil {
+			t.fail(err)
+			return
 		}
 	}
 }
@@ -324,13 +352,13 @@ func (t *transactions) close() error {
 	return t.file.Close()
 }
 
-// readTransactions returns the journalled commits in order, without those that were taken back.
+// readTransactions returns the journalled commits in order, without those that were taken back or are complete.
 func (r *repairer) readTransactions() ([]transactionEntry, error) {
 	raw, err := readIfThere(filepath.Join(r.dir, transactionsFile))
 	if err != nil {
 		return nil, err
 	}
-	refused := map[uint64]bool{}
+	over := map[uint64]bool{}
 	var all, commits []transactionEntry
 	var errs []error
 	for _, data := range parseJournal(raw).entries {
@@ -339,14 +367,14 @@ func (r *repairer) readTransactions() ([]transactionEntry, error) {
 			errs = append(errs, err)
 			continue
 		}
-		if e.Refused {
-			refused[e.Number] = true
+		if e.Refused || e.Done {
+			over[e.Number] = true
 			continue
 		}
 		all = append(all, e)
 	}
 	for _, e := range all {
-		if !refused[e.Number] {
+		if !over[e.Number] {
 			commits = append(commits, e)
 		}
 	}
