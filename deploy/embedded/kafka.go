@@ -375,7 +375,13 @@ func (k *Kafka) applyRetention() {
 		if k.syncer != nil && k.syncer.wait(k.syncer.ticket()) != nil {
 			return
 		}
-		k.cluster.ApplyRetention()
+		topics, err := topicNames(k.dir)
+		for _, topic := range topics {
+			err = errors.Join(err, retain(k.cluster, k.dir, topic, time.Now()))
+		}
+		if err != nil {
+			k.logger.Error("the retention of the embedded Kafka's topics could not be applied everywhere; it is tried again", zap.Duration("after", retentionEvery), zap.Error(err))
+		}
 		k.recordEnds() // of what came meanwhile and was old already
 	})
 }
