@@ -7,12 +7,14 @@
 // Kafka is franz-go's kfake: one broker in this process with its log in a folder. Records are on disk; memory holds an
 // index entry a batch (see NewKafka). kfake is left as it is; what it does not promise is added around it:
 //   - gate, conn: between the broker and its clients. Only requests that can be read come in, and a response goes out only when
-//     no write has failed by then and, where the broker is durable, what it says or shows is on disk;
+//     no write has failed by then and, where the broker is durable, what it says or shows is on disk. Before the broker
+//     ends, the gate hands nothing more in and waits: kfake acknowledges while it ends what it no longer writes;
 //   - brokerLog: kfake tells of a failed write in its log only, and acknowledges what the write was for. Told of one, the log
 //     ends kfake's goroutine on the spot, and with it the broker;
 //   - syncer: one sync of the folder's file system lets all go that waited when it began;
 //   - transactions: a commit is journalled, whole, before kfake writes its parts into several files;
 //   - journalKeeper: a journal that kfake compacts without syncing it is not lost;
+//   - retention: kfake's own deletes what is fresh with what is old, so that which segments go is decided here;
 //   - repairer: before kfake reads the folder at a start, it is made whole, see repair.
 //
 // What it survives:

@@ -94,21 +94,44 @@ func (r *repairer) raiseEnds(commits []transactionEntry) error {
 			raise(r.topicName(p.Topic, p.TopicID), p.Part, p.Last+1)
 		}
 	}
-	for key, offset := range r.lastOffsets() {
-		raise(key.topic, key.part, offset)
+	for p, offset := range r.lastOffsets() {
+		known := floors[p]
+		if l := r.logs[p]; l != nil {
+			known = max(known, l.end)
+		}
+		if offset-known > maxCommittedGap {
+			r.logger.Warn("a group has committed an offset far behind the end of a partition's log; it is not taken for one that was given",
+				zap.Stringer("partition", p), zap.Int64("offset", offset), zap.Int64("log_end", known))
+			continue
+		}
+		raise(p.topic, p.part, offset)
 	}
 	return r.fill(floors)
 }
 
-// lastOffsets are the highest offsets that any group committed.
+// maxCommittedGap is how many records a cut of the power may have taken at most, of a broker that does not sync: a
+// client may commit any number.
+const maxCommittedGap = 1 << 26
+
+// lastOffsets are the highest offsets that any group has committed, as the journal's end says.
 func (r *repairer) lastOffsets() map[topicPartition]int64 {
-	highest := map[topicPartition]int64{}
+	committed := map[any]groupEntry{}
 	for _, raw := range r.journals["groups.log"] {
 		var e groupEntry
-		if json.Unmarshal(raw, &e) == nil && e.Type == "commit" {
-			p := topicPartition{e.Topic, e.Part}
-			highest[p] = max(highest[p], e.Offset)
+		if json.Unmarshal(raw, &e) != nil {
+			continue
 		}
+		switch key := journalKey("groups.log", raw); e.Type {
+		case "commit":
+			committed[key] = e
+		case "delete":
+			delete(committed, key)
+		}
+	}
+	highest := map[topicPartition]int64{}
+	for _, e := range committed {
+		p := topicPartition{e.Topic, e.Part}
+		highest[p] = max(highest[p], e.Offset)
 	}
 	return highest
 }

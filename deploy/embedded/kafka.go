@@ -220,7 +220,7 @@ func (k *Kafka) syncDisk() error {
 	}
 	if k.keeper != nil {
 		if err := k.keeper.after(); err != nil {
-			return fmt.Errorf("keeping a journal: %w", err)
+			return writeError(k.dir, fmt.Errorf("keeping a journal: %w", err), err)
 		}
 	}
 	return nil

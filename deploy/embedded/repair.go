@@ -175,13 +175,29 @@ func (r *repairer) cutSegment(l *partitionLog, c segmentCut) error {
 	r.logger.Error("a segment of the embedded Kafka's log is damaged: records are lost; the bytes are kept beside it",
 		zap.String("file", name), zap.String("kept", kept), zap.Int("bytes", len(c.cut)), zap.Int("places", c.spots),
 		zap.Int64("offsets_missing", c.lost), zap.Int("batches_saved_behind", c.behind), zap.Stringer("partition", l.topicPartition))
-	return replaceFile(c.path, c.kept)
+	return r.replaceDamaged(c.path, c.kept)
 }
+
+// damagedName is where what is taken out of a file is kept.
+func (r *repairer) damagedName(path string) string { return path + ".damaged-" + r.stamp() }
 
 // keepDamage writes bytes beside the file they were in and returns the new file's name.
 func (r *repairer) keepDamage(path string, raw []byte) (string, error) {
-	to := path + ".damaged-" + r.stamp()
-	return filepath.Base(to), os.WriteFile(to, raw, 0o600)
+	to := r.damagedName(path)
+	if err := os.WriteFile(to, raw, 0o600); err != nil {
+		return "", errors.Join(err, removeIfThere(to))
+	}
+	return filepath.Base(to), nil
+}
+
+// replaceDamaged replaces a file of which keepDamage has kept what was taken out. Where it cannot, that is still in the
+// file: each start on a full disk would keep another copy, and fill it further.
+func (r *repairer) replaceDamaged(path string, content []byte) error {
+	err := replaceFile(path, content)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, removeIfThere(path+".tmp"), removeIfThere(r.damagedName(path)))
 }
 
 func (r *repairer) stamp() string { return r.now.UTC().Format("20060102T150405.000Z") }
@@ -254,7 +270,7 @@ func (r *repairer) cutJournal(path, name string, j journal) error {
 	r.damage(damageJournal, name, len(j.cut))
 	r.logger.Error("a journal of the embedded Kafka was damaged, by a write that failed or by the disk; the entries behind the damage are kept, the bytes that cannot be read are beside it",
 		zap.String("file", name), zap.String("kept", kept), zap.Int("bytes", len(j.cut)), zap.Int("places", j.spots), zap.Int("entries_behind", j.behind))
-	return replaceFile(path, j.whole)
+	return r.replaceDamaged(path, j.whole)
 }
 
 func removeIfThere(path string) error {

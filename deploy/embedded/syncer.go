@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -73,7 +74,10 @@ func (s *syncer) run() {
 		if err == nil && s.failure.get() == nil && s.after != nil {
 			s.after(number)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrWriteFailed):
+			s.failure.set(err)
+		case err != nil:
 			// Never again: the kernel takes what it could not write for clean.
 			s.failure.set(fmt.Errorf("%w: syncing it: %w; end the process, look at the disk, and start again", ErrSyncFailed, err))
 		}

@@ -2,13 +2,13 @@ package embedded
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/zap"
 )
 
 // transactionsFile is the journal of commits.
@@ -83,9 +83,10 @@ type transactionPlace struct {
 }
 
 type liveCommit struct {
-	framed []byte
-	ended  bool   // the broker has handled it
-	ticket uint64 // of the sync after which it is complete
+	producer int64
+	framed   []byte // with its refusal, if there is one
+	ended    bool   // the broker has handled it
+	ticket   uint64 // of the sync after which it is complete
 }
 
 // maxTransactionBytes is the length from which the journal is written anew with what is live only.
@@ -202,13 +203,14 @@ func (t *transactions) commit(request *kmsg.EndTxnRequest) (number uint64, err e
 	for _, offset := range o.offsets {
 		entry.Offsets = append(entry.Offsets, offset)
 	}
+	t.endLive(entry.Producer)
 	framed, err := t.write(entry)
 	if err != nil {
 		t.mu.Unlock()
 		t.fail(err)
 		return 0, err
 	}
-	t.live[entry.Number] = &liveCommit{framed: framed}
+	t.live[entry.Number] = &liveCommit{producer: entry.Producer, framed: framed}
 	t.mu.Unlock()
 	if t.syncer == nil {
 		return entry.Number, nil
@@ -274,10 +276,12 @@ func (t *transactions) ended(request *kmsg.EndTxnRequest, number uint64, answer 
 	}
 	if answer.ErrorCode != 0 {
 		// The producer must not learn of the refusal before the next start would know of it.
-		if _, err := t.write(transactionEntry{Number: number, Refused: true}); err != nil {
+		framed, err := t.write(transactionEntry{Number: number, Refused: true})
+		if err != nil {
 			t.fail(err)
 			return 0
 		}
+		c.framed = append(c.framed, framed...)
 	}
 	c.ended = true
 	if t.syncer == nil {
@@ -313,6 +317,25 @@ func (t *transactions) begun(producer int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.open, producer)
+	t.endLive(producer)
+}
+
+// endLive ends the producer's commits whose response was never written, its connection gone: by the time its next
+// transaction begins, or ends, the broker has handled them. Called with the lock.
+func (t *transactions) endLive(producer int64) {
+	ended := false
+	for _, c := range t.live {
+		if c.producer != producer || c.ended {
+			continue
+		}
+		c.ended, ended = true, true
+		if t.syncer != nil {
+			c.ticket = t.syncer.ticket()
+		}
+	}
+	if ended && t.syncer == nil {
+		t.forget(func(*liveCommit) bool { return true })
+	}
 }
 
 // forget drops the live entries that have ended and are complete. Called with the lock.
@@ -354,17 +377,28 @@ func (t *transactions) close() error {
 
 // readTransactions returns the journalled commits in order, without those that were taken back or are complete.
 func (r *repairer) readTransactions() ([]transactionEntry, error) {
-	raw, err := readIfThere(filepath.Join(r.dir, transactionsFile))
+	path := filepath.Join(r.dir, transactionsFile)
+	raw, err := readIfThere(path)
 	if err != nil {
 		return nil, err
 	}
+	j := parseJournal(raw)
+	if j.spots > 0 && !j.unfinished {
+		kept, err := r.keepDamage(path, j.cut)
+		if err != nil {
+			return nil, err
+		}
+		r.damage(damageJournal, transactionsFile, len(j.cut))
+		r.logger.Error("the embedded Kafka's journal of commits was damaged: a transaction that it had can be half there; the bytes that cannot be read are beside it",
+			zap.String("file", transactionsFile), zap.String("kept", kept), zap.Int("bytes", len(j.cut)), zap.Int("places", j.spots))
+	}
 	over := map[uint64]bool{}
 	var all, commits []transactionEntry
-	var errs []error
-	for _, data := range parseJournal(raw).entries {
+	for _, data := range j.entries {
 		var e transactionEntry
 		if err := json.Unmarshal(data, &e); err != nil {
-			errs = append(errs, err)
+			r.damage(damageJournal, transactionsFile, len(data))
+			r.logger.Error("an entry of the embedded Kafka's journal of commits cannot be read; it is passed over", zap.ByteString("entry", data), zap.Error(err))
 			continue
 		}
 		if e.Refused || e.Done {
@@ -378,5 +412,5 @@ func (r *repairer) readTransactions() ([]transactionEntry, error) {
 			commits = append(commits, e)
 		}
 	}
-	return commits, errors.Join(errs...)
+	return commits, nil
 }
