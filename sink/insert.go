@@ -234,6 +234,12 @@ func (in *inserter) blocks(ctx context.Context) ([]int64, error) {
 	return numbers, nil
 }
 
+// anotherBoot says whether a plan's block numbers are surely of before the last start of ClickHouse's machine.
+func (in *inserter) anotherBoot(blocks []int64) bool {
+	tables := 1 + len(rollupsOf[in.table.name()])
+	return in.boot != 0 && len(blocks) == tables+1 && blocks[tables] != in.boot
+}
+
 // remembers says whether ClickHouse surely knows the tokens of inserts made after it had reached the given block numbers,
 // in the table and in every rollup: each has a log of its own, and the rollups' fill up faster.
 func (in *inserter) remembers(ctx context.Context, since []int64) (bool, error) {
@@ -244,11 +250,11 @@ func (in *inserter) remembers(ctx context.Context, since []int64) (bool, error) 
 	if len(since) != len(now) {
 		return false, nil
 	}
-	if last := len(now) - 1; in.boot != 0 {
-		if since[last] != now[last] {
+	if in.boot != 0 {
+		if in.anotherBoot(since) {
 			return false, nil
 		}
-		since, now = since[:last], now[:last]
+		since, now = since[:len(since)-1], now[:len(now)-1]
 	}
 	for i := range now {
 		// A number that went back is another table's.

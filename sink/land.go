@@ -75,7 +75,7 @@ func (o *owner) mourn(p *plan) error {
 		zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("first", p.first), zap.Int64("last", p.last),
 		zap.Int("planned_records", p.records), zap.Int("left_records", o.batch.records()), zap.Int("rows_in_table", rows))
 	for _, at := range found {
-		if err := o.settle(at, month(at.minMS)); err != nil {
+		if err := o.settle(p, at, month(at.minMS)); err != nil {
 			return err
 		}
 	}
@@ -265,7 +265,7 @@ func (o *owner) attempt(p *plan, s span, again bool) (tried bool, err error) {
 	found, tried, err := o.attemptInSlot(p, s, again)
 	o.giveSlot()
 	if err == nil && found {
-		err = o.settle(o.place(s), s.month)
+		err = o.settle(p, o.place(s), s.month)
 	}
 	return tried, err
 }
@@ -358,8 +358,12 @@ func (o *owner) graft(ctx context.Context, s span, until time.Time) error {
 }
 
 // settle makes sure that the rollups have the rows of a place, all of which the table has.
-func (o *owner) settle(at place, month int32) error {
+func (o *owner) settle(p *plan, at place, month int32) error {
 	l := o.loader
+	after := l.settleAfter
+	if o.insert.anotherBoot(p.blocks) {
+		after = 0 // whoever made an insert under this plan ended with the machine, and the insert with it
+	}
 	for _, r := range rollupsOf[o.batch.table.name()] {
 		pauses := l.pauses()
 		var began, absentSince time.Time
@@ -382,18 +386,18 @@ func (o *owner) settle(at place, month int32) error {
 				continue
 			case v == absent && absentSince.IsZero():
 				absentSince = now
-			case v == absent && now.Sub(absentSince) >= l.settleAfter:
+			case v == absent && now.Sub(absentSince) >= after:
 				l.log.Warn("a rollup misses rows that its table has; filling it", zap.String("rollup", r.table), zap.Int32("partition", o.partition), zap.Int64("first", at.first), zap.Int64("last", at.last))
 				l.metrics.filled.Inc()
-				p := plan{first: at.first, last: at.last}
-				if err := l.faults.at(pointFilling, o, p); err != nil {
+				filled := plan{first: at.first, last: at.last}
+				if err := l.faults.at(pointFilling, o, filled); err != nil {
 					return err
 				}
 				// Whether it went through is seen at the next look.
 				if err := o.insist(func(ctx context.Context) error { return o.insert.fillRollup(ctx, r, at) }); err != nil {
 					return err
 				}
-				if err := l.faults.at(pointFilled, o, p); err != nil {
+				if err := l.faults.at(pointFilled, o, filled); err != nil {
 					return err
 				}
 				absentSince = time.Time{}

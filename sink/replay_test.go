@@ -130,11 +130,11 @@ func TestTokenForgotten(t *testing.T) {
 // TestPowerTookTheTokens: the rows of an insert are on disk and ClickHouse's memory of its token is not. The machine was started since, so
 // the plan is not carried out again on the token's word.
 func TestPowerTookTheTokens(t *testing.T) {
-	for name, detached := range map[string][]string{"rollups complete": nil, "one rollup missed": {"rollup_hour_from_clicks"}} {
+	for name, detached := range map[string][]string{"rollups complete": nil, "two rollups missed": {"rollup_hour_from_clicks", "rollup_minute_from_clicks"}} {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t, 1)
 			boot := int64(41)
-			p.adjust = func(l *Loader) { l.boot, l.settleAfter = boot, 50*time.Millisecond }
+			p.adjust = func(l *Loader) { l.boot, l.settleAfter = boot, time.Hour } // nobody of before the boot is waited for
 			clicks, _ := newEvents(28, 300, 0)
 			p.produceEvents(clicks, nil)
 			p.views("DETACH", detached...)
