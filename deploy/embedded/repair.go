@@ -172,7 +172,11 @@ func (r *repairer) cutSegment(l *partitionLog, c segmentCut) error {
 		return err
 	}
 	r.damage(damageSegment, name, len(c.cut))
-	r.logger.Error("a segment of the embedded Kafka's log is damaged: records are lost; the bytes are kept beside it",
+	tell, text := r.logger.Error, "a segment of the embedded Kafka's log is damaged: records are lost; the bytes are kept beside it"
+	if c.lost == 0 {
+		tell, text = r.logger.Warn, "a segment of the embedded Kafka's log ends in bytes that are no record: a cut of the power leaves such, and so does a damaged disk; they are kept beside it"
+	}
+	tell(text,
 		zap.String("file", name), zap.String("kept", kept), zap.Int("bytes", len(c.cut)), zap.Int("places", c.spots),
 		zap.Int64("offsets_missing", c.lost), zap.Int("batches_saved_behind", c.behind), zap.Stringer("partition", l.topicPartition))
 	return r.replaceDamaged(c.path, c.kept)
