@@ -80,6 +80,10 @@ func (s *site) upgrade(ctx context.Context) error {
 	if err == nil {
 		err = m.await(ctx, startLimit)
 	}
+	if err == nil {
+		// The newer version has a password of its own.
+		err = errors.Join(s.conn.Close(), s.connect())
+	}
 	s.report.end(what, err)
 	return err
 }
