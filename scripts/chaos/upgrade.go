@@ -57,10 +57,14 @@ const filledLimit = 2 * time.Minute
 func (s *site) upgrade(ctx context.Context) error {
 	pause(ctx, s.options.length/2)
 	deadline := time.Now().Add(filledLimit)
+	var empty []string
 	for {
-		empty, err := s.emptyTables(ctx)
-		if err == nil && len(empty) == 0 {
+		now, err := s.emptyTables(ctx)
+		if err == nil && len(now) == 0 {
 			break
+		}
+		if err == nil {
+			empty = now
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			return fmt.Errorf("the older version left these without a row within %s: %s (%w)", filledLimit, strings.Join(empty, ", "), err)
