@@ -86,22 +86,25 @@ func TestWhatIsNoRequestClosesItsConnection(t *testing.T) {
 	holds(t, k.Address())
 }
 
+// fullHouse opens as many connections as the broker takes, which end with the test.
+func fullHouse(t *testing.T, address string) []net.Conn {
+	t.Helper()
+	conns := make([]net.Conn, MaxConnections)
+	for i := range conns {
+		c, err := net.DialTimeout("tcp", address, 30*time.Second)
+		if err != nil {
+			t.Skipf("this system does not give a test %d connections: %v", MaxConnections, err)
+		}
+		t.Cleanup(func() { c.Close() })
+		conns[i] = c
+	}
+	return conns
+}
+
 // TestConnectionsAreBounded: one too many is closed, the others go on.
 func TestConnectionsAreBounded(t *testing.T) {
 	k := start(t, filepath.Join(t.TempDir(), "kafka"))
-	var conns []net.Conn
-	defer func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}()
-	for range MaxConnections {
-		c, err := net.DialTimeout("tcp", k.Address(), 30*time.Second)
-		if err != nil {
-			t.Skip("this system does not give a test so many connections:", err)
-		}
-		conns = append(conns, c)
-	}
+	conns := fullHouse(t, k.Address())
 	if !sendRaw(t, k.Address(), nil) {
 		t.Error("one connection too many stays open")
 	}

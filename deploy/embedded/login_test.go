@@ -112,7 +112,7 @@ func TestOnlyTheLoginIsServed(t *testing.T) {
 func TestKcatIsServed(t *testing.T) {
 	kcat, err := exec.LookPath("kcat")
 	if err != nil {
-		t.Skip("kcat is not installed")
+		t.Skip("kcat is not installed here (Debian: apt-get install kcat)")
 	}
 	k := withLogin(t, t.TempDir(), testPassword)
 	if err := produceOnce(t, k.Address(), kgo.SASL(scram.Auth{User: testUser, Pass: testPassword}.AsSha256Mechanism())); err != nil {

@@ -97,19 +97,7 @@ func TestStrangersReachNothingButTheLogin(t *testing.T) {
 // TestStrangersDoNotKeepTheLoginOut: connections that say nothing make way, and end.
 func TestStrangersDoNotKeepTheLoginOut(t *testing.T) {
 	k := withLogin(t, filepath.Join(t.TempDir(), "kafka"), testPassword)
-	conns := make([]net.Conn, 0, MaxConnections)
-	defer func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}()
-	for range MaxConnections {
-		c, err := net.DialTimeout("tcp", k.Address(), 30*time.Second)
-		if err != nil {
-			t.Skip("this system does not give a test so many connections:", err)
-		}
-		conns = append(conns, c)
-	}
+	conns := fullHouse(t, k.Address())
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	c := client(t, k.Address(), shows(testPassword))
