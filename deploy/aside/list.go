@@ -2,7 +2,6 @@ package aside
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -111,8 +110,7 @@ func List(o ListOptions) (err error) {
 	out := bufio.NewWriter(o.Out)
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
+	encoder := terminal.NewJSON(out)
 	var files, records, bytes int64
 	err = spool.ReadAside(o.Dir, func(f *spool.AsideFile) error {
 		d := describe(f)

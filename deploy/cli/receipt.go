@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -10,6 +9,7 @@ import (
 
 	"tributary/deploy/process"
 	"tributary/deploy/receipts"
+	"tributary/deploy/terminal"
 	"tributary/deploy/wiring"
 	"tributary/schemas/id"
 )
@@ -65,8 +65,7 @@ func newReceipt(env *environment) *cobra.Command {
 			if found == nil {
 				return fmt.Errorf("receipt %s was not seen, or not yet: a receipt of this system that is not older than clickhouse.retention_days would be right", receipt)
 			}
-			encoder := json.NewEncoder(env.stdout)
-			encoder.SetEscapeHTML(false)
+			encoder := terminal.NewJSON(env.stdout)
 			encoder.SetIndent("", "  ")
 			return encoder.Encode(found)
 		},

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
+
+	"tributary/deploy/terminal"
 )
 
 // ListOptions say what to list and how.
@@ -153,8 +154,7 @@ func (o *ListOptions) count(ctx context.Context, out io.Writer) error {
 		return cmp.Or(cmp.Compare(b.letters, a.letters), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Network, b.Network), cmp.Compare(a.Place, b.Place))
 	})
 	if o.JSON {
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
+		encoder := terminal.NewJSON(out)
 		for _, t := range sorted {
 			if err := encoder.Encode(struct {
 				Reason        string           `json:"reason"`
@@ -237,8 +237,7 @@ func (l *Letter) line() line {
 }
 
 func (o *ListOptions) lines(ctx context.Context, out io.Writer) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
+	encoder := terminal.NewJSON(out)
 	n := 0
 	errEnough := errors.New("enough")
 	_, err := o.each(ctx, o.Filter, func(l *Letter) error {

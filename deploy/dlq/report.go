@@ -2,12 +2,13 @@ package dlq
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"text/tabwriter"
 	"time"
+
+	"tributary/deploy/terminal"
 )
 
 // shownPlans is how many letters a table of plans names for each verdict; --json has as many as were kept.
@@ -17,8 +18,7 @@ func (out *Outcome) print(o *ReplayOptions) (err error) {
 	w := bufio.NewWriter(o.Out)
 	defer func() { err = errors.Join(err, w.Flush()) }()
 	if o.JSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
+		encoder := terminal.NewJSON(w)
 		sent := 0
 		for _, p := range out.Plans {
 			done := p.Verdict == Send && sent < out.Sent

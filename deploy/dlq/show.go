@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"tributary/deploy/terminal"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -50,8 +50,7 @@ func Show(ctx context.Context, o ReplayOptions, letterID string) (err error) {
 			return err
 		}
 		if o.JSON {
-			encoder := json.NewEncoder(w)
-			encoder.SetEscapeHTML(false)
+			encoder := terminal.NewJSON(w)
 			if err := encoder.Encode(struct {
 				line
 				WouldBeRight string  `json:"would_be_right"`

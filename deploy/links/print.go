@@ -2,11 +2,12 @@ package links
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"tributary/deploy/terminal"
 )
 
 // Print writes a reading for a person, or as a JSON line.
@@ -60,8 +61,7 @@ func orDash(text string) string {
 }
 
 func printJSON(to io.Writer, v any) error {
-	encoder := json.NewEncoder(to)
-	encoder.SetEscapeHTML(false)
+	encoder := terminal.NewJSON(to)
 	if err := encoder.Encode(v); err != nil {
 		return fmt.Errorf("printing: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"tributary/deploy/terminal"
 )
 
 // appendRecord writes one record as one line, without its end.
@@ -109,9 +111,7 @@ func textOf(f protoreflect.FieldDescriptor, b []byte) string {
 
 func appendText(dst []byte, text string) []byte {
 	var b strings.Builder
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(text); err != nil {
+	if err := terminal.NewJSON(&b).Encode(text); err != nil {
 		panic(err) // a string
 	}
 	return append(dst, strings.TrimSuffix(b.String(), "\n")...)

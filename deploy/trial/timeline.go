@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"tributary/deploy/terminal"
 )
 
 // timeline is what was seen, and when.
@@ -101,8 +102,7 @@ func (t *timeline) finish(ctx context.Context, err error) error {
 		if t.stuck >= 0 {
 			j.LookAt = lookAt[t.stuck]
 		}
-		encoder := json.NewEncoder(t.o.Out)
-		encoder.SetEscapeHTML(false)
+		encoder := terminal.NewJSON(t.o.Out)
 		return errors.Join(err, encoder.Encode(j))
 	}
 	out := bufio.NewWriter(t.o.Out)
