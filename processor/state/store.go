@@ -104,9 +104,10 @@ func (s *Store) open(o Options, fs vfs.FS) (err error) {
 	if err := inspect(fs, o.Dir); err != nil {
 		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}
+	logs := logFS{fs, s.log, new(atomic.Bool)}
 	opts := &pebble.Options{
 		// Left nil, it would be one that watches the disk in a goroutine, which nobody ends when Open fails.
-		FS: fs,
+		FS: logs,
 		// Pebble takes the write buffers' memory out of the cache: without this a cache smaller than them holds nothing.
 		CacheSize:                   o.CacheBytes + writeBuffers*o.MemtableBytes,
 		MemTableSize:                uint64(o.MemtableBytes),
@@ -139,6 +140,7 @@ func (s *Store) open(o Options, fs vfs.FS) (err error) {
 	scheduler.release()
 	opts.EnsureDefaults() // Pebble worked on a copy
 	s.db, s.opts = db, opts
+	logs.opened.Store(true)
 	s.startReclaiming()
 	err = s.checkCounts()
 	if err == nil {
