@@ -115,7 +115,7 @@ func (m *member) reap(cmd *exec.Cmd, done chan struct{}) {
 	if asked {
 		return
 	}
-	m.report.ended(m.name, cmd.ProcessState.String())
+	m.report.ended(m.name, cmd.ProcessState)
 	if again {
 		time.Sleep(restartAfter)
 		m.mu.Lock()

@@ -28,6 +28,7 @@ type report struct {
 	faults int
 	active map[string]bool
 	ends   map[string]int // ends of processes by themselves
+	panics int            // those of them that were panics
 }
 
 func newReport(o *options) (*report, error) {
@@ -83,11 +84,28 @@ func (r *report) end(what string, err error) {
 }
 
 // ended notes that a process ended by itself.
-func (r *report) ended(name, how string) {
+func (r *report) ended(name string, how *os.ProcessState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ends[name+" "+how]++
+	r.ends[fmt.Sprintf("%s %s", name, how)]++
 	r.line("   %s ended by itself: %s", name, how)
+	if how.ExitCode() == exitOfPanic {
+		r.panics++
+	}
+}
+
+// exitOfPanic is the exit code of Go's runtime after a panic or a fatal error; Tributary's own for wrong usage is the same, and no
+// member is started wrongly.
+const exitOfPanic = 2
+
+// panicked returns an error if a process ended by a panic: whatever is broken under it, a program says so in words.
+func (r *report) panicked() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.panics == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d processes ended by a panic: their logs have the stacks", r.panics)
 }
 
 // progress prints where the run is; not more often than every ten seconds when nobody watches.

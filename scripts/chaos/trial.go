@@ -127,7 +127,7 @@ func (s *site) trial(ctx context.Context) error {
 	if n := t.driver.Stats.GaveUp.Load(); n > 0 {
 		return fmt.Errorf("%d requests never had an answer: the truth is not exact", n)
 	}
-	err = s.judge(ctx, t)
+	err = errors.Join(s.judge(ctx, t), s.report.panicked())
 	s.report.summary()
 	if err == nil {
 		s.report.say("seed %d: %d events, %d faults, 0 lost, 0 counted twice", s.options.seed, events, s.report.faults)
