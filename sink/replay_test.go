@@ -276,7 +276,10 @@ func TestDeathInPieces(t *testing.T) {
 					if life < 4 {
 						t.Errorf("after %d lives nothing is left to do", life)
 					}
-					r.end(t)
+					r.stop()
+					if err := <-r.result; err != nil && !errors.Is(err, errKilled) {
+						t.Fatalf("life %d ended with %v", life, err)
+					}
 					break
 				}
 			}
@@ -404,8 +407,14 @@ func TestSameInsertAtOnce(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if err := newInserter(p.conn, true, p.database, table).insert(t.Context(), order, "one token", time.Now().Add(time.Minute)); err != nil {
+			in := newInserter(p.conn, true, p.database, table)
+			if err := in.insert(t.Context(), order, "one token", time.Now().Add(time.Minute)); err != nil {
 				t.Error(err)
+			}
+			// Whoever is told that the token is known sees the rows: nobody takes an insert on its way for an orphan.
+			at := place{partition: 0, first: 0, last: int64(len(values) - 1), minMS: baseMS, maxMS: baseMS}
+			if have, err := in.present(t.Context(), at); err != nil || have != len(values) {
+				t.Errorf("after its insert a member sees %d rows: %v", have, err)
 			}
 		})
 	}
