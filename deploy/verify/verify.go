@@ -106,7 +106,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if err := a.readTopics(ctx); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{a.compareOutcomes, a.compareTables, a.checkLedger, a.compareRollups} {
+	for _, step := range []func(context.Context) error{a.compareOutcomes, a.compareTables, a.checkLedger, a.compareSums} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

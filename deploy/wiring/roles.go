@@ -63,7 +63,7 @@ func (s *System) AddSink() {
 			log := s.logger.Named(UnitSink)
 			return &guarded{tables: tables, log: log, loader: func() (*sink.Loader, error) {
 				return sink.New(c.Sink, sink.Deps{
-					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(), Boot: engineBoot(c),
+					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(),
 				})
 			}}, nil
 		}})

@@ -32,7 +32,7 @@ const (
 	UnitIngest     = "ingest"
 )
 
-// setupLimit is how long topics and tables may take to be made; a cluster far away needs seconds.
+// setupLimit is how long topics may take to be made; a cluster far away needs seconds. Tables take as long as rows that are there need.
 const setupLimit = 2 * time.Minute
 
 // A System is the units of one process, made of one configuration. Add units, then Run.
@@ -189,9 +189,9 @@ func (done) Ready() error                  { return nil }
 
 // Setup makes the topics and tables that are missing. It can be repeated.
 func Setup(ctx context.Context, c *config.Config, logger *zap.Logger) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("took longer than %s", setupLimit))
+	limited, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("took longer than %s", setupLimit))
 	defer cancel()
-	return errors.Join(setupTopics(ctx, c, logger), setupTables(ctx, c, logger))
+	return errors.Join(setupTopics(limited, c, logger), setupTables(ctx, c, logger))
 }
 
 func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) error {
@@ -205,7 +205,7 @@ func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) erro
 }
 
 func setupTables(ctx context.Context, c *config.Config, logger *zap.Logger) error {
-	applied, err := Migrate(ctx, c.ClickHouse)
+	applied, err := Migrate(ctx, c.ClickHouse, logger)
 	for _, migration := range applied {
 		logger.Info("applied a migration", zap.Uint32("version", migration.Version), zap.String("name", migration.Name), zap.Duration("took", migration.Took.Round(time.Millisecond)))
 	}
