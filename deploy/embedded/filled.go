@@ -46,12 +46,16 @@ func (g *gate) filled(req kmsg.Request, frame []byte) []byte {
 	return frame
 }
 
-// fillCreatedTopics gives each created topic the list of its own settings, empty if it has none.
+// fillCreatedTopics gives each created topic the list of its own settings, empty if it has none, and says whose they are.
 func fillCreatedTopics(r kmsg.Response) bool {
 	answer := r.(*kmsg.CreateTopicsResponse)
 	for i := range answer.Topics {
-		if t := &answer.Topics[i]; t.Configs == nil {
+		t := &answer.Topics[i]
+		if t.Configs == nil {
 			t.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
+		}
+		for j := range t.Configs {
+			t.Configs[j].Source = int8(kmsg.ConfigSourceDynamicTopicConfig)
 		}
 	}
 	return true

@@ -88,22 +88,26 @@ func visit(v reflect.Value, path string, do func(path string, field reflect.Valu
 	}
 }
 
-// nulls are the fields of a response that are null on the wire: those that an empty one in their place makes another of.
+// nulls are the fields of a response that are null on the wire, which is another with an empty one in their place.
+// Java's clients take no setting without one of their sources either.
 func nulls(answer kmsg.Response) (found []string) {
 	sent := answer.AppendTo(nil)
 	visit(reflect.ValueOf(answer).Elem(), "", func(path string, field reflect.Value) {
+		before := reflect.ValueOf(field.Interface())
 		switch {
 		case field.Kind() == reflect.Slice && field.IsNil():
 			field.Set(reflect.MakeSlice(field.Type(), 0, 0))
 		case field.Kind() == reflect.Pointer && field.IsNil():
 			field.Set(reflect.New(field.Type().Elem()))
+		case strings.HasSuffix(path, ".Source") && field.Int() < 1:
+			field.SetInt(int64(kmsg.ConfigSourceDefaultConfig))
 		default:
 			return
 		}
 		if !bytes.Equal(answer.AppendTo(nil), sent) && !slices.Contains(found, path) {
 			found = append(found, path)
 		}
-		field.SetZero()
+		field.Set(before)
 	})
 	return found
 }

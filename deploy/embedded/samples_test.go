@@ -80,7 +80,10 @@ func sampleTopics(add adder) {
 		r := kmsg.NewPtrCreateTopicsRequest()
 		topic := kmsg.NewCreateTopicsRequestTopic()
 		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = "created"+string('0'+rune(version)), 1, 1
-		r.Topics = append(r.Topics, topic)
+		own := topic
+		own.Topic += "own"
+		own.Configs = []kmsg.CreateTopicsRequestTopicConfig{{Name: "retention.ms", Value: kmsg.StringPtr("86400000")}}
+		r.Topics = append(r.Topics, topic, own)
 		return r
 	})
 	add(func(version int16) kmsg.Request {
