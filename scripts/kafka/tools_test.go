@@ -149,6 +149,8 @@ func TestCommandLineToolsAreServed(t *testing.T) {
 		}
 	}
 	for _, call := range []aCall{
+		{line: "kafka-topics --describe"}, // where there are none
+		{line: "kafka-consumer-groups --describe --all-groups"},
 		{line: "kafka-topics --create --topic t --partitions 1 --replication-factor 1 --config retention.ms=86400000", says: "Created topic t."},
 		{line: "kafka-topics --create --topic t --partitions 1", says: "already exists", refused: true},
 		{line: "kafka-topics --list", says: "t\n"},
@@ -186,6 +188,7 @@ func TestCommandLineToolsAreServed(t *testing.T) {
 		{line: "kafka-configs --describe --entity-type brokers --entity-name 0 --all", says: "offsets.retention.minutes=576000"},
 		{line: "kafka-configs --describe --entity-type broker-loggers --entity-name 0", says: "broker-logger 0"},
 		{line: "kafka-configs --describe --entity-type users"},
+		{line: "kafka-configs --describe --entity-type users --entity-name nobody"},
 		{line: "kafka-configs --describe --entity-type clients"},
 		{line: "kafka-configs --describe --entity-type groups", says: "newer"},
 		{line: "kafka-configs --alter --entity-type clients --entity-name c --add-config producer_byte_rate=1000", says: "does not support ALTER_CLIENT_QUOTAS", refused: true},
@@ -214,6 +217,8 @@ func TestCommandLineToolsAreServed(t *testing.T) {
 		{line: "kafka-metadata-quorum describe --status", says: "does not support DESCRIBE_QUORUM", refused: true},
 		{line: "kafka-delegation-tokens --describe", says: "does not support DESCRIBE_DELEGATION_TOKEN", refused: true},
 		{line: "kafka-topics --delete --topic t"},
+		{line: "kafka-consumer-groups --describe --group newer"}, // whose topic is gone
+		{line: "kafka-consumer-groups --group newer --delete", says: "was successful"},
 		{line: "kafka-get-offsets --topic t", says: "Could not match any topic-partitions", refused: true},
 	} {
 		words := strings.Fields(call.line)

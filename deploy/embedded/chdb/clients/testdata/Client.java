@@ -108,6 +108,16 @@ public class Client {
                 equal(records.isEmpty(), false);
             }
             equal(client.queryAll("SELECT a FROM v2 WHERE a > 5").size(), 0);
+            try (Records none = client.queryRecords("SELECT 1 LIMIT 0").get()) {
+                for (GenericRecord record : none) {
+                    throw new AssertionError("a record of none: " + record);
+                }
+            }
+            QuerySettings rowBinary = new QuerySettings().setFormat(ClickHouseFormat.RowBinaryWithNamesAndTypes);
+            try (QueryResponse response = client.query("SELECT s FROM v2 WHERE s IS NOT NULL ORDER BY a", rowBinary).get()) {
+                var reader = client.newBinaryFormatReader(response);
+                equal(reader.next().get("s"), "one");
+            }
             for (ClickHouseFormat format : List.of(ClickHouseFormat.RowBinaryWithNamesAndTypes, ClickHouseFormat.Native, ClickHouseFormat.RowBinaryWithNames)) {
                 QuerySettings settings = new QuerySettings().setFormat(format).setQueryId("of " + format).waitEndOfQuery(true);
                 try (QueryResponse response = client.query("SELECT a FROM v2 WHERE a < 3", settings).get()) {
@@ -145,6 +155,8 @@ public class Client {
                 insert.addBatch();
                 insert.executeBatch();
             }
+            equal(statement.executeUpdate("INSERT INTO java SELECT number + 5, 'more' FROM numbers(3)"), 3);
+            equal(statement.executeUpdate("ALTER TABLE java DELETE WHERE a >= 5 SETTINGS mutations_sync = 2"), 0);
             equal(column(statement.executeQuery("SELECT s FROM java ORDER BY a"), 1), List.of("one", "it's\ttwo"));
         }
         try (Connection guest = open(port, database, "analyst", args[3]); Statement statement = guest.createStatement()) {
