@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// kfake leaves some fields of its responses out, or null, that every broker of Apache Kafka's fills. Its own clients do not
-// look at them; Java's end with a NullPointerException. What is missing is filled in here.
+// kfake leaves some fields of its responses out, or null, that every broker of Apache Kafka's fills. Its own clients
+// do not look at them; Java's end with a NullPointerException. What is missing is filled in here.
 
 // filled is a response as Apache Kafka's clients expect it. Responses of other kinds are returned as they are, unread.
 func (g *gate) filled(req kmsg.Request, frame []byte) []byte {
@@ -46,7 +46,8 @@ func (g *gate) filled(req kmsg.Request, frame []byte) []byte {
 	return frame
 }
 
-// fillCreatedTopics gives each created topic the list of its own settings, empty if it has none, and says whose they are.
+// fillCreatedTopics gives each created topic the list of its own settings, empty if it has none, and says whose they
+// are.
 func fillCreatedTopics(r kmsg.Response) bool {
 	answer := r.(*kmsg.CreateTopicsResponse)
 	for i := range answer.Topics {
@@ -78,15 +79,15 @@ func fillTopicPartitions(r kmsg.Response) bool {
 	return true
 }
 
-// A topic's segments are as long as the broker's setting says, unless the topic has its own. kfake lists the broker's name
-// for it among the topic's settings, beside a default that is not in force.
+// A topic's segments are as long as the broker's setting says, unless the topic has its own. kfake lists the broker's
+// name for it among the topic's settings, beside a default that is not in force.
 const (
 	brokerSegmentBytes = "log.segment.bytes"
 	topicSegmentBytes  = "segment.bytes"
 )
 
-// fillConfigs lists a topic's settings as they are in force. Of a broker's loggers it says that none has a level of its own:
-// kfake calls the question wrong.
+// fillConfigs lists a topic's settings as they are in force. Of a broker's loggers it says that none has a level of
+// its own: kfake calls the question wrong.
 func fillConfigs(r kmsg.Response) bool {
 	answer := r.(*kmsg.DescribeConfigsResponse)
 	for i := range answer.Resources {
@@ -143,10 +144,11 @@ func fillGroups(r kmsg.Response) bool {
 }
 
 // groupStates are the names of a group's states.
-var groupStates = []string{"Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead", "Assigning", "Reconciling"}
+var groupStates = []string{"Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead", "Assigning",
+	"Reconciling"}
 
-// mended is a request as the broker takes it, or nil for one that it takes as it is. Apache Kafka's brokers read the filters
-// of ListGroups in any case of letters, and its tools write types with a capital.
+// mended is a request as the broker takes it, or nil for one that it takes as it is. Apache Kafka's brokers read the
+// filters of ListGroups in any case of letters, and its tools write types with a capital.
 func mended(r kmsg.Request) kmsg.Request {
 	list, ok := r.(*kmsg.ListGroupsRequest)
 	if !ok || len(list.TypesFilter)+len(list.StatesFilter) == 0 {

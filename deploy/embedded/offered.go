@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// withheld are APIs that kfake has and the broker does not offer, each with the reason that is logged where one is asked
-// for all the same: kfake reports as done what it does not do, or does not keep what it acknowledges.
+// withheld are APIs that kfake has and the broker does not offer, each with the reason that is logged where one is
+// asked for all the same: kfake reports as done what it does not do, or does not keep what it acknowledges.
 var withheld = map[kmsg.Key]string{
 	kmsg.AlterReplicaLogDirs:       "there is one folder",
 	kmsg.AlterPartitionAssignments: "there is one broker",
@@ -35,9 +35,9 @@ const shareGroups = "what share groups acknowledge would not outlive a kill"
 // withheldFeatures are those that no offered API serves: Java clients and kafka-features believe them.
 var withheldFeatures = []string{"share.version", "streams.version"}
 
-// offer changes the list of APIs to what is offered. SaslHandshake is announced from version 0 on, as Apache Kafka does:
-// librdkafka, and so kcat and most clients that are not Java, shows no password to a broker that begins at 1, although 1
-// is the version it then uses. kfake begins at 1.
+// offer changes the list of APIs to what is offered. SaslHandshake is announced from version 0 on, as Apache Kafka
+// does: librdkafka, and so kcat and most clients that are not Java, shows no password to a broker that begins at 1,
+// although 1 is the version it then uses. kfake begins at 1.
 func offer(answer *kmsg.ApiVersionsResponse) {
 	answer.ApiKeys = slices.DeleteFunc(answer.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool {
 		_, is := withheld[kmsg.Key(k.ApiKey)]
@@ -48,16 +48,18 @@ func offer(answer *kmsg.ApiVersionsResponse) {
 			key.MinVersion = 0
 		}
 	}
-	answer.SupportedFeatures = slices.DeleteFunc(answer.SupportedFeatures, func(f kmsg.ApiVersionsResponseSupportedFeature) bool {
-		return slices.Contains(withheldFeatures, f.Name)
-	})
-	answer.FinalizedFeatures = slices.DeleteFunc(answer.FinalizedFeatures, func(f kmsg.ApiVersionsResponseFinalizedFeature) bool {
-		return slices.Contains(withheldFeatures, f.Name)
-	})
+	answer.SupportedFeatures = slices.DeleteFunc(answer.SupportedFeatures,
+		func(f kmsg.ApiVersionsResponseSupportedFeature) bool {
+			return slices.Contains(withheldFeatures, f.Name)
+		})
+	answer.FinalizedFeatures = slices.DeleteFunc(answer.FinalizedFeatures,
+		func(f kmsg.ApiVersionsResponseFinalizedFeature) bool {
+			return slices.Contains(withheldFeatures, f.Name)
+		})
 }
 
-// gateAnswers tells which requests the gate answers itself: kfake would keep access rules that nobody enforces, and would
-// elect the one broker anew, which makes every client look for its leaders again.
+// gateAnswers tells which requests the gate answers itself: kfake would keep access rules that nobody enforces, and
+// would elect the one broker anew, which makes every client look for its leaders again.
 func gateAnswers(r kmsg.Request) bool {
 	switch r.(type) {
 	case *kmsg.DescribeACLsRequest, *kmsg.CreateACLsRequest, *kmsg.DeleteACLsRequest, *kmsg.ElectLeadersRequest:

@@ -35,8 +35,8 @@ func dialWire(t *testing.T, address string) *wire {
 	return &wire{t: t, Conn: c}
 }
 
-// ask returns the response, nil where the connection was closed. It fails the test where the response has another length than
-// what was read of it.
+// ask returns the response, nil where the connection was closed. It fails the test where the response has another
+// length than what was read of it.
 func (w *wire) ask(req kmsg.Request) kmsg.Response {
 	w.t.Helper()
 	w.correlation++
@@ -55,7 +55,8 @@ func (w *wire) ask(req kmsg.Request) kmsg.Response {
 		w.t.Fatalf("%s v%d: %v", kmsg.NameForKey(req.Key()), req.GetVersion(), err)
 	}
 	if got := int32(binary.BigEndian.Uint32(answer[framePrefixBytes:])); got != w.correlation {
-		w.t.Fatalf("%s v%d: the answer is to request %d, not %d", kmsg.NameForKey(req.Key()), req.GetVersion(), got, w.correlation)
+		w.t.Fatalf("%s v%d: the answer is to request %d, not %d", kmsg.NameForKey(req.Key()), req.GetVersion(), got,
+			w.correlation)
 	}
 	read, err := readAnswer(req, answer)
 	if err != nil {
@@ -63,7 +64,8 @@ func (w *wire) ask(req kmsg.Request) kmsg.Response {
 		return req.ResponseKind()
 	}
 	if again := answerFrame(w.correlation, read); len(again) != len(answer) {
-		w.t.Errorf("%s v%d: %d bytes, of which %d were read", kmsg.NameForKey(req.Key()), req.GetVersion(), len(answer), len(again))
+		w.t.Errorf("%s v%d: %d bytes, of which %d were read", kmsg.NameForKey(req.Key()), req.GetVersion(), len(answer),
+			len(again))
 	}
 	return read
 }
@@ -115,15 +117,17 @@ func nulls(answer kmsg.Response) (found []string) {
 // codes are the error codes of a response.
 func codes(answer kmsg.Response) (found []int16) {
 	visit(reflect.ValueOf(answer).Elem(), "", func(path string, field reflect.Value) {
-		if code, ok := field.Interface().(int16); ok && strings.HasSuffix(path, "ErrorCode") && code != 0 && !slices.Contains(found, code) {
+		if code, ok := field.Interface().(int16); ok && strings.HasSuffix(path, "ErrorCode") && code != 0 &&
+			!slices.Contains(found, code) {
 			found = append(found, code)
 		}
 	})
 	return found
 }
 
-// TestEveryOfferedAPIAnswers walks the APIs that the broker offers, in every version: each gives a whole response to a good
-// request, without an error but those that the table expects, and with nothing null that Apache Kafka's brokers fill.
+// TestEveryOfferedAPIAnswers walks the APIs that the broker offers, in every version: each gives a whole response to
+// a good request, without an error but those that the table expects, and with nothing null that Apache Kafka's
+// brokers fill.
 func TestEveryOfferedAPIAnswers(t *testing.T) {
 	k := start(t, filepath.Join(t.TempDir(), "kafka"))
 	ctx := limited(t)
@@ -144,7 +148,8 @@ func TestEveryOfferedAPIAnswers(t *testing.T) {
 	w := dialWire(t, k.Address())
 	fetch := kmsg.NewPtrFetchRequest()
 	fetch.Version, fetch.MaxBytes = 12, 1<<20
-	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "t", Partitions: []kmsg.FetchRequestTopicPartition{{PartitionMaxBytes: 1 << 20}}}}
+	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "t",
+		Partitions: []kmsg.FetchRequestTopicPartition{{PartitionMaxBytes: 1 << 20}}}}
 	batch := w.ask(fetch).(*kmsg.FetchResponse).Topics[0].Partitions[0].RecordBatches
 	samples := sampleRequests(created.ID, batch)
 
@@ -180,7 +185,8 @@ func TestEveryOfferedAPIAnswers(t *testing.T) {
 		}
 	}
 	for key, why := range withheld {
-		if slices.ContainsFunc(offered.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == int16(key) }) {
+		if slices.ContainsFunc(offered.ApiKeys,
+			func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == int16(key) }) {
 			t.Errorf("%s is offered although %s", key.Name(), why)
 		}
 		req := key.Request()
@@ -198,7 +204,8 @@ func TestEveryOfferedAPIAnswers(t *testing.T) {
 // mayBeNull tells of a field whether Apache Kafka's brokers leave it null, too: what there is nothing to say of.
 func mayBeNull(path string) bool {
 	for _, ending := range []string{
-		"ErrorMessage", "Rack", "RackID", "InstanceID", "Metadata", "NextCursor", "AbortedTransactions", "ProtocolType", "Protocol", "Assignment",
+		"ErrorMessage", "Rack", "RackID", "InstanceID", "Metadata", "NextCursor", "AbortedTransactions",
+		"ProtocolType", "Protocol", "Assignment",
 		"Documentation", "SubscribedTopicRegex", "UserAssignment", "Value", "DiagnosticInfo", "CurrentLeader", "Topics.Topic",
 	} {
 		if path == ending || strings.HasSuffix(path, "."+ending) {
@@ -240,7 +247,8 @@ func TestTheGateAnswersInOrder(t *testing.T) {
 		if got := binary.BigEndian.Uint32(head[framePrefixBytes:]); got != uint32(i) {
 			t.Fatalf("answer %d is to request %d", i, got)
 		}
-		if _, err := io.CopyN(io.Discard, w, int64(binary.BigEndian.Uint32(head))-answerHeadBytes+framePrefixBytes); err != nil {
+		if _, err := io.CopyN(io.Discard, w,
+			int64(binary.BigEndian.Uint32(head))-answerHeadBytes+framePrefixBytes); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// sampleRequests are requests for every API that the broker offers, about the topic t of one partition, whose ID is given, and
-// the group g, which has an offset of it. batch is a batch of records.
+// sampleRequests are requests for every API that the broker offers, about the topic t of one partition, whose ID is
+// given, and the group g, which has an offset of it. batch is a batch of records.
 func sampleRequests(id [16]byte, batch []byte) map[kmsg.Key]sample {
 	all := map[kmsg.Key]sample{
 		// The login's tests ask for these: a broker without one has no login to show.
@@ -32,7 +32,8 @@ func sampleRecords(add adder, id [16]byte, batch []byte) {
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrProduceRequest()
 		r.Acks, r.TimeoutMillis = -1, 10_000
-		r.Topics = []kmsg.ProduceRequestTopic{{Topic: "t", TopicID: id, Partitions: []kmsg.ProduceRequestTopicPartition{{Records: batch}}}}
+		r.Topics = []kmsg.ProduceRequestTopic{{Topic: "t", TopicID: id,
+			Partitions: []kmsg.ProduceRequestTopicPartition{{Records: batch}}}}
 		return r
 	})
 	add(func(int16) kmsg.Request {
@@ -54,7 +55,8 @@ func sampleRecords(add adder, id [16]byte, batch []byte) {
 		r := kmsg.NewPtrOffsetForLeaderEpochRequest()
 		part := kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
 		r.ReplicaID = -1
-		r.Topics = []kmsg.OffsetForLeaderEpochRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetForLeaderEpochRequestTopicPartition{part}}}
+		r.Topics = []kmsg.OffsetForLeaderEpochRequestTopic{{Topic: "t",
+			Partitions: []kmsg.OffsetForLeaderEpochRequestTopicPartition{part}}}
 		return r
 	})
 	add(func(int16) kmsg.Request {
@@ -111,7 +113,8 @@ func sampleTopics(add adder) {
 	add(func(int16) kmsg.Request { return kmsg.NewPtrDescribeLogDirsRequest() })
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrElectLeadersRequest()
-		r.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: "t", Partitions: []int32{0}}, {Topic: "none", Partitions: []int32{0}}}
+		r.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: "t", Partitions: []int32{0}}, {Topic: "none",
+			Partitions: []int32{0}}}
 		return r
 	}, kerr.ElectionNotNeeded, kerr.UnknownTopicOrPartition)
 	add(func(int16) kmsg.Request { return kmsg.NewPtrListPartitionReassignmentsRequest() })
@@ -129,20 +132,24 @@ func sampleTopics(add adder) {
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrDescribeConfigsRequest()
 		r.Resources = []kmsg.DescribeConfigsRequestResource{
-			{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "t"}, {ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: "0"},
-			{ResourceType: kmsg.ConfigResourceTypeBrokerLogger, ResourceName: "0"}, {ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: "g"},
+			{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "t"}, {ResourceType: kmsg.ConfigResourceTypeBroker,
+				ResourceName: "0"},
+			{ResourceType: kmsg.ConfigResourceTypeBrokerLogger,
+				ResourceName: "0"}, {ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: "g"},
 		}
 		return r
 	})
 	set := kmsg.StringPtr("604800000")
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrAlterConfigsRequest()
-		r.Resources = []kmsg.AlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "t", Configs: []kmsg.AlterConfigsRequestResourceConfig{{Name: "retention.ms", Value: set}}}}
+		r.Resources = []kmsg.AlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "t",
+			Configs: []kmsg.AlterConfigsRequestResourceConfig{{Name: "retention.ms", Value: set}}}}
 		return r
 	})
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrIncrementalAlterConfigsRequest()
-		r.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "t", Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "retention.ms", Value: set}}}}
+		r.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic,
+			ResourceName: "t", Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "retention.ms", Value: set}}}}
 		return r
 	})
 	add(func(int16) kmsg.Request { return kmsg.NewPtrListConfigResourcesRequest() })
@@ -157,14 +164,16 @@ func sampleGroups(add adder, id [16]byte) {
 		r.Group, r.Generation = "g", -1
 		part := kmsg.NewOffsetCommitRequestTopicPartition()
 		part.Offset = 1
-		r.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "t", TopicID: id, Partitions: []kmsg.OffsetCommitRequestTopicPartition{part}}}
+		r.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "t", TopicID: id,
+			Partitions: []kmsg.OffsetCommitRequestTopicPartition{part}}}
 		return r
 	})
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrOffsetFetchRequest()
 		r.Group, r.Topics = "g", []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0}}}
 		group := kmsg.NewOffsetFetchRequestGroup()
-		group.Group, group.Topics = "g", []kmsg.OffsetFetchRequestGroupTopic{{Topic: "t", TopicID: id, Partitions: []int32{0}}}
+		group.Group, group.Topics = "g", []kmsg.OffsetFetchRequestGroupTopic{{Topic: "t", TopicID: id,
+			Partitions: []int32{0}}}
 		r.Groups = append(r.Groups, group)
 		return r
 	})
@@ -175,7 +184,8 @@ func sampleGroups(add adder, id [16]byte) {
 	})
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrJoinGroupRequest()
-		r.Group, r.SessionTimeoutMillis, r.RebalanceTimeoutMillis, r.ProtocolType, r.MemberID = "g", 10_000, 10_000, "consumer", "nobody"
+		r.Group, r.ProtocolType, r.MemberID = "g", "consumer", "nobody"
+		r.SessionTimeoutMillis, r.RebalanceTimeoutMillis = 10_000, 10_000
 		r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}}
 		return r
 	}, kerr.UnknownMemberID)
@@ -211,7 +221,8 @@ func sampleGroups(add adder, id [16]byte) {
 	}, kerr.GroupIDNotFound)
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrOffsetDeleteRequest()
-		r.Group, r.Topics = "g", []kmsg.OffsetDeleteRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{}}}}
+		r.Group, r.Topics = "g", []kmsg.OffsetDeleteRequestTopic{{Topic: "t",
+			Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{}}}}
 		return r
 	})
 	add(func(int16) kmsg.Request {
@@ -238,7 +249,8 @@ func sampleTransactions(add adder, topic [16]byte) {
 		r := kmsg.NewPtrAddPartitionsToTxnRequest()
 		r.TransactionalID, r.ProducerID = "none", 1
 		r.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "t", Partitions: []int32{0}}}
-		r.Transactions = []kmsg.AddPartitionsToTxnRequestTransaction{{TransactionalID: "none", ProducerID: 1, Topics: []kmsg.AddPartitionsToTxnRequestTransactionTopic{{Topic: "t", Partitions: []int32{0}}}}}
+		r.Transactions = []kmsg.AddPartitionsToTxnRequestTransaction{{TransactionalID: "none", ProducerID: 1,
+			Topics: []kmsg.AddPartitionsToTxnRequestTransactionTopic{{Topic: "t", Partitions: []int32{0}}}}}
 		return r
 	}, kerr.InvalidProducerIDMapping)
 	add(func(int16) kmsg.Request {
@@ -254,12 +266,14 @@ func sampleTransactions(add adder, topic [16]byte) {
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrTxnOffsetCommitRequest()
 		r.TransactionalID, r.ProducerID, r.Group, r.Generation = "none", 1, "g", -1
-		r.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: "t", TopicID: topic, Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{{Offset: 1}}}}
+		r.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: "t", TopicID: topic,
+			Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{{Offset: 1}}}}
 		return r
 	}, kerr.InvalidProducerIDMapping)
 	add(func(int16) kmsg.Request {
 		r := kmsg.NewPtrWriteTxnMarkersRequest()
-		r.Markers = []kmsg.WriteTxnMarkersRequestMarker{{ProducerID: 1, Topics: []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: "t", Partitions: []int32{0}}}}}
+		r.Markers = []kmsg.WriteTxnMarkersRequestMarker{{ProducerID: 1,
+			Topics: []kmsg.WriteTxnMarkersRequestMarkerTopic{{Topic: "t", Partitions: []int32{0}}}}}
 		return r
 	})
 	add(func(int16) kmsg.Request {

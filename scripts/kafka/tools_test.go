@@ -50,7 +50,8 @@ func openTools(t *testing.T, broker string, properties []byte) *toolbox {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
-	java := exec.CommandContext(ctx, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(strings.TrimSpace(string(libraries)), "*"), filepath.Join("testdata", "Tools.java"))
+	java := exec.CommandContext(ctx, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp",
+		filepath.Join(strings.TrimSpace(string(libraries)), "*"), filepath.Join("testdata", "Tools.java"))
 	java.Stderr = os.Stderr
 	in, err := java.StdinPipe()
 	if err != nil {
@@ -120,15 +121,15 @@ var classes = map[string]string{
 	"kafka-delegation-tokens":   "org.apache.kafka.tools.DelegationTokenCommand",
 }
 
-// aCall is a command line, what it reads, and what it must say. refused: it ends with an error that says so, which Java's tools
-// show with their stack.
+// aCall is a command line, what it reads, and what it must say. refused: it ends with an error that says so, which
+// Java's tools show with their stack.
 type aCall struct {
 	line, input, says string
 	refused           bool
 }
 
-// TestCommandLineToolsAreServed walks Apache Kafka's tools over the embedded broker in the order in which a person would use
-// them: each does what it is for, or says what is not offered.
+// TestCommandLineToolsAreServed walks Apache Kafka's tools over the embedded broker in the order in which a person
+// would use them: each does what it is for, or says what is not offered.
 func TestCommandLineToolsAreServed(t *testing.T) {
 	login := embedded.Login{User: "tributary", Password: "3f8a9c0d5e6b7a81"}
 	folder := t.TempDir()
@@ -151,7 +152,8 @@ func TestCommandLineToolsAreServed(t *testing.T) {
 	for _, call := range []aCall{
 		{line: "kafka-topics --describe"}, // where there are none
 		{line: "kafka-consumer-groups --describe --all-groups"},
-		{line: "kafka-topics --create --topic t --partitions 1 --replication-factor 1 --config retention.ms=86400000", says: "Created topic t."},
+		{line: "kafka-topics --create --topic t --partitions 1 --replication-factor 1 --config retention.ms=86400000",
+			says: "Created topic t."},
 		{line: "kafka-topics --create --topic t --partitions 1", says: "already exists", refused: true},
 		{line: "kafka-topics --list", says: "t\n"},
 		{line: "kafka-topics --describe --topic t", says: "Leader: 0\tReplicas: 0\tIsr: 0\tElr: \tLastKnownElr: "},
@@ -160,9 +162,12 @@ func TestCommandLineToolsAreServed(t *testing.T) {
 		{line: "kafka-topics --describe --under-replicated-partitions"},
 		{line: "kafka-topics --alter --topic t --partitions 2"},
 		{line: "kafka-console-producer --topic t", input: "a\nb\nc\n"},
-		{line: "kafka-producer-perf-test --topic t --num-records 100 --record-size 50 --throughput -1", says: "100 records sent"},
-		{line: "kafka-console-consumer --topic t --from-beginning --max-messages 103 --timeout-ms 20000 --group g", says: "Processed a total of 103 messages"},
-		{line: "kafka-console-consumer --topic t --from-beginning --max-messages 103 --timeout-ms 20000 --group newer --command-property group.protocol=consumer", says: "Processed a total of 103 messages"},
+		{line: "kafka-producer-perf-test --topic t --num-records 100 --record-size 50 --throughput -1",
+			says: "100 records sent"},
+		{line: "kafka-console-consumer --topic t --from-beginning --max-messages 103 --timeout-ms 20000 --group g",
+			says: "Processed a total of 103 messages"},
+		{line: "kafka-console-consumer --topic t --from-beginning --max-messages 103 --timeout-ms 20000 --group newer " +
+			"--command-property group.protocol=consumer", says: "Processed a total of 103 messages"},
 		{line: "kafka-consumer-groups --list", says: "newer"},
 		{line: "kafka-consumer-groups --list --state empty", says: "g  "},
 		{line: "kafka-consumer-groups --describe --group g", says: "has no active members."},
@@ -184,21 +189,26 @@ func TestCommandLineToolsAreServed(t *testing.T) {
 		{line: "kafka-get-offsets --topic t --time -5"},
 		{line: "kafka-configs --describe --entity-type topics --entity-name t", says: "retention.ms=86400000"},
 		{line: "kafka-configs --describe --entity-type topics --entity-name t --all", says: "segment.bytes=33554432"},
-		{line: "kafka-configs --alter --entity-type topics --entity-name t --add-config retention.ms=172800000", says: "Completed updating"},
-		{line: "kafka-configs --describe --entity-type brokers --entity-name 0 --all", says: "offsets.retention.minutes=576000"},
+		{line: "kafka-configs --alter --entity-type topics --entity-name t --add-config retention.ms=172800000",
+			says: "Completed updating"},
+		{line: "kafka-configs --describe --entity-type brokers --entity-name 0 --all",
+			says: "offsets.retention.minutes=576000"},
 		{line: "kafka-configs --describe --entity-type broker-loggers --entity-name 0", says: "broker-logger 0"},
 		{line: "kafka-configs --describe --entity-type users"},
 		{line: "kafka-configs --describe --entity-type users --entity-name nobody"},
 		{line: "kafka-configs --describe --entity-type clients"},
 		{line: "kafka-configs --describe --entity-type groups", says: "newer"},
-		{line: "kafka-configs --alter --entity-type clients --entity-name c --add-config producer_byte_rate=1000", says: "does not support ALTER_CLIENT_QUOTAS", refused: true},
-		{line: "kafka-configs --alter --entity-type users --entity-name u --add-config SCRAM-SHA-256=[password=x]", says: "does not support ALTER_USER_SCRAM_CREDENTIALS", refused: true},
+		{line: "kafka-configs --alter --entity-type clients --entity-name c --add-config producer_byte_rate=1000",
+			says: "does not support ALTER_CLIENT_QUOTAS", refused: true},
+		{line: "kafka-configs --alter --entity-type users --entity-name u --add-config SCRAM-SHA-256=[password=x]",
+			says: "does not support ALTER_USER_SCRAM_CREDENTIALS", refused: true},
 		{line: "kafka-transactions list", says: "TransactionalId"},
 		{line: "kafka-transactions describe --transactional-id none", says: "could not be found", refused: true},
 		{line: "kafka-transactions describe-producers --topic t --partition 0", says: "ProducerId"},
 		{line: "kafka-transactions find-hanging --broker-id 0", says: "Topic"},
 		{line: "kafka-acls --list", says: "no access rules are kept", refused: true},
-		{line: "kafka-acls --add --allow-principal User:x --operation Read --topic t", says: "no access rules are kept", refused: true},
+		{line: "kafka-acls --add --allow-principal User:x --operation Read --topic t", says: "no access rules are kept",
+			refused: true},
 		{line: "kafka-log-dirs --describe", says: folder},
 		{line: "kafka-log-dirs --describe --topic-list t", says: `"partition":"t-1"`},
 		{line: "kafka-cluster cluster-id", says: "Cluster ID: "},
@@ -206,10 +216,13 @@ func TestCommandLineToolsAreServed(t *testing.T) {
 		{line: "kafka-cluster unregister --id 9", says: "does not support the broker unregistration API"},
 		{line: "kafka-broker-api-versions", says: "DescribeTopicPartitions(75): 0"},
 		{line: "kafka-leader-election --election-type preferred --all-topic-partitions"},
-		{line: "kafka-leader-election --election-type unclean --topic t --partition 0", says: "Valid replica already elected for partitions t-0"},
+		{line: "kafka-leader-election --election-type unclean --topic t --partition 0",
+			says: "Valid replica already elected for partitions t-0"},
 		{line: "kafka-delete-records --offset-json-file " + files + "/delete.json", says: "partition: t-0\tlow_watermark: "},
-		{line: "kafka-reassign-partitions --topics-to-move-json-file " + files + "/move.json --broker-list 0 --generate", says: "Proposed partition reassignment"},
-		{line: "kafka-reassign-partitions --reassignment-json-file " + files + "/moved.json --execute", says: "does not support ALTER_PARTITION_REASSIGNMENTS", refused: true},
+		{line: "kafka-reassign-partitions --topics-to-move-json-file " + files + "/move.json --broker-list 0 --generate",
+			says: "Proposed partition reassignment"},
+		{line: "kafka-reassign-partitions --reassignment-json-file " + files + "/moved.json --execute",
+			says: "does not support ALTER_PARTITION_REASSIGNMENTS", refused: true},
 		{line: "kafka-reassign-partitions --list", says: "No partition reassignments found."},
 		{line: "kafka-features describe", says: "transaction.version"},
 		{line: "kafka-features upgrade --feature group.version=1", says: "does not support UPDATE_FEATURES", refused: true},

@@ -52,12 +52,14 @@ type victim struct{ mark, id, user, query string }
 // maxShownQuery bounds the text of a killed query in the answer, bytes.
 const maxShownQuery = 4096
 
-// killQueries carries out a KILL QUERY statement on a connection under the request's own settings, and answers what a server
-// does: a row a query, and nothing where there is none. The engine's own statement knows neither the clients' identifiers nor
-// whose a query is; a guest's condition sees, and so ends, a guest's own queries.
-func (s *server) killQueries(ctx context.Context, conn *connection, k *killing, bound *parameters, who admitted, own string, a *answer) error {
+// killQueries carries out a KILL QUERY statement on a connection under the request's own settings, and answers what a
+// server does: a row a query, and nothing where there is none. The engine's own statement knows neither the clients'
+// identifiers nor whose a query is; a guest's condition sees, and so ends, a guest's own queries.
+func (s *server) killQueries(ctx context.Context, conn *connection, k *killing, bound *parameters, who admitted,
+	own string, a *answer) error {
 	if k.remote {
-		return refuse(codeNotImplemented, "NOT_IMPLEMENTED", "KILL QUERY ON CLUSTER: the embedded engine is no cluster; leave ON CLUSTER out")
+		return refuse(codeNotImplemented, "NOT_IMPLEMENTED",
+			"KILL QUERY ON CLUSTER: the embedded engine is no cluster; leave ON CLUSTER out")
 	}
 	victims, err := s.chosen(conn, k.where, bound, own)
 	if err != nil {
@@ -104,7 +106,8 @@ func (s *server) awaitEnd(ctx context.Context, victims []victim) error {
 // chosen are the queries that a condition on system.processes chooses, but the one that asks.
 func (s *server) chosen(conn *connection, where string, bound *parameters, own string) (victims []victim, err error) {
 	where, _ = s.showProcesses(where)
-	text := fmt.Sprintf("SELECT hex(Settings['log_comment']), hex(query_id), hex(user), hex(substring(query, 1, %d)) FROM %s AS processes WHERE (%s) AND Settings['log_comment'] != %s",
+	text := fmt.Sprintf("SELECT hex(Settings['log_comment']), hex(query_id), hex(user), hex(substring(query, 1, %d)) "+
+		"FROM %s AS processes WHERE (%s) AND Settings['log_comment'] != %s",
 		maxShownQuery, s.processesTable(), where, quote(own))
 	err = conn.run(text, "TabSeparated", bound, func(output []byte, _ progress) error {
 		for line := range strings.Lines(string(output)) {
@@ -135,6 +138,7 @@ func (s *server) tell(conn *connection, status string, victims []victim, a *answ
 	for _, v := range victims {
 		rows = append(rows, fmt.Sprintf("(%s, %s, %s, %s)", quote(status), quote(v.id), quote(v.user), quote(v.query)))
 	}
-	stmt := analyse("SELECT x.1 AS kill_status, x.2 AS query_id, x.3 AS user, x.4 AS query FROM (SELECT arrayJoin([" + strings.Join(rows, ", ") + "]) AS x)")
+	stmt := analyse("SELECT x.1 AS kill_status, x.2 AS query_id, x.3 AS user, x.4 AS query FROM (SELECT arrayJoin([" +
+		strings.Join(rows, ", ") + "]) AS x)")
 	return s.run(conn, &stmt, nil, a)
 }

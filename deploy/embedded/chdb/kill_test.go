@@ -26,14 +26,16 @@ func as(t testing.TB, by who, address string, params url.Values, body string) re
 	return ask(t, by.name, by.password, http.MethodPost, address, params, body)
 }
 
-// endlessly starts a query that ends only when it is killed, and returns when the engine has it. Its end is sent on the channel.
+// endlessly starts a query that ends only when it is killed, and returns when the engine has it. Its end is sent on
+// the channel.
 func endlessly(t *testing.T, by who, address, id string) <-chan response {
 	t.Helper()
 	ended := make(chan response, 1)
 	ctx, leave := context.WithCancel(context.Background())
 	t.Cleanup(leave)
 	go func() {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/?query_id="+url.QueryEscape(id), strings.NewReader(endless))
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost,
+			"http://"+address+"/?query_id="+url.QueryEscape(id), strings.NewReader(endless))
 		if err != nil {
 			t.Error(err)
 			return
@@ -48,7 +50,8 @@ func endlessly(t *testing.T, by who, address, id string) <-chan response {
 		ended <- response{answer.StatusCode, answer.Header, string(body)}
 	}()
 	eventually(t, 30*time.Second, "the start of "+id, func() bool {
-		return as(t, by, address, url.Values{"param_id": {id}}, "SELECT count() FROM system.processes WHERE query_id = {id:String}").body == "1\n"
+		return as(t, by, address, url.Values{"param_id": {id}},
+			"SELECT count() FROM system.processes WHERE query_id = {id:String}").body == "1\n"
 	})
 	return ended
 }
@@ -71,12 +74,14 @@ func TestKillQuery(t *testing.T) {
 	address, _ := database(t)
 	for _, by := range []who{theRoles, theGuest} {
 		for name, test := range map[string]struct{ id, statement, answer string }{
-			"as JDBC does":        {"an id", "KILL QUERY WHERE query_id = 'an id'", "waiting\tan id\t"},
-			"to its end":          {"it's an \"id\"", "kill query where query_id = {id:String} sync", "finished\tit\\'s an \"id\"\t"},
-			"as JSON":             {"j", "KILL QUERY WHERE query_id = 'j' ASYNC FORMAT JSONCompactEachRow", `["waiting", "j"`},
-			"by user":             {"u", "KILL QUERY WHERE user = '" + by.name + "' SYNC", "finished\tu\t"},
-			"by text":             {"t", "KILL QUERY WHERE (query LIKE '%sipHash64%') AND elapsed >= 0", "waiting\tt\t"},
-			"by a subquery":       {"s", "KILL QUERY WHERE query_id IN (SELECT query_id FROM system.processes WHERE query_id = 's')", "waiting\ts\t"},
+			"as JDBC does": {"an id", "KILL QUERY WHERE query_id = 'an id'", "waiting\tan id\t"},
+			"to its end": {"it's an \"id\"", "kill query where query_id = {id:String} sync",
+				"finished\tit\\'s an \"id\"\t"},
+			"as JSON": {"j", "KILL QUERY WHERE query_id = 'j' ASYNC FORMAT JSONCompactEachRow", `["waiting", "j"`},
+			"by user": {"u", "KILL QUERY WHERE user = '" + by.name + "' SYNC", "finished\tu\t"},
+			"by text": {"t", "KILL QUERY WHERE (query LIKE '%sipHash64%') AND elapsed >= 0", "waiting\tt\t"},
+			"by a subquery": {"s",
+				"KILL QUERY WHERE query_id IN (SELECT query_id FROM system.processes WHERE query_id = 's')", "waiting\ts\t"},
 			"by what JDBC's says": {"i", "KILL QUERY WHERE initial_query_id = 'i'", "waiting\ti\t"},
 		} {
 			ended := endlessly(t, by, address, test.id)
@@ -89,7 +94,8 @@ func TestKillQuery(t *testing.T) {
 				t.Errorf("%s: TEST by %s: %d %s", name, by.name, answer.status, answer.body)
 			}
 			answer := as(t, by, address, testing, test.statement)
-			if answer.status != http.StatusOK || !strings.HasPrefix(strings.ReplaceAll(answer.body, `","`, `", "`), test.answer) || !strings.Contains(answer.body, by.name) {
+			said := strings.ReplaceAll(answer.body, `","`, `", "`)
+			if answer.status != http.StatusOK || !strings.HasPrefix(said, test.answer) || !strings.Contains(said, by.name) {
 				t.Errorf("%s: by %s: %d %q, want %q", name, by.name, answer.status, answer.body, test.answer)
 			}
 			killed(t, ended)
@@ -105,7 +111,8 @@ func TestKillQuery(t *testing.T) {
 		"KILL QUERY WHERE query_id = 'x' INTO OUTFILE '/tmp'": "Code: ",
 	} {
 		for _, by := range []who{theRoles, theGuest} {
-			if answer := as(t, by, address, nil, statement); !strings.HasPrefix(answer.body, want) || want == "" && answer.body != "" {
+			if answer := as(t, by, address, nil, statement); !strings.HasPrefix(answer.body, want) || want == "" &&
+				answer.body != "" {
 				t.Errorf("%s by %s: %d %q, want %q", statement, by.name, answer.status, answer.body, want)
 			}
 		}
@@ -116,7 +123,8 @@ func TestKillQuery(t *testing.T) {
 func TestGuestKillsItsOwnOnly(t *testing.T) {
 	address, _ := database(t)
 	theirs, own := endlessly(t, theRoles, address, "same"), endlessly(t, theGuest, address, "same")
-	for _, condition := range []string{"1", "query_id = 'same'", "user = 'default'", "user != currentUser()", "query_id IN (SELECT query_id FROM system.processes)", "Settings['log_comment'] != ''"} {
+	for _, condition := range []string{"1", "query_id = 'same'", "user = 'default'", "user != currentUser()",
+		"query_id IN (SELECT query_id FROM system.processes)", "Settings['log_comment'] != ''"} {
 		answer := as(t, theGuest, address, nil, "KILL QUERY WHERE "+condition+" TEST")
 		if strings.Contains(answer.body, "\tdefault\t") || answer.status != http.StatusOK {
 			t.Errorf("a guest would kill by %s: %d %s", condition, answer.status, answer.body)
@@ -125,14 +133,16 @@ func TestGuestKillsItsOwnOnly(t *testing.T) {
 	for query, want := range map[string]string{
 		"SELECT count() FROM system.processes WHERE user != 'analyst'":                                                   "0",
 		"SELECT count() FROM merge('system', '^processes$') WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%merge%'": "1",
-		"SELECT user, query_id FROM system.processes WHERE query LIKE '%sipHash64(%' AND query NOT LIKE '%processes%'":   "analyst\tsame",
-		"SELECT count() FROM system.user_processes":                                                                      "0",
+		"SELECT user, query_id FROM system.processes WHERE query LIKE '%sipHash64(%' AND query NOT LIKE " +
+			"'%processes%'": "analyst\tsame",
+		"SELECT count() FROM system.user_processes": "0",
 	} {
 		if answer := as(t, theGuest, address, nil, query); strings.TrimSpace(answer.body) != want {
 			t.Errorf("%s: a guest sees %d %s, want %s", query, answer.status, answer.body, want)
 		}
 	}
-	if answer := as(t, theGuest, address, nil, "KILL QUERY WHERE query_id = 'same' SYNC"); strings.Count(answer.body, "\n") != 1 {
+	if answer := as(t, theGuest, address, nil, "KILL QUERY WHERE query_id = 'same' SYNC"); strings.Count(answer.body,
+		"\n") != 1 {
 		t.Errorf("a guest's kill: %d %s", answer.status, answer.body)
 	}
 	killed(t, own)
@@ -142,7 +152,8 @@ func TestGuestKillsItsOwnOnly(t *testing.T) {
 	default:
 	}
 	again := endlessly(t, theGuest, address, "again")
-	if answer := as(t, theRoles, address, nil, "KILL QUERY WHERE query_id IN ('same', 'again') SYNC"); strings.Count(answer.body, "finished") != 2 {
+	if answer := as(t, theRoles, address, nil,
+		"KILL QUERY WHERE query_id IN ('same', 'again') SYNC"); strings.Count(answer.body, "finished") != 2 {
 		t.Errorf("the roles' kill: %d %s", answer.status, answer.body)
 	}
 	killed(t, theirs)
@@ -153,17 +164,23 @@ func TestGuestKillsItsOwnOnly(t *testing.T) {
 func TestProcesses(t *testing.T) {
 	address, _ := database(t)
 	for query, want := range map[string]string{
-		"SELECT query_id, user FROM system.processes":                                                                      "me\t%s",
-		"SELECT p.query_id, p.initial_user FROM system.processes AS p":                                                     "me\t%s",
-		"SELECT processes.query_id, user FROM `system`.processes WHERE processes.query_id = 'me'":                          "me\t%s",
-		"WITH x AS (SELECT query_id, user FROM system.processes) SELECT * FROM x":                                          "me\t%s",
-		"SELECT p.query_id, p.user FROM (SELECT 1 AS one) AS o INNER JOIN system.processes AS p ON one = is_initial_query": "me\t%s",
-		"SELECT p.query_id, p.user FROM (SELECT 1 AS one) AS o, system.processes AS p":                                     "me\t%s",
-		"SELECT query_id, user FROM system.processes SETTINGS max_threads = 1":                                             "me\t%s",
-		"SELECT 'FROM system.processes'":                                                                                   "FROM system.processes",
+		"SELECT query_id, user FROM system.processes": "me\t%s",
+		"SELECT p.query_id, p.initial_user FROM system.processes AS " +
+			"p": "me\t%s",
+		"SELECT processes.query_id, user FROM `system`.processes WHERE processes.query_id = 'me'": "me\t%s",
+		"WITH x AS (SELECT query_id, user FROM system.processes) SELECT * FROM " +
+			"x": "me\t%s",
+		"SELECT p.query_id, p.user FROM (SELECT 1 AS one) AS o INNER JOIN system.processes AS p ON one = " +
+			"is_initial_query": "me\t%s",
+		"SELECT p.query_id, p.user FROM (SELECT 1 AS one) AS o, system.processes AS " +
+			"p": "me\t%s",
+		"SELECT query_id, user FROM system.processes SETTINGS max_threads = " +
+			"1": "me\t%s",
+		"SELECT 'FROM system.processes'": "FROM system.processes",
 	} {
 		for _, by := range []who{theRoles, theGuest} {
-			if answer := as(t, by, address, url.Values{"query_id": {"me"}}, query); strings.TrimSpace(answer.body) != strings.ReplaceAll(want, "%s", by.name) {
+			if answer := as(t, by, address, url.Values{"query_id": {"me"}},
+				query); strings.TrimSpace(answer.body) != strings.ReplaceAll(want, "%s", by.name) {
 				t.Errorf("%s by %s: %d %s, want %s", query, by.name, answer.status, answer.body, want)
 			}
 		}
@@ -172,7 +189,8 @@ func TestProcesses(t *testing.T) {
 		var row struct {
 			ID string `json:"query_id"`
 		}
-		if answer := as(t, theGuest, address, url.Values{"query_id": {"me"}}, query); json.Unmarshal([]byte(answer.body), &row) != nil || row.ID != "me" {
+		if answer := as(t, theGuest, address, url.Values{"query_id": {"me"}}, query); json.Unmarshal([]byte(answer.body),
+			&row) != nil || row.ID != "me" {
 			t.Errorf("%s: %d %s", query, answer.status, answer.body)
 		}
 	}
@@ -208,7 +226,8 @@ func summaryOf(t *testing.T, answer response) map[string]uint64 {
 		}
 		counts[key] = n
 	}
-	for _, key := range []string{"read_rows", "read_bytes", "written_rows", "written_bytes", "total_rows_to_read", "result_rows", "result_bytes", "elapsed_ns", "memory_usage"} {
+	for _, key := range []string{"read_rows", "read_bytes", "written_rows", "written_bytes", "total_rows_to_read",
+		"result_rows", "result_bytes", "elapsed_ns", "memory_usage"} {
 		if _, ok := counts[key]; !ok {
 			t.Errorf("the summary lacks %s: %v", key, texts)
 		}
@@ -240,7 +259,8 @@ func TestSummary(t *testing.T) {
 	} {
 		answer := as(t, theRoles, address, test.params, test.query)
 		got := summaryOf(t, answer)
-		if got["read_rows"] != test.read && test.read != unknown || got["written_rows"] != test.written || got["result_rows"] != test.result || got["elapsed_ns"] == 0 {
+		if got["read_rows"] != test.read && test.read != unknown || got["written_rows"] != test.written ||
+			got["result_rows"] != test.result || got["elapsed_ns"] == 0 {
 			t.Errorf("%s: %v", test.query, got)
 		}
 	}
@@ -253,14 +273,17 @@ func TestSummary(t *testing.T) {
 
 func TestProgressHeaders(t *testing.T) {
 	address, _ := database(t)
-	params := url.Values{"send_progress_in_http_headers": {"1"}, "http_headers_progress_interval_ms": {"20"}, "wait_end_of_query": {"1"}, "function_sleep_max_microseconds_per_block": {"10000000"}}
-	answer := as(t, theRoles, address, params, "SELECT sum(number) FROM (SELECT number FROM numbers(40) WHERE sleepEachRow(0.02) = 0 SETTINGS max_block_size = 1)")
+	params := url.Values{"send_progress_in_http_headers": {"1"}, "http_headers_progress_interval_ms": {"20"},
+		"wait_end_of_query": {"1"}, "function_sleep_max_microseconds_per_block": {"10000000"}}
+	answer := as(t, theRoles, address, params,
+		"SELECT sum(number) FROM (SELECT number FROM numbers(40) WHERE sleepEachRow(0.02) = 0 SETTINGS max_block_size = 1)")
 	lines := answer.header.Values("X-ClickHouse-Progress")
 	if answer.body != "780\n" || len(lines) == 0 || len(lines) > 50 {
 		t.Fatalf("%d %s with %d lines of progress", answer.status, answer.body, len(lines))
 	}
 	last := map[string]string{}
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last["read_rows"] == "" || last["elapsed_ns"] == "0" {
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || last["read_rows"] == "" ||
+		last["elapsed_ns"] == "0" {
 		t.Errorf("the last line is %q: %v", lines[len(lines)-1], err)
 	}
 	if quick := as(t, theRoles, address, nil, "SELECT 1"); len(quick.header.Values("X-ClickHouse-Progress")) != 0 {
@@ -270,28 +293,35 @@ func TestProgressHeaders(t *testing.T) {
 
 func TestWhatIsNotServedIsRefused(t *testing.T) {
 	address, _ := database(t)
-	if answer := as(t, theRoles, address, url.Values{"role": {"admin"}}, "SELECT 1"); answer.header.Get("X-ClickHouse-Exception-Code") != "511" {
+	if answer := as(t, theRoles, address, url.Values{"role": {"admin"}},
+		"SELECT 1"); answer.header.Get("X-ClickHouse-Exception-Code") != "511" {
 		t.Errorf("a role: %d %s", answer.status, answer.body)
 	}
-	request, err := http.NewRequest(http.MethodPost, "http://"+address+"/?query=SELECT+1", strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"t\"; filename=\"t\"\r\n\r\n1\r\n--x--\r\n"))
+	request, err := http.NewRequest(http.MethodPost, "http://"+address+"/?query=SELECT+1",
+		strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"t\"; filename=\"t\"\r\n\r\n1\r\n--x--\r\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
-	if answer := send(t, request); answer.status != http.StatusNotImplemented || !strings.Contains(answer.body, "External tables") {
+	if answer := send(t, request); answer.status != http.StatusNotImplemented || !strings.Contains(answer.body,
+		"External tables") {
 		t.Errorf("external data: %d %s", answer.status, answer.body)
 	}
 	for _, path := range []string{"/play", "/dashboard", "/binary", "/js/uplot.js", "/metrics", "/write"} {
-		if answer := get(t, address, path); answer.status != http.StatusNotFound || !strings.Contains(answer.body, "There is no handle "+path) {
+		if answer := get(t, address, path); answer.status != http.StatusNotFound || !strings.Contains(answer.body,
+			"There is no handle "+path) {
 			t.Errorf("%s: %d %s", path, answer.status, answer.body)
 		}
 	}
-	for path, want := range map[string]int{"/ping": 200, "/replicas_status": 200, "/": 200, "/?query=SELECT+1": 200, "/?query=SELEC": 400} {
+	for path, want := range map[string]int{"/ping": 200, "/replicas_status": 200, "/": 200, "/?query=SELECT+1": 200,
+		"/?query=SELEC": 400} {
 		request, err := http.NewRequest(http.MethodHead, "http://"+address+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer := send(t, request); answer.status != want || answer.body != "" || answer.header.Get("X-ClickHouse-Server-Display-Name") == "" || !strings.HasPrefix(answer.header.Get("Keep-Alive"), "timeout=") {
+		if answer := send(t, request); answer.status != want || answer.body != "" ||
+			answer.header.Get("X-ClickHouse-Server-Display-Name") == "" || !strings.HasPrefix(answer.header.Get("Keep-Alive"),
+			"timeout=") {
 			t.Errorf("HEAD %s: %d %q %v", path, answer.status, answer.body, answer.header)
 		}
 	}

@@ -19,11 +19,13 @@ type progress struct {
 	elapsed                   time.Duration
 }
 
-// json is the value of X-ClickHouse-Summary and X-ClickHouse-Progress. Its keys are those of server 26.x; clients take a
-// missing one for an answer without rows. Numbers are texts there, too.
+// json is the value of X-ClickHouse-Summary and X-ClickHouse-Progress. Its keys are those of server 26.x; clients
+// take a missing one for an answer without rows. Numbers are texts there, too.
 func (p progress) json() string {
-	return fmt.Sprintf(`{"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d","total_rows_to_read":"%d","result_rows":"%d","result_bytes":"%d","elapsed_ns":"%d","memory_usage":"%d"}`,
-		p.readRows, p.readBytes, p.writtenRows, p.writtenBytes, p.totalRows, p.resultRows, p.resultBytes, p.elapsed.Nanoseconds(), p.memory)
+	return fmt.Sprintf(`{"read_rows":"%d","read_bytes":"%d","written_rows":"%d","written_bytes":"%d",`+
+		`"total_rows_to_read":"%d","result_rows":"%d","result_bytes":"%d","elapsed_ns":"%d","memory_usage":"%d"}`,
+		p.readRows, p.readBytes, p.writtenRows, p.writtenBytes,
+		p.totalRows, p.resultRows, p.resultBytes, p.elapsed.Nanoseconds(), p.memory)
 }
 
 // summarise sets the header that says how far the query has come, as long as headers can be set.
@@ -43,8 +45,8 @@ func (a *answer) summarise() {
 	header.Set("X-ClickHouse-Summary", a.progress.json())
 }
 
-// How often progress is looked at where it is asked for, and how many lines of it are sent: Python's clients take no more
-// than 100 headers.
+// How often progress is looked at where it is asked for, and how many lines of it are sent: Python's clients take no
+// more than 100 headers.
 const (
 	defaultProgressInterval = 100 * time.Millisecond
 	leastProgressInterval   = 20 * time.Millisecond
@@ -59,8 +61,9 @@ type watching struct {
 	complete bool // headers are sent
 }
 
-// watch looks at the query's progress from time to time, where the request asks for it, until the returned function is called.
-// net/http sends headers at once: the lines come with the answer's first byte, where a server sends each when it is made.
+// watch looks at the query's progress from time to time, where the request asks for it, until the returned function
+// is called. net/http sends headers at once: the lines come with the answer's first byte, where a server sends each
+// when it is made.
 func (s *server) watch(a *answer, params url.Values, mark string) (stop func()) {
 	if !truthy(params.Get("send_progress_in_http_headers")) {
 		return func() {}
@@ -110,9 +113,11 @@ func (s *server) progressOf(mark string) (p progress, ok bool) {
 		return p, false
 	}
 	var elapsed float64
-	err := s.killer.run("SELECT read_rows, read_bytes, written_rows, written_bytes, total_rows_approx, peak_memory_usage, elapsed FROM system.processes WHERE Settings['log_comment'] = "+quote(mark),
+	err := s.killer.run("SELECT read_rows, read_bytes, written_rows, written_bytes, total_rows_approx, "+
+		"peak_memory_usage, elapsed FROM system.processes WHERE Settings['log_comment'] = "+quote(mark),
 		"TabSeparated", nil, func(output []byte, _ progress) error {
-			_, err := fmt.Sscan(strings.ReplaceAll(string(output), "\t", " "), &p.readRows, &p.readBytes, &p.writtenRows, &p.writtenBytes, &p.totalRows, &p.memory, &elapsed)
+			_, err := fmt.Sscan(strings.ReplaceAll(string(output), "\t", " "), &p.readRows, &p.readBytes, &p.writtenRows,
+				&p.writtenBytes, &p.totalRows, &p.memory, &elapsed)
 			return err
 		})
 	p.elapsed = time.Duration(elapsed * float64(time.Second))

@@ -11,11 +11,12 @@ import (
 	"sync"
 )
 
-// The engine's interface gives no say in query identifiers: it makes its own. So each request's statement runs under a mark, which
-// is its log_comment setting: whose it is, a part that nobody else has, and the client's query_id. By its mark a query is killed, and
-// shown in system.processes under the identifier and the user that its client knows.
+// The engine's interface gives no say in query identifiers: it makes its own. So each request's statement runs under
+// a mark, which is its log_comment setting: whose it is, a part that nobody else has, and the client's query_id. By
+// its mark a query is killed, and shown in system.processes under the identifier and the user that its client knows.
 //
-// The mark's first part is what a row policy lets a guest see of system.processes by (see engineUsers): keep the two alike.
+// The mark's first part is what a row policy lets a guest see of system.processes by (see engineUsers): keep the two
+// alike.
 const (
 	userTagBytes   = 8
 	userTagLength  = 2 * userTagBytes
@@ -46,8 +47,8 @@ type runningQuery struct {
 // codeSameID is QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING.
 const codeSameID = 216
 
-// begin notes a request's statement; end must be called. A user's identifiers that run are all different, as on a server: rival is
-// the mark of one that has this one.
+// begin notes a request's statement; end must be called. A user's identifiers that run are all different, as on a
+// server: rival is the mark of one that has this one.
 func (r *running) begin(mark, user, id string) (end func(), rival string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -76,9 +77,10 @@ func (r *running) find(mark string) *runningQuery {
 	return r.byMark[mark]
 }
 
-// register notes the request's statement under its mark. One that runs under the same identifier is killed first where the request
-// wants to replace it, and is a refusal else.
-func (s *server) register(params url.Values, who admitted, id string, gone <-chan struct{}) (mark string, end func(), err error) {
+// register notes the request's statement under its mark. One that runs under the same identifier is killed first
+// where the request wants to replace it, and is a refusal else.
+func (s *server) register(params url.Values, who admitted, id string, gone <-chan struct{}) (mark string, end func(),
+	err error) {
 	mark = newMark(who, id)
 	for {
 		end, rival := s.running.begin(mark, who.name, id)
@@ -86,7 +88,8 @@ func (s *server) register(params url.Values, who admitted, id string, gone <-cha
 			return mark, end, nil
 		}
 		if !truthy(params.Get("replace_running_query")) {
-			return "", nil, refuse(codeSameID, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING", "Query with id = %s is already running: choose another query_id, or none", id)
+			return "", nil, refuse(codeSameID, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING",
+				"Query with id = %s is already running: choose another query_id, or none", id)
 		}
 		if q := s.running.find(rival); q != nil {
 			s.kill(rival)
@@ -99,21 +102,23 @@ func (s *server) register(params url.Values, who admitted, id string, gone <-cha
 	}
 }
 
-// processesTable is system.processes as clients know their queries, for the place of a table in a statement: the requests'
-// statements, and none of this server's own.
+// processesTable is system.processes as clients know their queries, for the place of a table in a statement: the
+// requests' statements, and none of this server's own.
 func (s *server) processesTable() string {
 	var tags, names []string
 	for _, u := range s.doorman.users {
 		tags, names = append(tags, quote(u.tag)), append(names, quote(u.name))
 	}
-	user := fmt.Sprintf("transform(substring(Settings['log_comment'], 1, %d), [%s], [%s], '')", userTagLength, strings.Join(tags, ", "), strings.Join(names, ", "))
+	user := fmt.Sprintf("transform(substring(Settings['log_comment'], 1, %d), [%s], [%s], '')", userTagLength,
+		strings.Join(tags, ", "), strings.Join(names, ", "))
 	id := fmt.Sprintf("substring(Settings['log_comment'], %d)", markHeadLength+1)
-	return fmt.Sprintf("(SELECT * REPLACE (%s AS user, %s AS initial_user, %s AS query_id, %s AS initial_query_id) FROM system.processes WHERE match(Settings['log_comment'], %s))",
+	return fmt.Sprintf("(SELECT * REPLACE (%s AS user, %s AS initial_user, %s AS query_id, %s AS initial_query_id) "+
+		"FROM system.processes WHERE match(Settings['log_comment'], %s))",
 		user, user, id, id, quote(markPattern))
 }
 
-// showProcesses returns a statement, given in the engine's words, that reads processesTable in the place of system.processes. found
-// is false where it reads no such table.
+// showProcesses returns a statement, given in the engine's words, that reads processesTable in the place of
+// system.processes. found is false where it reads no such table.
 func (s *server) showProcesses(text string) (shown string, found bool) {
 	if !strings.Contains(text, "processes") && !strings.Contains(text, "PROCESSLIST") {
 		return text, false
