@@ -39,6 +39,11 @@ engine: ## Fetch the embedded ClickHouse engine, once for this user
 
 .PHONY: test
 test: engine ## Run every test (fetches the engine)
+	@missing=; \
+	for program in java javac mvn node npm python3 kcat; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [[ -n "$$missing" ]]; then \
+	  echo "test: SKIPPED: other people's clients and tools (docs/sql.md, docs/embedded-kafka.md) that need$$missing, not found here (Debian: apt-get install default-jdk-headless maven nodejs npm python3-pip kcat)"; \
+	fi
 	$(GO) test -timeout 15m $(GOTESTFLAGS) $(PACKAGES)
 
 # What shares memory between goroutines and holds money: edge, spool, processor, sink.

@@ -32,7 +32,7 @@ func newClickHouseMetrics(registerer prometheus.Registerer) (*clickHouseMetrics,
 		admitted: counters("queries_total", "Queries that got a slot.", "user"),
 		refused:  counters("refused_queries_total", "Queries that got no slot: too many ran and waited.", "user"),
 		denied:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_clickhouse_denied_requests_total", Help: "Requests without a password, with a wrong one, for a foreign host or of a web page."}),
-		killed:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_clickhouse_killed_queries_total", Help: "Queries ended because their clients had gone."}),
+		killed:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_clickhouse_killed_queries_total", Help: "Queries ended because their clients had gone, or by KILL QUERY."}),
 		evicted:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_clickhouse_evicted_sessions_total", Help: "Sessions of guests ended because guests opened too many; each time the one idle longest."}),
 	}
 	if registerer == nil {

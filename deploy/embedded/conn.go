@@ -144,12 +144,28 @@ func (c *conn) release() {
 	c.gate.metrics.frameBytes.Set(float64(c.gate.buffered.Add(-c.taken.Swap(0))))
 }
 
-// next receives a request and waits until it may be handed over.
+// next receives a request and waits until it may be handed over. Those that the gate answers go before it.
 func (c *conn) next() error {
-	r, err := c.receive()
-	if err != nil {
-		return err
+	for {
+		r, err := c.receive()
+		if err != nil {
+			return err
+		}
+		if err := c.awaitTurn(); err != nil {
+			return err
+		}
+		if !r.answered {
+			return c.pass(r)
+		}
+		if err := c.answer(r); err != nil {
+			return err
+		}
+		c.turn <- struct{}{}
 	}
+}
+
+// awaitTurn waits until the broker owes no response.
+func (c *conn) awaitTurn() error {
 	select {
 	case <-c.gate.opened:
 	case <-c.closed:
@@ -160,9 +176,11 @@ func (c *conn) next() error {
 	case <-c.closed:
 		return net.ErrClosed
 	}
-	if err := c.gate.failure.get(); err != nil {
-		return err
-	}
+	return c.gate.failure.get()
+}
+
+// pass hands a request to the broker.
+func (c *conn) pass(r *request) (err error) {
 	if err := c.enter(r); err != nil {
 		return err
 	}
@@ -213,6 +231,9 @@ func (c *conn) hand(r *request) error {
 	}
 	c.current = r
 	c.left = c.body.Bytes()
+	if r.mended != nil {
+		c.left, r.mended = r.mended, nil
+	}
 	if r.silent {
 		c.turn <- struct{}{} // what it changes is counted until the next response
 	}
@@ -308,9 +329,7 @@ func (c *conn) Write(frame []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if asked, ok := r.kmsg.(*kmsg.ApiVersionsRequest); ok && c.gate.login {
-		frame = admitLibrdkafka(asked, frame)
-	}
+	frame = c.gate.filled(r.kmsg, frame)
 	if err := c.send(frame, ticket); err != nil {
 		return 0, err
 	}

@@ -9,6 +9,8 @@
 //   - gate, conn: between the broker and its clients. Only requests that can be read come in, and a response goes out only when
 //     no write has failed by then and, where the broker is durable, what it says or shows is on disk. Before the broker
 //     ends, the gate hands nothing more in and waits: kfake acknowledges while it ends what it no longer writes;
+//   - withheld, filled: kfake acknowledges some requests that it does not carry out or keep, and leaves fields null that every
+//     broker fills. The first are not offered, the second are filled in, so that other people's tools work or say what is not there;
 //   - brokerLog: kfake tells of a failed write in its log only, and acknowledges what the write was for. Told of one, the log
 //     ends kfake's goroutine on the spot, and with it the broker;
 //   - syncer: one sync of the folder's file system lets all go that waited when it began;

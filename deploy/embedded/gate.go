@@ -25,7 +25,9 @@ type gate struct {
 	failure      *failure
 	syncer       *syncer // nil: nothing is synced
 	transactions *transactions
-	login        bool          // clients must log in
+	login        bool   // clients must log in
+	dir          string // the broker's folder
+	hasPartition func(topic string, part int32) bool
 	warnings     *rate.Limiter // what strangers send is not to fill the log
 
 	opened   chan struct{} // closed when requests may come in

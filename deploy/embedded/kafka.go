@@ -56,7 +56,7 @@ var brokerConfigs = map[string]string{
 	// One broker.
 	"default.replication.factor": "1",
 	// Retention deletes whole segments from disk.
-	"log.segment.bytes": strconv.Itoa(32 << 20),
+	brokerSegmentBytes: strconv.Itoa(32 << 20),
 }
 
 // retentionEvery is how often retention is applied. Not sooner, so that what a stopped pipeline had not read yet can be
@@ -148,6 +148,8 @@ func (k *Kafka) start(host string, port int, o kafkaOptions, m *metrics) error {
 	k.transactions = newTransactions(k.dir, k.fail)
 	k.gate.transactions = k.transactions
 	k.gate.login = o.login != (Login{})
+	k.gate.dir = k.dir
+	k.gate.hasPartition = func(topic string, part int32) bool { return k.cluster.PartitionInfo(topic, part) != nil }
 	if o.durable {
 		if k.keeper, err = newJournalKeeper(k.dir); err != nil {
 			return fmt.Errorf("starting the embedded Kafka: %w", err)

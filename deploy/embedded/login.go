@@ -1,8 +1,6 @@
 package embedded
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,28 +42,6 @@ func forgetUsers(dir string) error {
 		return fmt.Errorf("starting the embedded Kafka: removing the users of its last run: %w", err)
 	}
 	return nil
-}
-
-// admitLibrdkafka returns a response to ApiVersions that announces SaslHandshake from version 0 on, as Apache Kafka does:
-// librdkafka, and so kcat and most clients that are not Java, shows no password to a broker that begins at 1, although 1
-// is the version it then uses. kfake begins at 1. What is no such response, or an error, is returned as it is.
-func admitLibrdkafka(asked *kmsg.ApiVersionsRequest, frame []byte) []byte {
-	read, err := readAnswer(asked, frame)
-	if err != nil {
-		return frame
-	}
-	answer := read.(*kmsg.ApiVersionsResponse)
-	if answer.ErrorCode != 0 {
-		return frame
-	}
-	for i := range answer.ApiKeys {
-		if key := &answer.ApiKeys[i]; kmsg.Key(key.ApiKey) == kmsg.SASLHandshake {
-			key.MinVersion = 0
-		}
-	}
-	admitted := answer.AppendTo(bytes.Clone(frame[:answerHeadBytes]))
-	binary.BigEndian.PutUint32(admitted, uint32(len(admitted)-framePrefixBytes))
-	return admitted
 }
 
 // loginSteps is how many responses to SaslAuthenticate a login takes.

@@ -134,6 +134,25 @@ func TestKcatIsServed(t *testing.T) {
 	if out, err := run("-F", file, "-C", "-t", "t", "-o", "beginning", "-e", "-q", "-f", "%s"); err != nil || !strings.HasSuffix(out, "\nx") {
 		t.Errorf("kcat with its file: %q, %v", out, err)
 	}
+	for says, arguments := range map[string][]string{
+		`topic "t" with 1 partitions`: {"-L"},
+		"t [0] offset 1":              {"-Q", "-t", "t:0:-1"},
+		"\nx":                         {"-G", "g", "-o", "beginning", "-c", "1", "-f", "%s", "t"},
+	} {
+		if out, err := run(append([]string{"-F", file}, arguments...)...); err != nil || !strings.Contains(out, says) {
+			t.Errorf("kcat %q: %q, %v", arguments, out, err)
+		}
+	}
+	lines := filepath.Join(t.TempDir(), "lines")
+	if err := os.WriteFile(lines, []byte("a\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run("-F", file, "-P", "-t", "t", "-l", lines); err != nil {
+		t.Errorf("kcat writes: %q, %v", out, err)
+	}
+	if out, err := run("-F", file, "-Q", "-t", "t:0:-1"); err != nil || !strings.Contains(out, "t [0] offset 3") {
+		t.Errorf("what kcat wrote: %q, %v", out, err)
+	}
 	if out, err := run("-b", k.Address(), "-L", "-m", "5"); err == nil || strings.Contains(out, fmt.Sprintf("topic %q", "t")) {
 		t.Errorf("kcat without a password: %q, %v", out, err)
 	}

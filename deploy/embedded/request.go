@@ -42,11 +42,15 @@ const (
 // A request is one that was handed to the broker and whose response is not yet there.
 type request struct {
 	kmsg     kmsg.Request // its kind and version; of the end of a transaction and of its offsets all it says
-	silent   bool         // it has no response
-	mutates  bool
-	binds    bool            // its response acknowledges something
-	produced []producedBatch // transactional ones
-	commit   uint64          // the entry's number in the journal of transactions
+	answered bool         // by the gate: the broker does not see it
+	mended   []byte       // its frame, where the broker is to get another than came
+
+	correlation int32
+	silent      bool // it has no response
+	mutates     bool
+	binds       bool            // its response acknowledges something
+	produced    []producedBatch // transactional ones
+	commit      uint64          // the entry's number in the journal of transactions
 }
 
 // producedBatch is a batch of a transaction.
@@ -74,8 +78,11 @@ func readRequest(body []byte) (r *request, err error) {
 	}
 	reader := kbin.Reader{Src: body}
 	key, version := reader.Int16(), reader.Int16()
-	reader.Int32() // the correlation ID
+	correlation := reader.Int32()
 	reader.NullableString()
+	if why, is := withheld[kmsg.Key(key)]; is {
+		return nil, fmt.Errorf("%w: %s is not offered: %s", errUnreadable, kmsg.NameForKey(key), why)
+	}
 	req := kmsg.RequestForKey(key)
 	if req == nil {
 		return nil, fmt.Errorf("%w: there is no API key %d", errUnreadable, key)
@@ -94,8 +101,15 @@ func readRequest(body []byte) (r *request, err error) {
 	if err := req.ReadFrom(reader.Src); err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", errUnreadable, kmsg.NameForKey(key), err)
 	}
+	if gateAnswers(req) {
+		return &request{kmsg: req, answered: true, correlation: correlation}, nil
+	}
 	changes := mutates(req)
-	r = &request{kmsg: req, mutates: changes, binds: changes}
+	r = &request{kmsg: req, mutates: changes, binds: changes, correlation: correlation}
+	if other := mended(req); other != nil {
+		head := len(body) - len(reader.Src)
+		r.mended = framed(other.AppendTo(append(make([]byte, framePrefixBytes, framePrefixBytes+len(body)), body[:head]...)))
+	}
 	switch req := req.(type) {
 	case *kmsg.ProduceRequest:
 		r.silent = req.Acks == 0
@@ -146,8 +160,7 @@ func mutates(r kmsg.Request) bool {
 	case *kmsg.ProduceRequest, *kmsg.InitProducerIDRequest, *kmsg.WriteTxnMarkersRequest,
 		*kmsg.OffsetCommitRequest, *kmsg.OffsetDeleteRequest, *kmsg.DeleteGroupsRequest,
 		*kmsg.CreateTopicsRequest, *kmsg.DeleteTopicsRequest, *kmsg.CreatePartitionsRequest, *kmsg.DeleteRecordsRequest,
-		*kmsg.CreateACLsRequest, *kmsg.DeleteACLsRequest, *kmsg.AlterConfigsRequest, *kmsg.IncrementalAlterConfigsRequest,
-		*kmsg.AlterClientQuotasRequest, *kmsg.AlterUserSCRAMCredentialsRequest, *kmsg.UpdateFeaturesRequest:
+		*kmsg.AlterConfigsRequest, *kmsg.IncrementalAlterConfigsRequest:
 		return true
 	case *kmsg.MetadataRequest:
 		return r.AllowAutoTopicCreation
@@ -159,7 +172,7 @@ func mutates(r kmsg.Request) bool {
 // reader would have seen what never was.
 func reveals(r kmsg.Request) bool {
 	switch r.(type) {
-	case *kmsg.FetchRequest, *kmsg.ListOffsetsRequest, *kmsg.OffsetFetchRequest, *kmsg.ShareFetchRequest, *kmsg.OffsetForLeaderEpochRequest:
+	case *kmsg.FetchRequest, *kmsg.ListOffsetsRequest, *kmsg.OffsetFetchRequest, *kmsg.OffsetForLeaderEpochRequest:
 		return true
 	}
 	return false

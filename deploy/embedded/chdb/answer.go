@@ -31,10 +31,15 @@ type answer struct {
 	tag      string       // of a late error's frame
 	version  string       // of the engine, for error texts
 	begun    bool
+	whole    bool // wait_end_of_query: nothing is sent before all is there
 	// most is how many bytes of output there may be, and until when they must be taken; 0: no bound of its own.
 	most  int64
 	until time.Time
 	sent  int64
+	// since is when the query came, progress what it has done so far.
+	since    time.Time
+	progress progress
+	watching
 }
 
 // bound makes the answer a guest's: the engine's own bounds neither count what is streamed nor the time that a client
@@ -77,6 +82,7 @@ func (f *frameWriter) Write(p []byte) (int, error) {
 
 // begin fixes status 200 and the headers.
 func (a *answer) begin() error {
+	a.summarise()
 	a.begun = true
 	header := a.w.Header()
 	header.Set("Content-Type", contentType(a.format))
@@ -125,6 +131,7 @@ func (a *answer) write(part []byte) error {
 func (a *answer) end() {
 	_ = a.control.SetWriteDeadline(time.Now().Add(a.timeout))
 	if !a.begun {
+		a.summarise()
 		a.w.Header().Set("Content-Type", contentType(a.format))
 		a.w.Header().Set("Content-Length", "0")
 		a.w.WriteHeader(http.StatusOK)
@@ -147,6 +154,7 @@ func (a *answer) fail(err error) {
 	}
 	_ = a.control.SetWriteDeadline(time.Now().Add(a.timeout))
 	if !a.begun {
+		a.summarise()
 		header := a.w.Header()
 		header.Set("Content-Type", "text/plain; charset=UTF-8")
 		header.Set("X-ClickHouse-Exception-Code", strconv.Itoa(failure.code))

@@ -23,6 +23,10 @@ type library struct {
 	length                   func(result unsafe.Pointer) uintptr
 	rowsRead                 func(result unsafe.Pointer) uint64
 	bytesRead                func(result unsafe.Pointer) uint64
+	storageRowsRead          func(result unsafe.Pointer) uint64
+	storageBytesRead         func(result unsafe.Pointer) uint64
+	rowsWritten              func(result unsafe.Pointer) uint64
+	bytesWritten             func(result unsafe.Pointer) uint64
 	resultError              func(result unsafe.Pointer) *byte
 }
 
@@ -49,6 +53,10 @@ func loadLibrary(path string) (lib *library, err error) {
 		{"chdb_result_length", &lib.length},
 		{"chdb_result_rows_read", &lib.rowsRead},
 		{"chdb_result_bytes_read", &lib.bytesRead},
+		{"chdb_result_storage_rows_read", &lib.storageRowsRead},
+		{"chdb_result_storage_bytes_read", &lib.storageBytesRead},
+		{"chdb_result_rows_written", &lib.rowsWritten},
+		{"chdb_result_bytes_written", &lib.bytesWritten},
 		{"chdb_result_error", &lib.resultError},
 	} {
 		address, err := purego.Dlsym(handle, symbol.name)
@@ -104,7 +112,7 @@ func (p *parameters) add(name, value string) {
 
 // run executes one statement to its end and hands its whole output to use, which must not keep it. The error is an
 // *engineError when the engine refused the statement.
-func (c *connection) run(statement, format string, params *parameters, use func(output []byte, read readCounts) error) error {
+func (c *connection) run(statement, format string, params *parameters, use func(output []byte, p progress) error) error {
 	if params == nil {
 		params = new(parameters)
 	}
@@ -129,7 +137,7 @@ func (c *connection) exec(statement string) error { return c.run(statement, "", 
 // stream executes a SELECT and hands its output to use chunk by chunk, as the engine makes it: memory stays bounded by
 // a few blocks. A statement that fails before its first chunk never calls use. When use fails, the query is cancelled
 // and that error returned.
-func (c *connection) stream(statement, format string, params *parameters, use func(chunk []byte) error) error {
+func (c *connection) stream(statement, format string, params *parameters, use func(chunk []byte, p progress) error) error {
 	if params == nil {
 		params = new(parameters)
 	}
@@ -154,7 +162,7 @@ func (c *connection) stream(statement, format string, params *parameters, use fu
 	}
 }
 
-func (c *connection) fetch(stream unsafe.Pointer, use func(chunk []byte) error) (more bool, err error) {
+func (c *connection) fetch(stream unsafe.Pointer, use func(chunk []byte, p progress) error) (more bool, err error) {
 	chunk := c.lib.streamFetch(*c.handle, stream)
 	defer c.lib.destroy(chunk)
 	if err := c.lib.errorOf(chunk); err != nil {
@@ -168,17 +176,20 @@ func (c *connection) fetch(stream unsafe.Pointer, use func(chunk []byte) error) 
 	if len(output) == 0 {
 		return false, nil
 	}
-	return true, use(output)
+	return true, use(output, c.lib.counts(chunk))
 }
 
 // endOfStream is what the engine says when asked for a chunk of a stream it has finished.
 const endOfStream = "No active streaming query"
 
-// readCounts is what a statement read from tables.
-type readCounts struct{ rows, bytes uint64 }
-
-func (lib *library) counts(result unsafe.Pointer) readCounts {
-	return readCounts{rows: lib.rowsRead(result), bytes: lib.bytesRead(result)}
+// counts are what the engine counted of a statement, or of a stream up to a chunk. Where a statement writes, what it read is what
+// it was given.
+func (lib *library) counts(result unsafe.Pointer) progress {
+	return progress{
+		resultRows: lib.rowsRead(result), resultBytes: lib.bytesRead(result),
+		readRows: lib.storageRowsRead(result), readBytes: lib.storageBytesRead(result),
+		writtenRows: lib.rowsWritten(result), writtenBytes: lib.bytesWritten(result),
+	}
 }
 
 // output is the engine's own memory, valid until the result is destroyed.

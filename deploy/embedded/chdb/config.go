@@ -191,7 +191,8 @@ func (c ServerConfig) engineConfig() string {
 // engineUsers is the engine's users configuration. Every session of the library is its one user's, so what the engine
 // refuses to this one it refuses to all: files, URLs, other servers, processes, backups, dictionaries, functions and
 // named collections are not among the grants. A guest is this user in a session that readonly=1 was set for, which no
-// session can take back; guests see neither what others ask nor what went wrong with it.
+// session can take back; guests see neither what others ask nor what went wrong with it. What they ask themselves they see, by the
+// first part of its mark (see newMark) and the point behind it.
 const engineUsers = `<!-- Written at every start: changes made here are lost. -->
 <clickhouse>
   <profiles><default/></profiles>
@@ -207,7 +208,7 @@ const engineUsers = `<!-- Written at every start: changes made here are lost. --
       </grants>
       <databases>
         <system>
-          <processes><filter>getSetting('readonly') != 1</filter></processes>
+          <processes><filter>getSetting('readonly') != 1 OR getSetting('log_comment') != '' AND startsWith(Settings['log_comment'], substring(getSetting('log_comment'), 1, 17))</filter></processes>
           <user_processes><filter>getSetting('readonly') != 1</filter></user_processes>
           <errors><filter>getSetting('readonly') != 1</filter></errors>
         </system>

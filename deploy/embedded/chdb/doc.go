@@ -15,6 +15,8 @@
 //   - A guest runs under the engine's readonly=1, which no statement takes back: settings that are not at a statement's end
 //     are refused to it. It has slots, bounds, a parser and sessions of its own ([GuestLimits]). Every GET runs under
 //     readonly=2 if it is the roles'.
+//   - A statement runs under a mark, by which it is found in the engine: whose it is and what its client calls it. By it
+//     KILL QUERY, SHOW PROCESSLIST and system.processes know queries as their clients do, and a guest's see that guest's.
 //   - A request owns an engine connection of its own, opened for it and closed after it (0.3 ms, measured), unless it
 //     names a session_id and may write. So no setting, USE or temporary table of one request is seen by the next, but what
 //     a session's own statements made.

@@ -39,6 +39,7 @@ const (
 	codeCannotParse           = 6
 	codeTooManyRowsOrBytes    = 396
 	codeTimeoutExceeded       = 159
+	codeUnknownRole           = 511
 )
 
 // engineError is a failure in ClickHouse's own words, which start with "Code: N. DB::Exception: ".

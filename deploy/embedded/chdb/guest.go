@@ -213,7 +213,7 @@ func (s *server) examine(text string, guest bool) (statement, error) {
 	by := s.parserOf(guest)
 	by.Lock()
 	defer by.Unlock()
-	err := by.conn.run("SELECT formatQuerySingleLine({query:String})", "RawBLOB", params, func(output []byte, _ readCounts) error {
+	err := by.conn.run("SELECT formatQuerySingleLine({query:String})", "RawBLOB", params, func(output []byte, _ progress) error {
 		canonical = string(output)
 		return nil
 	})

@@ -22,12 +22,13 @@ import (
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-ClickHouse-Server-Display-Name", s.host)
+	w.Header().Set("Keep-Alive", keepAlive)
 	if r.URL.Path == "/ping" { // all that is said without a password: it is alive
 		_, _ = io.WriteString(w, "Ok.\n")
 		return
 	}
 	params := r.URL.Query()
-	a := &answer{w: w, control: http.NewResponseController(w), timeout: s.cfg.IOTimeout, version: s.version}
+	a := &answer{w: w, control: http.NewResponseController(w), timeout: s.cfg.IOTimeout, version: s.version, since: time.Now()}
 	if err := s.foreign(r); err != nil {
 		s.counts.refused.Add(1)
 		a.fail(err)
@@ -77,6 +78,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.answerQuery(w, r, params, who, a)
 }
 
+// idleLimit is how long a connection is kept without a request; clients are told to be done with it a little sooner, so that
+// none sends a request into its end.
+const idleLimit = 5 * time.Minute
+
+var keepAlive = fmt.Sprintf("timeout=%d", int((idleLimit - 10*time.Second).Seconds()))
+
 func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.Values, who admitted, a *answer) {
 	id := params.Get("query_id")
 	if id == "" {
@@ -84,6 +91,7 @@ func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.
 	}
 	w.Header().Set("X-ClickHouse-Query-Id", id)
 	w.Header().Set("X-ClickHouse-Timezone", s.timezone)
+	a.whole = truthy(params.Get("wait_end_of_query"))
 	if truthy(params.Get("enable_http_compression")) {
 		a.encoding = acceptedEncoding(r.Header.Get("Accept-Encoding"))
 	}
@@ -137,6 +145,9 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	if stmt.insert != nil && who.guest {
 		return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode", who.name)
 	}
+	if role := params.Get("role"); role != "" {
+		return refuse(codeUnknownRole, "UNKNOWN_ROLE", "There is no role %s: the embedded engine's server has users, and no roles; leave the parameter 'role' out", quote(role))
+	}
 	a.format = firstOf(stmt.format, r.Header.Get("X-ClickHouse-Format"), params.Get("default_format"), "TabSeparated")
 	a.w.Header().Set("X-ClickHouse-Format", a.format)
 
@@ -150,6 +161,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	defer runtime.UnlockOSThread()
 
 	verb, harmless := stmt.verb, false
+	var kill *killing
 	var lifted map[string]string
 	if stmt.insert == nil {
 		parsed, err := s.examine(stmt.text, who.guest)
@@ -157,8 +169,9 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 			return err
 		}
 		verb, harmless = parsed.verb, parsed.harmless()
+		kill = analyseKill(parsed.text)
 		// The engine's readonly setting refuses these too, but for SYSTEM and KILL of what it thinks is the user's own.
-		if who.guest && !harmless {
+		if who.guest && !harmless && kill == nil {
 			return refuse(codeReadonly, "READONLY", "%s: Cannot execute query in readonly mode", who.name)
 		}
 		if who.guest {
@@ -167,7 +180,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 				return err
 			}
 			if lifted != nil {
-				stmt = rest
+				stmt, parsed = rest, rest
 			}
 		} else if err := s.examineFilters(parsed.text); err != nil {
 			return err
@@ -175,13 +188,22 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 		if readsOnly(r) && !harmless {
 			return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
 		}
+		if shown, found := s.showProcesses(parsed.text); found && kill == nil {
+			stmt = analyse(shown)
+		}
 	} else if readsOnly(r) {
 		return refuse(codeReadonly, "READONLY", "Cannot execute query in readonly mode: send it by POST")
 	}
-	settings, err := s.settings(r, params, who, id, lifted, stmt.streamable(a.format))
+	mark, end, err := s.register(params, who, id, r.Context().Done())
 	if err != nil {
 		return err
 	}
+	defer end()
+	settings, err := s.settings(r, params, who, lifted, !a.whole && stmt.streamable(a.format))
+	if err != nil {
+		return err
+	}
+	settings["log_comment"] = mark // no other's, whatever identifier a client chose
 	here, err := s.placeFor(r, params, who, settings)
 	if err != nil {
 		return err
@@ -208,14 +230,19 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 		}
 		// The body is here; a deadline while the engine works would look like a client that left.
 		_ = a.control.SetReadDeadline(time.Time{})
-		defer s.killWhenGone(r.Context(), settings["log_comment"])()
-		if err := s.insert(conn, &stmt, data, bound); err != nil {
+		defer s.killWhenGone(r.Context(), mark)()
+		defer s.watch(a, params, mark)()
+		if err := s.insert(conn, &stmt, data, bound, a); err != nil {
 			return err
 		}
 		return s.syncer.wait()
 	}
 	_ = a.control.SetReadDeadline(time.Time{})
-	defer s.killWhenGone(r.Context(), settings["log_comment"])()
+	defer s.killWhenGone(r.Context(), mark)()
+	defer s.watch(a, params, mark)()
+	if kill != nil {
+		return s.killQueries(r.Context(), conn, kill, bound, who, mark, a)
+	}
 	if err := s.run(conn, &stmt, bound, a); err != nil {
 		return err
 	}
@@ -311,7 +338,7 @@ func (s *server) defaults() map[string]string {
 
 // settings are those that the request's statement runs under beside the defaults: the request's own, and what it must
 // not lift.
-func (s *server) settings(r *http.Request, params url.Values, who admitted, id string, lifted map[string]string, streamed bool) (values map[string]string, err error) {
+func (s *server) settings(r *http.Request, params url.Values, who admitted, lifted map[string]string, streamed bool) (values map[string]string, err error) {
 	given := requestSettings(params)
 	for name := range given {
 		if !settingName.MatchString(name) {
@@ -348,17 +375,19 @@ func (s *server) settings(r *http.Request, params url.Values, who admitted, id s
 			values["readonly"] = "2" // a link must not change data, whatever it asks
 		}
 	}
-	// The engine's interface gives no say in query identifiers: this is what a query is found by when it is to be killed. It
-	// is no other's, whatever identifier a client chose.
-	values["log_comment"] = rand.Text() + "." + id
 	return values, nil
 }
 
-func (s *server) insert(conn *connection, stmt *statement, data *spool, bound *parameters) error {
+func (s *server) insert(conn *connection, stmt *statement, data *spool, bound *parameters, a *answer) error {
 	if data.size == 0 {
 		return nil // no rows: nothing to insert, as on a server
 	}
-	err := conn.run(stmt.fromFile(data.path), "", bound, nil)
+	err := conn.run(stmt.fromFile(data.path), "", bound, func(_ []byte, p progress) error {
+		a.progress = p
+		// What came with the request was read, too; the engine counts what it reads of tables.
+		a.progress.readRows, a.progress.readBytes, a.progress.totalRows = p.writtenRows, p.writtenBytes, p.writtenRows
+		return nil
+	})
 	var failure *engineError
 	if errors.As(err, &failure) {
 		failure.text = strings.ReplaceAll(failure.text, "file/uri "+data.path, "the request's body")
@@ -367,18 +396,23 @@ func (s *server) insert(conn *connection, stmt *statement, data *spool, bound *p
 }
 
 func (s *server) run(conn *connection, stmt *statement, bound *parameters, a *answer) error {
-	if stmt.streamable(a.format) {
-		return conn.stream(stmt.text, a.format, bound, a.write)
+	if !a.whole && stmt.streamable(a.format) {
+		return conn.stream(stmt.text, a.format, bound, func(chunk []byte, p progress) error {
+			// A server that has not finished says nothing of the result, which a client would take for all of it.
+			a.progress.readRows, a.progress.readBytes = p.readRows, p.readBytes
+			return a.write(chunk)
+		})
 	}
-	return conn.run(stmt.text, a.format, bound, func(output []byte, read readCounts) error {
-		a.w.Header().Set("X-ClickHouse-Summary", fmt.Sprintf(`{"read_rows":"%d","read_bytes":"%d"}`, read.rows, read.bytes))
+	return conn.run(stmt.text, a.format, bound, func(output []byte, p progress) error {
+		a.progress = p
+		a.progress.totalRows = p.readRows
 		return a.write(output)
 	})
 }
 
-// killWhenGone stops the query id when ctx ends before the returned function is called.
-func (s *server) killWhenGone(ctx context.Context, id string) (arrived func()) {
-	stop := context.AfterFunc(ctx, func() { s.kill(id) })
+// killWhenGone stops the query with a mark when ctx ends before the returned function is called.
+func (s *server) killWhenGone(ctx context.Context, mark string) (arrived func()) {
+	stop := context.AfterFunc(ctx, func() { s.kill(mark) })
 	return func() { stop() }
 }
 

@@ -48,7 +48,7 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	web := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       5 * time.Minute,
+		IdleTimeout:       idleLimit,
 		MaxHeaderBytes:    int(cfg.MaxQueryBytes) + 64<<10, // a query may be in the URL
 		ErrorLog:          zap.NewStdLog(cfg.Logger),
 	}
@@ -126,6 +126,7 @@ type server struct {
 	guests      *slots
 	doorman     *doorman
 	counts      counts
+	running     running
 	ownHost     string // of the address listened on
 	sessions    *sessions
 	spools      *spools
@@ -189,7 +190,7 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 		}
 	}
 	// The first query also warms up what the engine builds lazily (20 ms, measured).
-	err = s.anchor.run("SELECT version(), timezone(), hostName()", "TSV", nil, func(output []byte, _ readCounts) error {
+	err = s.anchor.run("SELECT version(), timezone(), hostName()", "TSV", nil, func(output []byte, _ progress) error {
 		fields := strings.Split(strings.TrimSpace(string(output)), "\t")
 		if len(fields) != 3 {
 			return fmt.Errorf("the engine answered %q", output)
@@ -246,16 +247,15 @@ func (s *server) close() {
 	s.syncer.close()
 }
 
-// kill stops the query marked with id, if it still runs. The mark is the log_comment setting: the engine's interface
-// gives no say in query identifiers.
-func (s *server) kill(id string) {
+// kill stops the query with a mark, if it still runs.
+func (s *server) kill(mark string) {
 	s.killing.Lock()
 	defer s.killing.Unlock()
 	if s.killer == nil {
 		return
 	}
 	s.counts.killed.Add(1)
-	if err := s.killer.exec("KILL QUERY WHERE Settings['log_comment'] = " + quote(id) + " ASYNC FORMAT Null"); err != nil {
-		s.cfg.Logger.Warn("killing a query whose client went away", zap.Error(err))
+	if err := s.killer.exec("KILL QUERY WHERE Settings['log_comment'] = " + quote(mark) + " ASYNC FORMAT Null"); err != nil {
+		s.cfg.Logger.Warn("killing a query", zap.Error(err))
 	}
 }

@@ -309,7 +309,7 @@ func (p *place) note(verb string) (err error) {
 // currentDatabase asks in TabSeparated, as changedSettings does: other formats of a connection's last output make the
 // engine read the data of its next insert otherwise.
 func currentDatabase(conn *connection) (name string, err error) {
-	err = conn.run("SELECT hex(currentDatabase())", "TabSeparated", nil, func(output []byte, _ readCounts) error {
+	err = conn.run("SELECT hex(currentDatabase())", "TabSeparated", nil, func(output []byte, _ progress) error {
 		decoded, err := hex.DecodeString(strings.TrimSpace(string(output)))
 		name = string(decoded)
 		return err
@@ -319,7 +319,7 @@ func currentDatabase(conn *connection) (name string, err error) {
 
 // changedSettings adds a connection's settings that are not the engine's defaults.
 func changedSettings(conn *connection, where string, values map[string]string) error {
-	return conn.run("SELECT hex(name), hex(value) FROM system.settings WHERE changed AND "+where, "TabSeparated", nil, func(output []byte, _ readCounts) error {
+	return conn.run("SELECT hex(name), hex(value) FROM system.settings WHERE changed AND "+where, "TabSeparated", nil, func(output []byte, _ progress) error {
 		for line := range strings.Lines(string(output)) {
 			encodedName, encodedValue, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 			name, err := hex.DecodeString(encodedName)

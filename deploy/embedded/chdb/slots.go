@@ -103,7 +103,7 @@ type Status struct {
 	Guests SlotUsage `json:"guests"`
 	// RefusedRequests had no right to ask: no password, a wrong one, or a web page's.
 	RefusedRequests uint64 `json:"refused_requests"`
-	// KilledQueries lost their clients.
+	// KilledQueries lost their clients, or were ended by KILL QUERY.
 	KilledQueries uint64 `json:"killed_queries"`
 	// RolesSessions and GuestsSessions are open; EvictedSessions are guests' that were ended for another's.
 	RolesSessions   int    `json:"roles_sessions"`
@@ -134,7 +134,7 @@ func (s *server) sendStatus(w http.ResponseWriter, a *answer) {
 func (s *server) feel() error {
 	s.feeling.Lock()
 	defer s.feeling.Unlock()
-	return s.pulse.run("SELECT 1", "TabSeparated", nil, func(output []byte, _ readCounts) error {
+	return s.pulse.run("SELECT 1", "TabSeparated", nil, func(output []byte, _ progress) error {
 		if string(output) != "1\n" {
 			return fmt.Errorf("the engine says that SELECT 1 is %q", output)
 		}

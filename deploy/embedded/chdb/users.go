@@ -77,6 +77,7 @@ type doorman struct {
 
 type admitted struct {
 	name   string
+	tag    string // stands for the name in marks
 	digest [sha256.Size]byte
 	guest  bool
 }
@@ -84,7 +85,7 @@ type admitted struct {
 func newDoorman(users []User) *doorman {
 	d := new(doorman)
 	for _, u := range users {
-		d.users = append(d.users, admitted{name: u.Name, digest: sha256.Sum256([]byte(u.Password)), guest: u.Guest})
+		d.users = append(d.users, admitted{name: u.Name, tag: userTag(u.Name), digest: sha256.Sum256([]byte(u.Password)), guest: u.Guest})
 	}
 	return d
 }

@@ -9,7 +9,8 @@ const refused = async (call, words) => assert.rejects(call, (error) => error.mes
 const client = createClient({ url, username: 'default', password: roles, database, session_id: 'of node' })
 assert.equal((await client.ping()).success, true)
 await client.command({ query: 'CREATE TABLE node (a UInt32, s String) ENGINE = MergeTree ORDER BY a' })
-await client.insert({ table: 'node', values: [{ a: 1, s: 'one' }, { a: 2, s: "it's\ttwo" }], format: 'JSONEachRow' })
+const inserted = await client.insert({ table: 'node', values: [{ a: 1, s: 'one' }, { a: 2, s: "it's\ttwo" }], format: 'JSONEachRow' })
+assert.equal(inserted.summary.written_rows, '2')
 assert.deepEqual(await rows(client, 'SELECT a, s FROM node ORDER BY a'), [{ a: 1, s: 'one' }, { a: 2, s: "it's\ttwo" }])
 // A setting of one query is gone with it.
 assert.deepEqual(await rows(client, 'SELECT sum(a) AS n FROM node', { clickhouse_settings: { readonly: '1', output_format_json_quote_64bit_integers: 0 } }), [{ n: 3 }])
@@ -33,6 +34,11 @@ const leaving = new AbortController()
 const slow = rows(reader, 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)', { abort_signal: leaving.signal })
 setTimeout(() => leaving.abort(), 300)
 await assert.rejects(slow)
+// A query is ended from elsewhere by its identifier.
+const killed = rows(reader, 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)', { query_id: 'of node' }).then(() => 'answered', (error) => error.message)
+while ((await rows(reader, "SELECT 1 FROM system.processes WHERE query_id = 'of node'")).length === 0);
+assert.equal((await (await reader.query({ query: "KILL QUERY WHERE query_id = 'of node' SYNC", format: 'JSONEachRow' })).json())[0].kill_status, 'finished')
+assert.match(await killed, /cancelled/)
 await reader.close()
 const stranger = createClient({ url, username: 'analyst', password: 'wrong' })
 await refused(() => rows(stranger, 'SELECT 1'), 'Authentication failed')

@@ -1,4 +1,5 @@
 import sys
+import threading
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
 
@@ -15,7 +16,7 @@ def refused(what, call):
 
 client = clickhouse_connect.get_client(host="127.0.0.1", port=port, username="default", password=roles, database=database)
 client.command("CREATE TABLE python (a UInt32, s String) ENGINE = MergeTree ORDER BY a")
-client.insert("python", [[1, "one"], [2, "it's\ttwo"]], column_names=["a", "s"])
+assert client.insert("python", [[1, "one"], [2, "it's\ttwo"]], column_names=["a", "s"]).written_rows == 2
 assert client.query("SELECT a, s FROM python ORDER BY a").result_rows == [(1, "one"), (2, "it's\ttwo")]
 # A setting of one query is gone with it.
 assert client.query("SELECT count() FROM python", settings={"readonly": 1}).result_rows == [(2,)]
@@ -40,6 +41,28 @@ refused("an insert", lambda: client.insert("python", [[4, "four"]], column_names
 refused("a table", lambda: client.command("CREATE TABLE never (a UInt8) ENGINE = Memory"))
 assert "file()" in refused("a file", lambda: client.query("SELECT file('/etc/passwd')"))
 assert client.query("SELECT 1").result_rows == [(1,)]
+# A query is ended from elsewhere by its identifier.
+results = []
+
+
+def endless():
+    try:
+        results.append(client.query("SELECT sum(sipHash64(number)) FROM numbers(1000000000000)", settings={"query_id": "of python"}))
+    except DatabaseError as error:
+        results.append(str(error))
+
+
+other = clickhouse_connect.get_client(host="127.0.0.1", port=port, username="analyst", password=guest, database=database)
+busy = threading.Thread(target=endless)
+busy.start()
+while not other.query("SELECT 1 FROM system.processes WHERE query_id = 'of python'").result_rows:
+    assert busy.is_alive(), results
+assert other.query("KILL QUERY WHERE query_id = 'of python' SYNC").result_rows[0][0] == "finished"
+busy.join(30)
+assert len(results) == 1 and "QUERY_WAS_CANCELLED" in results[0], results
+summary = other.query("SELECT number FROM numbers(3)").summary
+assert summary["result_rows"] == "3" and summary["query_id"], summary
+other.close()
 client.close()
 refused("a wrong password", lambda: clickhouse_connect.get_client(host="127.0.0.1", port=port, username="analyst", password="wrong"))
 print("done")
