@@ -21,15 +21,16 @@ func told(line string) *events.Postback {
 	return pb
 }
 
-// A step is what a network says, and what comes of it: "kind conversions/pending/approved/rejected/chargeback hold confirmed" or a
-// reject reason.
+// A step is what a network says, and what comes of it: "kind conversions/pending/approved/rejected/chargeback hold
+// confirmed" or a reject reason.
 type step struct {
 	told, want string
 	// before: it was decided when the network was no part of a conversion.
 	before bool
 }
 
-// TestANetworkNeverChangesAnothers: conversions of several networks on one click, with the same transaction ID or none.
+// TestANetworkNeverChangesAnothers: conversions of several networks on one click, with the same transaction ID or
+// none.
 func TestANetworkNeverChangesAnothers(t *testing.T) {
 	for name, steps := range map[string][]step{
 		"no transaction": {
@@ -76,7 +77,8 @@ func TestANetworkNeverChangesAnothers(t *testing.T) {
 				if s.before {
 					decisions = schemas.DecisionsByTransaction
 				}
-				if got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}, decisions}, &rules)); got != s.want {
+				in := Input{pb, testClick(), book, &state.SourceStats{}, decisions}
+				if got := describe(Attribute(in, &rules)); got != s.want {
 					t.Fatalf("step %d, %q: %s, want %s", i+1, s.told, got, s.want)
 				}
 			}
@@ -84,8 +86,8 @@ func TestANetworkNeverChangesAnothers(t *testing.T) {
 	}
 }
 
-// TestWhatIsNobodysIsTheFirstOnes: an item from before that does not know its network is the first one's that changes it, for ever, under
-// its ID; a refusal takes nothing.
+// TestWhatIsNobodysIsTheFirstOnes: an item from before that does not know its network is the first one's that
+// changes it, for ever, under its ID; a refusal takes nothing.
 func TestWhatIsNobodysIsTheFirstOnes(t *testing.T) {
 	book := &state.Book{}
 	attribute := func(line, receipt string, decisions uint32) Outcome {
@@ -97,7 +99,8 @@ func TestWhatIsNobodysIsTheFirstOnes(t *testing.T) {
 	if made == nil || book.Items[0].Network != "" {
 		t.Fatalf("%v", book)
 	}
-	if out := attribute("af pending 1 30", "b", schemas.Decisions); out.Reject != schemas.RejectDuplicate || book.Items[0].Network != "" {
+	out := attribute("af pending 1 30", "b", schemas.Decisions)
+	if out.Reject != schemas.RejectDuplicate || book.Items[0].Network != "" {
 		t.Fatalf("a repeat: %s, %v", describe(out), book)
 	}
 	if !Booked(book, told("zeta approved 1 30"), schemas.Decisions) {
@@ -142,7 +145,8 @@ func TestConversionIDs(t *testing.T) {
 		}
 		// Whatever version changes it later.
 		pb.ReceiptId, pb.Status = "later", events.Status_STATUS_CHARGEBACK
-		if later := Attribute(Input{pb, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules).Entry; later == nil || later.ConversionId != made.ConversionId || later.Seq != 2 {
+		later := Attribute(Input{pb, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules).Entry
+		if later == nil || later.ConversionId != made.ConversionId || later.Seq != 2 {
 			t.Errorf("%s, changed: %v", c.told, later)
 		}
 	}
@@ -150,7 +154,8 @@ func TestConversionIDs(t *testing.T) {
 	ids := map[string]string{}
 	for _, item := range []*state.Item{
 		{Event: "a", Txid: "b", ReceiptId: "correction"}, {Event: "a", Txid: "b", Network: "correction", Decisions: 1},
-		{Event: "a", Txid: "b", PayoutMicros: -1, PayoutSource: 1}, {Event: "a", Txid: "b", PayoutMicros: -1, PayoutSource: 1, Decisions: 1},
+		{Event: "a", Txid: "b", PayoutMicros: -1, PayoutSource: 1},
+		{Event: "a", Txid: "b", PayoutMicros: -1, PayoutSource: 1, Decisions: 1},
 		{Event: "a", Txid: "b", Decisions: 1}, {Event: "a", Txid: "b"}, {Event: "a", Network: "b", Decisions: 1},
 	} {
 		id := conversionID("c", item)
@@ -161,7 +166,8 @@ func TestConversionIDs(t *testing.T) {
 	}
 }
 
-// TestEachNetworkAsIfAlone: whatever several networks say of one click, each one's entries are those it would have made alone.
+// TestEachNetworkAsIfAlone: whatever several networks say of one click, each one's entries are those it would have
+// made alone.
 func TestEachNetworkAsIfAlone(t *testing.T) {
 	statuses := []string{"registered", "pending", "approved", "rejected", "chargeback"}
 	networks := []string{"usd", "af", ""}
@@ -181,7 +187,8 @@ func TestEachNetworkAsIfAlone(t *testing.T) {
 			got := Attribute(Input{pb, testClick(), together, &state.SourceStats{}, schemas.Decisions}, &rules)
 			want := Attribute(Input{pb, testClick(), apart[network], &state.SourceStats{}, schemas.Decisions}, &rules)
 			if got.Reject != want.Reject || !proto.Equal(got.Entry, want.Entry) {
-				t.Fatalf("seed %d, postback %d of network %q: %s %v; alone %s %v", seed, i, network, got.Reject, got.Entry, want.Reject, want.Entry)
+				t.Fatalf("seed %d, postback %d of network %q: %s %v; alone %s %v", seed, i, network,
+					got.Reject, got.Entry, want.Reject, want.Entry)
 			}
 		}
 	}

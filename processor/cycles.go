@@ -17,9 +17,10 @@ import (
 	"tributary/schemas/events"
 )
 
-// Every cycle is written to the topic cycles with its outputs: what it read of each input, and what it knew of the time. That is
-// all that a cycle depends on beside the state before it and the rules, whose version it has, so running the cycles again leads to the same state, whatever
-// deadlines they decided. The inputs alone do not: how their topics were interleaved is not in them.
+// Every cycle is written to the topic cycles with its outputs: what it read of each input, and what it knew of the
+// time. That is all that a cycle depends on beside the state before it and the rules, whose version it has, so
+// running the cycles again leads to the same state, whatever deadlines they decided. The inputs alone do not: how
+// their topics were interleaved is not in them.
 
 // openCycle notes what the cycle at hand begins with.
 func (p *partition) openCycle(nowMS int64, idle bool) {
@@ -72,7 +73,8 @@ func (p *partition) rerun(c *events.Cycle, records map[string][]*kgo.Record) err
 	return p.run(c.NowMs, c.Idle, true)
 }
 
-// checkDecisions refuses what a newer program decided: run again under the rules that are known here it would come to something else.
+// checkDecisions refuses what a newer program decided: run again under the rules that are known here it would come
+// to something else.
 func checkDecisions(version uint32) error {
 	if version > schemas.Decisions {
 		return fmt.Errorf("%w: its version of the rules is %d, this program's is %d; that program, or a later one, would be right",

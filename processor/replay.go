@@ -164,8 +164,8 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 	return p.fault(stepReplayed)
 }
 
-// merge runs the records up to until in the order of their timestamps, under rules of at most a version: which they were decided by no
-// cycle tells.
+// merge runs the records up to until in the order of their timestamps, under rules of at most a version: which they
+// were decided by no cycle tells.
 func (r *replayer) merge(ctx context.Context, until map[string]int64, decisions uint32) error {
 	from := r.positions()
 	for t := range until {

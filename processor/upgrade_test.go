@@ -45,12 +45,14 @@ func (w *world) publishedLedger() map[int32][][]byte {
 	return all
 }
 
-// TestAnUpgradeKeepsWhatWasPublished: a ledger by the rules that knew no networks apart, the upgrade, more postbacks, and the
-// state is lost. What is built again from the topics is the state that was lost, tells nobody anything twice, and goes on with
-// the conversions that were published, whichever rules they were published by.
+// TestAnUpgradeKeepsWhatWasPublished: a ledger by the rules that knew no networks apart, the upgrade, more
+// postbacks, and the state is lost. What is built again from the topics is the state that was lost, tells nobody
+// anything twice, and goes on with the conversions that were published, whichever rules they were published by.
 func TestAnUpgradeKeepsWhatWasPublished(t *testing.T) {
 	for name, step := range map[string]string{
-		"after an orderly end": "", "after a crash that left a cycle to be sent again": stepSynced, "after a crash that left it unknown": stepEnded,
+		"after an orderly end":                             "",
+		"after a crash that left a cycle to be sent again": stepSynced,
+		"after a crash that left it unknown":               stepEnded,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,12 +142,14 @@ func sameLedger(t *testing.T, got, want map[int32][][]byte) {
 	t.Helper()
 	for id := range want {
 		if fmt.Sprint(got[id]) != fmt.Sprint(want[id]) {
-			t.Errorf("partition %d: %d ledger entries are published, or others than the %d before", id, len(got[id]), len(want[id]))
+			t.Errorf("partition %d: %d ledger entries are published, or others than the %d before", id,
+				len(got[id]), len(want[id]))
 		}
 	}
 }
 
-// TestWhatANewerProgramDecidedIsRefused: with its state, and without: going on under rules of before would change what was published.
+// TestWhatANewerProgramDecidedIsRefused: with its state, and without: going on under rules of before would change
+// what was published.
 func TestWhatANewerProgramDecidedIsRefused(t *testing.T) {
 	w := newWorld(t, testPartitions)
 	cfg := w.config()
@@ -165,8 +169,8 @@ func TestWhatANewerProgramDecidedIsRefused(t *testing.T) {
 	}
 }
 
-// TestRecordsOfNoCycleAreNotKnown: what is merged without its cycles is decided by the version of the cycle behind it at most, and the stage is told
-// that nobody knows.
+// TestRecordsOfNoCycleAreNotKnown: what is merged without its cycles is decided by the version of the cycle behind
+// it at most, and the stage is told that nobody knows.
 func TestRecordsOfNoCycleAreNotKnown(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()

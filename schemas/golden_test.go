@@ -125,8 +125,8 @@ func TestGoldenBytes(t *testing.T) {
 	})
 }
 
-// TestGoldenBytesOfBefore: what was written before a message had its newest fields is read without loss and written again alike. When a
-// message gets a field, its golden bytes go to golden/before first.
+// TestGoldenBytesOfBefore: what was written before a message had its newest fields is read without loss and written
+// again alike. When a message gets a field, its golden bytes go to golden/before first.
 func TestGoldenBytesOfBefore(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join("golden", "before", "*.hex"))
 	if err != nil || len(paths) == 0 {

@@ -97,8 +97,9 @@ func (p *Partition) Close() {
 // SetNow sets the wall clock of the coming calls.
 func (p *Partition) SetNow(ms int64) { p.nowMS = ms }
 
-// SetDecisions sets the version of the rules that the coming calls decide by: schemas.Decisions, which a new Partition has, or that of a
-// cycle that is run again. known is false where no cycle tells what the records were decided by.
+// SetDecisions sets the version of the rules that the coming calls decide by: schemas.Decisions, which a new
+// Partition has, or that of a cycle that is run again. known is false where no cycle tells what the records were
+// decided by.
 func (p *Partition) SetDecisions(version uint32, known bool) {
 	p.decisions, p.guessed = version, !known
 }

@@ -11,8 +11,9 @@ import (
 	"tributary/scripts/loadgen"
 )
 
-// TestNetworksOfOneClick: two networks pay for one click, and one of them takes its conversion back; networks number the conversions of
-// each click, or send words. What each says counts, and honest conversions are not called duplicates of each other.
+// TestNetworksOfOneClick: two networks pay for one click, and one of them takes its conversion back; networks
+// number the conversions of each click, or send words. What each says counts, and honest conversions are not called
+// duplicates of each other.
 func TestNetworksOfOneClick(t *testing.T) {
 	system := Start(t, Options{Scenario: loadgen.DefaultScenario(time.Now()), Grace: time.Second, Declare: func(c *catalog.Config) {
 		c.Campaigns = append(c.Campaigns, catalog.CampaignConfig{ID: 9001, Name: "shared", Offers: c.Campaigns[0].Offers})

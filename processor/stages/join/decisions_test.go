@@ -22,7 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden file of the current decisions anew")
 
-// tape is clicks and postbacks of several networks, the same for a seed for ever: what an earlier version made of them is a golden file.
+// tape is clicks and postbacks of several networks, the same for a seed for ever: what an earlier version made of
+// them is a golden file.
 type tape struct {
 	*rand.Rand
 	w        *world
@@ -31,7 +32,8 @@ type tape struct {
 	said     []string
 }
 
-// play runs a tape and answers what came of it: each output, and in the end each click's conversions as the state has them.
+// play runs a tape and answers what came of it: each output, and in the end each click's conversions as the state
+// has them.
 func play(t *testing.T, seed uint64, w *world) []string {
 	t.Helper()
 	p := &tape{Rand: rand.New(rand.NewPCG(seed, 11)), w: w}
@@ -63,15 +65,19 @@ func (p *tape) click() *events.Click {
 	var native id.Click
 	binary.BigEndian.PutUint64(native[:], uint64(p.w.nowMS)<<16|7)
 	native[15] = byte(p.clicks)
-	c := &events.Click{ClickId: native.String(), EventMs: p.w.nowMS, ReceivedMs: p.w.nowMS, CampaignId: 7, Campaign: "de-reels-push", SourceId: 3, Source: "popwave",
-		OfferId: 2, Offer: "slim-tea", OfferPayoutMicros: 18_400_000, OfferCurrency: "USD", OfferPayoutBaseMicros: 18_400_000, Country: "DE", IpClicksPerMinute: 1}
+	c := &events.Click{
+		ClickId: native.String(), EventMs: p.w.nowMS, ReceivedMs: p.w.nowMS, CampaignId: 7, Campaign: "de-reels-push",
+		SourceId: 3, Source: "popwave", OfferId: 2, Offer: "slim-tea", OfferPayoutMicros: 18_400_000, OfferCurrency: "USD",
+		OfferPayoutBaseMicros: 18_400_000, Country: "DE", IpClicksPerMinute: 1,
+	}
 	if p.IntN(6) == 0 {
 		c.ClickId, c.Foreign = fmt.Sprint("foreign-", p.clicks), true
 	}
 	return c
 }
 
-// journey is a click, which may come late or never, and postbacks of up to three networks about few transactions of it.
+// journey is a click, which may come late or never, and postbacks of up to three networks about few transactions of
+// it.
 func (p *tape) journey() {
 	c := p.click()
 	comes := []int{0, 0, 0, 2, 100}[p.IntN(5)]
@@ -81,9 +87,13 @@ func (p *tape) journey() {
 		}
 		p.w.nowMS += p.Int64N(30_000)
 		p.receipts++
-		pb := &events.Postback{ReceiptId: fmt.Sprintf("r%025d", p.receipts-p.IntN(8)/7), ClickId: c.ClickId, Foreign: c.Foreign, Network: []string{"usd", "af", ""}[p.IntN(5)%3],
-			Event: []string{"sale", "sale", "lead"}[p.IntN(3)], Txid: []string{"", "", "1", "2"}[p.IntN(4)], Status: events.Status(p.IntN(6)), OriginalStatus: "word",
-			EventMs: p.w.nowMS, ReceivedMs: p.w.nowMS, MaxConversions: []uint32{0, 1, 2, 1000, 1000}[p.IntN(5)], CampaignId: 7, Campaign: "de-reels-push", SourceId: 3, Source: "popwave"}
+		pb := &events.Postback{
+			ReceiptId: fmt.Sprintf("r%025d", p.receipts-p.IntN(8)/7), ClickId: c.ClickId, Foreign: c.Foreign,
+			Network: []string{"usd", "af", ""}[p.IntN(5)%3], Event: []string{"sale", "sale", "lead"}[p.IntN(3)],
+			Txid: []string{"", "", "1", "2"}[p.IntN(4)], Status: events.Status(p.IntN(6)), OriginalStatus: "word",
+			EventMs: p.w.nowMS, ReceivedMs: p.w.nowMS, MaxConversions: []uint32{0, 1, 2, 1000, 1000}[p.IntN(5)],
+			CampaignId: 7, Campaign: "de-reels-push", SourceId: 3, Source: "popwave",
+		}
 		pb.BlankTxidIsNew = p.IntN(8) == 0
 		if p.IntN(3) > 0 {
 			pb.HasPayout, pb.PayoutMicros, pb.Currency = true, schemas.Micros*(p.Int64N(8)-2), "USD"
@@ -132,16 +142,19 @@ func held(t *testing.T, name string, lines []string, write bool) {
 		t.Fatal(err)
 	}
 	want := strings.Split(strings.TrimSpace(string(raw)), "\n")
-	for i := range max(len(want), len(lines)) {
-		if i >= len(want) || i >= len(lines) || want[i] != lines[i] {
-			t.Fatalf("%s, line %d: now %q, it was %q", name, i+1, slices.Concat(lines, []string{""})[min(i, len(lines))], slices.Concat(want, []string{""})[min(i, len(want))])
+	for i := range min(len(want), len(lines)) {
+		if want[i] != lines[i] {
+			t.Fatalf("%s, line %d: now %q, it was %q", name, i+1, lines[i], want[i])
 		}
+	}
+	if len(lines) != len(want) {
+		t.Fatalf("%s: now %d lines, there were %d", name, len(lines), len(want))
 	}
 }
 
-// TestEarlierDecisionsStayWhatTheyWere: under each version of the rules the same records come to the same outputs and state, byte for byte. The
-// golden file of a version is written once, by the program that had it as its own: those of version 0 were written by the last
-// program without versions.
+// TestEarlierDecisionsStayWhatTheyWere: under each version of the rules the same records come to the same outputs
+// and state, byte for byte. The golden file of a version is written once, by the program that had it as its own:
+// those of version 0 were written by the last program without versions.
 func TestEarlierDecisionsStayWhatTheyWere(t *testing.T) {
 	for version := range schemas.Decisions + 1 {
 		var all []string
@@ -154,7 +167,8 @@ func TestEarlierDecisionsStayWhatTheyWere(t *testing.T) {
 	}
 }
 
-// TestRecordsOfNoCycle: what no cycle tells of is decided as its edge was: one that says how far transaction IDs are unique knows networks apart.
+// TestRecordsOfNoCycle: what no cycle tells of is decided as its edge was: one that says how far transaction IDs
+// are unique knows networks apart.
 func TestRecordsOfNoCycle(t *testing.T) {
 	for _, c := range []struct {
 		version uint32
@@ -176,10 +190,14 @@ func TestRecordsOfNoCycle(t *testing.T) {
 	}
 }
 
-// TestHowFarATransactionIDIsUnique: an ID that tells apart the conversions of one click alone claims nothing among the clicks.
+// TestHowFarATransactionIDIsUnique: an ID that tells apart the conversions of one click alone claims nothing among
+// the clicks.
 func TestHowFarATransactionIDIsUnique(t *testing.T) {
-	for scope, claims := range map[events.TxidScope]bool{events.TxidScope_TXID_SCOPE_UNSPECIFIED: true, events.TxidScope_TXID_SCOPE_NETWORK: true,
-		events.TxidScope_TXID_SCOPE_CLICK: false} {
+	for scope, claims := range map[events.TxidScope]bool{
+		events.TxidScope_TXID_SCOPE_UNSPECIFIED: true,
+		events.TxidScope_TXID_SCOPE_NETWORK:     true,
+		events.TxidScope_TXID_SCOPE_CLICK:       false,
+	} {
 		w := newWorld(t, vfs.NewMem())
 		c := w.click(1)
 		if err := w.process(schemas.TopicClicks, c); err != nil {
@@ -188,8 +206,10 @@ func TestHowFarATransactionIDIsUnique(t *testing.T) {
 		w.stages.DropOutputs()
 		var topics []string
 		for i, status := range []events.Status{events.Status_STATUS_PENDING, events.Status_STATUS_APPROVED} {
-			pb := &events.Postback{ReceiptId: fmt.Sprint("r", i), ClickId: c.ClickId, Network: "shop", Event: "sale", Status: status, Txid: "SIGNUP", TxidScope: scope,
-				EventMs: c.EventMs + 60_000, ReceivedMs: w.nowMS}
+			pb := &events.Postback{
+				ReceiptId: fmt.Sprint("r", i), ClickId: c.ClickId, Network: "shop", Event: "sale", Status: status,
+				Txid: "SIGNUP", TxidScope: scope, EventMs: c.EventMs + 60_000, ReceivedMs: w.nowMS,
+			}
 			if err := w.process(schemas.TopicPostbacks, pb); err != nil {
 				t.Fatal(err)
 			}
