@@ -114,10 +114,3 @@ func hasConversion(book *state.Book, correction *state.Item, network string) boo
 		return !isCorrection(item) && item.Event == correction.Event && item.Txid == correction.Txid && isOf(item, network)
 	})
 }
-
-// isOf tells whether an item counts for a network. What was made by a postback that carried no bound is nobody's and
-// counts for every network; so each item has its network's name, also where no bound is declared: it must not count for
-// the others.
-func isOf(item *state.Item, network string) bool {
-	return item.Network == network || item.Network == ""
-}

@@ -29,16 +29,22 @@ func TestNetworkMayMakeSoMany(t *testing.T) {
 		{"acme", "approved t2 -10", 1, "too_many_conversions"},
 		{"acme", "approved t3 10", 3, "CREATED"}, // the bound was raised
 		{"zeta", "approved z2 10", 1, "too_many_conversions"},
-		{"", "approved o1 10", 0, "CREATED"},                  // of an edge that knew no bound: it is nobody's
+		{"before", "approved o1 10", 0, "CREATED"},            // of an edge that knew no bound, before the network was of the identity: nobody's
 		{"late", "approved l1 10", 1, "too_many_conversions"}, // and counts for all
 		{"late", "approved l1 10", 2, "CREATED"},
+		{"owner", "rejected o1 10", 1, "STATUS"}, // until somebody takes it
+		{"free", "approved f0 10", 1, "CREATED"},
 		{"free", "approved f1 10", 1000, "CREATED"}, // of a network without a bound of its own,
 		{"free", "approved f2 10", 1000, "CREATED"},
 		{"last", "approved a1 10", 2, "CREATED"}, // which are not nobody's
 	} {
 		pb := post(step.spec)
 		pb.Network, pb.MaxConversions, pb.ReceiptId = step.network, step.most, fmt.Sprint("r", i)
-		got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules))
+		decisions := schemas.Decisions
+		if step.network == "before" {
+			decisions = schemas.DecisionsByTransaction
+		}
+		got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}, decisions}, &rules))
 		if word, _, _ := strings.Cut(got, " "); word != step.want {
 			t.Errorf("step %d, %s %s: %s, want %s", i, step.network, step.spec, got, step.want)
 		}
@@ -78,7 +84,7 @@ func TestBoundTakesBothOrNeither(t *testing.T) {
 			for _, spec := range specs {
 				pb := post(spec)
 				pb.Network, pb.MaxConversions, pb.ReceiptId = "acme", most, spec
-				out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules)
+				out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules)
 				if out.Entry != nil {
 					revenue += out.Entry.RevenueConfirmedDeltaMicros / schemas.Micros
 				} else if refused = append(refused, spec); out.Reject != schemas.RejectTooMany || !strings.Contains(out.Detail, "max_conversions_per_click") {
@@ -100,7 +106,7 @@ func TestBoundTakesBothOrNeither(t *testing.T) {
 	for i, want := range []string{"CREATED", "too_many_conversions", "CORRECTION", "too_many_conversions"} {
 		pb := post([]string{"approved - 10", "approved - 10", "approved - -10", "approved - -10"}[i])
 		pb.Network, pb.MaxConversions, pb.ReceiptId, pb.Txid, pb.BlankTxidIsNew = "acme", 1, fmt.Sprint("r", i), "", true
-		got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules))
+		got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules))
 		if word, _, _ := strings.Cut(got, " "); word != want {
 			t.Errorf("without transaction IDs, step %d: %s, want %s", i, got, want)
 		}
@@ -127,13 +133,13 @@ func TestAmountsBeyondTheEdge(t *testing.T) {
 				if c.payout < 0 {
 					pb.PayoutMicros, pb.PayoutBaseMicros = -pb.PayoutMicros, -pb.PayoutBaseMicros
 				}
-				if out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules); out.Entry == nil {
+				if out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules); out.Entry == nil {
 					t.Fatal(describe(out))
 				}
 			}
 			pb := post("approved t1 1")
 			pb.PayoutMicros, pb.PayoutBaseMicros, pb.MaxPayoutBaseMicros = c.payout, c.base, c.limit
-			out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules)
+			out := Attribute(Input{pb, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules)
 			if (out.Reject == schemas.RejectAmountRange) != c.refused || out.Entry == nil != c.refused || c.refused == (out.Detail == "") {
 				t.Errorf("%+v, booked before %v: %s %s", c, booked, describe(out), out.Detail)
 			}

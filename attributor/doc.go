@@ -10,6 +10,8 @@
 // scores a click alone. CheckClaim finds a transaction ID used on two clicks.
 //
 // Invariants:
+//   - a network never changes another's conversion, and an ID that was given stays (identity.go);
+//   - under an earlier version of the rules (Input.Decisions) the outcome is what it was then;
 //   - the sum of a conversion's deltas equals the contribution of its last status and payout (see contribution);
 //   - a correction, which is what a payout below 0 makes, has an identity of its own beside the conversion of its transaction ID: it
 //     moves money only, counts as nothing, is not scored, and neither finds the other whichever comes first;

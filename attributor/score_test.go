@@ -73,7 +73,7 @@ func convert(t *testing.T, stats *state.SourceStats, n int, ctitMS int64) *event
 	for i := range n {
 		pb := post(fmt.Sprintf("approved t%d 1", i))
 		pb.EventMs = clickMS + ctitMS
-		out := Attribute(Input{pb, testClick(), &state.Book{}, stats}, &rules)
+		out := Attribute(Input{pb, testClick(), &state.Book{}, stats, schemas.Decisions}, &rules)
 		if out.Entry == nil {
 			t.Fatal(out.Detail)
 		}
@@ -113,7 +113,7 @@ func TestConversionBeforeItsClick(t *testing.T) {
 func TestUnknownClicks(t *testing.T) {
 	stats := &state.SourceStats{}
 	unknown := func(i int) *events.Conversion {
-		return Attribute(Input{post(fmt.Sprintf("approved u%d 1", i)), nil, &state.Book{}, stats}, &rules).Entry
+		return Attribute(Input{post(fmt.Sprintf("approved u%d 1", i)), nil, &state.Book{}, stats, schemas.Decisions}, &rules).Entry
 	}
 	convert(t, stats, 200, hourMS)
 	for i := range 4 {
@@ -127,10 +127,10 @@ func TestUnknownClicks(t *testing.T) {
 }
 
 func TestClaims(t *testing.T) {
-	first := Attribute(Input{post("approved t1 5"), testClick(), &state.Book{}, &state.SourceStats{}}, &rules).Entry
+	first := Attribute(Input{post("approved t1 5"), testClick(), &state.Book{}, &state.SourceStats{}, schemas.Decisions}, &rules).Entry
 	other := post("approved t1 5")
 	other.ClickId = "another click"
-	second := Attribute(Input{other, testClick(), &state.Book{}, &state.SourceStats{}}, &rules).Entry
+	second := Attribute(Input{other, testClick(), &state.Book{}, &state.SourceStats{}, schemas.Decisions}, &rules).Entry
 
 	holder, e := CheckClaim(nil, &events.Claim{Conversion: first})
 	if e != nil || holder.ClickId != ourIDText {
@@ -159,7 +159,7 @@ func BenchmarkAttribute(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		book.Items = book.Items[:0]
-		Attribute(Input{pb, click, book, stats}, &rules)
+		Attribute(Input{pb, click, book, stats, schemas.Decisions}, &rules)
 	}
 }
 

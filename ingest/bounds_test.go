@@ -6,12 +6,14 @@ import (
 
 	"tributary/ingest/catalog"
 	"tributary/schemas"
+	"tributary/schemas/events"
 )
 
 // bounded is the tests' catalog with a network that may pay 10 EUR, 12 USD, for two conversions of a click.
 func bounded(_ *Config, d *Deps) {
 	c := testCatalog()
-	c.Networks = append(c.Networks, catalog.NetworkConfig{Name: "bounded", Currency: "EUR", MaxPayout: "10", MaxConversions: 2, NegativePayout: "correct"})
+	c.Networks = append(c.Networks, catalog.NetworkConfig{Name: "bounded", Currency: "EUR", MaxPayout: "10", MaxConversions: 2, NegativePayout: "correct",
+		TxIDScope: "click"})
 	d.Catalog, _ = catalog.Build(c)
 }
 
@@ -81,6 +83,8 @@ func TestMaxPayout(t *testing.T) {
 	}
 	if list := b.postbacks(); list[len(list)-1].MaxConversions == 0 {
 		t.Error("a network without a bound of its own carries none")
+	} else if list[len(list)-1].TxidScope != events.TxidScope_TXID_SCOPE_NETWORK {
+		t.Errorf("how far its transaction IDs are unique: %v", list[len(list)-1])
 	}
 	if got := b.get("/postback?network=bounded&click_id=" + id + "&payout=1&currency=USD&ts=2025-06-01T00:00:00Z"); !strings.Contains(got.body, "no_exchange_rate") {
 		t.Errorf("where the bound cannot be converted: %d %s", got.status, got.body)
@@ -95,7 +99,7 @@ func TestBoundsOfAnUpload(t *testing.T) {
 	if answer.Accepted != 1 || answer.Refused != 1 || answer.Lines[1].Error.Reason != schemas.RejectOverMaxPayout {
 		t.Fatalf("%+v", answer)
 	}
-	if list := b.postbacks(); list[0].MaxConversions != 2 || list[0].MaxPayoutBaseMicros != 12_000_000 {
+	if list := b.postbacks(); list[0].TxidScope != events.TxidScope_TXID_SCOPE_CLICK || list[0].MaxConversions != 2 || list[0].MaxPayoutBaseMicros != 12_000_000 {
 		t.Errorf("%v", list[0])
 	}
 }

@@ -115,7 +115,7 @@ func (p *postback) from(cat *catalog.Catalog, rawQuery, form []byte, object *fas
 // so that it decides alike when it reads the event again.
 func (p *postback) stamp() {
 	p.event.Network, p.event.BlankTxidIsNew = p.network.Name, p.network.BlankTxIDIsNew
-	p.event.MaxConversions = p.network.MaxConversions
+	p.event.MaxConversions, p.event.TxidScope = p.network.MaxConversions, p.network.TxIDScope
 }
 
 // networkIn answers the parameter network, decoded: the body's before the query's, the first one that is not empty.

@@ -137,6 +137,9 @@ type Deps struct {
 
 	// fault is called at the named steps of a cycle; its error is the crash of a test.
 	fault func(step string) error
+	// decisions, in tests, makes this an earlier program, which decides by that version of the rules; nil for
+	// schemas.Decisions.
+	decisions *uint32
 }
 
 func (c *Config) instance() string {

@@ -17,14 +17,16 @@ import (
 	"tributary/schemas/events"
 )
 
-// Every cycle is written to the topic cycles with its outputs: what it read of each input, and what it knew of the time. That is
-// all that a cycle depends on beside the state before it, so running the cycles again leads to the same state, whatever
-// deadlines they decided. The inputs alone do not: how their topics were interleaved is not in them.
+// Every cycle is written to the topic cycles with its outputs: what it read of each input, and what it knew of the
+// time. That is all that a cycle depends on beside the state before it and the rules, whose version it has, so
+// running the cycles again leads to the same state, whatever deadlines they decided. The inputs alone do not: how
+// their topics were interleaved is not in them.
 
 // openCycle notes what the cycle at hand begins with.
 func (p *partition) openCycle(nowMS int64, idle bool) {
 	c := &p.cycle
-	c.NowMs, c.Idle = nowMS, idle
+	c.NowMs, c.Idle, c.Decisions = nowMS, idle, p.decisions
+	p.stages.SetDecisions(p.decisions, true)
 	if len(c.Inputs) != len(p.inputs) {
 		c.Inputs = make([]*events.CycleInput, len(p.inputs))
 		for i := range c.Inputs {
@@ -62,9 +64,23 @@ func (p *partition) rerun(c *events.Cycle, records map[string][]*kgo.Record) err
 			}
 		}
 	}
+	if err := checkDecisions(c.Decisions); err != nil {
+		return fmt.Errorf("running cycle %d of partition %d again: %w", c.Seq, p.id, err)
+	}
 	p.meta.cycle = cycleID{c.Seq, c.Random}
 	p.meta.base = p.meta.cycle
+	p.stages.SetDecisions(c.Decisions, true)
 	return p.run(c.NowMs, c.Idle, true)
+}
+
+// checkDecisions refuses what a newer program decided: run again under the rules that are known here it would come
+// to something else.
+func checkDecisions(version uint32) error {
+	if version > schemas.Decisions {
+		return fmt.Errorf("%w: its version of the rules is %d, this program's is %d; that program, or a later one, would be right",
+			ErrNewerDecisions, version, schemas.Decisions)
+	}
+	return nil
 }
 
 // readAtOnce is how many partitions of cycles are looked at side by side.

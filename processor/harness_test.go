@@ -189,7 +189,8 @@ type output struct {
 	conversions []*events.Conversion
 	anomalies   []*events.Anomaly
 	letters     []*events.DeadLetter
-	other       []*kgo.Record
+	other       []*kgo.Record // of other topics than these
+	all         []*kgo.Record
 }
 
 // read answers all committed outputs there are now.
@@ -228,6 +229,7 @@ func (w *world) read(topics ...string) output {
 			if r.Attrs.IsControl() {
 				return
 			}
+			out.all = append(out.all, r)
 			var err error
 			switch r.Topic {
 			case schemas.TopicScoredClicks:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,9 +55,12 @@ type meta struct {
 	sentMS int64
 	// positions are the next offsets to read, by topic without prefix.
 	positions map[string]int64
+	// decisions is the latest version of the rules that decided on this state.
+	decisions uint32
 }
 
-const metaVersion = 2
+// metaVersion 3 has decisions. A program that knows none does not read it, and so does not go on under its own rules.
+const metaVersion = 3
 
 var errMeta = errors.New("state's record of its own place is damaged")
 
@@ -78,7 +82,7 @@ func (m *meta) append(dst []byte) []byte {
 		dst = appendBytes(dst, []byte(topic))
 		dst = binary.AppendUvarint(dst, uint64(m.positions[topic]))
 	}
-	return dst
+	return binary.AppendUvarint(dst, uint64(m.decisions))
 }
 
 func readMeta(b []byte) (m meta, err error) {
@@ -99,6 +103,9 @@ func readMeta(b []byte) (m meta, err error) {
 	for range r.count() {
 		topic := r.text()
 		m.positions[topic] = int64(r.uvarint())
+	}
+	if version > 2 {
+		m.decisions = uint32(min(r.uvarint(), math.MaxUint32))
 	}
 	if r.bad || len(r.b) != 0 {
 		return m, fmt.Errorf("%w: it ends too early or too late", errMeta)

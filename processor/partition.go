@@ -8,6 +8,7 @@ import (
 
 	"tributary/processor/stage"
 	"tributary/processor/state"
+	"tributary/schemas"
 	"tributary/schemas/events"
 )
 
@@ -43,6 +44,8 @@ type partition struct {
 	pending []stage.Output
 	touched bool
 
+	// decisions is the version of the rules that new cycles are decided by.
+	decisions uint32
 	// shipped is the last cycle that a checkpoint was asked for.
 	shipped cycleID
 	cycle   events.Cycle // the one at hand, reused
@@ -53,7 +56,11 @@ type partition struct {
 
 func (p *Processor) newPartition(id int32) *partition {
 	st := p.store.Partition(id)
-	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics}
+	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics,
+		decisions: schemas.Decisions}
+	if p.deps.decisions != nil {
+		part.decisions = *p.deps.decisions
+	}
 	for _, topic := range p.inputs {
 		part.inputs = append(part.inputs, input{topic: topic, clocked: !p.isOutput[topic]})
 	}
@@ -70,6 +77,9 @@ func (p *partition) load() error {
 	p.meta, err = readMeta(raw)
 	if err != nil {
 		return fmt.Errorf("reading state of partition %d: %w", p.id, err)
+	}
+	if err := checkDecisions(p.meta.decisions); err != nil {
+		return fmt.Errorf("taking over the state of partition %d: %w", p.id, err)
 	}
 	return nil
 }
@@ -220,7 +230,7 @@ func (p *partition) flush() error {
 	for i := range p.inputs {
 		p.meta.positions[p.inputs[i].topic] = p.inputs[i].position
 	}
-	p.meta.watermarkMS = p.stages.WatermarkMS()
+	p.meta.watermarkMS, p.meta.decisions = p.stages.WatermarkMS(), max(p.meta.decisions, p.decisions)
 	p.buf = p.meta.append(p.buf[:0])
 	p.own.Put(metaKey, p.buf)
 	p.buf = appendOutbox(p.buf[:0], p.pending)

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/processor/stage"
+	"tributary/schemas"
 )
 
 // A verdict says how a partition's state stands to what is committed in Kafka.
@@ -186,6 +187,7 @@ func (p *Processor) prepare(ctx context.Context, part *partition, c commit, from
 			return part, err
 		}
 		// Timers that the committed cycles fired, maybe on the clock alone.
+		part.stages.SetDecisions(schemas.Decisions, false)
 		if err := part.stages.Advance(c.watermarkMS, dropFailures); err != nil {
 			return part, err
 		}

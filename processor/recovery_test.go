@@ -44,6 +44,13 @@ func TestJudge(t *testing.T) {
 
 func TestMetaAndCommitComeBack(t *testing.T) {
 	m := meta{cycle: cycleID{7, 1 << 63}, base: cycleID{6, 5}, settled: true, watermarkMS: 1_795_000_000_000, positions: map[string]int64{"clicks": 5, "postbacks": 0}}
+	// As version 2 wrote it, which had all but the last number.
+	older := m.append(nil)
+	older[0] = 2
+	if back, err := readMeta(older[:len(older)-1]); err != nil || !reflect.DeepEqual(back, m) {
+		t.Errorf("%+v of version 2 came back as %+v, %v", m, back, err)
+	}
+	m.decisions = 300
 	raw := m.append(nil)
 	back, err := readMeta(raw)
 	if err != nil || !reflect.DeepEqual(back, m) {

@@ -46,7 +46,7 @@ func (p *Processor) replay(ctx context.Context, part *partition, c commit, from,
 	if err := r.cycles(ctx, c); err != nil {
 		return err
 	}
-	if err := r.merge(ctx, until); err != nil {
+	if err := r.merge(ctx, until, schemas.Decisions); err != nil {
 		return err
 	}
 	if r.merged > 0 {
@@ -137,7 +137,8 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 		for _, in := range c.Inputs {
 			to[in.Topic] = min(in.FromOffset, r.until[in.Topic])
 		}
-		if err := r.merge(ctx, to); err != nil {
+		// Versions only go up.
+		if err := r.merge(ctx, to, c.Decisions); err != nil {
 			return err
 		}
 		inputs.close() // it stands before what was merged
@@ -163,8 +164,9 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 	return p.fault(stepReplayed)
 }
 
-// merge runs the records up to until in the order of their timestamps.
-func (r *replayer) merge(ctx context.Context, until map[string]int64) error {
+// merge runs the records up to until in the order of their timestamps, under rules of at most a version: which they
+// were decided by no cycle tells.
+func (r *replayer) merge(ctx context.Context, until map[string]int64, decisions uint32) error {
 	from := r.positions()
 	for t := range until {
 		until[t] = max(until[t], from[t])
@@ -176,6 +178,7 @@ func (r *replayer) merge(ctx context.Context, until map[string]int64) error {
 	// While it lasts the state is a prefix of the stream under no cycle's name.
 	part.meta.cycle, part.meta.base = cycleID{}, cycleID{}
 	r.p.setEnds(part, until)
+	part.stages.SetDecisions(decisions, false)
 	return r.p.read(ctx, part.id, from, until, func(next map[string][]*kgo.Record, _ bool) error {
 		for i := range part.inputs {
 			in := &part.inputs[i]

@@ -125,6 +125,49 @@ func TestGoldenBytes(t *testing.T) {
 	})
 }
 
+// TestGoldenBytesOfBefore: what was written before a message had its newest fields is read without loss and written
+// again alike. When a message gets a field, its golden bytes go to golden/before first.
+func TestGoldenBytesOfBefore(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join("golden", "before", "*.hex"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no golden bytes of before", err)
+	}
+	for _, path := range paths {
+		name, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(path), ".hex"), "@")
+		mt, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName("tributary." + name))
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden, err := hex.DecodeString(strings.TrimSpace(string(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := mt.New().Interface()
+		if err := proto.Unmarshal(golden, m); err != nil || len(m.ProtoReflect().GetUnknown()) > 0 {
+			t.Errorf("%s is not understood any more: %v", path, err)
+		}
+		fast, ok := mt.New().Interface().(interface {
+			proto.Message
+			UnmarshalVT([]byte) error
+			MarshalVT() ([]byte, error)
+		})
+		if !ok {
+			t.Fatalf("%s has no fast codec", name)
+		}
+		if err := fast.UnmarshalVT(golden); err != nil || !proto.Equal(fast, m) {
+			t.Errorf("%s: the fast codec reads it differently: %v", path, err)
+		}
+		if again, err := fast.MarshalVT(); err != nil || hex.EncodeToString(again) != strings.TrimSpace(string(text)) {
+			t.Errorf("%s: it is written again as other bytes: %v", path, err)
+		}
+	}
+}
+
 // TestAppendedFieldsMerge holds the property that scored clicks rest on: fields appended to accepted bytes are read as
 // one event.
 func TestAppendedFieldsMerge(t *testing.T) {

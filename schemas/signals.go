@@ -27,6 +27,6 @@ var Signals = []SignalInfo{
 	{SignalCTITFast, "timing", "the source's conversions come faster after the click than a person can act, too often for chance"},
 	{SignalUABot, "identity", "the click's user agent is a listed bot"},
 	{SignalIPRate, "volume", "the click's IP made more clicks within its minute than a person does"},
-	{SignalDup, "integrity", "the network's transaction ID was used on another click before"},
+	{SignalDup, "integrity", "the network's transaction ID was used on another click before, and its IDs are unique beyond a click (txid_scope)"},
 	{SignalPBFake, "integrity", "the click ID is forged, or too many of the source's conversions name clicks that never happened"},
 }

@@ -40,10 +40,10 @@ func (g *ledger) check(ctx context.Context, plans []*Plan, progress func(done, t
 	return nil
 }
 
-// conversionKey is what a postback is about: a conversion, or the correction of the same transaction.
+// conversionKey is what a postback is about: a conversion of its network, or the correction of the same transaction.
 type conversionKey struct {
-	click, event, txid string
-	correction         bool
+	click, network, event, txid string
+	correction                  bool
 }
 
 func (g *ledger) checkPostbacks(ctx context.Context, plans []*Plan) (err error) {
@@ -61,7 +61,7 @@ func (g *ledger) checkPostbacks(ctx context.Context, plans []*Plan) (err error) 
 		received int64
 	}
 	latest, receipts := map[conversionKey]entry{}, map[string]bool{}
-	rows, err := g.conn.Query(ctx, fmt.Sprintf(`SELECT click_id, toString(event), txid, toBool(payout_original < 0 AND payout_source = 'postback'), receipt_id, toString(status), toUnixTimestamp64Milli(received_at)
+	rows, err := g.conn.Query(ctx, fmt.Sprintf(`SELECT click_id, toString(network), toString(event), txid, toBool(payout_original < 0 AND payout_source = 'postback'), receipt_id, toString(status), toUnixTimestamp64Milli(received_at)
 FROM %s.conversions WHERE seq > 0 AND click_id IN (?)`, g.database), ids)
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ FROM %s.conversions WHERE seq > 0 AND click_id IN (?)`, g.database), ids)
 		var k conversionKey
 		var receipt string
 		var e entry
-		if err := rows.Scan(&k.click, &k.event, &k.txid, &k.correction, &receipt, &e.status, &e.received); err != nil {
+		if err := rows.Scan(&k.click, &k.network, &k.event, &k.txid, &k.correction, &receipt, &e.status, &e.received); err != nil {
 			return err
 		}
 		receipts[receipt] = true
@@ -91,7 +91,7 @@ FROM %s.conversions WHERE seq > 0 AND click_id IN (?)`, g.database), ids)
 		if pb.Txid == "" && pb.BlankTxidIsNew {
 			continue // a conversion of its own
 		}
-		newest, ok := latest[conversionKey{pb.ClickId, pb.Event, pb.Txid, pb.HasPayout && pb.PayoutMicros < 0}]
+		newest, ok := latest[conversionKey{pb.ClickId, pb.Network, pb.Event, pb.Txid, pb.HasPayout && pb.PayoutMicros < 0}]
 		if ok && newest.received > p.Letter.Event.ReceivedMs && !g.overtake {
 			p.Verdict = Held
 			p.Why = fmt.Sprintf("the ledger has a later word about this conversion: %s, received %s UTC; --overtake sends it after all",

@@ -209,8 +209,12 @@ func TestRefusedPostbacksAreBookedOnce(t *testing.T) {
 	if _, reason := w.postback("network", "shopline", "click_id", first, "status", "refund", "payout", "50", "txid", "t3"); reason != "" {
 		t.Fatalf("the later word is refused: %s", reason)
 	}
+	// Another network's later word about a t1 of its own: it holds nothing back.
+	if _, reason := w.postback("network", "legacy", "click_id", first, "status", "1", "payout", "4", "txid", "t1"); reason != "" {
+		t.Fatalf("another network's: %s", reason)
+	}
 	w.await(letters, "6")
-	w.await("SELECT toString(count()) FROM tributary.conversions", "1")
+	w.await("SELECT toString(count()) FROM tributary.conversions", "2")
 
 	asItWas := w.catalog(func(*catalog.Config) {})
 	if out, text := w.replay(asItWas, nil); out.Sent != 0 || !strings.Contains(text, "still refused: 6") {
@@ -221,7 +225,7 @@ func TestRefusedPostbacksAreBookedOnce(t *testing.T) {
 		c.Networks[slices.IndexFunc(c.Networks, func(n catalog.NetworkConfig) bool { return n.Name == "legacy" })].NegativePayout = "correct"
 		c.Networks = append(c.Networks, catalog.NetworkConfig{Name: "newnet", BlankTxIDIsNew: true})
 	})
-	if out, _ := w.replay(mended, func(o *dlq.ReplayOptions) { o.Send = false }); out.Sent != 0 || w.text(money) != "(0,0)" {
+	if out, _ := w.replay(mended, func(o *dlq.ReplayOptions) { o.Send = false }); out.Sent != 0 || w.text(money) != "(1,4)" {
 		t.Fatal("a dry run sent")
 	}
 	out, text := w.replay(mended, nil)
@@ -231,7 +235,7 @@ func TestRefusedPostbacksAreBookedOnce(t *testing.T) {
 			t.Errorf("letter %s: %s, want %s\n%s", letter, got, verdict, text)
 		}
 	}
-	w.await(money, "(2,18)")
+	w.await(money, "(3,22)")
 	for query, what := range map[string]string{
 		"SELECT toString(event_at BETWEEN fromUnixTimestamp64Milli(" + fmt.Sprint(before.Add(-time.Minute).UnixMilli()) + ") AND received_at AND received_at > event_at) FROM tributary.conversions WHERE receipt_id = '" + status + "'": "the time of the first try",
 		"SELECT toString(any(campaign) = 'us-vpn-push' AND any(network) = 'newnet') FROM tributary.conversions WHERE receipt_id = '" + network + "'":                                                                                     "its campaign",

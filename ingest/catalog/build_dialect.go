@@ -9,6 +9,7 @@ import (
 	"tributary/ingest/dialect"
 	"tributary/ingest/trust"
 	"tributary/schemas"
+	"tributary/schemas/events"
 	"tributary/schemas/id"
 )
 
@@ -200,6 +201,7 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 	default:
 		b.problem(field+".negative_payout", "%q is unknown; right would be %s or %s, or to leave it out", n.NegativePayout, negativeCorrects, negativeRefused)
 	}
+	out.TxIDScope = b.txIDScope(field+".txid_scope", n.TxIDScope, d)
 	params := b.networkParams(field, n.Params)
 	for _, word := range slices.Sorted(maps.Keys(n.Events)) {
 		at := field + ".events." + word
@@ -249,6 +251,23 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 	out.Postback = reader
 	b.cat.byDialect[d] = append(b.cat.byDialect[d], out)
 }
+
+// txIDScope is how far a network's transaction IDs are unique: its own word before its dialect's.
+func (b *builder) txIDScope(field, word string, d *dialect.Dialect) events.TxidScope {
+	switch {
+	case word == scopeClick, word == "" && d.Postback.TxIDPerClick:
+		return events.TxidScope_TXID_SCOPE_CLICK
+	case word != scopeNetwork && word != "":
+		b.problem(field, "%q is unknown; right would be %s (one transaction ID is one conversion, whatever the click) or %s (it comes on other clicks too), or to leave it out", word, scopeNetwork, scopeClick)
+	}
+	return events.TxidScope_TXID_SCOPE_NETWORK
+}
+
+// How far a transaction ID is unique.
+const (
+	scopeNetwork = "network"
+	scopeClick   = "click"
+)
 
 // paramMeanings are those that a network's parameter may get: the token's has a key of its own.
 var paramMeanings = strings.Replace(dialect.ParamNames, "token, ", "", 1)

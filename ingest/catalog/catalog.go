@@ -9,6 +9,7 @@ import (
 	"tributary/ingest/dialect"
 	"tributary/ingest/money"
 	"tributary/ingest/trust"
+	"tributary/schemas/events"
 	"tributary/schemas/id"
 )
 
@@ -115,6 +116,8 @@ type Network struct {
 	DefaultEvent         string
 	AllowForeignClickIDs bool
 	BlankTxIDIsNew       bool
+	// TxIDScope is how far its transaction IDs are unique; never unspecified.
+	TxIDScope events.TxidScope
 	// MaxPayoutMicros bounds one payout either way, in micros of Currency; 0 for no bound of its own.
 	MaxPayoutMicros int64
 	// MaxConversions is how many conversions, and how many corrections, it may make of one click.

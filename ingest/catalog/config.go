@@ -82,6 +82,7 @@ type NetworkConfig struct {
 	DefaultStatus        string            `yaml:"default_status" doc:"status of postbacks that name none: registered, pending, approved, rejected or chargeback; the dialect's, which is approved, when left out"`
 	Statuses             map[string]string `yaml:"statuses" doc:"the network's status words, each with the status it means, beside those of the dialect"`
 	AllowForeignClickIDs bool              `yaml:"allow_foreign_click_ids" doc:"its postbacks may name click IDs of another tracker"`
+	TxIDScope            string            `yaml:"txid_scope" doc:"how far its transaction IDs are unique: network (one that comes on two clicks is flagged as DUP) or click (such as 1, 2 or SIGNUP, which come on every click); the dialect's when left out: click of keitaro, voluum, funnelflux and prosper202, network of all others"`
 	BlankTxIDIsNew       bool              `yaml:"blank_txid_is_new" doc:"each postback without a transaction ID is a conversion of its own instead of one for its click and event type"`
 	Dialect              string            `yaml:"dialect" doc:"how its postbacks are written: native, keitaro, voluum, binom, redtrack, bemob, funnelflux, tune, prosper202, everflow or affise; native when left out"`
 	Params               map[string]string `yaml:"params" doc:"parameters of its postbacks, and columns of its uploads, beside those of the dialect, each with what it means: click_id, event, status, payout, sale_amount (not booked), currency, txid, ts or ignored; such as {commission: payout}"`

@@ -22,6 +22,8 @@ func TestDialectMistakes(t *testing.T) {
 		{"networks[0].events.2", "a-z 0-9", func(c *Config) { c.Networks[0].Events = map[string]string{"2": "First deposit"} }},
 		{"networks[0].unknown_status", "approved", func(c *Config) { c.Networks[0].UnknownStatus = "ignore" }},
 		{"networks[0].negative_payout", "correct or refuse", func(c *Config) { c.Networks[0].NegativePayout = "Correct" }},
+		{"networks[0].txid_scope", "network (one", func(c *Config) { c.Networks[0].TxIDScope = "global" }},
+		{"networks[0].txid_scope", "or click (it", func(c *Config) { c.Networks[0].TxIDScope = "Click" }},
 		{"networks[0].statuses.ok", "approved", func(c *Config) { c.Networks[0].Statuses["ok"] = "" }},
 		{"networks[0].trust.token_parameter", "another name", func(c *Config) {
 			c.Networks[0].Dialect = "affise"
@@ -61,6 +63,29 @@ func TestNegativePayout(t *testing.T) {
 			}
 			if got := cat.Network([]byte(n.Name)).Corrects; got != want {
 				t.Errorf("%s, negative_payout %q: corrects is %t", d.Name, word, got)
+			}
+		}
+	}
+}
+
+// TestTxIDScope: a network's own word counts before its dialect's.
+func TestTxIDScope(t *testing.T) {
+	perClick := map[*dialect.Dialect]bool{&dialect.Keitaro: true, &dialect.Voluum: true, &dialect.FunnelFlux: true, &dialect.Prosper202: true}
+	for _, d := range dialect.All {
+		for word, want := range map[string]bool{"": perClick[d], "click": true, "network": false} {
+			cfg := parse(t, example)
+			n := &cfg.Networks[0]
+			n.Dialect, n.TxIDScope = d.Name, word
+			cat, err := Build(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			scope := events.TxidScope_TXID_SCOPE_NETWORK
+			if want {
+				scope = events.TxidScope_TXID_SCOPE_CLICK
+			}
+			if got := cat.Network([]byte(n.Name)).TxIDScope; got != scope {
+				t.Errorf("%s, txid_scope %q: %s, want %s", d.Name, word, got, scope)
 			}
 		}
 	}

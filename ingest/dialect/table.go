@@ -49,6 +49,9 @@ type PostbackTable struct {
 	Events []Rename
 	// Deletes are payouts, as text, that take the conversion back.
 	Deletes []string
+	// TxIDPerClick: its transaction IDs tell the conversions of one click apart and come again on other clicks;
+	// else one is one conversion, whatever the click. docs/identity.md has what its documentation says.
+	TxIDPerClick bool
 	// Corrects: any other payout below 0 is deducted from the revenue; else it is refused.
 	Corrects bool
 	// Accepted and Refused are what the sender expects; with Status 0 the edge answers in its own way, with an empty Body in

@@ -40,6 +40,8 @@ var Keitaro = Dialect{
 		}, ignored("sub_id_", 30), ignored("extra_param_", 10)),
 		Words:   []Word{{"lead", pending}, {"sale", approved}, {"rejected", rejected}, {"rebill", approved}},
 		Default: approved,
+		// https://v9.help.keitaro.io/en/conversions-and-postback/postback.html: tid numbers the conversions of one click.
+		TxIDPerClick: true,
 		// The text of an answer without return= is not documented.
 		Accepted: Reply{200, "text/plain; charset=utf-8", "{return}"},
 	},
@@ -77,6 +79,8 @@ var Voluum = Dialect{
 		}, ignored("param", 5)),
 		Spaced:  true,
 		Default: approved,
+		// https://doc.voluum.com/en/upselling.html: txid has to be unique within a click only, such as SIGNUP and PURCHASE.
+		TxIDPerClick: true,
 		// https://doc.voluum.com/en/conversion_upload.html
 		Corrects: true,
 	},
@@ -246,6 +250,8 @@ var FunnelFlux = Dialect{
 		// https://help.funnelflux.pro/en/article/28-updating-conversion-data
 		Deletes: []string{"-1"},
 		Default: approved,
+		// https://help.funnelflux.pro/en/article/28-updating-conversion-data: tx is of a hit, such as main and special.
+		TxIDPerClick: true,
 	},
 	Placeholders: []string{"REPLACE", "OPTIONAL"},
 	Marks:        []Mark{{"[", "]"}},
@@ -288,6 +294,8 @@ var Prosper202 = Dialect{
 		Default:  approved,
 		Accepted: Reply{202, "application/json", `{"error":false,"code":202,"msg":"Postback successful"}`},
 		Refused:  Reply{404, "application/json", `{"error":true,"code":404,"msg":"{detail}"}`},
+		// Its pixel (tracking202/static) looks for a repeat by click and transaction.
+		TxIDPerClick: true,
 	},
 	Marks: []Mark{{"[[", "]]"}},
 	Sends: []Macro{{ClickID, "[[c1]]"}, {Payout, "[[payout]]"}},

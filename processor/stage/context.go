@@ -109,6 +109,13 @@ func (c *Context) ArrivalMS() int64 { return c.partition.arrivalMS }
 // WatermarkMS.
 func (c *Context) NowMS() int64 { return c.partition.nowMS }
 
+// Decisions is the version of the rules to decide by (schemas.Decisions, or an earlier one where a lost state is
+// rebuilt). known is false where the topic cycles does not tell what the record at hand was decided by; then
+// version is the latest it can be.
+func (c *Context) Decisions() (version uint32, known bool) {
+	return c.partition.decisions, !c.partition.guessed
+}
+
 // Partition is the partition's number.
 func (c *Context) Partition() int32 { return c.partition.id }
 

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"tributary/processor/state"
+	"tributary/schemas"
 )
 
 // timersSpace is the namespace of timers; "!" keeps it apart from every stage's.
@@ -35,6 +36,9 @@ type Partition struct {
 	timers *state.Namespace
 
 	watermarkMS, nowMS, arrivalMS int64
+	// decisions is the version of the rules of the coming calls; guessed: no cycle tells it.
+	decisions uint32
+	guessed   bool
 	// nextTimerMS is not after the earliest timer; firedMS not after any timer left.
 	nextTimerMS, firedMS int64
 
@@ -52,7 +56,7 @@ type boundTask struct {
 
 // NewPartition makes the tasks of one partition over its state. Call Open before the first record.
 func NewPartition(id int32, st *state.Partition, stages []Stage) *Partition {
-	p := &Partition{id: id, state: st, timers: st.Namespace(timersSpace), watermarkMS: 0}
+	p := &Partition{id: id, state: st, timers: st.Namespace(timersSpace), decisions: schemas.Decisions}
 	for i, s := range stages {
 		p.tasks = append(p.tasks, boundTask{name: s.Name(), inputs: s.Inputs(), task: s.Task(id),
 			ctx: Context{State: st.Namespace(s.Name()), partition: p, stage: uint8(i)}})
@@ -92,6 +96,13 @@ func (p *Partition) Close() {
 
 // SetNow sets the wall clock of the coming calls.
 func (p *Partition) SetNow(ms int64) { p.nowMS = ms }
+
+// SetDecisions sets the version of the rules that the coming calls decide by: schemas.Decisions, which a new
+// Partition has, or that of a cycle that is run again. known is false where no cycle tells what the records were
+// decided by.
+func (p *Partition) SetDecisions(version uint32, known bool) {
+	p.decisions, p.guessed = version, !known
+}
 
 // NowMS is the wall clock of the calls under way.
 func (p *Partition) NowMS() int64 { return p.nowMS }

@@ -94,6 +94,60 @@ func (Status) EnumDescriptor() ([]byte, []int) {
 	return file_tributary_v1_events_proto_rawDescGZIP(), []int{0}
 }
 
+// TxidScope is how far a network's transaction IDs are unique. It is no part of a conversion's identity, which names the click
+// anyhow: it says whether one transaction ID on two clicks is a finding.
+type TxidScope int32
+
+const (
+	// Of an edge that knew none: as TXID_SCOPE_NETWORK.
+	TxidScope_TXID_SCOPE_UNSPECIFIED TxidScope = 0
+	// One transaction ID is one conversion, whatever the click: on another click it is a duplicate (DUP).
+	TxidScope_TXID_SCOPE_NETWORK TxidScope = 1
+	// It tells conversions of one click apart, and on another click it means nothing.
+	TxidScope_TXID_SCOPE_CLICK TxidScope = 2
+)
+
+// Enum value maps for TxidScope.
+var (
+	TxidScope_name = map[int32]string{
+		0: "TXID_SCOPE_UNSPECIFIED",
+		1: "TXID_SCOPE_NETWORK",
+		2: "TXID_SCOPE_CLICK",
+	}
+	TxidScope_value = map[string]int32{
+		"TXID_SCOPE_UNSPECIFIED": 0,
+		"TXID_SCOPE_NETWORK":     1,
+		"TXID_SCOPE_CLICK":       2,
+	}
+)
+
+func (x TxidScope) Enum() *TxidScope {
+	p := new(TxidScope)
+	*p = x
+	return p
+}
+
+func (x TxidScope) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TxidScope) Descriptor() protoreflect.EnumDescriptor {
+	return file_tributary_v1_events_proto_enumTypes[1].Descriptor()
+}
+
+func (TxidScope) Type() protoreflect.EnumType {
+	return &file_tributary_v1_events_proto_enumTypes[1]
+}
+
+func (x TxidScope) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TxidScope.Descriptor instead.
+func (TxidScope) EnumDescriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{1}
+}
+
 type Conversion_Kind int32
 
 const (
@@ -142,11 +196,11 @@ func (x Conversion_Kind) String() string {
 }
 
 func (Conversion_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_tributary_v1_events_proto_enumTypes[1].Descriptor()
+	return file_tributary_v1_events_proto_enumTypes[2].Descriptor()
 }
 
 func (Conversion_Kind) Type() protoreflect.EnumType {
-	return &file_tributary_v1_events_proto_enumTypes[1]
+	return &file_tributary_v1_events_proto_enumTypes[2]
 }
 
 func (x Conversion_Kind) Number() protoreflect.EnumNumber {
@@ -193,11 +247,11 @@ func (x Conversion_Match) String() string {
 }
 
 func (Conversion_Match) Descriptor() protoreflect.EnumDescriptor {
-	return file_tributary_v1_events_proto_enumTypes[2].Descriptor()
+	return file_tributary_v1_events_proto_enumTypes[3].Descriptor()
 }
 
 func (Conversion_Match) Type() protoreflect.EnumType {
-	return &file_tributary_v1_events_proto_enumTypes[2]
+	return &file_tributary_v1_events_proto_enumTypes[3]
 }
 
 func (x Conversion_Match) Number() protoreflect.EnumNumber {
@@ -246,11 +300,11 @@ func (x Conversion_PayoutSource) String() string {
 }
 
 func (Conversion_PayoutSource) Descriptor() protoreflect.EnumDescriptor {
-	return file_tributary_v1_events_proto_enumTypes[3].Descriptor()
+	return file_tributary_v1_events_proto_enumTypes[4].Descriptor()
 }
 
 func (Conversion_PayoutSource) Type() protoreflect.EnumType {
-	return &file_tributary_v1_events_proto_enumTypes[3]
+	return &file_tributary_v1_events_proto_enumTypes[4]
 }
 
 func (x Conversion_PayoutSource) Number() protoreflect.EnumNumber {
@@ -303,11 +357,11 @@ func (x DeadLetter_Kind) String() string {
 }
 
 func (DeadLetter_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_tributary_v1_events_proto_enumTypes[4].Descriptor()
+	return file_tributary_v1_events_proto_enumTypes[5].Descriptor()
 }
 
 func (DeadLetter_Kind) Type() protoreflect.EnumType {
-	return &file_tributary_v1_events_proto_enumTypes[4]
+	return &file_tributary_v1_events_proto_enumTypes[5]
 }
 
 func (x DeadLetter_Kind) Number() protoreflect.EnumNumber {
@@ -1230,8 +1284,10 @@ type Postback struct {
 	MaxConversions uint32 `protobuf:"varint,22,opt,name=max_conversions,json=maxConversions,proto3" json:"max_conversions,omitempty"`
 	// What one payout may be worth at most, either way, converted as the payout is; 0 where the network declares no max_payout.
 	MaxPayoutBaseMicros int64 `protobuf:"varint,23,opt,name=max_payout_base_micros,json=maxPayoutBaseMicros,proto3" json:"max_payout_base_micros,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// How far the network's transaction IDs are unique.
+	TxidScope     TxidScope `protobuf:"varint,30,opt,name=txid_scope,json=txidScope,proto3,enum=tributary.v1.TxidScope" json:"txid_scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Postback) Reset() {
@@ -1425,11 +1481,19 @@ func (x *Postback) GetMaxPayoutBaseMicros() int64 {
 	return 0
 }
 
+func (x *Postback) GetTxidScope() TxidScope {
+	if x != nil {
+		return x.TxidScope
+	}
+	return TxidScope_TXID_SCOPE_UNSPECIFIED
+}
+
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
 // `scored.conversions`. Sums of the deltas are the truth; an entry is never changed.
 type Conversion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 32 hex digits derived from (click ID, event type, transaction ID, correction or not).
+	// 32 hex digits derived from (click ID, network, event type, transaction ID, correction or not). One that was given before the
+	// network was a part of it stays as it is.
 	ConversionId string `protobuf:"bytes,1,opt,name=conversion_id,json=conversionId,proto3" json:"conversion_id,omitempty"`
 	// 1 for the first entry of this conversion, then upwards; 0 in a RESCORED entry.
 	Seq            uint32          `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -2438,8 +2502,11 @@ type Cycle struct {
 	// The processor's clock, Unix milliseconds.
 	NowMs int64 `protobuf:"varint,3,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"`
 	// Nothing was left to read, so that the clock moved the watermark.
-	Idle          bool          `protobuf:"varint,4,opt,name=idle,proto3" json:"idle,omitempty"`
-	Inputs        []*CycleInput `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	Idle   bool          `protobuf:"varint,4,opt,name=idle,proto3" json:"idle,omitempty"`
+	Inputs []*CycleInput `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	// Version of the code that decided (schemas.Decisions): the cycle is run again under its rules. 0 in cycles of programs that had
+	// no versions, which is the version they had.
+	Decisions     uint32 `protobuf:"varint,10,opt,name=decisions,proto3" json:"decisions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2507,6 +2574,13 @@ func (x *Cycle) GetInputs() []*CycleInput {
 		return x.Inputs
 	}
 	return nil
+}
+
+func (x *Cycle) GetDecisions() uint32 {
+	if x != nil {
+		return x.Decisions
+	}
+	return 0
 }
 
 // CycleInput is what a cycle took of one input topic.
@@ -2706,7 +2780,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
 	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
 	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\xe0\x05\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\x98\x06\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
@@ -2735,7 +2809,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tsource_id\x18\x14 \x01(\rR\bsourceId\x12\x16\n" +
 	"\x06source\x18\x15 \x01(\tR\x06source\x12'\n" +
 	"\x0fmax_conversions\x18\x16 \x01(\rR\x0emaxConversions\x123\n" +
-	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\"\xdb\x0e\n" +
+	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x126\n" +
+	"\n" +
+	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\"\xdb\x0e\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
@@ -2878,13 +2954,15 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
-	"conversion\"\x8e\x01\n" +
+	"conversion\"\xac\x01\n" +
 	"\x05Cycle\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
 	"\x06random\x18\x02 \x01(\x04R\x06random\x12\x15\n" +
 	"\x06now_ms\x18\x03 \x01(\x03R\x05nowMs\x12\x12\n" +
 	"\x04idle\x18\x04 \x01(\bR\x04idle\x120\n" +
-	"\x06inputs\x18\x05 \x03(\v2\x18.tributary.v1.CycleInputR\x06inputs\"\x9c\x01\n" +
+	"\x06inputs\x18\x05 \x03(\v2\x18.tributary.v1.CycleInputR\x06inputs\x12\x1c\n" +
+	"\tdecisions\x18\n" +
+	" \x01(\rR\tdecisions\"\x9c\x01\n" +
 	"\n" +
 	"CycleInput\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1f\n" +
@@ -2900,7 +2978,11 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x0eSTATUS_PENDING\x10\x02\x12\x13\n" +
 	"\x0fSTATUS_APPROVED\x10\x03\x12\x13\n" +
 	"\x0fSTATUS_REJECTED\x10\x04\x12\x15\n" +
-	"\x11STATUS_CHARGEBACK\x10\x05B!Z\x1ftributary/schemas/events;eventsb\x06proto3"
+	"\x11STATUS_CHARGEBACK\x10\x05*U\n" +
+	"\tTxidScope\x12\x1a\n" +
+	"\x16TXID_SCOPE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12TXID_SCOPE_NETWORK\x10\x01\x12\x14\n" +
+	"\x10TXID_SCOPE_CLICK\x10\x02B!Z\x1ftributary/schemas/events;eventsb\x06proto3"
 
 var (
 	file_tributary_v1_events_proto_rawDescOnce sync.Once
@@ -2914,45 +2996,47 @@ func file_tributary_v1_events_proto_rawDescGZIP() []byte {
 	return file_tributary_v1_events_proto_rawDescData
 }
 
-var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_tributary_v1_events_proto_goTypes = []any{
 	(Status)(0),                  // 0: tributary.v1.Status
-	(Conversion_Kind)(0),         // 1: tributary.v1.Conversion.Kind
-	(Conversion_Match)(0),        // 2: tributary.v1.Conversion.Match
-	(Conversion_PayoutSource)(0), // 3: tributary.v1.Conversion.PayoutSource
-	(DeadLetter_Kind)(0),         // 4: tributary.v1.DeadLetter.Kind
-	(*Click)(nil),                // 5: tributary.v1.Click
-	(*Impression)(nil),           // 6: tributary.v1.Impression
-	(*LandingClick)(nil),         // 7: tributary.v1.LandingClick
-	(*Postback)(nil),             // 8: tributary.v1.Postback
-	(*Conversion)(nil),           // 9: tributary.v1.Conversion
-	(*Reason)(nil),               // 10: tributary.v1.Reason
-	(*Anomaly)(nil),              // 11: tributary.v1.Anomaly
-	(*DeadLetter)(nil),           // 12: tributary.v1.DeadLetter
-	(*Parked)(nil),               // 13: tributary.v1.Parked
-	(*Claim)(nil),                // 14: tributary.v1.Claim
-	(*Cycle)(nil),                // 15: tributary.v1.Cycle
-	(*CycleInput)(nil),           // 16: tributary.v1.CycleInput
+	(TxidScope)(0),               // 1: tributary.v1.TxidScope
+	(Conversion_Kind)(0),         // 2: tributary.v1.Conversion.Kind
+	(Conversion_Match)(0),        // 3: tributary.v1.Conversion.Match
+	(Conversion_PayoutSource)(0), // 4: tributary.v1.Conversion.PayoutSource
+	(DeadLetter_Kind)(0),         // 5: tributary.v1.DeadLetter.Kind
+	(*Click)(nil),                // 6: tributary.v1.Click
+	(*Impression)(nil),           // 7: tributary.v1.Impression
+	(*LandingClick)(nil),         // 8: tributary.v1.LandingClick
+	(*Postback)(nil),             // 9: tributary.v1.Postback
+	(*Conversion)(nil),           // 10: tributary.v1.Conversion
+	(*Reason)(nil),               // 11: tributary.v1.Reason
+	(*Anomaly)(nil),              // 12: tributary.v1.Anomaly
+	(*DeadLetter)(nil),           // 13: tributary.v1.DeadLetter
+	(*Parked)(nil),               // 14: tributary.v1.Parked
+	(*Claim)(nil),                // 15: tributary.v1.Claim
+	(*Cycle)(nil),                // 16: tributary.v1.Cycle
+	(*CycleInput)(nil),           // 17: tributary.v1.CycleInput
 }
 var file_tributary_v1_events_proto_depIdxs = []int32{
-	10, // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
+	11, // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
 	0,  // 1: tributary.v1.Postback.status:type_name -> tributary.v1.Status
-	1,  // 2: tributary.v1.Conversion.kind:type_name -> tributary.v1.Conversion.Kind
-	0,  // 3: tributary.v1.Conversion.status:type_name -> tributary.v1.Status
-	0,  // 4: tributary.v1.Conversion.previous_status:type_name -> tributary.v1.Status
-	3,  // 5: tributary.v1.Conversion.payout_source:type_name -> tributary.v1.Conversion.PayoutSource
-	2,  // 6: tributary.v1.Conversion.match:type_name -> tributary.v1.Conversion.Match
-	10, // 7: tributary.v1.Conversion.reasons:type_name -> tributary.v1.Reason
-	10, // 8: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
-	4,  // 9: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
-	9,  // 10: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
-	16, // 11: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	1,  // 2: tributary.v1.Postback.txid_scope:type_name -> tributary.v1.TxidScope
+	2,  // 3: tributary.v1.Conversion.kind:type_name -> tributary.v1.Conversion.Kind
+	0,  // 4: tributary.v1.Conversion.status:type_name -> tributary.v1.Status
+	0,  // 5: tributary.v1.Conversion.previous_status:type_name -> tributary.v1.Status
+	4,  // 6: tributary.v1.Conversion.payout_source:type_name -> tributary.v1.Conversion.PayoutSource
+	3,  // 7: tributary.v1.Conversion.match:type_name -> tributary.v1.Conversion.Match
+	11, // 8: tributary.v1.Conversion.reasons:type_name -> tributary.v1.Reason
+	11, // 9: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
+	5,  // 10: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
+	10, // 11: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
+	17, // 12: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_tributary_v1_events_proto_init() }
@@ -2965,7 +3049,7 @@ func file_tributary_v1_events_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_events_proto_rawDesc), len(file_tributary_v1_events_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,

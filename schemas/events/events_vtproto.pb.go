@@ -840,6 +840,13 @@ func (m *Postback) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.TxidScope != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.TxidScope))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf0
+	}
 	if m.MaxPayoutBaseMicros != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.MaxPayoutBaseMicros))
 		i--
@@ -1892,6 +1899,11 @@ func (m *Cycle) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Decisions != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Decisions))
+		i--
+		dAtA[i] = 0x50
+	}
 	if len(m.Inputs) > 0 {
 		for iNdEx := len(m.Inputs) - 1; iNdEx >= 0; iNdEx-- {
 			size, err := m.Inputs[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
@@ -2442,6 +2454,9 @@ func (m *Postback) SizeVT() (n int) {
 	if m.MaxPayoutBaseMicros != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.MaxPayoutBaseMicros))
 	}
+	if m.TxidScope != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.TxidScope))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -2862,6 +2877,9 @@ func (m *Cycle) SizeVT() (n int) {
 			l = e.SizeVT()
 			n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
+	}
+	if m.Decisions != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Decisions))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -6139,6 +6157,25 @@ func (m *Postback) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 30:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TxidScope", wireType)
+			}
+			m.TxidScope = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TxidScope |= TxidScope(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -9013,6 +9050,25 @@ func (m *Cycle) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Decisions", wireType)
+			}
+			m.Decisions = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Decisions |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -12677,6 +12733,25 @@ func (m *Postback) UnmarshalVTUnsafe(dAtA []byte) error {
 					break
 				}
 			}
+		case 30:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TxidScope", wireType)
+			}
+			m.TxidScope = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.TxidScope |= TxidScope(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -15713,6 +15788,25 @@ func (m *Cycle) UnmarshalVTUnsafe(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Decisions", wireType)
+			}
+			m.Decisions = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Decisions |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

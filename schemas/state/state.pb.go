@@ -93,8 +93,12 @@ type Item struct {
 	// Hashes (XXH64) of the last receipt IDs that made an entry, oldest first: the edge may send a postback twice, and the second one
 	// must not take back what came between.
 	Receipts []uint64 `protobuf:"varint,13,rep,packed,name=receipts,proto3" json:"receipts,omitempty"`
-	// Who made it, where the postback named max_conversions; else empty, and it counts against the bound of every network.
-	Network       string `protobuf:"bytes,14,opt,name=network,proto3" json:"network,omitempty"`
+	// Whose it is. Empty in an item of decisions 0 whose postback named no max_conversions: that one is the first network's that changes
+	// it, and counts against the bound of every network until then.
+	Network string `protobuf:"bytes,14,opt,name=network,proto3" json:"network,omitempty"`
+	// Version of the code that made it (schemas.Decisions), for its conversion_id stays as it was given: that of decisions 0 has no
+	// network in it.
+	Decisions     uint32 `protobuf:"varint,15,opt,name=decisions,proto3" json:"decisions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -225,6 +229,13 @@ func (x *Item) GetNetwork() string {
 		return x.Network
 	}
 	return ""
+}
+
+func (x *Item) GetDecisions() uint32 {
+	if x != nil {
+		return x.Decisions
+	}
+	return 0
 }
 
 // SourceStats is what one source's conversions looked like so far, in one partition.
@@ -374,7 +385,7 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"\x1etributary/state/v1/state.proto\x12\x12tributary.state.v1\"6\n" +
 	"\x04Book\x12.\n" +
-	"\x05items\x18\x01 \x03(\v2\x18.tributary.state.v1.ItemR\x05items\"\x8a\x03\n" +
+	"\x05items\x18\x01 \x03(\v2\x18.tributary.state.v1.ItemR\x05items\"\xa8\x03\n" +
 	"\x04Item\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x12\n" +
 	"\x04txid\x18\x02 \x01(\tR\x04txid\x12\x1d\n" +
@@ -391,7 +402,8 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	"\bevent_ms\x18\v \x01(\x03R\aeventMs\x12\x14\n" +
 	"\x05match\x18\f \x01(\x05R\x05match\x12\x1a\n" +
 	"\breceipts\x18\r \x03(\x04R\breceipts\x12\x18\n" +
-	"\anetwork\x18\x0e \x01(\tR\anetwork\"\x86\x01\n" +
+	"\anetwork\x18\x0e \x01(\tR\anetwork\x12\x1c\n" +
+	"\tdecisions\x18\x0f \x01(\rR\tdecisions\"\x86\x01\n" +
 	"\vSourceStats\x12\x14\n" +
 	"\x05timed\x18\x01 \x01(\x04R\x05timed\x12\x12\n" +
 	"\x04fast\x18\x02 \x01(\x04R\x04fast\x12\x1d\n" +

@@ -96,6 +96,11 @@ func (m *Item) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Decisions != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Decisions))
+		i--
+		dAtA[i] = 0x78
+	}
 	if len(m.Network) > 0 {
 		i -= len(m.Network)
 		copy(dAtA[i:], m.Network)
@@ -377,6 +382,9 @@ func (m *Item) SizeVT() (n int) {
 	l = len(m.Network)
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.Decisions != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Decisions))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -930,6 +938,25 @@ func (m *Item) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Network = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Decisions", wireType)
+			}
+			m.Decisions = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Decisions |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -1746,6 +1773,25 @@ func (m *Item) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 			m.Network = stringValue
 			iNdEx = postIndex
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Decisions", wireType)
+			}
+			m.Decisions = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Decisions |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -52,8 +52,8 @@ func (o *upgradeOptions) check(mode string) (problems []error) {
 // filledLimit is how long the older version may take until every table has rows.
 const filledLimit = 2 * time.Minute
 
-// upgrade lets the older version fill every table, ends it under load, starts the newer one on the same data, and lets that work
-// until ctx ends.
+// upgrade lets the older version fill every table, ends it under load, starts the newer one on the same data, takes
+// its state away, and lets it work until ctx ends.
 func (s *site) upgrade(ctx context.Context) error {
 	pause(ctx, s.options.length/2)
 	deadline := time.Now().Add(filledLimit)
@@ -87,6 +87,27 @@ func (s *site) upgrade(ctx context.Context) error {
 	if err == nil {
 		// The newer version has a password of its own.
 		err = errors.Join(s.conn.Close(), s.connect())
+	}
+	s.report.end(what, err)
+	if err != nil {
+		return err
+	}
+	pause(ctx, s.options.length/6)
+	return s.rebuild(context.WithoutCancel(ctx), m)
+}
+
+// rebuild takes the processor's state away: what the older version decided and what the newer one did since are
+// built again from the topics, and the load goes on with the conversions of both.
+func (s *site) rebuild(ctx context.Context, m *member) error {
+	const what = "upgrade, the state is lost"
+	s.report.begin("upgrade", what)
+	m.end(syscall.SIGKILL)
+	err := empty(m.state)
+	if err == nil {
+		err = m.start()
+	}
+	if err == nil {
+		err = m.await(ctx, startLimit)
 	}
 	s.report.end(what, err)
 	return err

@@ -75,6 +75,7 @@ type Truth struct {
 
 // conversion is the naive model's state of one conversion.
 type conversion struct {
+	network         string
 	event, txid     string
 	status          string
 	payout          int64
@@ -180,7 +181,7 @@ func (t *Truth) postback(p *Postback, eventMS int64) {
 			t.rejects[Reject{"postback", schemas.RejectOutsideWindow}]++
 			return
 		}
-		known = &conversion{event: p.Event, txid: p.TxID, correction: p.corrects(), neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew}
+		known = &conversion{network: p.Network, event: p.Event, txid: p.TxID, correction: p.corrects(), neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew}
 		switch {
 		case p.Payout != "":
 			known.payout, known.currency = micros(p.Payout), p.Currency
@@ -218,7 +219,7 @@ func (t *Truth) postback(p *Postback, eventMS int64) {
 
 func (t *Truth) find(p *Postback) *conversion {
 	for _, known := range p.Click.conversions {
-		if known.event == p.Event && known.txid == p.TxID && known.correction == p.corrects() && !known.neverFoundAgain {
+		if known.network == p.Network && known.event == p.Event && known.txid == p.TxID && known.correction == p.corrects() && !known.neverFoundAgain {
 			return known
 		}
 	}

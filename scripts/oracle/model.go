@@ -45,7 +45,7 @@ type book struct {
 	currency, source, match  string
 	// correction: a postback with a payout below 0 made it. It moves money, counts as nothing, and claims no transaction.
 	correction bool
-	// network made it; empty where its postback carried no bound.
+	// network made it, and no other changes it.
 	network string
 	// receipts are of the postbacks that made its entries.
 	receipts []string
@@ -130,7 +130,7 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 	correction := pb.HasPayout && pb.PayoutMicros < 0
 	var b *book
 	for _, have := range books[pb.ClickId] {
-		if have.event == pb.Event && have.txid == pb.Txid && have.receipt == receipt && have.correction == correction {
+		if have.event == pb.Event && have.txid == pb.Txid && have.receipt == receipt && have.correction == correction && have.network == pb.Network {
 			b = have
 		}
 	}
@@ -152,15 +152,12 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		reject("outside_window")
 		return
 	}
-	b = &book{event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction, status: pb.Status, source: "none", match: "click"}
-	if pb.MaxConversions > 0 {
-		b.network = pb.Network
-	}
-	b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt)
+	b = &book{network: pb.Network, event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction, status: pb.Status, source: "none", match: "click"}
+	b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt, "", pb.Network)
 	kind := "created"
 	if correction {
-		b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt, "correction")
 		kind = "correction"
+		b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt, kind, pb.Network)
 	}
 	if b.status == events.Status_STATUS_UNSPECIFIED {
 		b.status = events.Status_STATUS_APPROVED
@@ -175,7 +172,7 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 	}
 	books[pb.ClickId] = append(books[pb.ClickId], b)
 	x.enter(b, pb, click, kind, events.Status_STATUS_UNSPECIFIED, worth{})
-	if pb.Txid != "" && !correction {
+	if pb.Txid != "" && !correction && pb.TxidScope != events.TxidScope_TXID_SCOPE_CLICK {
 		key := pb.Network + "/" + pb.Txid
 		if x.claims[key] == nil {
 			x.claims[key] = map[string]string{}
@@ -191,7 +188,7 @@ func overBound(books []*book, pb *events.Postback, correction bool) bool {
 	type made struct{ conversions, corrections int }
 	of := map[transaction]*made{{pb.Event, pb.Txid}: {}}
 	for _, have := range books {
-		if have.network != "" && have.network != pb.Network {
+		if have.network != pb.Network {
 			continue
 		}
 		key := transaction{have.event, have.txid}

@@ -62,14 +62,14 @@ func TestModel(t *testing.T) {
 	if len(x.clicks) != 1 || len(x.conversions) != 3 || len(x.letters) != 5 {
 		t.Fatalf("%d clicks, %d entries, letters %v", len(x.clicks), len(x.conversions), x.letters)
 	}
-	second := x.conversions[identity(id, "sale", "1", "")+"/2"]
+	second := x.conversions[identity(id, "sale", "1", "", "", "")+"/2"]
 	for column, want := range map[string]string{"status": "approved", "previous_status": "pending", "conversions_delta": "0", "pending_delta": "-1", "approved_delta": "1",
 		"revenue_hold_delta": "-6", "revenue_confirmed_delta": "6", "match": "click", "campaign_id": "7"} {
 		if second[column] != want {
 			t.Errorf("%s is %q, %q would be right", column, second[column], want)
 		}
 	}
-	correction := x.conversions[identity(id, "sale", "1", "", "correction")+"/1"]
+	correction := x.conversions[identity(id, "sale", "1", "", "correction", "")+"/1"]
 	for column, want := range map[string]string{"kind": "correction", "status": "approved", "conversions_delta": "0", "approved_delta": "0", "revenue_confirmed_delta": "-4", "payout_original": "-3"} {
 		if correction[column] != want {
 			t.Errorf("of the correction, %s is %q, %q would be right", column, correction[column], want)
@@ -104,11 +104,12 @@ func TestModelBounds(t *testing.T) {
 		post("acme", "2", 1, -5, -6, 6), // its correction
 		post("acme", "1", 1, -5, -6, 6), // a correction of what is booked
 		post("zeta", "4", 1, 5, 6, 0),
-		post("", "5", 0, 5, 6, 0), // of an edge that knew no bound: counts for all
+		post("", "5", 0, 5, 6, 0), // of an edge that knew no bound, and of no name: nobody else's
 		post("new", "6", 1, 5, 6, 0),
+		post("new", "7", 1, 5, 6, 0), // one too many
 		post("acme", "7", 9, 5, pastTheEdge, 0),
 	}, 1<<40)
-	if len(x.clicks) != 0 || len(x.conversions) != 4 {
+	if len(x.clicks) != 0 || len(x.conversions) != 5 {
 		t.Errorf("%d clicks, %d entries", len(x.clicks), len(x.conversions))
 	}
 	counts := map[string]int{}

@@ -142,7 +142,8 @@ func Generate(seed uint64, o Options) *Scenario {
 		s.Skews = append(s.Skews, skew)
 	}
 	g := &generator{Rand: r, s: s, gap: gap, corrections: rand.New(rand.NewPCG(seed, 0x636f7272656374)),
-		bounds: rand.New(rand.NewPCG(seed, 0x626f756e6473)), pairs: rand.New(rand.NewPCG(seed, 0x7061697273))}
+		bounds: rand.New(rand.NewPCG(seed, 0x626f756e6473)), pairs: rand.New(rand.NewPCG(seed, 0x7061697273)),
+		several: rand.New(rand.NewPCG(seed, 0x7365766572616c))}
 	g.inputs()
 	g.faults(o)
 	if gap > 0 && r.IntN(5) > 0 {
@@ -207,6 +208,8 @@ type generator struct {
 	bounds *rand.Rand
 	// pairs draws conversions with their corrections at a bound, apart from all else too.
 	pairs *rand.Rand
+	// several draws conversions of several networks on one click, and transaction IDs that come on many clicks.
+	several *rand.Rand
 }
 
 // stretch puts the gap into the middle of the active time.
@@ -281,6 +284,12 @@ func (g *generator) journey(drawn time.Duration) {
 	}
 	if g.pairs.IntN(8) == 0 {
 		g.pair(c, at)
+	}
+	if g.several.IntN(5) == 0 {
+		g.rivals(c, at)
+	}
+	if g.several.IntN(6) == 0 {
+		g.numbers(c, at)
 	}
 }
 

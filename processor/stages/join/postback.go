@@ -45,7 +45,17 @@ func (t *task) needsNoClick(ctx *stage.Context, f *file, pb *events.Postback) bo
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		return false
 	}
-	return attributor.Booked(&f.book, pb)
+	return attributor.Booked(&f.book, pb, decisions(ctx, pb))
+}
+
+// decisions answers the version of the rules to judge a postback by. Where no cycle tells, the postback does: the
+// edges that say how far a transaction ID is unique came with the rules by network.
+func decisions(ctx *stage.Context, pb *events.Postback) uint32 {
+	version, known := ctx.Decisions()
+	if !known && pb.TxidScope == events.TxidScope_TXID_SCOPE_UNSPECIFIED {
+		return schemas.DecisionsByTransaction
+	}
+	return version
 }
 
 // file is what is remembered of one click ID.
@@ -132,7 +142,9 @@ func (t *task) attribute(ctx *stage.Context, f *file, pb *events.Postback) error
 			return fmt.Errorf("reading the statistics of a source: %w", err)
 		}
 	}
-	out := attributor.Attribute(attributor.Input{Postback: pb, Click: f.click, Book: &f.book, Source: stats}, &t.opts.Rules)
+	out := attributor.Attribute(attributor.Input{
+		Postback: pb, Click: f.click, Book: &f.book, Source: stats, Decisions: decisions(ctx, pb),
+	}, &t.opts.Rules)
 	if out.Entry == nil {
 		return t.deadLetter(ctx, pb, out.Reject, out.Detail)
 	}
@@ -142,10 +154,10 @@ func (t *task) attribute(ctx *stage.Context, f *file, pb *events.Postback) error
 	if _, err := stats.MarshalToSizedBufferVT(ctx.State.PutSized(sourceKey, stats.SizeVT())); err != nil {
 		return fmt.Errorf("writing the statistics of a source: %w", err)
 	}
-	return t.emitEntry(ctx, out.Entry)
+	return t.emitEntry(ctx, out.Entry, pb.TxidScope)
 }
 
-func (t *task) emitEntry(ctx *stage.Context, e *events.Conversion) error {
+func (t *task) emitEntry(ctx *stage.Context, e *events.Conversion, scope events.TxidScope) error {
 	e.DecidedMs = ctx.NowMS()
 	key := []byte(e.ClickId)
 	if err := ctx.EmitMessage(schemas.TopicConversions, key, e); err != nil {
@@ -158,6 +170,10 @@ func (t *task) emitEntry(ctx *stage.Context, e *events.Conversion) error {
 	}
 	// A correction has the transaction ID of what it corrects: it claims none.
 	if e.Kind != events.Conversion_KIND_CREATED || e.Txid == "" {
+		return nil
+	}
+	// Other clicks have conversions of that ID too, each its own.
+	if scope == events.TxidScope_TXID_SCOPE_CLICK {
 		return nil
 	}
 	claimKey := append(append([]byte(e.Network), 0), e.Txid...)

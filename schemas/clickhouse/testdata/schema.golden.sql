@@ -292,7 +292,7 @@ COMMENT 'Accepted paid clicks, one row a click ID. Source of clicks and cost in 
 
 CREATE TABLE tributary.conversions
 (
-    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid, correction or not).' CODEC(ZSTD(1)),
+    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.' CODEC(ZSTD(1)),
     `seq` UInt32 COMMENT 'Number of this entry within its conversion, from 1; 0 in a rescored entry.',
     `kind` LowCardinality(String) COMMENT 'created (first entry of a conversion), correction (first entry of a correction, which moves revenue and counts as no conversion), status (its status changed), payout (payout corrected under the same status) or rescored (only the score changed).',
     `receipt_id` String COMMENT 'Receipt of the postback behind this entry.' CODEC(ZSTD(1)),
@@ -422,7 +422,7 @@ COMMENT 'The conversion ledger: one row an accepted transition, with signed delt
 
 CREATE VIEW tributary.conversions_current
 (
-    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid, correction or not).',
+    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.',
     `click_id` String COMMENT 'Click ID the conversion belongs to.',
     `network` String COMMENT 'Network that sent the postback.',
     `event` String COMMENT 'Event type (goal), lower case: lead, sale, reg, ftd …',
