@@ -117,6 +117,9 @@ func (c *Click) AnyUnfilled() bool { return c.unfilled != 0 }
 
 var _ [64 - Fields]struct{} // unfilled has a bit a field
 
+// Scan walks over the parameters of a query as Read does.
+func (l *Link) Scan(rawQuery []byte) query.Scanner { return query.ScanFor(rawQuery, l.knows) }
+
 // Read reads a link's query, still encoded, into c, which it clears before. Decoded text is appended to text, which it
 // returns; it allocates when text has no room for it, at most len(rawQuery) bytes.
 func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {

@@ -25,6 +25,8 @@ type Custom struct {
 	DefaultStatus string
 	// UnknownStatus is what a status word stands for that nothing declares; empty refuses it.
 	UnknownStatus string
+	// Proofs are parameters by which senders prove themselves in every dialect. They are read elsewhere.
+	Proofs []string
 }
 
 var errTooMany = errors.New("there are more than " + strconv.Itoa(maxParams) + " entries")
@@ -80,6 +82,9 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 	p.knows = func(name []byte) bool { _, ok := p.names[string(name)]; return ok }
 	// Who sends it may be named in every dialect.
 	p.names[networkName] = paramName{param: Network, name: networkName}
+	for _, name := range c.Proofs {
+		p.names[name] = paramName{param: ParamProof, name: name}
+	}
 	for _, n := range t.Names {
 		p.names[n.Name] = paramName{param: n.Param, form: n.Form, name: n.Name}
 	}

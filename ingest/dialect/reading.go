@@ -53,8 +53,26 @@ type Reading struct {
 	conflict *Problem
 }
 
+// Accepted completes what is known of a postback that was accepted before: what it lacks is taken from known. Two values and unread
+// parameters are no problem of it any more.
+func (r *Reading) Accepted(known *Reading) {
+	for n := range r.Values {
+		if r.Values[n].Text == nil {
+			r.Values[n] = known.Values[n]
+		}
+	}
+	r.conflict, r.Dropped = nil, nil
+}
+
 // Text is the decoded value of a parameter, nil when the postback has none.
 func (r *Reading) Text(n Param) []byte { return r.Values[n].Text }
+
+// Drop takes a parameter's value back.
+func (r *Reading) Drop(n Param) {
+	v := &r.Values[n]
+	r.Dropped = append(r.Dropped, Dropped{[]byte(v.Name), v.Text, DropUnknown})
+	*v = Value{}
+}
 
 // AppendNotTaken appends the names of the parameters that were not taken to names, each once and at most limit of them; those that the
 // configuration ignores are left out. What is beyond the limit is counted in a last entry, "and 3 more".
@@ -99,6 +117,8 @@ func (p *Postback) set(r *Reading, n *paramName, known bool, key, raw, value []b
 	switch {
 	case !known:
 		r.Dropped = append(r.Dropped, Dropped{key, value, DropUnknown})
+		return
+	case n.param == ParamProof:
 		return
 	case n.param == ParamIgnored:
 		why := DropNoPlace
@@ -174,6 +194,14 @@ func pointed(value []byte) []byte {
 // ReadQuery takes the parameters of a raw query or of a form, also where something else stands for an ampersand between them.
 func (p *Postback) ReadQuery(r *Reading, raw []byte) {
 	p.readQuery(r, raw, query.ScanFor(raw, p.knows))
+}
+
+// Scan walks over the parameters of a query as ReadQuery does.
+func (p *Postback) Scan(raw []byte) query.Scanner { return query.ScanFor(raw, p.knows) }
+
+// SameValue tells whether two values of a parameter say the same: 1 and 1.00, usd and USD.
+func SameValue(n Param, a, b []byte) bool {
+	return sameValue(n, bytes.TrimSpace(a), bytes.TrimSpace(b))
 }
 
 // ReadSigned takes the parameters of a raw query or of a form of which a signature covers every byte. Where something else than "&"

@@ -20,6 +20,22 @@ func standIn(value []byte) bool {
 	return absences[string(lower)] || isSheetError(lower) || isVariable(value) || isNumbered(value) || isMarkedName(value) || isMacroName(lower)
 }
 
+// StandsForNone tells whether the value of an amount, an ID or a currency is none, whoever sent it: a macro in any marks, or what people,
+// programs and spreadsheets leave. raw is the value as it came.
+func StandsForNone(raw, value []byte) bool { return Native.unfilledValue(raw, value) }
+
+// IsNothing tells whether a value says itself that there is none, unlike a macro that was not replaced.
+func IsNothing(value []byte) bool {
+	if value = bytes.TrimSpace(value); len(value) > maxMarkedBytes {
+		return false
+	}
+	lower := bytes.ToLower(value)
+	return absences[string(lower)] || isSheetError(lower)
+}
+
+// IsRounded tells an ID that is a number in scientific notation; see isRounded.
+func IsRounded(value []byte) bool { return isRounded(value) }
+
 // standInWord is the same for an event type or a status: they are words, so that only what is no word of anybody's counts.
 func standInWord(value []byte) bool {
 	value = bytes.TrimSpace(value)

@@ -31,6 +31,21 @@ next:
 	return n
 }
 
+// Escaped tells whether a query or a URL has an ampersand that HTML escaped.
+func Escaped(text []byte) bool {
+	for rest := text; ; {
+		i := bytes.IndexByte(rest, '&')
+		if i < 0 {
+			break
+		}
+		if rest = rest[i+1:]; ampersand(rest) > 0 {
+			return true
+		}
+	}
+	lower := bytes.ToLower(text)
+	return bytes.Contains(lower, []byte("%26amp;")) || bytes.Contains(lower, []byte("%26amp%3b"))
+}
+
 func lowerIs(text []byte, lower string) bool {
 	for i, c := range text {
 		if c >= 'A' && c <= 'Z' {

@@ -1230,8 +1230,11 @@ type Postback struct {
 	MaxConversions uint32 `protobuf:"varint,22,opt,name=max_conversions,json=maxConversions,proto3" json:"max_conversions,omitempty"`
 	// What one payout may be worth at most, either way, converted as the payout is; 0 where the network declares no max_payout.
 	MaxPayoutBaseMicros int64 `protobuf:"varint,23,opt,name=max_payout_base_micros,json=maxPayoutBaseMicros,proto3" json:"max_payout_base_micros,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Names of parameters that the request had and the edge did not take, 16 at most and "and 3 more"; those that the network's
+	// configuration ignores are left out.
+	NotTaken      []string `protobuf:"bytes,30,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Postback) Reset() {
@@ -1423,6 +1426,13 @@ func (x *Postback) GetMaxPayoutBaseMicros() int64 {
 		return x.MaxPayoutBaseMicros
 	}
 	return 0
+}
+
+func (x *Postback) GetNotTaken() []string {
+	if x != nil {
+		return x.NotTaken
+	}
+	return nil
 }
 
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
@@ -2706,7 +2716,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
 	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
 	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\xe0\x05\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\xfd\x05\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
@@ -2735,7 +2745,8 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tsource_id\x18\x14 \x01(\rR\bsourceId\x12\x16\n" +
 	"\x06source\x18\x15 \x01(\tR\x06source\x12'\n" +
 	"\x0fmax_conversions\x18\x16 \x01(\rR\x0emaxConversions\x123\n" +
-	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\"\xdb\x0e\n" +
+	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x12\x1b\n" +
+	"\tnot_taken\x18\x1e \x03(\tR\bnotTaken\"\xdb\x0e\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
