@@ -171,6 +171,7 @@ func TestNotTaken(t *testing.T) {
 func TestNotUnderstood(t *testing.T) {
 	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
 	id := clickID(t, testSecret, 1, 1)
+	const signedQuery = "signed" // the target is a query that the network signs
 	for i, c := range []struct {
 		target, kind, body string
 		reason             schemas.RejectReason
@@ -191,17 +192,18 @@ func TestNotUnderstood(t *testing.T) {
 		{"/postback/acme?click_id=CLICK&txid=1.23457E%2B15", "", "", schemas.RejectRoundedID, "txid"},
 		{"/postback/acme", jsonType, `{"click_id":"CLICK","txid":1e21}`, schemas.RejectRoundedID, "txid"},
 		{"/postback/acme?click_id=CLICK&txid=T1%26payout%3D12.5", "", "", schemas.RejectJoined, "txid"},
-		{"/postback?" + signed("click_id=CLICK;payout=5", "nonce-5000"), "", "", schemas.RejectJoined, "click_id"},
+		{"click_id=CLICK;payout=5", signedQuery, "", schemas.RejectJoined, "click_id"},
+		{"click_id=CLICK&note=x;payout=5", signedQuery, "", schemas.RejectJoined, "note"},
 	} {
 		method := http.MethodGet
 		if c.body != "" {
 			method = http.MethodPost
 		}
-		target := strings.ReplaceAll(c.target, "CLICK", id)
-		if strings.Contains(c.target, "nonce-5000") {
-			target = "/postback?" + signed("click_id="+id+";payout=5", "nonce-5000")
+		target, kind := strings.ReplaceAll(c.target, "CLICK", id), c.kind
+		if kind == signedQuery {
+			target, kind = "/postback?"+signed(target, fmt.Sprintf("nonce-%04d", i)), ""
 		}
-		got := b.send(method, target, c.kind, strings.ReplaceAll(c.body, "CLICK", id))
+		got := b.send(method, target, kind, strings.ReplaceAll(c.body, "CLICK", id))
 		var answer answer
 		if err := json.Unmarshal([]byte(got.body), &answer); err != nil || answer.Error == nil {
 			t.Fatalf("%s is answered %d %s", c.target, got.status, got.body)
