@@ -24,10 +24,12 @@ const batchChunk = 500
 
 // uploaded is the outcome of one line of POST /postback/{network}/batch.
 type uploaded struct {
-	Line      int      `json:"line"`
-	ReceiptID string   `json:"receipt_id,omitempty"`
-	Status    string   `json:"status"`
-	Error     *refusal `json:"error,omitempty"`
+	Line      int    `json:"line"`
+	ReceiptID string `json:"receipt_id,omitempty"`
+	Status    string `json:"status"`
+	// NotTaken are parameters of a line of JSON that were left out; a CSV has them in its header.
+	NotTaken []string `json:"not_taken,omitempty"`
+	Error    *refusal `json:"error,omitempty"`
 }
 
 // uploadOutcome is an index into what became of a line.
@@ -188,6 +190,8 @@ func (u *upload) take(ctx *fasthttp.RequestCtx, p *postback, l *uploadLine) {
 	hideLine(p, l.raw)
 	p.event.ReceiptId = e.receipt(u.now)
 	p.event.Raw = clip(l.raw, schemas.MaxRawBytes)
+	p.noteNotTaken()
+	e.notTaken.count(p)
 	refused := l.refused
 	if refused == nil {
 		refused = p.resolve(u.cat, u.now)
@@ -196,6 +200,9 @@ func (u *upload) take(ctx *fasthttp.RequestCtx, p *postback, l *uploadLine) {
 	out := uploaded{Line: l.number, ReceiptID: p.event.ReceiptId, Status: uploadOutcomeNames[uploadAccepted]}
 	var sent [2]*delivery
 	if refused == nil {
+		if u.answer.UnknownColumns == nil {
+			out.NotTaken = p.event.NotTaken
+		}
 		if p.event.BlankTxidIsNew && p.event.Txid == "" {
 			p.event.Txid = u.nameOf(l.raw)
 		}

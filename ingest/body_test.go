@@ -46,7 +46,7 @@ func TestSignedBodyIsReadAsOneThing(t *testing.T) {
 		for _, header := range deliveries {
 			for _, path := range []string{"/postback", "/postback/signed", "/postback/signed/batch"} {
 				n++
-				query := trust.Sign("signed", "network=signed&payout=2&txid=q", []byte(body), "k1", []byte(signingKey), testNow, fmt.Sprintf("nonce-%06d", n))
+				query := trust.Sign("signed", "network=signed&payout=1.0&txid=t", []byte(body), "k1", []byte(signingKey), testNow, fmt.Sprintf("nonce-%06d", n))
 				req := b.request(http.MethodPost, path+"?"+query, "", body)
 				for name, values := range header {
 					req.Header[name] = values

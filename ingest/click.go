@@ -47,8 +47,9 @@ type visit struct {
 	// shown and pressed are the events of an impression and of a landing page's button, made of event.
 	shown   events.Impression
 	pressed events.LandingClick
-	// unfilled: a parameter was left empty because it still was a macro.
+	// unfilled: a parameter was left empty because it still was a macro. dropped counts those that a click has no place for.
 	unfilled bool
+	dropped  int
 	// named is what a link in another dialect says.
 	named dialect.Click
 
@@ -89,7 +90,7 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // readLink reads the parameters of a click link. A paid click is never lost for a bad one: what cannot be kept is cut,
 // cleaned or blanked, and counted. The first of several parameters of one name counts.
 func (e *Edge) readLink(v *visit, raw []byte) {
-	scan := query.Scan(raw)
+	scan := query.ScanFor(raw, isLinkName)
 	for {
 		key, value, ok := scan.Next()
 		if !ok {
@@ -119,9 +120,20 @@ func (e *Edge) readLink(v *visit, raw []byte) {
 		default:
 			if n := subNumber(key); n > 0 {
 				e.keep(v, &v.subs[n-1], value, schemas.MaxSubBytes, fieldSub)
+			} else {
+				v.dropped++
 			}
 		}
 	}
+}
+
+// isLinkName tells the names that readLink reads.
+func isLinkName(name []byte) bool {
+	switch string(name) {
+	case "source", "external_id", "keyword", "creative", "cost", "currency":
+		return true
+	}
+	return subNumber(name) > 0
 }
 
 // subNumber reads "sub1" to "sub20"; 0 for anything else.
@@ -144,25 +156,42 @@ func subNumber(key []byte) int {
 
 // keep decodes raw into *dst unless an earlier parameter did. Plain text stays where it is.
 func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
-	if *dst != nil {
+	if *dst != nil && (len(*dst) == 0 || !oneValue[f]) {
 		return
 	}
 	value := raw
 	if query.Encoded(raw) {
 		start := len(v.text)
-		v.text = query.Decode(v.text, raw)
+		if f == fieldExternalID {
+			v.text = query.DecodeID(v.text, raw)
+		} else {
+			v.text = query.Decode(v.text, raw)
+		}
 		value = v.text[start:len(v.text):len(v.text)]
 	}
-	if query.IsMacro(raw, value) {
+	switch unfilled := query.IsMacro(raw, value) || oneValue[f] && dialect.StandsForNone(raw, value); {
+	case *dst != nil:
+		// Which of two values is right nobody can tell.
+		if !unfilled && !bytes.Equal(*dst, value) {
+			*dst = []byte{}
+			e.metrics.sanitized[f].Inc()
+		}
+		return
+	case unfilled:
 		*dst = []byte{}
 		v.unfilled = true
+		e.metrics.sanitized[f].Inc()
+		return
+	case f == fieldExternalID && dialect.IsRounded(value):
+		*dst = []byte{}
 		e.metrics.sanitized[f].Inc()
 		return
 	}
 	*dst = e.clean(v, value, limit, f)
 }
 
-// clean makes value text of at most limit bytes, or a name where the field is one, on a copy when it is not already.
+// clean makes value text of at most limit bytes, or a name where the field is one, on a copy when it is not already. An ID that is too
+// long is dropped: a part of one is another.
 func (e *Edge) clean(v *visit, value []byte, limit int, f field) []byte {
 	name := isName[f]
 	if len(value) <= limit && (name && query.IsName(value) || !name && query.IsText(value)) {
@@ -172,6 +201,12 @@ func (e *Edge) clean(v *visit, value []byte, limit int, f field) []byte {
 	start := len(v.text)
 	v.text = append(v.text, value...)
 	copied := v.text[start:len(v.text):len(v.text)]
+	if neverCut[f] {
+		if text, _ := query.CleanName(copied, len(copied)); len(text) <= limit {
+			return text
+		}
+		return []byte{}
+	}
 	if name {
 		text, _ := query.CleanName(copied, limit)
 		return text
@@ -268,6 +303,9 @@ func (e *Edge) observe(v *visit) {
 	c := &v.event
 	if v.unfilled {
 		e.macros.ofSource(c.SourceId).Inc()
+	}
+	if v.dropped > 0 {
+		e.notTaken.countLink(c.SourceId, v.dropped)
 	}
 	if v.past() {
 		c.IpClicksPerMinute = 0

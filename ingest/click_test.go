@@ -30,7 +30,14 @@ func TestLinkKeepsThePaidClick(t *testing.T) {
 		{"keyword=%7Bkeyword%7D", fieldKeyword, func(c *events.Click) bool { return c.Keyword == "" }},
 		{"sub3=[ZONE]&sub4=x", fieldSub, func(c *events.Click) bool { return len(c.Subs) == 4 && c.Subs[2] == "" && c.Subs[3] == "x" }},
 		{"creative=a%00b%ffc", fieldCreative, func(c *events.Click) bool { return c.Creative == "abc" }},
-		{"external_id=" + strings.Repeat("e", 300), fieldExternalID, func(c *events.Click) bool { return len(c.ExternalId) == schemas.MaxExternalID }},
+		{"external_id=" + strings.Repeat("e", schemas.MaxExternalID+1), fieldExternalID, func(c *events.Click) bool { return c.ExternalId == "" }},
+		{"external_id=%00" + strings.Repeat("e", schemas.MaxExternalID), fieldExternalID, func(c *events.Click) bool { return len(c.ExternalId) == schemas.MaxExternalID }},
+		{"sub2=" + strings.Repeat("s", schemas.MaxSubBytes+1) + "&sub3=x", fieldSub, func(c *events.Click) bool { return len(c.Subs) == 3 && c.Subs[1] == "" }},
+		{"external_id=a&external_id=b", fieldExternalID, func(c *events.Click) bool { return c.ExternalId == "" }},
+		{"external_id=undefined", fieldExternalID, func(c *events.Click) bool { return c.ExternalId == "" }},
+		{"external_id=%281.23457E%2B15%29&external_id=1.23457E+15", fieldExternalID, func(c *events.Click) bool { return c.ExternalId == "" }},
+		{"external_id=1.23457E+15", fieldExternalID, func(c *events.Click) bool { return c.ExternalId == "" }},
+		{"cost=0.5&cost=0.7", fieldCost, func(c *events.Click) bool { return c.CostMicros == 20_000 }},
 		{"source=${SOURCE}", fieldSource, func(c *events.Click) bool { return c.Source == "pushads" && c.SourceId == 1 }},
 	} {
 		t.Run(c.query[:min(20, len(c.query))], func(t *testing.T) {
@@ -60,7 +67,7 @@ func TestLinkKeepsThePaidClick(t *testing.T) {
 
 func TestLinkResolvesAgainstTheCatalog(t *testing.T) {
 	b := newBench(t, nil)
-	got := b.get("/c/summer?source=euroads&cost=2&sub20=last&cost=9&foo=bar")
+	got := b.get("/c/summer?source=euroads&cost=2&sub20=last&cost=2&foo=bar")
 	unknown := b.get("/c/split?source=somebody&sub0=x&sub21=x&subx=x")
 	encoded := b.get("/c/%73ummer")
 	for _, r := range []reply{got, unknown, encoded} {

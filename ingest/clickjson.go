@@ -266,10 +266,17 @@ func (r *jsonClick) text(name string, value *fastjson.Value, limit int, f field)
 	case len(text) > limit:
 		r.refused = refuse(schemas.RejectTooLong, name, name+" has "+strconv.Itoa(len(text))+" bytes", "at most "+strconv.Itoa(limit)+" bytes")
 		return nil
-	case f < fields && query.IsMacro(nil, text):
+	case f < fields && (query.IsMacro(nil, text) || oneValue[f] && dialect.StandsForNone(nil, text)):
 		r.visit.unfilled = true
 		r.edge.metrics.sanitized[f].Inc()
 		return []byte{}
+	case (name == "click_id" || name == "external_id") && dialect.IsRounded(text):
+		r.refused = refuse(schemas.RejectRoundedID, name, quoted(text)+" is a number in scientific notation: a spreadsheet or a program made it of the ID, whose last digits are lost",
+			"the ID as its maker wrote it, as a string")
+		return nil
+	case name == "click_id" && dialect.StandsForNone(nil, text):
+		r.refused = refuse(schemas.RejectUnexpandedMacro, name, quoted(text)+" is a macro that was not replaced, or stands for no value", "a click_id, or none")
+		return nil
 	}
 	return text
 }
@@ -353,13 +360,17 @@ func (p *postback) readObject(object *fastjson.Object) (refused *refusal) {
 			text = append(text, value.GetStringBytes()...)
 		case fastjson.TypeNumber:
 			text = value.MarshalTo(nil)
+			if n := p.reader.Param(key); (n == dialect.ClickID || n == dialect.TxID) && bytes.ContainsAny(text, "eE") && refused == nil {
+				refused = refuse(schemas.RejectRoundedID, received(key, schemas.MaxNameBytes), "the number "+quoted(text)+" has lost the last digits of the ID", "the ID as a string")
+			}
 		default:
 			if p.reader.Param(key) < dialect.Params && refused == nil {
 				refused = refuse(schemas.RejectBadBody, string(key), "the member is a "+value.Type().String(), "a string or a number")
+				return
 			}
-			return
+			text = value.MarshalTo(nil) // it is left out, and its name is kept
 		}
-		p.reader.Set(&p.reading, key, nil, text)
+		p.reader.Set(&p.reading, bytes.Clone(key), nil, text)
 	})
 	return refused
 }

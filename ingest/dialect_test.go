@@ -184,7 +184,7 @@ func TestDialects(t *testing.T) {
 			}
 			for i, w := range ways {
 				got := b.send(w.method, w.path, w.kind, w.body)
-				if got.status != c.status || masked(got.body) != c.reply {
+				if got.status != c.status || notTakenIn.ReplaceAllString(masked(got.body), "") != c.reply {
 					t.Errorf("%s is answered %d %q, want %d %q", w.name, got.status, got.body, c.status, c.reply)
 				}
 				list := b.postbacks()

@@ -62,6 +62,7 @@ func (e *Edge) readLinkOf(d *dialect.Dialect, v *visit, cat *catalog.Catalog, ca
 	if own := cat.Link(d, source); own != cat.Link(d, nil) {
 		v.text = own.Read(&v.named, rawQuery, v.text)
 	}
+	v.dropped = v.named.IgnoredParams + v.named.UnknownParams
 	for i, value := range v.named.Values {
 		f := dialect.Field(i)
 		if f < dialect.Source || value == nil {
@@ -69,6 +70,9 @@ func (e *Edge) readLinkOf(d *dialect.Dialect, v *visit, cat *catalog.Catalog, ca
 		}
 		if v.named.Unfilled(f) {
 			v.unfilled = true
+			e.metrics.sanitized[linkFields[f].field].Inc()
+		} else if v.named.Twice(f) || f == dialect.ExternalID && dialect.IsRounded(value) {
+			value = value[:0]
 			e.metrics.sanitized[linkFields[f].field].Inc()
 		}
 		*v.place(f) = e.clean(v, value, linkFields[f].limit, linkFields[f].field)

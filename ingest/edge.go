@@ -72,6 +72,7 @@ type Edge struct {
 	drainer      *drainer
 	metrics      *metrics
 	macros       *macros
+	notTaken     *notTaken
 	unproved     *unproved
 	proxies      proxies
 	gate         *trust.Gate
@@ -131,7 +132,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		e.opsToken = trust.NewToken(deps.OpsToken)
 	}
 	e.receipts = newReceiptDesk(cfg.Receipts, deps.Receipts)
-	e.macros, e.unproved = newMacros(), newUnproved(&cfg.Trust)
+	e.macros, e.notTaken, e.unproved = newMacros(), newNotTaken(), newUnproved(&cfg.Trust)
 	e.files = accept.Files()
 	e.connections = accept.Connections(cfg.MaxConnections, e.files, cmp.Or(deps.ReserveFiles, reserveFiles))
 	var err error
@@ -171,7 +172,7 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	if e.places, err = geo.Open(cfg.Geo); err != nil {
 		return nil, err
 	}
-	collectors = append(append(collectors, e.macros.collectors()...), e.places.Collectors()...)
+	collectors = append(append(append(collectors, e.macros.collectors()...), e.notTaken.collectors()...), e.places.Collectors()...)
 	collectors = append(collectors, e.unproved.collector)
 	if e.metrics, err = newMetrics(deps.Registerer, collectors...); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
@@ -237,6 +238,7 @@ func (quiet) Printf(string, ...any) {}
 func (e *Edge) SetCatalog(c *catalog.Catalog) {
 	e.knowNetworks(c)
 	e.macros.use(c)
+	e.notTaken.use(c)
 	e.caps.declare(c)
 	e.catalog.Store(c)
 }

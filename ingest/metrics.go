@@ -54,6 +54,12 @@ var fieldNames = [fields]string{"source", "sub", "external_id", "keyword", "crea
 // isName tells which of them are names (see query.IsName); the others are free text.
 var isName = [fields]bool{fieldSource: true, fieldSub: true, fieldExternalID: true, fieldCost: true, fieldCurrency: true}
 
+// oneValue are those that are money or the source's own ID: of two values none is kept, and what stands for no value is none.
+var oneValue = [fields]bool{fieldExternalID: true, fieldCost: true, fieldCurrency: true}
+
+// neverCut are IDs and what carries them: a part of one is another ID, and would be passed on.
+var neverCut = [fields]bool{fieldExternalID: true, fieldSub: true}
+
 // capped is an index into what became of a click whose visitor's offer is at its cap.
 type capped uint8
 
@@ -108,7 +114,7 @@ func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metri
 			m.rejects[info.Reason] = rejects.WithLabelValues(string(info.Reason))
 		}
 	}
-	sanitized := counter("sanitized_total", "Parameters of clicks that were cut, cleaned, blanked or replaced; the click was kept.", "field")
+	sanitized := counter("sanitized_total", "Parameters of clicks that were cut, cleaned, blanked or replaced; the click was kept. IDs and sub-IDs are never cut: too long ones, and of two IDs or costs both, are blanked.", "field")
 	for f, name := range fieldNames {
 		m.sanitized[f] = sanitized.WithLabelValues(name)
 	}

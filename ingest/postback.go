@@ -52,6 +52,8 @@ type postback struct {
 	admission trust.Admission
 	// accepted: the query has what is known of a postback that was taken before, under native names.
 	accepted bool
+	// joined is what is wrong with what a signature covers.
+	joined *dialect.Problem
 }
 
 func (p *postback) value(n dialect.Param) []byte { return p.reading.Text(n) }
@@ -80,6 +82,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte)
 		p.event.Raw = clip(rawQuery, schemas.MaxRawBytes)
 	}
 	refused := e.readPostback(ctx, p, cat, rawQuery, now)
+	e.notTaken.count(p)
 	if refused != nil {
 		e.refusePostback(ctx, p, cat, refused, now)
 		return
@@ -105,7 +108,11 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte)
 	// A receipt has no character that JSON would escape.
 	ctx.Response.AppendBodyString(`{"receipt_id":"`)
 	ctx.Response.AppendBodyString(p.event.ReceiptId)
-	ctx.Response.AppendBodyString("\",\"status\":\"accepted\"}\n")
+	ctx.Response.AppendBodyString("\",\"status\":\"accepted\"")
+	if len(p.event.NotTaken) > 0 {
+		appendNotTaken(ctx, p.event.NotTaken)
+	}
+	ctx.Response.AppendBodyString("}\n")
 }
 
 // reply answers as the network expects it. What it leaves to the caller is the whole answer when status is 0, else the body
@@ -157,14 +164,29 @@ func (p *postback) read(cat *catalog.Catalog, rawQuery, form []byte, object *fas
 		refused = p.readObject(object)
 	}
 	if len(form) > 0 {
-		p.reader.ReadQuery(&p.reading, form)
+		p.readQuery(form)
 	}
 	if p.accepted {
-		catalog.DialectPostback(&dialect.Native).ReadQuery(&p.reading, rawQuery)
+		var known dialect.Reading
+		catalog.DialectPostback(&dialect.Native).ReadQuery(&known, rawQuery)
+		p.noteNotTaken()
+		p.reading.Accepted(&known)
 		return refused
 	}
-	p.reader.ReadQuery(&p.reading, rawQuery)
+	p.readQuery(rawQuery)
+	p.noteNotTaken()
 	return refused
+}
+
+// readQuery takes the parameters of a query or a form. Of a signed one every byte was signed as it stands.
+func (p *postback) readQuery(raw []byte) {
+	if p.network == nil || !p.network.Trust.Signed() {
+		p.reader.ReadQuery(&p.reading, raw)
+		return
+	}
+	if problem := p.reader.ReadSigned(&p.reading, raw); p.joined == nil {
+		p.joined = problem
+	}
 }
 
 func (e *Edge) refusePostback(ctx *fasthttp.RequestCtx, p *postback, cat *catalog.Catalog, refused *refusal, now time.Time) {
@@ -239,8 +261,12 @@ func (e *Edge) postbackLetter(p *postback, cat *catalog.Catalog, refused *refusa
 
 // resolve checks every parameter and makes the event. It answers the first problem.
 func (p *postback) resolve(cat *catalog.Catalog, now time.Time) *refusal {
-	if problem := p.reader.Unfilled(&p.reading); problem != nil {
-		return refuse(problem.Reason, problem.Name, quoted(problem.Value)+" is still a macro that the network should have replaced", problem.WouldBeRight)
+	problem := p.joined
+	if problem == nil {
+		problem = p.reader.Unfilled(&p.reading)
+	}
+	if problem != nil {
+		return p.refuseProblem(problem)
 	}
 	if refused := checkText("network", p.sent, schemas.MaxNameBytes); refused != nil {
 		return refused
@@ -253,6 +279,9 @@ func (p *postback) resolve(cat *catalog.Catalog, now time.Time) *refusal {
 	if p.network == nil {
 		return p.unknownNetwork(cat)
 	}
+	if refused := p.otherNetwork(cat); refused != nil {
+		return refused
+	}
 	if refused := p.resolveClickID(cat); refused != nil {
 		return refused
 	}
@@ -260,7 +289,7 @@ func (p *postback) resolve(cat *catalog.Catalog, now time.Time) *refusal {
 	p.event.Txid = string(verdict.TxID)
 	p.event.Event = p.network.DefaultEvent
 	if problem != nil {
-		return p.badStatus(problem)
+		return p.refuseProblem(problem)
 	}
 	if verdict.Event != "" {
 		if !catalog.IsEvent([]byte(verdict.Event)) {
@@ -299,13 +328,31 @@ func checkText(field string, value []byte, limit int) *refusal {
 	return nil
 }
 
-// badStatus is the refusal of a status word.
-func (p *postback) badStatus(problem *dialect.Problem) *refusal {
-	detail := "network " + p.network.Name + " has no status word " + quoted(problem.Value)
-	if problem.Reason == schemas.RejectIgnoredStatus {
-		detail = "the postback's own URL says that " + quoted(problem.Value) + " is to be ignored"
+// refuseProblem is the refusal of what a dialect cannot understand.
+func (p *postback) refuseProblem(problem *dialect.Problem) *refusal {
+	value := quoted(problem.Value)
+	detail := ""
+	switch problem.Reason {
+	case schemas.RejectUnexpandedMacro:
+		detail = value + " is still a macro that the network should have replaced"
+		if dialect.IsNothing(problem.Value) {
+			detail = value + " stands for no value, and the network should have sent one or left the parameter empty"
+		}
+	case schemas.RejectRoundedID:
+		detail = value + " is a number in scientific notation: a spreadsheet or a program made it of the ID, whose last digits are lost"
+	case schemas.RejectJoined:
+		detail = value + " has another parameter in it: what stands between them is no &"
+	case schemas.RejectTwoValues:
+		detail = problem.Param.String() + " has two values, the second is " + value
+	case schemas.RejectUnread:
+		detail = "network " + p.network.Name + " has no parameter " + quoted([]byte(problem.Name)) + ", whose name says that it is the " + problem.Param.String() +
+			", and the postback has no other; its value is " + value
+	case schemas.RejectIgnoredStatus:
+		detail = "the postback's own URL says that " + value + " is to be ignored"
+	default:
+		detail = "network " + p.network.Name + " has no status word " + value
 	}
-	return refuse(problem.Reason, problem.Name, detail, problem.WouldBeRight)
+	return refuse(problem.Reason, received([]byte(problem.Name), schemas.MaxNameBytes), detail, problem.WouldBeRight)
 }
 
 // resolveClickID checks the proof that the click ID carries. Where the network may send another tracker's IDs, one that does

@@ -166,6 +166,9 @@ func masked(body string) string {
 	return body
 }
 
+// notTakenIn is what an answer says of parameters that were left out.
+var notTakenIn = regexp.MustCompile(`,"not_taken":\[[^]]*\]`)
+
 func TestPostbackAccepted(t *testing.T) {
 	b := newBench(t, nil)
 	good := clickID(t, testSecret, 1, 1)
@@ -185,17 +188,18 @@ func TestPostbackAccepted(t *testing.T) {
 		{"correction in json", "POST", "network=refunds", jsonType, `{"click_id":"` + good + `","payout":-5}`, func(p *events.Postback) bool { return p.PayoutMicros == -5_000_000 }},
 		{"the largest correction", "GET", "network=refunds&payout=-1000000000&click_id=" + good, "", "", func(p *events.Postback) bool { return p.PayoutMicros == -schemas.MaxMoneyMicros }},
 		{"a correcting network's payout", "GET", "network=refunds&payout=5&click_id=" + good, "", "", func(p *events.Postback) bool { return p.PayoutMicros == 5_000_000 }},
-		{"the first of two counts", "GET", "network=acme&payout=1&payout=2&click_id=" + good, "", "", func(p *events.Postback) bool { return p.PayoutMicros == 1_000_000 }},
+		{"the same twice", "GET", "network=acme&payout=1&payout=1.00&currency=usd&currency=USD&txid=a&txid=a&click_id=" + good + "&click_id=" + good, "", "",
+			func(p *events.Postback) bool { return p.PayoutMicros == 1_000_000 && p.Txid == "a" }},
 		{"event in capitals", "GET", "network=acme&event=FTD&click_id=" + good, "", "", func(p *events.Postback) bool { return p.Event == "ftd" }},
 		{"foreign click ID", "GET", "network=legacy&click_id=Keitaro-77&payout=2", "", "", func(p *events.Postback) bool {
 			return p.Foreign && p.ClickId == "Keitaro-77" && p.BlankTxidIsNew && p.Currency == "EUR" && p.PayoutBaseMicros == 2_400_000 && p.CampaignId == 0
 		}},
 		{"foreign click ID that looks like ours", "GET", "network=legacy&click_id=da39a3ee5e6b4b0d3255bfef95601890afd80709", "", "", func(p *events.Postback) bool { return p.Foreign }},
 		{"our click ID from a network that may send others", "GET", "network=legacy&click_id=" + good, "", "", func(p *events.Postback) bool { return !p.Foreign && p.Campaign == "summer" }},
-		{"form over query", "POST", "network=acme&payout=1&txid=q", formType, "payout=2&click_id=" + good, func(p *events.Postback) bool {
+		{"form and query", "POST", "network=acme&payout=2&txid=q", formType, "payout=2&click_id=" + good, func(p *events.Postback) bool {
 			return p.PayoutMicros == 2_000_000 && p.Txid == "q" && string(p.Raw) == "payout=2&click_id="+good
 		}},
-		{"json over query", "POST", "network=acme&payout=1", jsonType + "; charset=utf-8", `{"click_id":"` + good + `","payout":2.5,"txid":null,"more":[1]}`, func(p *events.Postback) bool { return p.PayoutMicros == 2_500_000 && p.Txid == "" }},
+		{"json and query", "POST", "network=acme&payout=2.50", jsonType + "; charset=utf-8", `{"click_id":"` + good + `","payout":2.5,"txid":null,"more":[1]}`, func(p *events.Postback) bool { return p.PayoutMicros == 2_500_000 && p.Txid == "" }},
 		{"RFC 3339 with a plus that was not encoded", "GET", "network=acme&ts=2026-02-03T04:05:06+01:00&click_id=" + good, "", "", func(p *events.Postback) bool { return p.EventMs == 1770087906000 }},
 		{"milliseconds", "GET", "network=acme&ts=1770087906123&click_id=" + good, "", "", func(p *events.Postback) bool { return p.EventMs == 1770087906123 }},
 		{"other parameters", "GET", "network=acme&foo={bar}&x=%ff&click_id=" + good, "", "", func(p *events.Postback) bool { return p.ClickId == good }},
@@ -206,7 +210,7 @@ func TestPostbackAccepted(t *testing.T) {
 			if got.status != http.StatusOK || receipt == nil {
 				t.Fatalf("answer %d %s", got.status, got.body)
 			}
-			golden(t, "postback/accepted.json", masked(got.body))
+			golden(t, "postback/accepted.json", notTakenIn.ReplaceAllString(masked(got.body), ""))
 			for _, r := range b.records(schemas.TopicPostbacks) {
 				p := &events.Postback{}
 				if err := p.UnmarshalVT(r.Value); err != nil {

@@ -79,6 +79,8 @@ type ReceiptRequest struct {
 	Event          string `json:"event,omitempty"`
 	TxID           string `json:"txid,omitempty"`
 	OriginalStatus string `json:"original_status,omitempty"`
+	// NotTaken are the names of parameters that the request had and nobody took.
+	NotTaken []string `json:"not_taken,omitempty"`
 }
 
 // ReceiptStep is one step of a request.

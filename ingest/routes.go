@@ -54,10 +54,12 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 	if len(uri) == 0 || uri[0] != '/' {
 		return ctx.URI().PathOriginal(), ctx.URI().QueryString()
 	}
-	if i := bytes.IndexByte(uri, '#'); i >= 0 {
-		uri = uri[:i]
-	}
 	path, rawQuery, _ = bytes.Cut(uri, []byte{'?'})
+	// No client sends a fragment. What looks like one in a query is a macro in number signs, or what is left of an ampersand (&#38;).
+	path, _, cut := bytes.Cut(path, []byte{'#'})
+	if cut {
+		rawQuery = nil
+	}
 	return path, rawQuery
 }
 

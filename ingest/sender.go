@@ -118,6 +118,21 @@ func (p *postback) stamp() {
 	p.event.MaxConversions, p.event.TxidScope = p.network.MaxConversions, p.network.TxIDScope
 }
 
+// otherNetwork refuses a postback whose path names a network and whose parameter another. A name that is no network's is some other
+// parameter of its sender.
+func (p *postback) otherNetwork(cat *catalog.Catalog) *refusal {
+	said := p.value(dialect.Network)
+	if len(said) == 0 || string(said) == p.network.Name || p.accepted {
+		return nil
+	}
+	if !p.asked.named || cat.Network(said) != nil {
+		return refuse(schemas.RejectTwoValues, "network", "the path names the network "+quoted([]byte(p.network.Name))+", the parameter "+quoted(said), "one of them")
+	}
+	p.reading.Drop(dialect.Network)
+	p.noteNotTaken()
+	return nil
+}
+
 // networkIn answers the parameter network, decoded: the body's before the query's, the first one that is not empty.
 func networkIn(rawQuery, form []byte, object *fastjson.Object) []byte {
 	if object != nil {
@@ -127,7 +142,7 @@ func networkIn(rawQuery, form []byte, object *fastjson.Object) []byte {
 		}
 	}
 	for _, raw := range [...][]byte{form, rawQuery} {
-		for scan := query.Scan(raw); ; {
+		for scan := query.ScanFor(raw, isNativeName); ; {
 			key, value, ok := scan.Next()
 			if !ok {
 				break
@@ -144,6 +159,11 @@ func networkIn(rawQuery, form []byte, object *fastjson.Object) []byte {
 		}
 	}
 	return nil
+}
+
+// isNativeName: whose postback it is is not known yet, so that the names are not that network's.
+func isNativeName(name []byte) bool {
+	return catalog.DialectPostback(&dialect.Native).Param(name) < dialect.Params
 }
 
 func isNetworkKey(key []byte) bool {

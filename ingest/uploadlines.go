@@ -124,7 +124,26 @@ func newCSVLines(body []byte, reader *dialect.Postback) (*csvLines, *refusal) {
 		return nil, refuse(schemas.RejectBadBody, click, "the header has no column of the click ID, only "+clip(strings.Join(header, ", "), schemas.MaxDetailBytes/2),
 			"a column "+click+", or the network's own name of it in its params, such as {"+strings.TrimSpace(header[0])+": click_id}")
 	}
+	if refused := unreadColumn(header, reader); refused != nil {
+		return nil, refused
+	}
 	return c, nil
+}
+
+// unreadColumn refuses a file whose header names a payout, a status or the like that the network does not have: each of its lines would
+// be, as a postback is.
+func unreadColumn(header []string, reader *dialect.Postback) *refusal {
+	names := make([][]byte, len(header))
+	for i, name := range header {
+		names[i] = []byte(strings.TrimSpace(name))
+	}
+	at, part := reader.UnreadNames(names)
+	if at < 0 {
+		return nil
+	}
+	name := string(names[at])
+	return refuse(schemas.RejectUnread, name, "the network has no column "+quoted(names[at])+", whose name says that it is the "+part.String()+", and no other column is it",
+		reader.Name(part)+" in its place, or in the network's params: {"+name+": "+part.String()+"} to take it, {"+name+": ignored} to leave it out")
 }
 
 // separator is the comma unless the header has none.

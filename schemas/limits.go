@@ -11,10 +11,11 @@ const (
 	MaxClickIDBytes = 64
 	MaxNameBytes    = 64 // a campaign's, source's, offer's or network's name, an event type, a status word
 	MaxSubs         = 20
-	MaxSubBytes     = 256
-	MaxExternalID   = 256
+	MaxSubBytes     = 512
+	MaxExternalID   = 2048 // the click ID of a traffic source: platforms write 500 and more
 	MaxKeywordBytes = 256
 	MaxTxIDBytes    = 128
+	MaxNotTaken     = 16 // names of parameters that a postback had and nobody took
 	MaxUserAgent    = 512
 	MaxReferrer     = 512
 	MaxLanguage     = 16

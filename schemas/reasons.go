@@ -33,6 +33,10 @@ const (
 	RejectUnknownOffer     RejectReason = "unknown_offer"
 	RejectExpiredClickID   RejectReason = "expired_click_id"
 	RejectOverMaxPayout    RejectReason = "over_max_payout"
+	RejectTwoValues        RejectReason = "two_values"
+	RejectUnread           RejectReason = "unread_parameter"
+	RejectRoundedID        RejectReason = "rounded_id"
+	RejectJoined           RejectReason = "joined_parameters"
 )
 
 // In the processor.
@@ -76,7 +80,7 @@ var RejectReasons = []RejectInfo{
 	{RejectBadCurrency, "ingest", "the currency is not three letters of ISO 4217", "send a code such as USD"},
 	{RejectNoExchangeRate, "ingest", "no exchange rate is declared for the currency at that date", "declare the rate, then replay the dead letter"},
 	{RejectBadTimestamp, "ingest", "the time is neither Unix seconds, Unix milliseconds nor RFC 3339, or lies in the future", "send Unix seconds"},
-	{RejectUnexpandedMacro, "ingest", "a parameter is still the macro, such as {payout}: the network did not fill it in", "correct the macro in the network's postback settings"},
+	{RejectUnexpandedMacro, "ingest", "a parameter is still the macro, such as {payout}, or stands for no value, such as null: the network did not fill it in", "correct the macro in the network's postback settings"},
 	{RejectTooLong, "ingest", "a parameter is longer than its limit", "shorten it; the data dictionary lists the limits"},
 	{RejectBadText, "ingest", "a parameter is not valid UTF-8 or has control characters", "percent-encode the text as UTF-8"},
 	{RejectBadBody, "ingest", "the body cannot be read as the content type says", "send application/json or a form"},
@@ -90,6 +94,10 @@ var RejectReasons = []RejectInfo{
 	{RejectUnknownOffer, "ingest", "a landing page's button has a number that its campaign has no offer for", "correct the button's link, or add the offer to the campaign"},
 	{RejectExpiredClickID, "ingest", "a landing page's button was pressed longer after its click than ingest.landing_window allows", "nothing: the click is old; widen ingest.landing_window if such visitors are to go on"},
 	{RejectOverMaxPayout, "ingest", "the payout is worth more than the network's max_payout", "ask the network; raise max_payout and replay if the payout is right, else look for somebody who invents conversions"},
+	{RejectTwoValues, "ingest", "a parameter of money, status or identity is there twice, with two values", "have the network send one; both are in the dead letter's request"},
+	{RejectUnread, "ingest", "a parameter's name says that it is the payout, its currency, the status, the event type or the transaction ID, and the network has no such parameter", "map it in the network's params, or leave it out there with ignored, then replay"},
+	{RejectRoundedID, "ingest", "an ID is a number in scientific notation, such as 1.23457E+15: a spreadsheet took it for a number and lost its last digits", "format the column as text and upload what the network wrote; the digits are in the network's own file"},
+	{RejectJoined, "ingest", "a value has another parameter in it: the ampersand between them was escaped or is missing", "send each parameter of its own, with & between them"},
 	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
 	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
 	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},

@@ -18,6 +18,7 @@ type postbacks struct {
 	payout, payoutOriginal, eventAt                                              int64Column
 	hasPayout, foreign                                                           plainColumn[bool]
 	campaignID, sourceID                                                         plainColumn[uint32]
+	notTaken                                                                     textsColumn
 	all                                                                          []namedColumn
 }
 
@@ -28,7 +29,7 @@ func newPostbacks() *postbacks {
 		{"txid", kindText, &t.txid}, {"status", kindWord, &t.status}, {"original_status", kindWord, &t.originalStatus}, {"has_payout", kindBool, &t.hasPayout},
 		{"payout", kindMoney, &t.payout}, {"payout_original", kindMoney, &t.payoutOriginal}, {"currency", kindWord, &t.currencies}, {"foreign", kindBool, &t.foreign},
 		{"campaign_id", kindUint32, &t.campaignID}, {"campaign", kindWord, &t.campaign}, {"source_id", kindUint32, &t.sourceID}, {"source", kindWord, &t.sourceName},
-		{"event_at", kindTime, &t.eventAt},
+		{"not_taken", kindTexts, &t.notTaken}, {"event_at", kindTime, &t.eventAt},
 	}, t.position.columns()...)
 	return t
 }
@@ -66,6 +67,7 @@ func (t *postbacks) add(value []byte, partition int32, offset int64) error {
 	t.campaign.add(e.Campaign)
 	t.sourceID.add(e.SourceId)
 	t.sourceName.add(e.Source)
+	t.notTaken.add(e.NotTaken)
 	t.eventAt.add(e.EventMs)
 	return nil
 }

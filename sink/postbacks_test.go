@@ -31,7 +31,7 @@ func TestPostbacksAndParked(t *testing.T) {
 	r.end(t)
 	for query, want := range map[string]string{
 		"SELECT toString((count(), uniqExact(receipt_id), uniqExact(_offset), sum(payout), sum(payout_original), toUnixTimestamp64Milli(max(received_at)), toUnixTimestamp64Milli(min(event_at)))) FROM %s.postbacks":  fmt.Sprintf("(301,300,301,0.0897,0.04485,%d,%d)", baseMS+299, baseMS),
-		"SELECT toString(any((network, event, status, original_status, has_payout, currency, foreign, campaign_id, campaign, source_id, source))) FROM %s.postbacks":                                                   "('acme','sale','approved','ok',true,'EUR',false,7,'summer',3,'pushads')",
+		"SELECT toString(any((network, event, status, original_status, has_payout, currency, foreign, campaign_id, campaign, source_id, source, not_taken))) FROM %s.postbacks":                                        "('acme','sale','approved','ok',true,'EUR',false,7,'summer',3,'pushads',['foo','adv_sub'])",
 		"SELECT toString((uniqExact(receipt_id), countIf(parked_at = received_at + INTERVAL 5 MILLISECOND AND until_at = received_at + INTERVAL 1 SECOND), any(network), any(event), uniqExact(txid))) FROM %s.parked": "(300,300,'acme','sale',300)",
 		"SELECT toString(toUnixTimestamp64Milli(any(decided_at)) - toUnixTimestamp64Milli(any(received_at))) FROM %s.conversions":                                                                                      "7",
 		"SELECT toString(groupArray(dateDiff('millisecond', received_at, decided_at))) FROM (SELECT * FROM %s.dead_letters ORDER BY letter_id)":                                                                        "[8,0]",

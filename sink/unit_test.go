@@ -272,7 +272,7 @@ func newPostbackEvents(n int) (postbacks []*events.Postback) {
 	for i := range n {
 		postbacks = append(postbacks, &events.Postback{ReceiptId: fmt.Sprintf("r%06d", i), ClickId: fmt.Sprint("c", i%50), Network: "acme", Event: "sale", Status: events.Status_STATUS_APPROVED,
 			OriginalStatus: "ok", Txid: fmt.Sprint(i), HasPayout: true, PayoutMicros: int64(i), Currency: "EUR", PayoutBaseMicros: int64(2 * i), EventMs: baseMS, ReceivedMs: baseMS + int64(i),
-			CampaignId: 7, Campaign: "summer", SourceId: 3, Source: "pushads", Ip: make([]byte, 16), Raw: []byte("x=1")})
+			CampaignId: 7, Campaign: "summer", SourceId: 3, Source: "pushads", Ip: make([]byte, 16), Raw: []byte("x=1"), NotTaken: []string{"foo", "adv_sub"}})
 	}
 	return postbacks
 }

@@ -29,8 +29,12 @@ func splitRequest(raw []byte) (method, path, query string, body []byte, err erro
 		_, target, _ = strings.Cut(after, "/")
 		target = "/" + target
 	}
-	target, _, _ = strings.Cut(target, "#")
+	// As the edge reads it: a number sign in a query is no fragment's.
 	path, query, _ = strings.Cut(target, "?")
+	path, _, fragment := strings.Cut(path, "#")
+	if fragment {
+		query = ""
+	}
 	return method, path, query, body, nil
 }
 

@@ -169,7 +169,7 @@ func TestForget(t *testing.T) {
 // kept are text columns of tables with a click ID that tell nothing of a visitor, or must stay: doc.go says why. A new column
 // belongs here or into forget.Personal.
 var kept = []string{
-	"click_id", "conversion_id", "receipt_id", "letter_id", "anomaly_id", "landing_click_id", "txid", "original_status",
+	"click_id", "conversion_id", "receipt_id", "letter_id", "anomaly_id", "landing_click_id", "txid", "original_status", "not_taken",
 	"campaign", "source", "offer", "landing", "network", "event", "status", "previous_status", "kind", "match", "payout_source", "code", "subject", "place", "reason",
 	"currency", "offer_currency", "source_topic", "reason_codes", "state",
 	"country", "device", "os", "os_version", "browser", "browser_version", "bot", "bot_class", "language", "connection_type",

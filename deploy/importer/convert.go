@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
 	"tributary/ingest/query"
 	"tributary/schemas"
 )
@@ -95,6 +96,10 @@ func (c *converter) convert(r *Record) (*click, *rejection) {
 		return nil, refuse(ClickID, "no click ID", "the ID that the network's postbacks will name")
 	case !query.IsName([]byte(out.ClickID)):
 		return nil, refuse(ClickID, "not UTF-8 text without control or hidden characters", "a file in UTF-8, with the ID as the other tracker gave it out")
+	case dialect.IsRounded([]byte(out.ClickID)):
+		return nil, refuse(ClickID, "a number in scientific notation: a spreadsheet made it of the ID, whose last digits are lost", "the other tracker's own export, or the column formatted as text")
+	case dialect.StandsForNone([]byte(out.ClickID), []byte(out.ClickID)):
+		return nil, refuse(ClickID, "a macro that was not replaced, or what stands for no value", "the ID that the network's postbacks will name")
 	case len(out.ClickID) > schemas.MaxClickIDBytes:
 		return nil, refuse(ClickID, fmt.Sprintf("%d bytes", len(out.ClickID)), fmt.Sprintf("at most %d bytes", schemas.MaxClickIDBytes))
 	}
@@ -205,7 +210,10 @@ func (c *converter) texts(r *Record, out *click) {
 	out.UserAgent = c.clean(out, c.value(r, UserAgent), schemas.MaxUserAgent)
 	out.Referrer = c.clean(out, c.value(r, Referrer), schemas.MaxReferrer)
 	out.Language = c.clean(out, c.value(r, Language), schemas.MaxLanguage)
-	out.ExternalID = c.cleanName(out, c.value(r, ExternalID), schemas.MaxExternalID)
+	out.ExternalID = c.cleanID(out, c.value(r, ExternalID), schemas.MaxExternalID)
+	if text := []byte(out.ExternalID); dialect.IsRounded(text) || dialect.StandsForNone(text, text) {
+		out.ExternalID, out.cut = "", true
+	}
 	out.Keyword = c.clean(out, c.value(r, Keyword), schemas.MaxKeywordBytes)
 	out.Creative = c.clean(out, c.value(r, Creative), schemas.MaxKeywordBytes)
 	// Without an address and a visitor's ID all clicks would be of one visitor.
@@ -213,7 +221,7 @@ func (c *converter) texts(r *Record, out *click) {
 		out.Visitor = out.ClickID
 	}
 	for n := 1; n <= maxSubs; n++ {
-		text := c.cleanName(out, c.value(r, Sub(n)), schemas.MaxSubBytes)
+		text := c.cleanID(out, c.value(r, Sub(n)), schemas.MaxSubBytes)
 		if text == "" {
 			continue
 		}
@@ -229,6 +237,16 @@ func (c *converter) clean(out *click, text string, limit int) string {
 	cleaned, changed := query.Clean([]byte(text), limit)
 	out.cut = out.cut || changed
 	return string(cleaned)
+}
+
+// cleanID is cleanName of an ID, or of what may carry one: as at the edge, too long a one is left out, for a part of it is another.
+func (c *converter) cleanID(out *click, text string, limit int) string {
+	text = c.cleanName(out, text, len(text))
+	if len(text) > limit {
+		out.cut = true
+		return ""
+	}
+	return text
 }
 
 // cleanName is the same of what the edge takes for a name.

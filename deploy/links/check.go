@@ -78,6 +78,9 @@ func (w *World) check(text string, now time.Time, proved bool) (*Reading, error)
 		r.Verdict, r.Reason = fmt.Sprintf("it has %d bytes; the edge reads at most %d", len(path)+len(rawQuery), schemas.MaxURLBytes), schemas.RejectTooLong
 		return r, nil
 	}
+	if query.Escaped(rawQuery) {
+		r.note("It has &amp; or the like where & belongs, as a URL has that was copied from a page. It is read as &; write & all the same.")
+	}
 	if name, ok := bytes.CutPrefix(path, []byte("/c/")); ok {
 		w.link(r, &dialect.Native, string(query.DecodePath(nil, bytes.TrimSuffix(name, []byte{'/'}))), rawQuery, now)
 		return r, nil
@@ -133,8 +136,8 @@ func split(text string) (path, rawQuery []byte, err error) {
 	} else if !strings.HasPrefix(rest, "/") {
 		return nil, nil, misused("%q is no URL; right would be one such as https://t.example/c/summer?source=pushads, or what stands behind the host, in quotes", shown(text, 80))
 	}
-	// What stands behind # never leaves a browser.
-	if i := strings.IndexByte(rest, '#'); i >= 0 && strings.Count(rest, "#") == 1 {
+	// What stands behind # never leaves a browser, unless it is what is left of an ampersand (&#38;).
+	if i := strings.IndexByte(rest, '#'); i > 0 && strings.Count(rest, "#") == 1 && rest[i-1] != '&' {
 		rest = rest[:i]
 	}
 	before, after, _ := strings.Cut(rest, "?")
@@ -256,7 +259,7 @@ func (w *World) costNote(r *Reading, campaign *catalog.Campaign, source *catalog
 // linkParams explains each parameter by reading it alone.
 func (w *World) linkParams(r *Reading, d *dialect.Dialect, reader *dialect.Link, rawQuery []byte) {
 	seen := map[dialect.Field]string{}
-	for scan := query.Scan(rawQuery); ; {
+	for scan := reader.Scan(rawQuery); ; {
 		key, raw, ok := scan.Next()
 		if !ok {
 			return
@@ -307,11 +310,17 @@ func (w *World) valueNote(f dialect.Field, value []byte) string {
 	switch f {
 	case dialect.Source, dialect.Cost, dialect.Currency:
 		limit = schemas.MaxNameBytes
+	case dialect.Keyword, dialect.Creative:
+		limit = schemas.MaxKeywordBytes
+	case dialect.ExternalID:
+		limit = schemas.MaxExternalID
 	}
 	free := f == dialect.Keyword || f == dialect.Creative
 	switch {
 	case free && !query.IsText(value), !free && !query.IsName(value):
 		return "cleaned: it has control characters, hidden ones or broken UTF-8"
+	case len(value) > limit && (f == dialect.ExternalID || f >= dialect.Sub1):
+		return fmt.Sprintf("dropped: it has %d bytes, at most %d are kept, and a part of an ID is another", len(value), limit)
 	case len(value) > limit:
 		return fmt.Sprintf("cut to %d of %d bytes", limit, len(value))
 	case f == dialect.Source && w.Catalog.Source(value) == nil:
@@ -437,7 +446,8 @@ func dialectReader(d *dialect.Dialect) *dialect.Postback { return catalog.Dialec
 func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *catalog.Network, rawQuery []byte) {
 	signature := []string{"sig", "sig_key", "sig_ts", "sig_nonce"}
 	seen := map[dialect.Param]string{}
-	for scan := query.Scan(rawQuery); ; {
+	values := map[dialect.Param]string{}
+	for scan := reader.Scan(rawQuery); ; {
 		key, raw, ok := scan.Next()
 		if !ok {
 			return
@@ -463,11 +473,13 @@ func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *ca
 			p.Note = "known to " + reader.Dialect().Name + ", and a postback has no place for it: dropped"
 		case means == dialect.ParamUnknown:
 			p.Note = fmt.Sprintf("dropped: no parameter of a %s postback%s", reader.Dialect().Name, nearPostbackParam(p.Name, reader.Dialect()))
+		case taken && dialect.SameValue(means, []byte(values[means]), []byte(p.Value)):
+			p.Note = fmt.Sprintf("says what %s says as %s", before, means)
 		case taken:
-			p.Note = fmt.Sprintf("dropped: %s stands before, as %s", means, before)
+			p.Note = fmt.Sprintf("%s stands before, as %s, with another value", before, means)
 		default:
 			p.Becomes = means.String()
-			seen[means] = p.Name
+			seen[means], values[means] = p.Name, p.Value
 			switch {
 			case means == dialect.Token:
 				p.Value = strings.Repeat("*", 8)

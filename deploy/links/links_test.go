@@ -203,7 +203,8 @@ func TestCheck(t *testing.T) {
 	}{
 		"link":                {"https://t.example/c/summer?source=pushads&zoneid=7&cost=0.5&sub1={zone}&foo=1&sub1=again&keyword=", true},
 		"link_bad":            {"/c/sumer?source=pushad&cost=abc", false},
-		"link_cost":           {"/c/winter?cost=1,5&currency=GBP&sub2=" + strings.Repeat("x", 300), true},
+		"link_cost":           {"/c/winter?cost=1,5&currency=GBP&sub2=" + strings.Repeat("x", 600), true},
+		"link_escaped":        {"/c/winter?sub1=a&amp;cost=0.5&#38;sub2=b;sub3=c", true},
 		"alias":               {"https://t.example/Hs7dK2?keyword=a&sub_id_3=b&sub_id_25=x&cost=0.5#part", true},
 		"guess":               {"/Hs7dK3?keyword=a", false},
 		"postback":            {"/postback?network=acme&click_id=" + own + "&payout=12.50&status=ok&amount=1", true},

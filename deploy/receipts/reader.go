@@ -43,6 +43,7 @@ type step struct {
 	state, reason, detail, place, kind                                 string
 	network, clickID, event, txid, originalStatus                      string
 	conversionID, entryKind, status, match, payoutOriginal, currencyOf string
+	notTaken                                                           []string
 	seq                                                                uint32
 }
 
@@ -93,7 +94,7 @@ func where(receipt id.Receipt, times []int64) string {
 
 func (r *Reader) steps(ctx context.Context, receipt id.Receipt, times []int64) (steps []step, err error) {
 	rows, err := r.conn.Query(ctx, fmt.Sprintf(`SELECT received_at, at, waits_until, step, state, reason, detail, place, kind, network, click_id, event, txid, original_status,
-conversion_id, seq, entry_kind, status, match, toString(payout_original), currency FROM %s.receipt_events WHERE %s LIMIT %d%s`, r.database, where(receipt, times), maxSteps, settings))
+conversion_id, seq, entry_kind, status, match, toString(payout_original), currency, not_taken FROM %s.receipt_events WHERE %s LIMIT %d%s`, r.database, where(receipt, times), maxSteps, settings))
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ conversion_id, seq, entry_kind, status, match, toString(payout_original), curren
 	for rows.Next() {
 		var s step
 		if err := rows.Scan(&s.receivedAt, &s.at, &s.waitsUntil, &s.number, &s.state, &s.reason, &s.detail, &s.place, &s.kind, &s.network, &s.clickID, &s.event, &s.txid, &s.originalStatus,
-			&s.conversionID, &s.seq, &s.entryKind, &s.status, &s.match, &s.payoutOriginal, &s.currencyOf); err != nil {
+			&s.conversionID, &s.seq, &s.entryKind, &s.status, &s.match, &s.payoutOriginal, &s.currencyOf, &s.notTaken); err != nil {
 			return nil, err
 		}
 		steps = append(steps, s)
@@ -140,6 +141,11 @@ func fold(receipt id.Receipt, steps []step) *ingest.Receipt {
 	for i := range steps {
 		s := &steps[i]
 		out.History = append(out.History, ingest.ReceiptStep{State: s.state, Reason: schemas.RejectReason(s.reason), Place: s.place, At: instant(s.at)})
+		for _, name := range s.notTaken {
+			if !slices.Contains(out.Request.NotTaken, name) {
+				out.Request.NotTaken = append(out.Request.NotTaken, name)
+			}
+		}
 		if out.Request.OriginalStatus == "" { // a step says what it knows
 			out.Request.OriginalStatus = s.originalStatus
 		}

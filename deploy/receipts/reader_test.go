@@ -1,6 +1,7 @@
 package receipts
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -59,9 +60,10 @@ func exec(t testing.TB, conn driver.Conn, format string, args ...any) {
 
 // A world writes what the sink would.
 type world struct {
-	t    *testing.T
-	conn driver.Conn
-	n    uint64
+	notTaken string // SQL of the next postbacks' column
+	t        *testing.T
+	conn     driver.Conn
+	n        uint64
 }
 
 func at(ms int64) string { return fmt.Sprintf("fromUnixTimestamp64Milli(%d, 'UTC')", ms) }
@@ -71,7 +73,8 @@ func (w *world) receipt() id.Receipt { w.n++; return receiptAt(given, w.n) }
 func (w *world) postback(r id.Receipt, receivedMS int64) {
 	w.t.Helper()
 	w.n++
-	exec(w.t, w.conn, "INSERT INTO tributary.postbacks (receipt_id, click_id, network, event, txid, status, original_status, has_payout, payout_original, currency, event_at, received_at, _offset) SELECT '%s', 'c1', 'acme', 'sale', 't1', 'approved', 'ok', true, 12.5, 'USD', %s, %s, %d", r, at(receivedMS), at(receivedMS), w.n)
+	exec(w.t, w.conn, "INSERT INTO tributary.postbacks (receipt_id, click_id, network, event, txid, status, original_status, has_payout, payout_original, currency, event_at, received_at, _offset, not_taken) SELECT '%s', 'c1', 'acme', 'sale', 't1', 'approved', 'ok', true, 12.5, 'USD', %s, %s, %d, %s",
+		r, at(receivedMS), at(receivedMS), w.n, cmp.Or(w.notTaken, "[]"))
 }
 
 func (w *world) parked(r id.Receipt, receivedMS int64) {
@@ -105,6 +108,13 @@ func TestStates(t *testing.T) {
 			exec(t, w.conn, "INSERT INTO tributary.parked (receipt_id, parked_at, until_at, received_at) SELECT '%s', %s, %s, %s", r, at(ms-5000), at(ms+5000), at(ms))
 		}},
 		{"joined", "joined", "", func(r id.Receipt) { w.postback(r, ms); w.entry(r, ms, ms+40, 1, "created") }},
+		{"joined_with_parameters_left_out", "joined", "", func(r id.Receipt) {
+			w.notTaken = "['foo', 'adv_sub']"
+			defer func() { w.notTaken = "" }()
+			w.postback(r, ms)
+			w.postback(r, ms)
+			w.entry(r, ms, ms+40, 1, "created")
+		}},
 		{"joined_as_a_correction", "joined", "", func(r id.Receipt) { w.postback(r, ms); w.entry(r, ms, ms+40, 1, "correction") }},
 		{"joined_before_the_log", "joined", "", func(r id.Receipt) { w.entry(r, ms, ms+40, 2, "status") }},
 		{"joined_after_waiting", "joined", "", func(r id.Receipt) {
@@ -170,6 +180,10 @@ func TestStates(t *testing.T) {
 		if state != got.State || reason != string(got.Reason) || (conversion != "") != (got.Conversion != nil) || !strings.HasPrefix(got.DecidedAt, decided) {
 			t.Errorf("%s: the view says %s %s %s %s, Find %+v", c.name, state, reason, conversion, decided, got)
 		}
+	}
+	var names []string
+	if err := w.conn.QueryRow(t.Context(), "SELECT not_taken FROM tributary.receipts WHERE notEmpty(not_taken)").Scan(&names); err != nil || strings.Join(names, " ") != "foo adv_sub" {
+		t.Errorf("the view says that %q were left out: %v", names, err)
 	}
 	if got, err := NewReader(w.conn, "tributary").Find(t.Context(), w.receipt()); err != nil || got != nil {
 		t.Errorf("a receipt that nobody gave: %v, %v", got, err)

@@ -33,12 +33,15 @@ var defaultLinks = func() map[*dialect.Dialect]*dialect.Link {
 	return all
 }()
 
+// proofs are the parameters of a signature.
+var proofs = []string{trust.ParamSignature, trust.ParamKey, trust.ParamTime, trust.ParamNonce}
+
 // defaultPostbacks read postbacks of each dialect that belong to no network.
 var defaultPostbacks = func() map[*dialect.Dialect]*dialect.Postback {
 	all := map[*dialect.Dialect]*dialect.Postback{}
 	for _, d := range dialect.All {
 		if d.HasPostbacks() {
-			all[d] = mustCompile(dialect.NewPostback(d, dialect.Custom{}))
+			all[d] = mustCompile(dialect.NewPostback(d, dialect.Custom{Proofs: proofs}))
 		}
 	}
 	return all
@@ -239,7 +242,7 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 	}
 	out.Trust = b.trust(field+".trust", n.Name, n.Trust, minToken)
 	reader, err := dialect.NewPostback(d, dialect.Custom{
-		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus, UnknownStatus: n.UnknownStatus,
+		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus, UnknownStatus: n.UnknownStatus, Proofs: proofs,
 	})
 	if err != nil {
 		// What is wrong was said above, with its place.
@@ -280,7 +283,7 @@ func (b *builder) networkParams(field string, given map[string]string) map[strin
 		p, ok := dialect.ParseParam(meaning)
 		return ok && p != dialect.Token
 	}, "postback", paramMeanings+"; the token's is trust.token_parameter")
-	for _, name := range []string{networkParameter, trust.ParamSignature, trust.ParamKey, trust.ParamTime, trust.ParamNonce} {
+	for _, name := range append([]string{networkParameter}, proofs...) {
 		if _, taken := params[name]; taken {
 			b.problem(field+".params."+name, "the parameter has a meaning in every dialect; have the network call it otherwise")
 		}

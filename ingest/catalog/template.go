@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tributary/ingest/query"
 	"tributary/schemas"
 )
 
@@ -84,6 +85,9 @@ func ParseTemplate(text string) (*Template, error) {
 		if c := text[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' || c == '\\' {
 			return nil, fmt.Errorf("has the character %q at byte %d; percent-encode it", c, i+1)
 		}
+	}
+	if query.Escaped([]byte(text)) {
+		return nil, errors.New("has &amp; or the like where & belongs, as a URL has that was copied from a page: its parameters would have other names; write &")
 	}
 	t := &Template{}
 	var plain strings.Builder

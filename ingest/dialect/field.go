@@ -89,6 +89,8 @@ const (
 	// Params is how many there are; they are the index of Reading.Values.
 	Params
 
+	// ParamProof is a parameter by which the sender proves itself in every dialect.
+	ParamProof Param = 253
 	// ParamIgnored is a parameter that the dialect has and a postback has no place for.
 	ParamIgnored Param = 254
 	// ParamUnknown is one that the dialect does not have.
@@ -103,6 +105,8 @@ func (p Param) String() string {
 	switch {
 	case p < Params:
 		return paramNames[p]
+	case p == ParamProof:
+		return "proof"
 	case p == ParamIgnored:
 		return "ignored"
 	}

@@ -20,6 +20,8 @@ const maxParams = 100
 type Link struct {
 	dialect *Dialect
 	names   map[string]linkName
+	// knows is what query.ScanFor asks.
+	knows func(name []byte) bool
 }
 
 type linkName struct {
@@ -33,6 +35,7 @@ func NewLink(d *Dialect, extra LinkParams) (*Link, error) {
 		return nil, errors.New("the dialect " + d.Name + " has no click links")
 	}
 	l := &Link{dialect: d, names: make(map[string]linkName, len(d.Link.Names)+len(extra))}
+	l.knows = func(name []byte) bool { return l.names[string(name)].field > Ignored }
 	for _, n := range d.Link.Names {
 		l.names[n.Name] = linkName{n.Field, n.Form}
 	}
@@ -84,6 +87,26 @@ type Click struct {
 	IgnoredParams, UnknownParams int
 
 	unfilled uint64
+	// twice has the fields that one parameter gave two values; first is the parameter of each field that has one value at most.
+	twice uint64
+	first [3][]byte
+}
+
+// Twice tells whether one parameter of the link gave f two values: which of them is right nobody can tell, and none is kept. Only what
+// is money or the source's own ID is looked at.
+func (c *Click) Twice(f Field) bool { return c.twice>>f&1 != 0 }
+
+// oneValue is the place in Click.first of a field that has one value at most, -1 for any other field.
+func oneValue(f Field) int {
+	switch f {
+	case ExternalID:
+		return 0
+	case Cost:
+		return 1
+	case Currency:
+		return 2
+	}
+	return -1
 }
 
 // Unfilled tells whether the link named f and had a macro or a placeholder in it, which is not kept.
@@ -94,11 +117,14 @@ func (c *Click) AnyUnfilled() bool { return c.unfilled != 0 }
 
 var _ [64 - Fields]struct{} // unfilled has a bit a field
 
+// Scan walks over the parameters of a query as Read does.
+func (l *Link) Scan(rawQuery []byte) query.Scanner { return query.ScanFor(rawQuery, l.knows) }
+
 // Read reads a link's query, still encoded, into c, which it clears before. Decoded text is appended to text, which it
 // returns; it allocates when text has no room for it, at most len(rawQuery) bytes.
 func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {
 	*c = Click{}
-	for scan := query.Scan(rawQuery); ; {
+	for scan := query.ScanFor(rawQuery, l.knows); ; {
 		key, raw, ok := scan.Next()
 		if !ok {
 			return text
@@ -119,16 +145,33 @@ func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {
 		case name.field == Ignored:
 			c.IgnoredParams++
 			continue
-		case c.Values[name.field] != nil:
+		}
+		f := name.field
+		again := c.Values[f] != nil
+		one := oneValue(f)
+		if again && (one < 0 || c.Twice(f) || c.Unfilled(f) || string(c.first[max(one, 0)]) != string(key)) {
 			continue
 		}
 		value := raw
 		if query.Encoded(raw) {
 			start := len(text)
-			text = query.Decode(text, raw)
+			if f == ExternalID {
+				text = query.DecodeID(text, raw)
+			} else {
+				text = query.Decode(text, raw)
+			}
 			value = text[start:len(text):len(text)]
 		}
-		f := name.field
+		if again {
+			if !bytes.Equal(value, c.Values[f]) && !l.dialect.unfilledField(f, raw, value) && name.form == Plain {
+				c.Values[f] = raw[:0]
+				c.twice |= 1 << f
+			}
+			continue
+		}
+		if one >= 0 {
+			c.first[one] = key
+		}
 		if l.dialect.unfilledField(f, raw, value) {
 			c.Values[f] = raw[:0]
 			c.unfilled |= 1 << f
@@ -153,7 +196,9 @@ func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {
 // unfilledField is strict where the field is money or identity.
 func (d *Dialect) unfilledField(f Field, raw, value []byte) bool {
 	switch f {
-	case Cost, Currency, ExternalID, Campaign, Source:
+	case Cost, Currency, ExternalID:
+		return d.unfilledValue(raw, value)
+	case Campaign, Source:
 		return d.unfilled(raw, value, true)
 	case Keyword:
 		return d.isPlaceholder(value) || !isPlain(value) && query.IsMacro(raw, value)

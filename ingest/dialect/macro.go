@@ -41,6 +41,31 @@ func (d *Dialect) unfilled(raw, value []byte, money bool) bool {
 	return d.isPlaceholder(again) || isMarked(again, d.Marks) || money && isMarked(again, moneyMarks)
 }
 
+// unfilledValue is unfilled of what is money or identity, where what people, programs and spreadsheets leave is none either.
+func (d *Dialect) unfilledValue(raw, value []byte) bool {
+	if value = bytes.TrimSpace(value); len(value) == 0 {
+		return false
+	}
+	if isPlain(value) {
+		// An ID or an amount, almost always: it has a digit, and what stands for none has hardly ever one.
+		if bytes.ContainsAny(value, "0123456789") && value[0]|0x20 != 's' && value[0]|0x20 != 'a' {
+			return d.isPlaceholder(value)
+		}
+		return d.isPlaceholder(value) || standIn(value)
+	}
+	if isGUID(value) {
+		return false
+	}
+	if d.unfilled(raw, value, true) || standIn(value) {
+		return true
+	}
+	if bytes.IndexByte(value, '%') < 0 || len(value) > 3*maxMarkedBytes {
+		return false
+	}
+	var buf [3 * maxMarkedBytes]byte
+	return standIn(query.Decode(buf[:0], value))
+}
+
 // isPlain tells whether value is a number, a word or the like, with nothing in it that could mark a macro.
 func isPlain(value []byte) bool {
 	for _, c := range value {

@@ -1,7 +1,8 @@
 package dialect
 
 // TUNE (HasOffers). A link's partner is the source of the click, its "source" parameter a sub-ID. The amount of a postback is
-// what the customer paid; the offer says what it pays, unless the configuration maps amount to payout.
+// what the customer paid; the offer says what it pays, unless the postback does, or the configuration maps amount to payout. What the
+// advertiser pays, revenue, is ours; payout, which is what a partner of that network gets, counts where no revenue is named.
 var TUNE = Dialect{
 	Name: "tune",
 	Link: LinkTable{
@@ -21,11 +22,16 @@ var TUNE = Dialect{
 		Paths: []Path{
 			{Pattern: "/aff_lsr", Has: []string{"transaction_id"}}, {Pattern: "/aff_goal", Has: []string{"transaction_id"}},
 		},
-		// https://support.tune.com/hc/en-us/articles/1500005236742-Customizing-a-Conversion-URL
+		// https://support.tune.com/hc/en-us/articles/1500005236742-Customizing-a-Conversion-URL; what else it takes:
+		// https://docs.tealium.com/server-side-connectors/tune-postback-tracking-connector
 		Names: join([]ParamName{
-			{"transaction_id", ClickID, Plain}, {"amount", SaleAmount, Plain}, {"currency", PayoutCurrency, Plain}, {"goal_id", Event, Plain},
-			{"security_token", Token, Plain}, {"offer_id", ParamIgnored, Plain}, {"aff_id", ParamIgnored, Plain}, {"a", ParamIgnored, Plain},
-			{"adv_sub", ParamIgnored, Plain},
+			{"transaction_id", ClickID, Plain}, {"revenue", Payout, Plain}, {"payout", Payout, Second}, {"amount", SaleAmount, Plain},
+			{"currency", PayoutCurrency, Plain}, {"status", Status, Plain}, {"goal_id", Event, Plain}, {"goal_ref", Event, Second},
+			{"conversion_unique_id", TxID, Plain}, {"security_token", Token, Plain}, {"offer_id", ParamIgnored, Plain},
+			{"aff_id", ParamIgnored, Plain}, {"a", ParamIgnored, Plain}, {"adv_sub", ParamIgnored, Plain}, {"promo_code", ParamIgnored, Plain},
+			{"google_aid", ParamIgnored, Plain}, {"google_aid_sha1", ParamIgnored, Plain}, {"ios_ifa", ParamIgnored, Plain},
+			{"ios_ifa_sha1", ParamIgnored, Plain}, {"ios_ifv", ParamIgnored, Plain}, {"unid", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
+			{"windows_aid", ParamIgnored, Plain}, {"windows_aid_sha1", ParamIgnored, Plain},
 		}, ignored("adv_sub", 5), ignored("adv_unique", 5)),
 		// The words of its conversion reports.
 		Words:    []Word{{"approved", approved}, {"pending", pending}, {"rejected", rejected}},
@@ -42,11 +48,12 @@ var TUNE = Dialect{
 		"https://support.tune.com/hc/en-us/articles/1500005236722-Customizing-a-Partner-Tracking-Link",
 		"https://support.tune.com/hc/en-us/articles/1500005236422-Generating-Tracking-Links",
 		"https://support.tune.com/hc/en-us/articles/1500005236742-Customizing-a-Conversion-URL",
+		"https://docs.tealium.com/server-side-connectors/tune-postback-tracking-connector",
+		"https://www.rudderstack.com/docs/destinations/streaming-destinations/tune/cloud-mode/index.md",
 	},
 	Customary: []string{
 		"the names aff_unique1 to aff_unique5, file_id and url_id in a link",
-		"the names currency and aff_id and the path /aff_goal of a postback",
-		"status words: its postbacks carry none",
+		"the names currency and a and the path /aff_goal of a postback",
 	},
 }
 
@@ -58,7 +65,8 @@ var Everflow = Dialect{
 		Paths: []Path{{Pattern: "/", Has: []string{"nid", "transaction_id"}}, {Pattern: "/sdk/conversion", Has: []string{"transaction_id"}}},
 		// https://developers.everflow.io/sdk/conversion-tracking; fraud: https://activeprospect.com/leadconduit/integrations/everflow
 		Names: join([]ParamName{
-			{"transaction_id", ClickID, Plain}, {"amount", SaleAmount, Comma}, {"event_id", Event, Plain}, {"adv_event_id", Event, Plain},
+			{"transaction_id", ClickID, Plain}, {"amount", SaleAmount, Comma}, {"event_id", Event, Plain}, {"adv_event_id", Event, Second},
+			{"currency", PayoutCurrency, Plain}, {"event_name", Event, Second}, {"tracking_domain", ParamIgnored, Plain},
 			{"order_id", TxID, Plain}, {"verification_token", Token, Plain}, {"fraud", Fraud, Plain},
 			{"nid", ParamIgnored, Plain}, {"oid", ParamIgnored, Plain}, {"aid", ParamIgnored, Plain}, {"offer_id", ParamIgnored, Plain},
 			{"coupon_code", ParamIgnored, Plain}, {"email", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
@@ -72,6 +80,7 @@ var Everflow = Dialect{
 	Pages: []string{
 		"https://helpdesk.everflow.io/customer/accessing-editing-s2s-postback-urls", "https://developers.everflow.io/sdk/conversion-tracking",
 		"https://activeprospect.com/leadconduit/integrations/everflow", "https://developers.everflow.io/api-reference/post-affiliatespixels",
+		"https://www.rudderstack.com/docs/destinations/streaming-destinations/everflow/cloud-mode/", "https://docs.29next.com/apps/everflow",
 	},
 	Customary: []string{
 		"the path of a postback, and /sdk/conversion",
@@ -100,7 +109,7 @@ var Affise = Dialect{
 		// https://help-center.affise.com/en/articles/6475468-affise-postback-url-parameters
 		Names: join([]ParamName{
 			{"clickid", ClickID, Plain}, {"click_id", ClickID, Plain}, {"action_id", TxID, Plain}, {"goal", Event, Plain}, {"sum", Payout, Plain},
-			{"status", Status, Plain}, {"secure", Token, Plain}, {"ip", ParamIgnored, Plain}, {"referrer", ParamIgnored, Plain},
+			{"currency", PayoutCurrency, Plain}, {"status", Status, Plain}, {"secure", Token, Plain}, {"ip", ParamIgnored, Plain}, {"referrer", ParamIgnored, Plain},
 			{"comment", ParamIgnored, Plain}, {"fbclid", ParamIgnored, Plain}, {"device_type", ParamIgnored, Plain}, {"aimp_id", ParamIgnored, Plain},
 			{"promo_code", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
 		}, ignored("custom_field", 15)),
@@ -124,6 +133,7 @@ var Affise = Dialect{
 	},
 	Customary: []string{
 		"the status of a postback that names none: it is a setting there",
+		"the name currency of a postback, which its own postbacks have as a macro",
 		"the body of the answer",
 	},
 }

@@ -25,6 +25,8 @@ type Custom struct {
 	DefaultStatus string
 	// UnknownStatus is what a status word stands for that nothing declares; empty refuses it.
 	UnknownStatus string
+	// Proofs are parameters by which senders prove themselves in every dialect. They are read elsewhere.
+	Proofs []string
 }
 
 var errTooMany = errors.New("there are more than " + strconv.Itoa(maxParams) + " entries")
@@ -38,8 +40,10 @@ const statusList = "registered, pending, approved, rejected, chargeback"
 
 // Postback reads postbacks of one dialect as one network sends them.
 type Postback struct {
-	dialect       *Dialect
-	names         map[string]paramName
+	dialect *Dialect
+	names   map[string]paramName
+	// knows is what query.ScanFor asks.
+	knows         func(name []byte) bool
 	words         map[string]events.Status
 	events        map[string]string
 	defaultStatus events.Status
@@ -50,7 +54,12 @@ type paramName struct {
 	param Param
 	form  Form
 	name  string
+	// declared: a configuration says what it means.
+	declared bool
 }
+
+// networkName is the parameter that names the sender in any dialect.
+const networkName = "network"
 
 // NewPostback compiles the postbacks of d with what a configuration adds. The error has one line a problem.
 func NewPostback(d *Dialect, c Custom) (*Postback, error) {
@@ -70,8 +79,14 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 		}
 	}
 
+	p.knows = func(name []byte) bool { _, ok := p.names[string(name)]; return ok }
+	// Who sends it may be named in every dialect.
+	p.names[networkName] = paramName{param: Network, name: networkName}
+	for _, name := range c.Proofs {
+		p.names[name] = paramName{param: ParamProof, name: name}
+	}
 	for _, n := range t.Names {
-		p.names[n.Name] = paramName{n.Param, n.Form, n.Name}
+		p.names[n.Name] = paramName{param: n.Param, form: n.Form, name: n.Name}
 	}
 	for _, name := range sortedKeys(c.Params) {
 		meaning, ok := ParseParam(c.Params[name])
@@ -79,7 +94,11 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 			problem("params." + name + ": " + c.Params[name] + " is no part of a postback; one of " + ParamNames)
 		}
 		// The dialect's way of writing it stays: amount is amount, whatever it means.
-		p.names[name] = paramName{meaning, p.names[name].form, name}
+		form := p.names[name].form
+		if form == Second {
+			form = Plain
+		}
+		p.names[name] = paramName{meaning, form, name, true}
 	}
 	for word, status := range statusNames {
 		p.words[word] = status
@@ -122,7 +141,7 @@ func (p *Postback) Dialect() *Dialect { return p.dialect }
 
 // Param answers what a parameter means, by its decoded name; ParamUnknown and ParamIgnored for those that have no place.
 func (p *Postback) Param(name []byte) Param {
-	if n, ok := p.names[string(name)]; ok {
+	if n, ok := p.names[string(name[query.Ampersand(name):])]; ok {
 		return n.param
 	}
 	return ParamUnknown
@@ -136,76 +155,6 @@ func (p *Postback) Name(n Param) string {
 		}
 	}
 	return n.String()
-}
-
-// A Value is one parameter of a postback.
-type Value struct {
-	// Name is what the sender calls it, empty when the postback has none.
-	Name string
-	// Raw is as it came, Text decoded, without spaces around it and without the dialect's own way of writing it.
-	Raw, Text []byte
-}
-
-// Reading collects the parameters of one postback. Its values point into the request.
-type Reading struct {
-	Values [Params]Value
-	// IgnoredParams and UnknownParams count parameters that a postback has no place for.
-	IgnoredParams, UnknownParams int
-}
-
-// Text is the decoded value of a parameter, nil when the postback has none.
-func (r *Reading) Text(n Param) []byte { return r.Values[n].Text }
-
-// Set takes one parameter: key and value decoded, raw as it came. The first of one meaning counts, an empty one does not.
-func (p *Postback) Set(r *Reading, key, raw, value []byte) {
-	if value = bytes.TrimSpace(value); len(value) == 0 {
-		return
-	}
-	n, ok := p.names[string(key)]
-	switch {
-	case !ok:
-		r.UnknownParams++
-	case n.param == ParamIgnored:
-		r.IgnoredParams++
-	case r.Values[n.param].Text == nil:
-		if n.form == Comma {
-			value = pointed(value)
-		}
-		r.Values[n.param] = Value{n.name, raw, value}
-	}
-}
-
-// pointed writes the comma before the last one or two digits as a point. A comma elsewhere may separate thousands: nobody
-// can tell, so it stays and the amount is refused.
-func pointed(value []byte) []byte {
-	i := bytes.IndexByte(value, ',')
-	if i < 0 || bytes.IndexByte(value, '.') >= 0 || i < len(value)-3 || i == len(value)-1 {
-		return value
-	}
-	value = bytes.Clone(value)
-	value[i] = '.'
-	return value
-}
-
-// ReadQuery takes the parameters of a raw query or of a form.
-func (p *Postback) ReadQuery(r *Reading, raw []byte) {
-	// Decoded text is never longer than raw, so one buffer does.
-	text := make([]byte, 0, len(raw))
-	decoded := func(part []byte) []byte {
-		if !query.Encoded(part) {
-			return part
-		}
-		start := len(text)
-		text = query.Decode(text, part)
-		return text[start:len(text):len(text)]
-	}
-	for scan := query.Scan(raw); ; {
-		key, value, ok := scan.Next()
-		if !ok {
-			return
-		}
-		p.Set(r, decoded(key), value, decoded(value))
-	}
 }
 
 // A Problem is why a postback cannot be understood.
@@ -241,20 +190,52 @@ type Verdict struct {
 // expanded are the parameters in which a macro is a problem, in the order in which problems are answered.
 var expanded = []Param{ClickID, Event, Status, Payout, PayoutCurrency, TxID, Timestamp, Fraud}
 
-// Unfilled answers the first parameter that still is a macro or a placeholder where a value is needed, nil for none.
+const (
+	rightValue  = "the value itself; correct the macro in the network's postback settings"
+	rightID     = "the ID as the network wrote it; format the spreadsheet's column as text before anything is pasted into it"
+	rightJoined = "each parameter of its own, with & between them"
+)
+
+// Unfilled answers the first parameter whose value is none where one is needed: a macro or a placeholder, an ID that was made a
+// number of, another parameter; nil for none.
 func (p *Postback) Unfilled(r *Reading) *Problem {
 	for _, n := range expanded {
 		value := &r.Values[n]
+		if len(value.Text) == 0 {
+			continue
+		}
 		// An event type that the template calls optional was left out on purpose.
 		if n == Event && p.dialect.isPlaceholder(value.Text) {
 			*value = Value{}
 			continue
 		}
-		if p.dialect.unfilled(value.Raw, value.Text, n != Event) {
-			return &Problem{schemas.RejectUnexpandedMacro, n, value.Name, value.Text, "the value itself; correct the macro in the network's postback settings"}
+		switch {
+		case p.isUnfilled(n, value):
+			return &Problem{schemas.RejectUnexpandedMacro, n, value.Name, value.Text, rightValue}
+		case (n == ClickID || n == TxID) && isRounded(value.Text):
+			return &Problem{schemas.RejectRoundedID, n, value.Name, value.Text, rightID}
+		case !isPlain(value.Text) && query.Joined(value.Text, p.knows):
+			return &Problem{schemas.RejectJoined, n, value.Name, value.Text, rightJoined}
 		}
 	}
 	return nil
+}
+
+// isUnfilled is strict where the parameter is money or identity. A word that the configuration knows is one.
+func (p *Postback) isUnfilled(n Param, value *Value) bool {
+	if n != Event && n != Status {
+		return p.dialect.unfilledValue(value.Raw, value.Text)
+	}
+	if !p.dialect.unfilled(value.Raw, value.Text, n == Status) && !standInWord(value.Text) {
+		return false
+	}
+	known := false
+	if n == Event {
+		_, known = p.events[p.eventName(value.Text)]
+	} else {
+		_, known = p.words[string(bytes.ToLower(value.Text))]
+	}
+	return !known
 }
 
 // Interpret makes of the parameters what they say. With a problem, which may be that of Unfilled, the verdict has what could
@@ -264,6 +245,12 @@ func (p *Postback) Interpret(r *Reading) (Verdict, *Problem) {
 	v := Verdict{
 		ClickID: r.Text(ClickID), TxID: r.Text(TxID), Payout: r.Text(Payout), Currency: r.Text(PayoutCurrency), Timestamp: r.Text(Timestamp),
 		SaleAmount: r.Text(SaleAmount), Token: r.Text(Token), OriginalStatus: r.Text(Status), Status: p.defaultStatus,
+	}
+	if problem == nil {
+		problem = r.conflict
+	}
+	if problem == nil {
+		problem = p.Unread(r)
 	}
 	if problem != nil {
 		return v, problem

@@ -362,6 +362,7 @@ func TestRouter(t *testing.T) {
 		"https://t.example/postback?cid=1":                                   "voluum postback ",
 		"https://t.example/postback?clickid=1":                               "redtrack postback ",
 		"https://t.example/abc123/postback?subid=1":                          "keitaro postback ",
+		"https://t.example/aff_lsr?offer_id=1&amp;transaction_id=2":          "tune postback ",
 		"https://t.example/pb?hit=1":                                         "funnelflux postback ",
 		"https://t.example/?nid=1&transaction_id=2":                          "everflow postback ",
 		"https://t.example/click.php?cnv_id=1":                               "binom postback ",

@@ -124,6 +124,7 @@ var Binom = Dialect{
 		// https://docs.binom.org/payout-tracking-v2.php
 		Names: join([]ParamName{
 			{"cnv_id", ClickID, Plain}, {"payout", Payout, Plain}, {"cnv_status", Status, Plain}, {"cnv_currency", PayoutCurrency, Plain},
+			{"currency", PayoutCurrency, Second},
 			{"cnv_status2", ParamIgnored, Plain}, {"to_offer", ParamIgnored, Plain}, {"disable_postback", ParamIgnored, Plain},
 			{"uclick", ParamIgnored, Plain},
 		}, ignored("event", 30), ignored("add_event", 30)),
@@ -143,6 +144,7 @@ var Binom = Dialect{
 		"the link of version 2, /click?key=",
 		"the names bid, cost, externalid and t1 to t30 in a link",
 		"the meaning of its example words hold, signup, checkout, approve and reject",
+		"the names currency, to_offer and disable_postback of a postback",
 		"the answer to a postback",
 	},
 }
@@ -167,6 +169,7 @@ var RedTrack = Dialect{
 		// https://docs.redtrack.io/knowledgebase/tracking-event-types/
 		Names: []ParamName{
 			{"clickid", ClickID, Plain}, {"sum", Payout, Plain}, {"status", Status, Plain}, {"type", Event, Plain}, {"rdtk_event_id", TxID, Plain},
+			{"currency", PayoutCurrency, Plain},
 		},
 		// https://help.redtrack.io/knowledgebase/kb/tracker-setup-for-affiliates/advanced-tracking-tracker-setup-for-advertisers/conditional-postback/
 		Words:   []Word{{"approved", approved}, {"pending", pending}, {"declined", rejected}, {"other", approved}},
@@ -184,6 +187,7 @@ var RedTrack = Dialect{
 	},
 	Customary: []string{
 		"the names cost, ref_id, refid and clickid in a link",
+		"the name currency of a postback: there the currency is a setting of the offer source (docs.redtrack.io/knowledgebase/multi-currency-support/)",
 		"the macros of its own postbacks",
 		"the answer to a postback",
 	},
@@ -205,7 +209,11 @@ var BeMob = Dialect{
 	Postback: PostbackTable{
 		// https://help.bemob.com/docs/using-postback-statuses
 		Paths: []Path{{Pattern: "/postback", Has: []string{"cid"}}},
-		Names: []ParamName{{"cid", ClickID, Plain}, {"payout", Payout, Plain}, {"txid", TxID, Plain}, {"status", Status, Plain}},
+		// cet: https://docs.bemob.com/en/custom-conversions
+		Names: []ParamName{
+			{"cid", ClickID, Plain}, {"payout", Payout, Plain}, {"txid", TxID, Plain}, {"status", Status, Plain}, {"cet", Event, Plain},
+			{"currency", PayoutCurrency, Plain},
+		},
 		// https://docs.bemob.com/en/postbacks-for-selected-statuses
 		Words: []Word{
 			{"new", pending}, {"approved", approved}, {"confirm", approved}, {"declined", rejected}, {"decline", rejected},
@@ -220,11 +228,12 @@ var BeMob = Dialect{
 	Pages: []string{
 		"https://help.bemob.com/docs/using-postback-statuses", "https://docs.bemob.com/en/postbacks-for-selected-statuses",
 		"https://docs.bemob.com/en/monetizer-settings", "https://docs.bemob.com/en/postback-settings-of-traffic-source",
-		"https://docs.bemob.com/en/cost-models",
+		"https://docs.bemob.com/en/cost-models", "https://docs.bemob.com/en/custom-conversions",
 	},
 	Customary: []string{
 		"the path of a link, /go/ and a UUID",
 		"the names cost, external_id, visitor_id, c1 to c10 and sub1 to sub10 in a link",
+		"the name currency of a postback",
 		"the answer to a postback",
 	},
 }
@@ -246,7 +255,7 @@ var FunnelFlux = Dialect{
 	Postback: PostbackTable{
 		// https://help.funnelflux.pro/en/article/tracking-conversions-1vtfnp5/
 		Paths: []Path{{Pattern: "/pb", Has: []string{"hit"}}},
-		Names: []ParamName{{"hit", ClickID, Plain}, {"tx", TxID, Plain}, {"rev", Payout, Plain}},
+		Names: []ParamName{{"hit", ClickID, Plain}, {"tx", TxID, Plain}, {"rev", Payout, Plain}, {"currency", PayoutCurrency, Plain}},
 		// https://help.funnelflux.pro/en/article/28-updating-conversion-data
 		Deletes: []string{"-1"},
 		Default: approved,
@@ -263,6 +272,7 @@ var FunnelFlux = Dialect{
 	Customary: []string{
 		"that a payout of -1 takes a conversion back in a postback as it does in an upload",
 		"the placeholder OPTIONAL",
+		"the name currency of a postback",
 		"the answer to a postback",
 	},
 }
@@ -288,8 +298,9 @@ var Prosper202 = Dialect{
 			{Pattern: "/tracking202/static/upx.php", Has: []string{"subid"}},
 		},
 		Names: []ParamName{
-			{"subid", ClickID, Plain}, {"sid", ClickID, Plain}, {"amount", Payout, Plain}, {"txid", TxID, Plain}, {"transaction_id", TxID, Plain},
-			{"transactionid", TxID, Plain}, {"order_id", TxID, Plain}, {"orderid", TxID, Plain}, {"oid", TxID, Plain}, {"cid", ParamIgnored, Plain},
+			{"subid", ClickID, Plain}, {"sid", ClickID, Second}, {"amount", Payout, Plain}, {"txid", TxID, Plain}, {"transaction_id", TxID, Second},
+			{"transactionid", TxID, Second}, {"order_id", TxID, Second}, {"orderid", TxID, Second}, {"oid", TxID, Second}, {"cid", ParamIgnored, Plain},
+			{"currency", PayoutCurrency, Plain},
 		},
 		Default:  approved,
 		Accepted: Reply{202, "application/json", `{"error":false,"code":202,"msg":"Postback successful"}`},
@@ -306,5 +317,6 @@ var Prosper202 = Dialect{
 	},
 	Customary: []string{
 		"that [[c1]] is where a network that runs it has our click ID",
+		"the name currency of a postback",
 	},
 }

@@ -102,7 +102,9 @@ func FuzzQuery(f *testing.F) {
 			k := string(Decode(nil, key))
 			seen[k] = append(seen[k], string(decoded))
 		}
-		if err == nil && seen.Encode() != want.Encode() {
+		// net/url knows nothing of ampersands that HTML escaped.
+		escaped := Escaped(raw) || ampersand(raw) > 0
+		if err == nil && !escaped && seen.Encode() != want.Encode() {
 			t.Fatalf("%q reads as %v, net/url says %v", raw, seen, want)
 		}
 		if !bytes.Equal(raw, before) {

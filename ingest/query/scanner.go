@@ -6,27 +6,56 @@ import (
 
 // Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty pairs
 // are passed over; a pair without "=" has an empty value. Key and value are still encoded and point into the query.
-type Scanner struct{ rest []byte }
+//
+// A query that stood in a page keeps what HTML writes for an ampersand: "a=1&amp;b=2" and its like are read as "a=1&b=2". One
+// that ScanFor reads is also separated where something else stands for the ampersand (see Joined).
+type Scanner struct {
+	rest  []byte
+	known func(name []byte) bool
+	// eaten begins the next pair's name: an entity took it away.
+	eaten string
+}
 
 // Scan starts at the first pair of raw, which must not change meanwhile.
 func Scan(raw []byte) Scanner { return Scanner{rest: raw} }
 
+// ScanFor is Scan for a reader that knows the names for which known answers true: a pair that has another parameter of that
+// reader in its value is two. A name is given as it stands in the query.
+func ScanFor(raw []byte, known func(name []byte) bool) Scanner {
+	if !mayJoin(raw) {
+		known = nil
+	}
+	return Scanner{rest: raw, known: known}
+}
+
 // Next answers the next pair, or ok == false at the end.
 func (s *Scanner) Next() (key, value []byte, ok bool) {
 	for len(s.rest) > 0 {
-		pair := s.rest
+		whole := s.rest[ampersand(s.rest):]
+		pair := whole
 		if i := bytes.IndexByte(pair, '&'); i >= 0 {
 			pair, s.rest = pair[:i], pair[i+1:]
 		} else {
 			s.rest = nil
 		}
+		eaten := s.eaten
+		s.eaten = ""
+		if s.known != nil {
+			if at, behind, name := joined(pair, s.known); at >= 0 {
+				pair, s.rest, s.eaten = pair[:at], whole[behind:], name
+			}
+		}
 		if len(pair) == 0 {
 			continue
 		}
+		key = pair
 		if i := bytes.IndexByte(pair, '='); i >= 0 {
-			return pair[:i], pair[i+1:], true
+			key, value = pair[:i], pair[i+1:]
 		}
-		return pair, nil, true
+		if eaten != "" {
+			key = append([]byte(eaten), key...)
+		}
+		return key, value, true
 	}
 	return nil, nil, false
 }
@@ -47,6 +76,15 @@ func Decode(dst, raw []byte) []byte { return decode(dst, raw, ' ') }
 
 // DecodePath is Decode for a path, where + is a plus.
 func DecodePath(dst, raw []byte) []byte { return decode(dst, raw, '+') }
+
+// DecodeID is Decode for an ID. Hardly any has a space, and many have a plus that nobody encoded (those in base64): a plus is one,
+// unless another in the same ID is encoded, whose sender then meant a space.
+func DecodeID(dst, raw []byte) []byte {
+	if bytes.IndexByte(raw, '+') >= 0 && (bytes.Contains(raw, []byte("%2B")) || bytes.Contains(raw, []byte("%2b"))) {
+		return decode(dst, raw, ' ')
+	}
+	return decode(dst, raw, '+')
+}
 
 func decode(dst, raw []byte, plus byte) []byte {
 	for i := 0; i < len(raw); i++ {

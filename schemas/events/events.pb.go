@@ -1285,7 +1285,10 @@ type Postback struct {
 	// What one payout may be worth at most, either way, converted as the payout is; 0 where the network declares no max_payout.
 	MaxPayoutBaseMicros int64 `protobuf:"varint,23,opt,name=max_payout_base_micros,json=maxPayoutBaseMicros,proto3" json:"max_payout_base_micros,omitempty"`
 	// How far the network's transaction IDs are unique.
-	TxidScope     TxidScope `protobuf:"varint,30,opt,name=txid_scope,json=txidScope,proto3,enum=tributary.v1.TxidScope" json:"txid_scope,omitempty"`
+	TxidScope TxidScope `protobuf:"varint,30,opt,name=txid_scope,json=txidScope,proto3,enum=tributary.v1.TxidScope" json:"txid_scope,omitempty"`
+	// Names of parameters that the request had and the edge did not take, 16 at most and "and 3 more"; those that the network's
+	// configuration ignores are left out.
+	NotTaken      []string `protobuf:"bytes,31,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1486,6 +1489,13 @@ func (x *Postback) GetTxidScope() TxidScope {
 		return x.TxidScope
 	}
 	return TxidScope_TXID_SCOPE_UNSPECIFIED
+}
+
+func (x *Postback) GetNotTaken() []string {
+	if x != nil {
+		return x.NotTaken
+	}
+	return nil
 }
 
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
@@ -2780,7 +2790,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
 	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
 	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\x98\x06\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\xb5\x06\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
@@ -2811,7 +2821,8 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x0fmax_conversions\x18\x16 \x01(\rR\x0emaxConversions\x123\n" +
 	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x126\n" +
 	"\n" +
-	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\"\xdb\x0e\n" +
+	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\x12\x1b\n" +
+	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\"\xdb\x0e\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +

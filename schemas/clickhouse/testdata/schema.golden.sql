@@ -4816,6 +4816,7 @@ CREATE TABLE tributary.postbacks
     `campaign` LowCardinality(String) COMMENT 'Campaign name.',
     `source_id` UInt32 COMMENT 'Source number in the signed click ID; 0 when undeclared or foreign.',
     `source` LowCardinality(String) COMMENT 'Source name.',
+    `not_taken` Array(String) COMMENT 'Names of parameters that the request had and the edge did not take, 16 at most and "and 3 more"; those that the network\'s configuration ignores are left out. Their values are in the topic.' CODEC(ZSTD(1)),
     `event_at` DateTime64(3, 'UTC') COMMENT 'When the conversion happened, UTC.' CODEC(Delta(8), ZSTD(1)),
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted it, UTC; of a replayed dead letter, when it was replayed. Decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
@@ -4852,7 +4853,8 @@ CREATE VIEW tributary.receipt_events
     `status` String COMMENT 'Of a joined one: status of the conversion after the entry.',
     `match` String COMMENT 'Of a joined one: click when the click was found, click_id when the entry rests on the signed click ID alone.',
     `payout_original` Decimal(18, 6) COMMENT 'Of a joined one: payout of the conversion after the entry; of a refused one: payout it named. In units of currency.',
-    `currency` String COMMENT 'ISO 4217 code of payout_original.'
+    `currency` String COMMENT 'ISO 4217 code of payout_original.',
+    `not_taken` Array(String) COMMENT 'Of a received one: names of parameters that the request had and nobody took.'
 )
 COMMENT 'What happened to each request that has a receipt, step by step: received, parked, and what was decided. One row a step.'
 AS SELECT
@@ -4877,7 +4879,8 @@ AS SELECT
     '' AS status,
     '' AS match,
     payout_original,
-    toString(currency) AS currency
+    toString(currency) AS currency,
+    not_taken
 FROM tributary.postbacks
 UNION ALL
 SELECT
@@ -4902,7 +4905,8 @@ SELECT
     '',
     '',
     toDecimal64(0, 6),
-    ''
+    '',
+    emptyArrayString()
 FROM tributary.parked
 UNION ALL
 SELECT
@@ -4927,7 +4931,8 @@ SELECT
     '',
     '',
     payout_original,
-    toString(currency)
+    toString(currency),
+    emptyArrayString()
 FROM tributary.dead_letters
 WHERE (kind = 'postback') OR ((kind = 'click') AND (place = 'ingest'))
 UNION ALL
@@ -4953,7 +4958,8 @@ SELECT
     toString(status),
     toString(match),
     payout_original,
-    toString(currency)
+    toString(currency),
+    emptyArrayString()
 FROM tributary.conversions
 WHERE kind != 'rescored';
 
@@ -4979,7 +4985,8 @@ CREATE VIEW tributary.receipts
     `status` String COMMENT 'Of a joined one: status of the conversion after the entry.',
     `match` String COMMENT 'Of a joined one: click when the click was found, click_id when the entry rests on the signed click ID alone.',
     `payout_original` Decimal(18, 6) COMMENT 'Of a joined one: payout of the conversion after the entry; else the payout it named. In units of currency.',
-    `currency` String COMMENT 'ISO 4217 code of payout_original.'
+    `currency` String COMMENT 'ISO 4217 code of payout_original.',
+    `not_taken` Array(String) COMMENT 'Names of parameters that the request had and nobody took.'
 )
 COMMENT 'What became of each request that has a receipt, one row a receipt; GET /v1/receipts/{id} answers the same. Fast for one receipt and short times only: filter receipt_events by received_at where there is much.'
 AS SELECT
@@ -5003,7 +5010,8 @@ AS SELECT
     argMax(e.status, (e.state = 'joined', e.received_at, e.step, e.at)) AS status,
     argMax(e.match, (e.state = 'joined', e.received_at, e.step, e.at)) AS match,
     argMax(e.payout_original, (e.state = 'joined', e.received_at, e.step, e.at)) AS payout_original,
-    argMax(e.currency, (e.state = 'joined', e.received_at, e.step, e.at)) AS currency
+    argMax(e.currency, (e.state = 'joined', e.received_at, e.step, e.at)) AS currency,
+    arrayDistinct(arrayFlatten(groupArray(e.not_taken))) AS not_taken
 FROM tributary.receipt_events AS e
 GROUP BY e.receipt_id;
 

@@ -1,0 +1,170 @@
+package query
+
+import "bytes"
+
+// maxJoinedName is the longest name that is looked for behind what may stand for an ampersand.
+const maxJoinedName = 64
+
+// ampersands is what is left of an ampersand behind the ampersand itself: "&amp;" and its like, whose semicolon a careful
+// sender has encoded. Lower case.
+var ampersands = []string{"amp;", "amp%3b", "amp%253b", "#38;", "#038;", "#x26;", "%2338;", "%2338%3b", "%23038;", "%23x26;", "%23x26%3b"}
+
+// Ampersand is how many bytes at the beginning of a name are left of an ampersand that HTML escaped, once or more often.
+func Ampersand(name []byte) int { return ampersand(name) }
+
+func ampersand(text []byte) (n int) {
+next:
+	for len(text) > n {
+		switch text[n] {
+		case 'a', 'A', '#', '%':
+		default:
+			return n
+		}
+		for _, one := range ampersands {
+			if len(text)-n >= len(one) && lowerIs(text[n:n+len(one)], one) {
+				n += len(one)
+				continue next
+			}
+		}
+		return n
+	}
+	return n
+}
+
+// Escaped tells whether a query or a URL has an ampersand that HTML escaped.
+func Escaped(text []byte) bool {
+	for rest := text; ; {
+		i := bytes.IndexByte(rest, '&')
+		if i < 0 {
+			break
+		}
+		if rest = rest[i+1:]; ampersand(rest) > 0 {
+			return true
+		}
+	}
+	lower := bytes.ToLower(text)
+	return bytes.Contains(lower, []byte("%26amp;")) || bytes.Contains(lower, []byte("%26amp%3b"))
+}
+
+func lowerIs(text []byte, lower string) bool {
+	for i, c := range text {
+		if c >= 'A' && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// entities are those that HTML knows without a semicolon, by the Latin-1 character that a page makes of them: "&currency=EUR"
+// that stood in a page arrives as "¤cy=EUR". "WHATWG HTML, named character references".
+var entities = map[byte]string{
+	0xa2: "cent", 0xa3: "pound", 0xa4: "curren", 0xa5: "yen", 0xa7: "sect", 0xa8: "uml", 0xa9: "copy", 0xaa: "ordf", 0xac: "not",
+	0xae: "reg", 0xaf: "macr", 0xb0: "deg", 0xb5: "micro", 0xb6: "para", 0xb7: "middot", 0xba: "ordm", 0xd7: "times", 0xf7: "divide",
+}
+
+// mayJoin tells whether anything in raw may stand for an ampersand. It is asked of every query.
+func mayJoin(raw []byte) bool {
+	if bytes.IndexByte(raw, ';') >= 0 {
+		return true
+	}
+	for rest := raw; ; {
+		i := bytes.IndexByte(rest, '%')
+		if i < 0 {
+			break
+		}
+		if rest = rest[i+1:]; len(rest) >= 2 {
+			switch high, low := rest[0], rest[1]; {
+			case high == '2' && low == '6', high == '3' && low|0x20 == 'b', high|0x20 >= 'a' && high|0x20 <= 'f':
+				return true
+			}
+		}
+	}
+	for _, c := range raw {
+		if c >= 0x80 {
+			return true
+		}
+	}
+	return false
+}
+
+// Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=". What
+// stands for one is "&" in text that was decoded, ";", either of them percent-encoded, and the character that a page makes of the
+// beginning of a name.
+func Joined(text []byte, known func(name []byte) bool) bool {
+	at, _, _ := joined(text, known)
+	return at >= 0
+}
+
+// joined answers where the first other parameter's separator is, what is behind it, and the beginning of the name that it took
+// away; -1 for none.
+func joined(text []byte, known func([]byte) bool) (at, behind int, eaten string) {
+	for i := 0; i < len(text); i++ {
+		n, name := separator(text[i:])
+		if n == 0 {
+			continue
+		}
+		n += ampersand(text[i+n:])
+		rest := text[i+n:]
+		end := bytes.IndexByte(rest[:min(len(rest), maxJoinedName+1)], '=')
+		if end <= 0 && name == "" || end < 0 || !isJoinedName(rest[:end]) {
+			continue
+		}
+		whole := rest[:end]
+		if name != "" {
+			whole = append([]byte(name), whole...)
+		}
+		if known(whole) {
+			return i, i + n, name
+		}
+	}
+	return -1, 0, ""
+}
+
+// separator is how many bytes at the beginning of text stand for an ampersand, and the beginning of a name that is in them.
+func separator(text []byte) (n int, eaten string) {
+	c := text[0]
+	switch {
+	case c == '&' || c == ';':
+		return 1, ""
+	case c == '%' && len(text) >= 3:
+		decoded, ok := HexByte(text[1], text[2])
+		switch {
+		case !ok:
+		case decoded == '&' || decoded == ';':
+			return 3, ""
+		case decoded == 0xc2 || decoded == 0xc3:
+			if len(text) >= 6 && text[3] == '%' {
+				if low, ok := HexByte(text[4], text[5]); ok {
+					return entity(latin(decoded, low), 6)
+				}
+			}
+		default:
+			return entity(decoded, 3)
+		}
+	case (c == 0xc2 || c == 0xc3) && len(text) >= 2:
+		return entity(latin(c, text[1]), 2)
+	}
+	return 0, ""
+}
+
+// latin is the Latin-1 character that two bytes of UTF-8 are.
+func latin(first, second byte) byte { return first<<6 | second&0x3f }
+
+func entity(c byte, size int) (n int, eaten string) {
+	if name, ok := entities[c]; ok {
+		return size, name
+	}
+	return 0, ""
+}
+
+func isJoinedName(name []byte) bool {
+	for _, c := range name {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.') {
+			return false
+		}
+	}
+	return true
+}
