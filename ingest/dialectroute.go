@@ -43,10 +43,11 @@ func (e *Edge) serveDialect(ctx *fasthttp.RequestCtx, path, rawQuery []byte) (ro
 	if m.Guess && cat.Campaign(name) == nil {
 		return 0, false
 	}
-	if e.allow(ctx, "GET, HEAD, OPTIONS") {
+	r := routeClick
+	if e.admit(ctx, &r) {
 		e.serveLink(ctx, m.Dialect, name, rawQuery)
 	}
-	return routeClick, true
+	return r, true
 }
 
 // matchDialect looks at the query, and at a body only where there may be a postback in it.

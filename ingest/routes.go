@@ -64,10 +64,11 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	switch {
 	case bytes.HasPrefix(path, pathClick):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routeClick
+		if e.admit(ctx, &r) {
 			e.serveLink(ctx, nil, segments(path, pathClick), rawQuery)
 		}
-		return routeClick
+		return r
 	case bytes.Equal(path, pathClicks):
 		if e.allow(ctx, "POST, OPTIONS") && e.mayBringClicks(ctx) {
 			e.serveClicks(ctx)
@@ -88,20 +89,23 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		}
 		return routeReceipt
 	case bytes.HasPrefix(path, pathShow):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routeImpression
+		if e.admit(ctx, &r) {
 			e.serveImpression(ctx, segments(path, pathShow), rawQuery)
 		}
-		return routeImpression
+		return r
 	case bytes.HasPrefix(path, pathLanding):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routeLanding
+		if e.admit(ctx, &r) {
 			e.serveLanding(ctx, segments(path, pathLanding), rawQuery)
 		}
-		return routeLanding
+		return r
 	case bytes.HasPrefix(path, pathPass):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routePass
+		if e.admit(ctx, &r) {
 			e.servePass(ctx, path[len(pathPass):])
 		}
-		return routePass
+		return r
 	case bytes.Equal(path, pathReady):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			if e.maySeeInside(ctx) {
