@@ -48,20 +48,10 @@ func (e *Edge) handle(ctx *fasthttp.RequestCtx) {
 	e.metrics.inFlight.Dec()
 }
 
-// target splits the request line's target, which is a path or, from a proxy, a whole URL.
-func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
-	uri := ctx.Request.Header.RequestURI()
-	if len(uri) == 0 || uri[0] != '/' {
-		return ctx.URI().PathOriginal(), ctx.URI().QueryString()
-	}
-	if i := bytes.IndexByte(uri, '#'); i >= 0 {
-		uri = uri[:i]
-	}
-	path, rawQuery, _ = bytes.Cut(uri, []byte{'?'})
-	return path, rawQuery
-}
-
 func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
+	if cat := e.catalog.Load(); cat != nil {
+		path, rawQuery = meant(cat, path, rawQuery)
+	}
 	switch {
 	case bytes.HasPrefix(path, pathClick):
 		r := routeClick
@@ -124,9 +114,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	if r, ok := e.serveDialect(ctx, path, rawQuery); ok {
 		return r
 	}
-	e.answerError(ctx, fasthttp.StatusNotFound, answer{Error: &refusal{
-		Reason: reasonNotFound, Detail: "nothing is at " + quoted(path), WouldBeRight: knownRoutes,
-	}})
+	e.answerLost(ctx, fasthttp.StatusNotFound, &refusal{Reason: reasonNotFound, Detail: "nothing is at " + quoted(path), WouldBeRight: knownRoutes})
 	return routeOther
 }
 
@@ -151,9 +139,7 @@ func (e *Edge) allow(ctx *fasthttp.RequestCtx, methods string) bool {
 		}
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderAllow, methods)
-	e.answerError(ctx, fasthttp.StatusMethodNotAllowed, answer{Error: &refusal{
-		Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path", WouldBeRight: methods,
-	}})
+	e.answerLost(ctx, fasthttp.StatusMethodNotAllowed, &refusal{Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path", WouldBeRight: methods})
 	return false
 }
 

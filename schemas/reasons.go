@@ -33,6 +33,7 @@ const (
 	RejectUnknownOffer     RejectReason = "unknown_offer"
 	RejectExpiredClickID   RejectReason = "expired_click_id"
 	RejectOverMaxPayout    RejectReason = "over_max_payout"
+	RejectUnknownPath      RejectReason = "unknown_path"
 )
 
 // In the processor.
@@ -90,6 +91,7 @@ var RejectReasons = []RejectInfo{
 	{RejectUnknownOffer, "ingest", "a landing page's button has a number that its campaign has no offer for", "correct the button's link, or add the offer to the campaign"},
 	{RejectExpiredClickID, "ingest", "a landing page's button was pressed longer after its click than ingest.landing_window allows", "nothing: the click is old; widen ingest.landing_window if such visitors are to go on"},
 	{RejectOverMaxPayout, "ingest", "the payout is worth more than the network's max_payout", "ask the network; raise max_payout and replay if the payout is right, else look for somebody who invents conversions"},
+	{RejectUnknownPath, "ingest", "a request with a click ID of ours came to a path, or with a method, that nothing takes", "read the raw request; correct the URL in the network's postback settings, and book what is missing with a postback of your own"},
 	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
 	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
 	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},
