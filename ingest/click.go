@@ -339,7 +339,11 @@ func (e *Edge) price(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 
 // namedPrice reads the cost that the click itself names.
 func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64) *refusal {
-	micros, err := money.Parse(v.cost)
+	w, err := money.DecimalPlain.Read(v.cost)
+	var micros int64
+	if err == nil {
+		micros, err = money.Parse(w.Plain)
+	}
 	if err != nil {
 		return refuse(schemas.RejectBadCost, "cost", quoted(v.cost)+" is "+err.Error(), "digits with a point, such as 0.0125")
 	}
@@ -355,6 +359,11 @@ func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, sour
 		if currency, refused = findCurrency(cat, v.currency); refused != nil {
 			return refused
 		}
+	}
+	currency, refused := besideAmount(cat, w, currency, len(v.currency) > 0)
+	if refused != nil {
+		refused.Field = "currency"
+		return refused
 	}
 	base, refused := datedBase(currency, micros, atMS, schemas.RejectBadCost, "cost")
 	if refused != nil {

@@ -352,7 +352,7 @@ func (p *postback) readObject(object *fastjson.Object) (refused *refusal) {
 			// The parser's memory is used again by the next request.
 			text = append(text, value.GetStringBytes()...)
 		case fastjson.TypeNumber:
-			text = value.MarshalTo(nil)
+			text = p.asWritten(key, value.MarshalTo(nil))
 		default:
 			if p.reader.Param(key) < dialect.Params && refused == nil {
 				refused = refuse(schemas.RejectBadBody, string(key), "the member is a "+value.Type().String(), "a string or a number")

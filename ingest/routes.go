@@ -139,7 +139,12 @@ func (e *Edge) allow(ctx *fasthttp.RequestCtx, methods string) bool {
 		}
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderAllow, methods)
-	e.answerLost(ctx, fasthttp.StatusMethodNotAllowed, &refusal{Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path", WouldBeRight: methods})
+	said := &refusal{Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path", WouldBeRight: methods}
+	if methods == visits {
+		e.answerError(ctx, fasthttp.StatusMethodNotAllowed, answer{Error: said}) // no route for money
+	} else {
+		e.answerLost(ctx, fasthttp.StatusMethodNotAllowed, said)
+	}
 	return false
 }
 

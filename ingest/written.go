@@ -1,0 +1,121 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"tributary/ingest/catalog"
+	"tributary/ingest/dialect"
+	"tributary/ingest/moment"
+	"tributary/ingest/money"
+	"tributary/schemas"
+)
+
+// Amounts and times are read as their network writes them: by its decimal, time_zone and dates. What can be read two ways and is settled by
+// none of these is refused, and the refusal names the setting.
+
+// firstMS is the first number that is taken for milliseconds instead of seconds.
+const firstMS = moment.FirstMS
+
+// decimalOf is how the postback's network writes amounts.
+func (p *postback) decimalOf() money.Decimal {
+	if p.network == nil {
+		return money.DecimalPlain
+	}
+	return p.network.Decimal
+}
+
+// readPayout reads the amount that is booked. currency is the one that holds when nothing stands beside the amount.
+func (p *postback) readPayout(cat *catalog.Catalog, currency *catalog.Currency) (int64, *catalog.Currency, *refusal) {
+	field := p.field(dialect.Payout)
+	w, err := p.network.Decimal.Read(p.payout)
+	var micros int64
+	if err == nil {
+		micros, err = money.ParseSigned(w.Plain)
+	}
+	if err != nil {
+		right := "digits with a point, such as 12.50"
+		switch {
+		case errors.Is(err, money.ErrComma):
+			right += "; or decimal: comma (1.234,50) or point (1,234.50) for network " + p.network.Name
+		case errors.Is(err, money.ErrGroups):
+			right += "; or another decimal for network " + p.network.Name + ", one of " + money.DecimalNames
+		}
+		return 0, nil, refuse(schemas.RejectBadPayout, field, quoted(p.payout)+" is "+err.Error(), right)
+	}
+	currency, refused := besideAmount(cat, w, currency, len(p.value(dialect.PayoutCurrency)) > 0)
+	if refused != nil {
+		refused.Field = field
+		return 0, nil, refused
+	}
+	return micros, currency, nil
+}
+
+// besideAmount settles the currency of an amount that may have one beside it: a code counts where no other says it, a sign has to fit.
+func besideAmount(cat *catalog.Catalog, w money.Written, currency *catalog.Currency, said bool) (*catalog.Currency, *refusal) {
+	switch {
+	case w.Code != "" && w.Code != currency.Code && said:
+		return nil, refuse(schemas.RejectBadCurrency, "", "the amount is in "+w.Code+", its currency is said to be "+currency.Code, "one currency, or none beside the amount")
+	case w.Code != "" && w.Code != currency.Code:
+		return findCurrency(cat, []byte(w.Code))
+	case w.Sign != "" && !slices.Contains(money.Signs[w.Sign], currency.Code):
+		return nil, refuse(schemas.RejectBadCurrency, "", "the amount is in "+w.Sign+", which does not stand for its currency "+currency.Code,
+			"a parameter with the currency's code, one of "+strings.Join(money.Signs[w.Sign], ", ")+"; or that currency for the network or the campaign")
+	}
+	return currency, nil
+}
+
+// legiblePayout is as much of the money as can be read, and the code of its currency, empty for the network's own.
+func (p *postback) legiblePayout() (micros int64, code []byte, ok bool) {
+	w, err := p.decimalOf().Read(p.value(dialect.Payout))
+	if err != nil {
+		return 0, nil, false
+	}
+	if micros, err = money.ParseSigned(w.Plain); err != nil {
+		return 0, nil, false
+	}
+	if code = p.value(dialect.PayoutCurrency); len(code) == 0 {
+		code = []byte(w.Code)
+	}
+	return micros, code, true
+}
+
+// asWritten writes a number of a JSON object, whose decimal mark is a point whoever sends it, as the network writes its amounts.
+func (p *postback) asWritten(key, number []byte) []byte {
+	if param := p.reader.Param(key); p.decimalOf() == money.DecimalComma && (param == dialect.Payout || param == dialect.SaleAmount) {
+		return bytes.Replace(number, []byte{'.'}, []byte{','}, 1)
+	}
+	return number
+}
+
+// resolveTime sets when the conversion happened. Of a day without a time it is the last moment that had come when the postback came, so that
+// no conversion lies before its click.
+func (p *postback) resolveTime(value []byte, now time.Time) *refusal {
+	if len(value) == 0 {
+		return nil
+	}
+	field := p.field(dialect.Timestamp)
+	at, err := moment.Read(string(value), p.network.Times)
+	if err != nil {
+		right, what := moment.Right, " cannot be read: "+err.Error()
+		switch {
+		case errors.Is(err, moment.ErrSyntax):
+			if what = " is no time"; p.network.Times.Order != moment.OrderUnknown {
+				right += "; or other dates for network " + p.network.Name + ": " + moment.OrderNames
+			}
+		case errors.Is(err, moment.ErrZone):
+			right += "; or time_zone for network " + p.network.Name + ", such as Europe/Moscow"
+		case errors.Is(err, moment.ErrOrder):
+			right += "; or dates for network " + p.network.Name + ": " + moment.OrderNames
+		}
+		return refuse(schemas.RejectBadTimestamp, field, quoted(value)+what, right)
+	}
+	if at.MS > now.UnixMilli()+schemas.MaxClockSkewMS {
+		return refuse(schemas.RejectBadTimestamp, field, quoted(value)+" lies more than a day ahead", "the time of the conversion; "+moment.Right)
+	}
+	p.event.EventMs = min(at.EndMS, max(at.MS, p.event.EventMs))
+	return nil
+}
