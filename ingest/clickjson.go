@@ -48,7 +48,7 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 	v := e.newVisit()
 	defer e.endVisit(v)
 	now := e.now()
-	body, err := parseJSON(parser, ctx.Request.Body())
+	body, err := parseJSON(parser, textOf(ctx.Request.Body()))
 	var clicks []*fastjson.Value
 	switch {
 	case err != nil:
