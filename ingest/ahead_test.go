@@ -18,7 +18,7 @@ func TestAheadOfTheVisitor(t *testing.T) {
 	kinds := map[string]float64{}
 	for _, c := range []struct{ header, value, kind string }{
 		{"Sec-Purpose", "prefetch", "prefetch"}, {"Sec-Purpose", "prefetch;prerender", "prerender"}, {"Sec-Purpose", "prefetch;anonymous-client-ip", "prefetch"},
-		{"Sec-Purpose", "prefetch; prerender", "prerender"}, {"Purpose", "prefetch", "prefetch"}, {"Purpose", "prerender", "prerender"}, {"Purpose", "preview", "preview"},
+		{"Sec-Purpose", "prefetch; prerender", "prerender"}, {"Sec-Purpose", "prerender", "prerender"}, {"Purpose", "prefetch", "prefetch"}, {"Purpose", "prerender", "prerender"}, {"Purpose", "preview", "preview"},
 		{"X-Purpose", "preview", "preview"}, {"X-Purpose", "Prefetch", "prefetch"}, {"X-Moz", "prefetch", "prefetch"}, {"x-moz", "PREFETCH", "prefetch"},
 	} {
 		for _, path := range []string{"/c/summer?cost=1", "/8JdJ4D", "/i/summer", "/l/" + id, "/r/x"} {

@@ -69,7 +69,7 @@ func (e *Edge) isPostback(ctx *fasthttp.RequestCtx, path []byte) bool {
 		return ok
 	}
 	_, rawQuery := target(ctx)
-	path, rawQuery = meant(cat, path, rawQuery)
+	path, rawQuery = Meant(cat, path, rawQuery)
 	if _, ok := askedAt(path); ok {
 		return true
 	}

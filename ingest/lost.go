@@ -51,7 +51,7 @@ func (e *Edge) lostLetter(ctx *fasthttp.RequestCtx, cat *catalog.Catalog, refuse
 	p := &postback{asked: asked{dialect: &dialect.Native}, addr: e.proxies.client(ctx)}
 	p.event.ReceiptId, p.event.EventMs = e.receipt(now), now.UnixMilli()
 	path, rawQuery := target(ctx)
-	_, rawQuery = meant(cat, path, rawQuery)
+	_, rawQuery = Meant(cat, path, rawQuery)
 	var form []byte
 	if isForm(ctx) {
 		form = clip(ctx.Request.Body(), schemas.MaxBodyBytes)

@@ -50,7 +50,7 @@ func (e *Edge) handle(ctx *fasthttp.RequestCtx) {
 
 func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	if cat := e.catalog.Load(); cat != nil {
-		path, rawQuery = meant(cat, path, rawQuery)
+		path, rawQuery = Meant(cat, path, rawQuery)
 	}
 	switch {
 	case bytes.HasPrefix(path, pathClick):

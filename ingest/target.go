@@ -22,7 +22,7 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 	return path, rawQuery
 }
 
-// meant answers path and query as whoever put the URL together meant them, where that is beyond doubt:
+// Meant answers path and query as whoever put the URL together meant them, where that is beyond doubt:
 //
 //   - several slashes are one: //postback/usd, /c//summer;
 //   - what stands behind & or an encoded ? or & in a path is the query, for no campaign, click ID or path of another tracker has such a
@@ -31,7 +31,7 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 //   - a second ? at the beginning of the query is none of a parameter's name.
 //
 // A path that is right, which is almost every one, is looked at once and copied never. The answer may share memory with the request.
-func meant(cat *catalog.Catalog, path, rawQuery []byte) (tidyPath, tidyQuery []byte) {
+func Meant(cat *catalog.Catalog, path, rawQuery []byte) (tidyPath, tidyQuery []byte) {
 	rawQuery = bytes.TrimLeft(rawQuery, "?")
 	if !isOdd(path) {
 		return path, rawQuery

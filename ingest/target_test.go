@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestMeant(t *testing.T) {
 	} {
 		before := []byte(from)
 		path, rawQuery, _ := bytes.Cut(before, []byte{'?'})
-		path, rawQuery = meant(cat, path, rawQuery)
+		path, rawQuery = Meant(cat, path, rawQuery)
 		if !strings.Contains(want, "?") {
 			want += "?"
 		}
@@ -42,7 +43,7 @@ func TestMeant(t *testing.T) {
 	}
 	path := []byte("/c/summer")
 	rawQuery := []byte("source=pushads&sub1=zone-7")
-	if n := testing.AllocsPerRun(100, func() { meant(cat, path, rawQuery) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { Meant(cat, path, rawQuery) }); n > 0 {
 		t.Errorf("a right path makes %v allocations", n)
 	}
 }
@@ -149,5 +150,36 @@ func TestLostMoney(t *testing.T) {
 	}
 	if over != 2*burst || len(b.letters()) != len(want)+burst {
 		t.Errorf("%d of %d were refused for their rate, %d dead letters", over, 3*burst, len(b.letters()))
+	}
+}
+
+// TestSecretsInOddTargets holds that a right token is kept nowhere, also where it stands in what looks like a path.
+func TestSecretsInOddTargets(t *testing.T) {
+	cfg := testCatalog()
+	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "tok", Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}}})
+	cat, err := catalog.Build(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
+	id, token := clickID(t, testSecret, 1, 1), url.QueryEscape(theToken)
+	for path, status := range map[string]int{
+		"/postback/tok&token=" + token + "&payout=1&click_id=" + id: 200, "//postback/tok?token=" + token + "&payout=2&txid=2&click_id=" + id: 200, "/postback/tok%3Ftoken=" + token + "&payout=3&txid=3&click_id=" + id: 200,
+		"/postback/tok&token=" + token + "&payout=x&click_id=" + id: 400, "/postbacks/tok&token=" + token + "&click_id=" + id: 404, "/postbacks?token=" + token + "&click_id=" + id: 404,
+	} {
+		if got := b.get(path); got.status != status || strings.Contains(got.body, token) {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	for _, topic := range []string{schemas.TopicPostbacks, schemas.TopicDeadLetters} {
+		records := b.records(topic)
+		if len(records) != 3 {
+			t.Errorf("%d records in %s", len(records), topic)
+		}
+		for _, r := range records {
+			if bytes.Contains(r.Value, []byte(theToken)) || bytes.Contains(r.Value, []byte(token)) {
+				t.Errorf("%s has the token: %q", topic, r.Value)
+			}
+		}
 	}
 }

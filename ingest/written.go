@@ -68,6 +68,41 @@ func besideAmount(cat *catalog.Catalog, w money.Written, currency *catalog.Curre
 	return currency, nil
 }
 
+// costOf reads the cost that a click names, with the code of its currency if there is one. currency is the one that holds otherwise.
+func costOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (int64, *catalog.Currency, *refusal) {
+	w, err := money.DecimalPlain.Read(cost)
+	var micros int64
+	if err == nil {
+		micros, err = money.Parse(w.Plain)
+	}
+	if err != nil {
+		return 0, nil, refuse(schemas.RejectBadCost, "cost", quoted(cost)+" is "+err.Error(), "digits with a point, such as 0.0125")
+	}
+	if perMille {
+		micros = (micros + 500) / 1000
+	}
+	var refused *refusal
+	if len(code) > 0 {
+		if currency, refused = findCurrency(cat, code); refused != nil {
+			return 0, nil, refused
+		}
+	}
+	if currency, refused = besideAmount(cat, w, currency, len(code) > 0); refused != nil {
+		refused.Field = "currency"
+	}
+	return micros, currency, refused
+}
+
+// CostOf reads the cost of a click link as the edge does: currency is the one that holds when neither code nor amount names one. problem says
+// why the edge would not take it, empty when it would.
+func CostOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (micros int64, in *catalog.Currency, problem string) {
+	micros, in, refused := costOf(cat, cost, code, perMille, currency)
+	if refused != nil {
+		return 0, nil, refused.Detail
+	}
+	return micros, in, ""
+}
+
 // legiblePayout is as much of the money as can be read, and the code of its currency, empty for the network's own.
 func (p *postback) legiblePayout() (micros int64, code []byte, ok bool) {
 	w, err := p.decimalOf().Read(p.value(dialect.Payout))

@@ -94,6 +94,34 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestPublicFormats reads what senders and importers document, with the settings that docs/formats.md names.
+func TestPublicFormats(t *testing.T) {
+	for _, c := range []struct {
+		page, zone string
+		order      Order
+		texts      []string
+		want       string
+	}{
+		{"https://help.klaviyo.com/hc/en-us/articles/115005253428", "UTC", MonthFirst, []string{"2014-09-30 13:34:08", "2014-09-30 13:34:08+00:00", "09/30/2014 13:34:08", "09/30/14 13:34:08",
+			"2014-09-30T13:34:08", "2014-09-30 13:34:08.000001", "2014-09-30T13:34:08.000001", "2014-09-30 09:34:08.000001-04:00", "1412084048"}, "2014-09-30T13:34:08Z"},
+		{"https://help.klaviyo.com/hc/en-us/articles/115005253428", "UTC", MonthFirst, []string{"09/30/2014 13:34", "09/30/14 13:34"}, "2014-09-30T13:34:00Z"},
+		{"https://yandex.ru/dev/metrika/ru/data-import/date.md", "Europe/Moscow", DayFirst, []string{"21.04.2020 11:59:21", "21.04.20 11:59:21", "2020-04-21 11:59:21"}, "2020-04-21T08:59:21Z"},
+		{"https://yandex.ru/dev/metrika/ru/data-import/date.md", "Europe/Moscow", DayFirst, []string{"21.04.20 11:59", "21.04.2020 11:59", "2020-04-21 11:59"}, "2020-04-21T08:59:00Z"},
+		{"https://developers.google.com/google-ads/api/reference/rpc/v25/ClickConversion", "", OrderUnknown, []string{"2019-01-01 12:32:45-08:00"}, "2019-01-01T20:32:45Z"},
+		{"https://docs.x.com/x-ads-api/fundamentals/timezones", "", OrderUnknown, []string{"2017-07-10T08:00:00-0800", "2017-07-10T16:00:00Z", "2017-07-10T16:00:00+00:00"}, "2017-07-10T16:00:00Z"},
+		{"https://developer.cybersource.com (reporting guide)", "", OrderUnknown, []string{"2002-05-13T10:00:00-07:00"}, "2002-05-13T17:00:00Z"},
+		{"https://developers.criteo.com (transactions report)", "", OrderUnknown, []string{"2024-01-01T00:00:00.0000000+00:00"}, "2024-01-01T00:00:00Z"},
+		{"https://developers.everflow.io/user-guide/timezones", "America/New_York", OrderUnknown, []string{"2026-04-01 23:30", "1775100600"}, "2026-04-02T03:30:00Z"},
+	} {
+		for _, text := range c.texts {
+			got, err := Read(text, Rules{zone(t, c.zone), c.order})
+			if err != nil || time.UnixMilli(got.MS).UTC().Format(time.RFC3339) != c.want {
+				t.Errorf("%s: %q is %s, %v; want %s", c.page, text, time.UnixMilli(got.MS).UTC().Format(time.RFC3339), err, c.want)
+			}
+		}
+	}
+}
+
 // TestReadDay holds that a day without a time has the length that it has in its zone.
 func TestReadDay(t *testing.T) {
 	for _, c := range []struct {

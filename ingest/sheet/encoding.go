@@ -11,7 +11,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-const encodingNames = "UTF-16, windows-1250 to windows-1258, ISO-8859-1 to ISO-8859-16, KOI8-R, KOI8-U, cp437, cp850, cp852, cp866"
+const encodingNames = "UTF-16, windows-1250 to windows-1258, ISO-8859-1 to ISO-8859-16, KOI8-R, KOI8-U, cp437, cp850, cp852, cp866, macintosh"
 
 // encodings are those that are known, by their names in lower case without marks; nil is UTF-8.
 var encodings = func() map[string]named {
@@ -31,6 +31,8 @@ var encodings = func() map[string]named {
 			m[folded(name)] = named{e, name}
 		}
 	}
+	mac := named{charmap.Macintosh, "macintosh"} // what "CSV (Macintosh)" is written in
+	m["macintosh"], m["macroman"] = mac, mac
 	m["latin1"], m["latin2"] = m["iso88591"], m["iso88592"]
 	return m
 }()
