@@ -6,9 +6,10 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// A browser or an app may ask for a link ahead of its visitor, who may never come: prefetch, prerender, preview. Such a request is
-// no click. It is answered 503 and no-store, which no browser keeps: when the visitor comes, he asks himself, and is counted. Any
-// other answer might be used for him without another request, and a redirect would be followed ahead of him as well.
+// A browser or an app may ask for a link ahead of its visitor, who may never come: prefetch, prerender, preview. Such a
+// request is no click. It is answered 503 and no-store, which no browser keeps: when the visitor comes, he asks
+// himself, and is counted. Any other answer might be used for him without another request, and a redirect would be
+// followed ahead of him as well.
 
 // ahead is an index into the reasons for which somebody asks ahead of a visitor.
 type ahead uint8
@@ -24,9 +25,9 @@ const (
 
 var aheadNames = [aheads]string{"prefetch", "prerender", "preview"}
 
-// aheadHeaders are those that say so. Sec-Purpose is the standard's (https://fetch.spec.whatwg.org/#sec-purpose-header: prefetch,
-// prefetch;prerender, prefetch;anonymous-client-ip); Purpose is that of Chrome and Safari from before it, X-Purpose that of
-// Safari's Top Sites and of Facebook's app, X-Moz Firefox's.
+// aheadHeaders are those that say so. Sec-Purpose is the standard's (https://fetch.spec.whatwg.org/#sec-purpose-header:
+// prefetch, prefetch;prerender, prefetch;anonymous-client-ip); Purpose is that of Chrome and Safari from before it,
+// X-Purpose that of Safari's Top Sites and of Facebook's app, X-Moz Firefox's.
 var aheadHeaders = [...]string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"}
 
 const (
@@ -74,7 +75,8 @@ func aheadOf(value []byte) ahead {
 			value = nil
 		}
 		for kind, name := range aheadNames {
-			if len(word) == len(name) && bytes.EqualFold(word, []byte(name)) && (found == notAhead || ahead(kind) == aheadPrerender) {
+			if len(word) == len(name) && bytes.EqualFold(word, []byte(name)) &&
+				(found == notAhead || ahead(kind) == aheadPrerender) {
 				found = ahead(kind)
 			}
 		}
@@ -90,7 +92,8 @@ func (e *Edge) comesAhead(ctx *fasthttp.RequestCtx) bool {
 	}
 	e.metrics.ahead[kind].Inc()
 	e.answerError(ctx, fasthttp.StatusServiceUnavailable, answer{Error: &refusal{
-		Reason: reasonAhead, Detail: "this is a " + aheadNames[kind] + ", which comes ahead of a visitor; nothing was counted", WouldBeRight: "the same request without that header when the visitor comes",
+		Reason: reasonAhead, Detail: "this is a " + aheadNames[kind] +
+			", which comes ahead of a visitor; nothing was counted", WouldBeRight: "the same request without that header when the visitor comes",
 	}})
 	return true
 }
@@ -98,8 +101,8 @@ func (e *Edge) comesAhead(ctx *fasthttp.RequestCtx) bool {
 // visits are the methods of links, images and buttons.
 const visits = "GET, HEAD, OPTIONS"
 
-// admit answers what no visitor asks of a route for visits: other methods, and who comes ahead of him. r is then the route that the
-// request is counted as.
+// admit answers what no visitor asks of a route for visits: other methods, and who comes ahead of him. r is then the
+// route that the request is counted as.
 func (e *Edge) admit(ctx *fasthttp.RequestCtx, r *route) bool {
 	if !e.allow(ctx, visits) {
 		return false

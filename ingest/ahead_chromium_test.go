@@ -88,8 +88,10 @@ func TestAheadInChromium(t *testing.T) {
 		t.Skip("no Chromium is installed here (apt-get install chromium): what it does with a link that it prefetches was not tried")
 	}
 	for _, c := range []struct{ name, head, kind string }{
-		{"prefetch", `<script type="speculationrules">{"prefetch": [{"source": "list", "urls": ["/c/summer?sub1=x"], "eagerness": "immediate"}]}</script>`, "prefetch"},
-		{"prerender", `<script type="speculationrules">{"prerender": [{"source": "list", "urls": ["/c/summer?sub1=x"], "eagerness": "immediate"}]}</script>`, "prerender"},
+		{"prefetch",
+			`<script type="speculationrules">{"prefetch": [{"source": "list", "urls": ["/c/summer?sub1=x"], "eagerness": "immediate"}]}</script>`, "prefetch"},
+		{"prerender",
+			`<script type="speculationrules">{"prerender": [{"source": "list", "urls": ["/c/summer?sub1=x"], "eagerness": "immediate"}]}</script>`, "prerender"},
 		{"link", `<link rel="prefetch" href="/c/summer?sub1=x">`, "prefetch"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,11 +115,13 @@ func TestAheadInChromium(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := &site{page: "<!doctype html><title>page</title>" + c.head + follow, edge: httputil.NewSingleHostReverseProxy(edge)}
+			s := &site{page: "<!doctype html><title>page</title>" + c.head + follow,
+				edge: httputil.NewSingleHostReverseProxy(edge)}
 			server := httptest.NewServer(s)
 			defer server.Close()
 			var said strings.Builder
-			browser := exec.Command(program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
+			browser := exec.Command(program, "--headless=new", "--no-sandbox", "--disable-gpu",
+				"--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
 				"--disable-background-networking", "--remote-debugging-port=0", "--user-data-dir="+t.TempDir(), server.URL+"/page")
 			browser.Stdout, browser.Stderr = &said, &said
 			browser.Env = append(os.Environ(), "HOME="+t.TempDir())
@@ -145,7 +149,8 @@ func TestAheadInChromium(t *testing.T) {
 			s.mu.Unlock()
 			t.Logf("asked ahead and was answered %v; came and was answered %v", ahead, came)
 			clicks := b.clicks()
-			if len(ahead) == 0 || len(came) != 1 || came[0] != 302 || len(clicks) != 1 || got != "sub="+clicks[0].ClickId {
+			if len(ahead) == 0 || len(came) != 1 || came[0] != 302 || len(clicks) != 1 ||
+				got != "sub="+clicks[0].ClickId {
 				t.Fatalf("%d clicks, the offer got %q", len(clicks), got)
 			}
 			for _, status := range ahead {

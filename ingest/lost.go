@@ -16,8 +16,9 @@ const (
 	maxLostTries = 16
 )
 
-// answerLost answers a request that no route takes. Where it carries a click ID that this tracker gave out, it may be somebody's money:
-// then it leaves a dead letter, as many of an address as it may make with what proves nothing. HEAD brings no money.
+// answerLost answers a request that no route takes. Where it carries a click ID that this tracker gave out, it may be
+// somebody's money: then it leaves a dead letter, as many of an address as it may make with what proves nothing. HEAD
+// brings no money.
 func (e *Edge) answerLost(ctx *fasthttp.RequestCtx, status int, said *refusal) {
 	cat := e.catalog.Load()
 	var found string
@@ -31,7 +32,8 @@ func (e *Edge) answerLost(ctx *fasthttp.RequestCtx, status int, said *refusal) {
 		return
 	}
 	now, addr := e.now(), e.proxies.client(ctx)
-	refused := refuse(schemas.RejectUnknownPath, "", said.Detail+", and the request has the click ID "+found, said.WouldBeRight)
+	refused := refuse(schemas.RejectUnknownPath, "", said.Detail+", and the request has the click ID "+found,
+		said.WouldBeRight)
 	if wait := e.unproved.over(ctx, addr, e.unproved.postbacks, now); wait > 0 {
 		e.answerOver(ctx, addr, refused, wait)
 		return
@@ -46,7 +48,8 @@ func (e *Edge) answerLost(ctx *fasthttp.RequestCtx, status int, said *refusal) {
 }
 
 // lostLetter shows what was at stake as far as native names tell it. Whose postback it is nobody said.
-func (e *Edge) lostLetter(ctx *fasthttp.RequestCtx, cat *catalog.Catalog, refused *refusal, clickID string) *events.DeadLetter {
+func (e *Edge) lostLetter(ctx *fasthttp.RequestCtx, cat *catalog.Catalog, refused *refusal,
+	clickID string) *events.DeadLetter {
 	now := e.now()
 	p := &postback{asked: asked{dialect: &dialect.Native}, addr: e.proxies.client(ctx)}
 	p.event.ReceiptId, p.event.EventMs = e.receipt(now), now.UnixMilli()

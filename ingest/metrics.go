@@ -29,7 +29,8 @@ const (
 	routes
 )
 
-var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass", "impression", "landing", "receipt", "ahead", "other"}
+var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass",
+	"impression", "landing", "receipt", "ahead", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
 var codes = [...]int{200, 202, 204, 302, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 429, 431, 500, 503}
@@ -137,7 +138,8 @@ func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metri
 	for i, name := range cappedNames {
 		m.capped[i] = overCap.WithLabelValues(name)
 	}
-	aheadOf := counter("ahead_requests_total", "Requests for links, images and buttons that came ahead of a visitor and were answered 503 without being counted, by kind: prefetch, prerender or preview.", "kind")
+	aheadOf := counter("ahead_requests_total",
+		"Requests for links, images and buttons that came ahead of a visitor and were answered 503 without being counted, by kind: prefetch, prerender or preview.", "kind")
 	for kind, name := range aheadNames {
 		m.ahead[kind] = aheadOf.WithLabelValues(name)
 	}

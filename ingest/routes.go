@@ -114,7 +114,8 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	if r, ok := e.serveDialect(ctx, path, rawQuery); ok {
 		return r
 	}
-	e.answerLost(ctx, fasthttp.StatusNotFound, &refusal{Reason: reasonNotFound, Detail: "nothing is at " + quoted(path), WouldBeRight: knownRoutes})
+	e.answerLost(ctx, fasthttp.StatusNotFound, &refusal{Reason: reasonNotFound, Detail: "nothing is at " + quoted(path),
+		WouldBeRight: knownRoutes})
 	return routeOther
 }
 
@@ -139,7 +140,8 @@ func (e *Edge) allow(ctx *fasthttp.RequestCtx, methods string) bool {
 		}
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderAllow, methods)
-	said := &refusal{Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path", WouldBeRight: methods}
+	said := &refusal{Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path",
+		WouldBeRight: methods}
 	if methods == visits {
 		e.answerError(ctx, fasthttp.StatusMethodNotAllowed, answer{Error: said}) // no route for money
 	} else {

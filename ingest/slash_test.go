@@ -13,7 +13,8 @@ func TestSlashAtTheEnd(t *testing.T) {
 	for _, c := range []struct {
 		path   string
 		status int
-	}{{"/l/" + id + "/", 302}, {"/l/" + id + "/1/", 302}, {"/l/" + id + "//", 302}, {"/i/summer/", 200}, {"/c/", 404}, {"/c//", 404}, {"/c/summer//", 302}} {
+	}{{"/l/" + id + "/", 302}, {"/l/" + id + "/1/", 302}, {"/l/" + id + "//", 302}, {"/i/summer/", 200}, {"/c/",
+		404}, {"/c//", 404}, {"/c/summer//", 302}} {
 		if got := b.get(c.path); got.status != c.status {
 			t.Errorf("%s is answered %d %s, want %d", c.path, got.status, got.body, c.status)
 		}

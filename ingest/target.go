@@ -25,12 +25,14 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 // Meant answers path and query as whoever put the URL together meant them, where that is beyond doubt:
 //
 //   - several slashes are one: //postback/usd, /c//summer;
-//   - what stands behind & or an encoded ? or & in a path is the query, for no campaign, click ID or path of another tracker has such a
-//     character: /c/summer&sub1=x, /c/summer%3Fsub1=x. A declared network's name may have one, and keeps it;
+//   - what stands behind & or an encoded ? or & in a path is the query, for no campaign, click ID or path of another
+//     tracker has such a character: /c/summer&sub1=x, /c/summer%3Fsub1=x. A declared network's name may have one, and
+//     keeps it;
 //   - a path of ours that was written in capitals is that path: /Postback/usd;
 //   - a second ? at the beginning of the query is none of a parameter's name.
 //
-// A path that is right, which is almost every one, is looked at once and copied never. The answer may share memory with the request.
+// A path that is right, which is almost every one, is looked at once and copied never. The answer may share memory with
+// the request.
 func Meant(cat *catalog.Catalog, path, rawQuery []byte) (tidyPath, tidyQuery []byte) {
 	rawQuery = bytes.TrimLeft(rawQuery, "?")
 	if !isOdd(path) {
@@ -103,7 +105,8 @@ func parted(path, rawQuery []byte) (before, after []byte) {
 // ownWords are the first segments of our routes.
 var ownWords = [...]string{"postback", "c", "i", "l"}
 
-// ownWord writes the first segment of a path as our routes have it, unless a campaign of another tracker's link is named so.
+// ownWord writes the first segment of a path as our routes have it, unless a campaign of another tracker's link is
+// named so.
 func ownWord(cat *catalog.Catalog, path []byte) []byte {
 	word := bytes.TrimPrefix(path, []byte{'/'})
 	if i := bytes.IndexByte(word, '/'); i >= 0 {

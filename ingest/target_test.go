@@ -54,7 +54,8 @@ func TestOddTargets(t *testing.T) {
 	cat := dialectCatalog(t, &dialect.Keitaro, "8JdJ4D", nil)
 	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
 	id := clickID(t, testSecret, 1, 1)
-	for _, path := range []string{"/c/summer&sub1=x", "/c//summer?sub1=x", "//c/summer%3Fsub1=x", "/C/summer??sub1=x", "/8JdJ4D&sub_id_1=x", "//8JdJ4D/?sub_id_1=x", "/c/summer%3Fsub1%3Dx"} {
+	for _, path := range []string{"/c/summer&sub1=x", "/c//summer?sub1=x", "//c/summer%3Fsub1=x", "/C/summer??sub1=x",
+		"/8JdJ4D&sub_id_1=x", "//8JdJ4D/?sub_id_1=x", "/c/summer%3Fsub1%3Dx"} {
 		if got := b.get(path); got.status != 302 {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
@@ -65,7 +66,8 @@ func TestOddTargets(t *testing.T) {
 		}
 	}
 	taken := 0
-	for _, path := range []string{"//postback/acme?payout=5&click_id=ID", "/postback//acme?payout=5&click_id=ID", "/postback/acme&payout=5&click_id=ID", "/postback&network=acme&payout=5&click_id=ID",
+	for _, path := range []string{"//postback/acme?payout=5&click_id=ID", "/postback//acme?payout=5&click_id=ID",
+		"/postback/acme&payout=5&click_id=ID", "/postback&network=acme&payout=5&click_id=ID",
 		"/Postback/acme/?payout=5&click_id=ID", "/postback/acme%3Fpayout=5&click_id=ID", "//e89bcbe//postback?payout=5&subid=ID", "/postback/acme&payout=5?click_id=ID"} {
 		path = strings.ReplaceAll(path, "ID", id)
 		got := b.get(path)
@@ -75,7 +77,8 @@ func TestOddTargets(t *testing.T) {
 		}
 		taken++
 		bare, rawQuery, _ := strings.Cut(path, "?")
-		j := JudgePostback(cat, PostbackRequest{Path: []byte(bare), Query: []byte(rawQuery), Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
+		j := JudgePostback(cat, PostbackRequest{Path: []byte(bare), Query: []byte(rawQuery), Arrived: testNow,
+			IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
 		if j.Postback == nil || j.Postback.PayoutMicros != 5_000_000 {
 			t.Errorf("%s looked at again: %+v", path, j)
 		}
@@ -120,8 +123,10 @@ func TestLostMoney(t *testing.T) {
 		}
 		want[c.method+" "+c.path] = got.body
 	}
-	for _, path := range []string{"/postbacks?click_id=" + forged, "/favicon.ico", "/x" + good, "/wp-login.php?a=" + good[:39]} {
-		if got := send("203.0.113.50", "GET", path, "", ""); got.status != 404 || !strings.Contains(got.body, `"not_found"`) || strings.Contains(got.body, "receipt_id") {
+	for _, path := range []string{"/postbacks?click_id=" + forged, "/favicon.ico", "/x" + good, "/wp-login.php?a=" +
+		good[:39]} {
+		if got := send("203.0.113.50", "GET", path, "", ""); got.status != 404 ||
+			!strings.Contains(got.body, `"not_found"`) || strings.Contains(got.body, "receipt_id") {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
@@ -134,17 +139,20 @@ func TestLostMoney(t *testing.T) {
 	}
 	for _, l := range letters {
 		head, _, _ := strings.Cut(string(l.Raw), "\n\n")
-		if l.Reason != string(schemas.RejectUnknownPath) || l.ClickId != good || !strings.Contains(want[head], l.LetterId) {
+		if l.Reason != string(schemas.RejectUnknownPath) || l.ClickId != good ||
+			!strings.Contains(want[head], l.LetterId) {
 			t.Errorf("the letter of %q is %v", head, l)
 		}
-		if strings.HasPrefix(head, "GET /postbacks") && (l.PayoutMicros != 12_500_000 || l.Currency != "USD" || l.Txid != "t1" || l.Event != "sale") {
+		if strings.HasPrefix(head, "GET /postbacks") && (l.PayoutMicros != 12_500_000 || l.Currency != "USD" ||
+			l.Txid != "t1" || l.Event != "sale") {
 			t.Errorf("what was at stake is %v", l)
 		}
 	}
 	// Whoever has a click ID cannot make rows without end, and is told when to come again.
 	over := 0
 	for range 3 * burst {
-		if got := send("203.0.113.99", "GET", "/nothing?click_id="+good, "", ""); got.status == 429 && got.header.Get("Retry-After") != "" {
+		if got := send("203.0.113.99", "GET", "/nothing?click_id="+good, "", ""); got.status == 429 &&
+			got.header.Get("Retry-After") != "" {
 			over++
 		}
 	}
@@ -156,7 +164,9 @@ func TestLostMoney(t *testing.T) {
 // TestSecretsInOddTargets holds that a right token is kept nowhere, also where it stands in what looks like a path.
 func TestSecretsInOddTargets(t *testing.T) {
 	cfg := testCatalog()
-	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "tok", Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}}})
+	cfg.Networks = append(cfg.Networks,
+		catalog.NetworkConfig{Name: "tok",
+			Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}}})
 	cat, err := catalog.Build(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -164,8 +174,11 @@ func TestSecretsInOddTargets(t *testing.T) {
 	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
 	id, token := clickID(t, testSecret, 1, 1), url.QueryEscape(theToken)
 	for path, status := range map[string]int{
-		"/postback/tok&token=" + token + "&payout=1&click_id=" + id: 200, "//postback/tok?token=" + token + "&payout=2&txid=2&click_id=" + id: 200, "/postback/tok%3Ftoken=" + token + "&payout=3&txid=3&click_id=" + id: 200,
-		"/postback/tok&token=" + token + "&payout=x&click_id=" + id: 400, "/postbacks/tok&token=" + token + "&click_id=" + id: 404, "/postbacks?token=" + token + "&click_id=" + id: 404,
+		"/postback/tok&token=" + token + "&payout=1&click_id=" + id: 200, "//postback/tok?token=" + token +
+			"&payout=2&txid=2&click_id=" + id: 200, "/postback/tok%3Ftoken=" + token + "&payout=3&txid=3&click_id=" +
+			id: 200,
+		"/postback/tok&token=" + token + "&payout=x&click_id=" + id: 400, "/postbacks/tok&token=" + token +
+			"&click_id=" + id: 404, "/postbacks?token=" + token + "&click_id=" + id: 404,
 	} {
 		if got := b.get(path); got.status != status || strings.Contains(got.body, token) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)

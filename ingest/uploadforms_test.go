@@ -32,7 +32,8 @@ func gzipped(tb testing.TB, text string) string {
 // something open is refused for what it leaves open.
 func TestUploadForms(t *testing.T) {
 	cfg := testCatalog()
-	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "sheet", Currency: "USD", Decimal: "comma", TimeZone: "Europe/Berlin", Params: map[string]string{"Größe": "payout"}})
+	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "sheet", Currency: "USD", Decimal: "comma",
+		TimeZone: "Europe/Berlin", Params: map[string]string{"Größe": "payout"}})
 	cat, err := catalog.Build(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -54,35 +55,53 @@ func TestUploadForms(t *testing.T) {
 		refused                     schemas.RejectReason // of the line, or of the whole
 		right                       string
 	}{
-		"plain":                   {"sheet", csvType, "", plain, "", ""},
-		"sep=":                    {"sheet", csvType, "", "sep=;\r\n" + semicolons, "", ""},
-		"BOM, sep=":               {"sheet", csvType, "", "\ufeffsep=;\r\n" + semicolons, "", ""},
-		"UTF-16LE, tabs":          {"sheet", "text/tab-separated-values", "", must(little.NewEncoder().String(strings.ReplaceAll(semicolons, ";", "\t"))), "", ""},
-		"UTF-16BE":                {"sheet", csvType, "", must(big.NewEncoder().String(semicolons)), "", ""},
-		"windows-1252":            {"sheet", csvType, "", must(latin.NewEncoder().String(semicolons)), "", ""},
-		"windows-1252, declared":  {"sheet", csvType + "; charset=Windows-1252", "", must(latin.NewEncoder().String(strings.ReplaceAll(semicolons, "001", "größe"))), "", ""},
-		"windows-1252, identity":  {"sheet", csvType, "", must(latin.NewEncoder().String(strings.ReplaceAll(semicolons, "001", "größe"))), schemas.RejectBadBody, "charset="},
-		"windows-1252, header":    {"sheet", csvType, "", must(latin.NewEncoder().String("click_id;Größe;txid\nCLICK;1234,5;001\n")), "", ""},
-		"windows-1251, declared":  {"sheet", csvType + `; charset="windows-1251"`, "", must(cyrillic.NewEncoder().String(strings.ReplaceAll(semicolons, "Zürich", "Москва"))), "", ""},
-		"unknown charset":         {"sheet", csvType + "; charset=gbk", "", plain, schemas.RejectBadBody, "windows-1250"},
-		"gzip":                    {"sheet", csvType, "", gzipped(t, plain), "", ""},
-		"gzip, said":              {"sheet", csvType, "gzip", gzipped(t, plain), "", ""},
-		"gzip, its own type":      {"sheet", "application/gzip", "", gzipped(t, semicolons), "", ""},
-		"gzip, said and not":      {"sheet", csvType, "gzip", plain, schemas.RejectBadBody, "without Content-Encoding"},
-		"another coding":          {"sheet", csvType, "br", gzipped(t, plain), schemas.RejectBadBody, "without Content-Encoding"},
-		"gzip, cut off":           {"sheet", csvType, "", gzipped(t, plain)[:30], schemas.RejectBadBody, "the whole file"},
-		"gzip of too much":        {"sheet", csvType, "", gzipped(t, plain+strings.Repeat("x", schemas.MaxBatchBytes)), schemas.RejectTooLong, "unpacked"},
-		"old Macs":                {"sheet", csvType, "", strings.ReplaceAll(plain, "\n", "\r"), "", ""},
-		"numbers kept as text":    {"sheet", csvType, "", "click_id,payout,txid\nCLICK,=\"1234,50\",=\"001\"\n", "", ""},
-		"numbers kept as text, 2": {"sheet", csvType, "", "click_id;payout;txid\n\"=\"\"CLICK\"\"\";1234,50;\"=\"\"001\"\"\"\n", "", ""},
-		"lines in quotes":         {"sheet", csvType, "", "note,click_id,payout,txid\r\n\"a\r\nb;;;\",CLICK,\"1234,50\",001\r\n", "", ""},
-		"Excel's type":            {"sheet", "application/vnd.ms-excel", "", semicolons, "", ""},
-		"xlsx":                    {"sheet", "application/vnd.ms-excel", "", "PK\x03\x04…", schemas.RejectBadBody, "an export as CSV"},
-		"JSON lines, BOM":         {"sheet", ndjsonType, "", "\ufeff" + `{"click_id":"CLICK","payout":1234.5,"txid":"001"}`, "", ""},
-		"JSON lines, UTF-16":      {"sheet", ndjsonType, "", must(little.NewEncoder().String(`{"click_id":"CLICK","payout":1234.5,"txid":"001"}`)), "", ""},
-		"JSON lines, gzip":        {"sheet", "application/x-gzip", "", gzipped(t, `{"click_id":"CLICK","payout":"1.234,5","txid":"001"}`), "", ""},
-		"JSON lines, old Macs":    {"sheet", ndjsonType, "", "{\"click_id\":\"CLICK\",\"payout\":1234.5,\"txid\":\"001\"}\r", "", ""},
-		"a time without a zone":   {"acme", csvType, "", "click_id,ts,txid\nCLICK,2026-02-20 05:40:00,001\n", schemas.RejectBadTimestamp, "time_zone"},
+		"plain":     {"sheet", csvType, "", plain, "", ""},
+		"sep=":      {"sheet", csvType, "", "sep=;\r\n" + semicolons, "", ""},
+		"BOM, sep=": {"sheet", csvType, "", "\ufeffsep=;\r\n" + semicolons, "", ""},
+		"UTF-16LE, tabs": {"sheet", "text/tab-separated-values", "",
+			must(little.NewEncoder().String(strings.ReplaceAll(semicolons, ";", "\t"))), "", ""},
+		"UTF-16BE":     {"sheet", csvType, "", must(big.NewEncoder().String(semicolons)), "", ""},
+		"windows-1252": {"sheet", csvType, "", must(latin.NewEncoder().String(semicolons)), "", ""},
+		"windows-1252, declared": {"sheet", csvType + "; charset=Windows-1252", "",
+			must(latin.NewEncoder().String(strings.ReplaceAll(semicolons, "001", "größe"))), "", ""},
+		"windows-1252, identity": {"sheet", csvType, "", must(latin.NewEncoder().String(strings.ReplaceAll(semicolons,
+			"001", "größe"))), schemas.RejectBadBody, "charset="},
+		"windows-1252, header": {"sheet", csvType, "",
+			must(latin.NewEncoder().String("click_id;Größe;txid\nCLICK;1234,5;001\n")), "", ""},
+		"windows-1251, declared": {"sheet", csvType + `; charset="windows-1251"`, "",
+			must(cyrillic.NewEncoder().String(strings.ReplaceAll(semicolons, "Zürich", "Москва"))), "", ""},
+		"unknown charset": {"sheet", csvType + "; charset=gbk", "", plain, schemas.RejectBadBody,
+			"windows-1250"},
+		"gzip":               {"sheet", csvType, "", gzipped(t, plain), "", ""},
+		"gzip, said":         {"sheet", csvType, "gzip", gzipped(t, plain), "", ""},
+		"gzip, its own type": {"sheet", "application/gzip", "", gzipped(t, semicolons), "", ""},
+		"gzip, said and not": {"sheet", csvType, "gzip", plain, schemas.RejectBadBody, "without Content-Encoding"},
+		"another coding": {"sheet", csvType, "br", gzipped(t, plain), schemas.RejectBadBody,
+			"without Content-Encoding"},
+		"gzip, cut off": {"sheet", csvType, "", gzipped(t, plain)[:30], schemas.RejectBadBody,
+			"the whole file"},
+		"gzip of too much": {"sheet", csvType, "", gzipped(t, plain+strings.Repeat("x", schemas.MaxBatchBytes)),
+			schemas.RejectTooLong, "unpacked"},
+		"old Macs": {"sheet", csvType, "", strings.ReplaceAll(plain, "\n", "\r"), "", ""},
+		"numbers kept as text": {"sheet", csvType, "", "click_id,payout,txid\nCLICK,=\"1234,50\",=\"001\"\n", "",
+			""},
+		"numbers kept as text, 2": {"sheet", csvType, "",
+			"click_id;payout;txid\n\"=\"\"CLICK\"\"\";1234,50;\"=\"\"001\"\"\"\n", "", ""},
+		"lines in quotes": {"sheet", csvType, "",
+			"note,click_id,payout,txid\r\n\"a\r\nb;;;\",CLICK,\"1234,50\",001\r\n", "", ""},
+		"Excel's type": {"sheet", "application/vnd.ms-excel", "", semicolons, "", ""},
+		"xlsx": {"sheet", "application/vnd.ms-excel", "", "PK\x03\x04…", schemas.RejectBadBody,
+			"an export as CSV"},
+		"JSON lines, BOM": {"sheet", ndjsonType, "", "\ufeff" +
+			`{"click_id":"CLICK","payout":1234.5,"txid":"001"}`, "", ""},
+		"JSON lines, UTF-16": {"sheet", ndjsonType, "",
+			must(little.NewEncoder().String(`{"click_id":"CLICK","payout":1234.5,"txid":"001"}`)), "", ""},
+		"JSON lines, gzip": {"sheet", "application/x-gzip", "",
+			gzipped(t, `{"click_id":"CLICK","payout":"1.234,5","txid":"001"}`), "", ""},
+		"JSON lines, old Macs": {"sheet", ndjsonType, "",
+			"{\"click_id\":\"CLICK\",\"payout\":1234.5,\"txid\":\"001\"}\r", "", ""},
+		"a time without a zone": {"acme", csvType, "", "click_id,ts,txid\nCLICK,2026-02-20 05:40:00,001\n",
+			schemas.RejectBadTimestamp, "time_zone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
@@ -101,7 +120,8 @@ func TestUploadForms(t *testing.T) {
 			got := b.do(r)
 			taken := b.postbacks()
 			if c.refused != "" {
-				if len(taken) != 0 || !strings.Contains(got.body, `"`+string(c.refused)+`"`) || !strings.Contains(got.body, c.right) || len(b.letters()) != 1 {
+				if len(taken) != 0 || !strings.Contains(got.body, `"`+string(c.refused)+`"`) ||
+					!strings.Contains(got.body, c.right) || len(b.letters()) != 1 {
 					t.Errorf("%d %s, %d taken", got.status, got.body, len(taken))
 				}
 				return
@@ -110,10 +130,12 @@ func TestUploadForms(t *testing.T) {
 			if strings.HasSuffix(name, "1252, declared") {
 				txid = "größe"
 			}
-			if says := strings.Contains(got.body, `"read_as":"windows-1252"`); says != (name == "windows-1252" || strings.HasSuffix(name, "header")) {
+			if says := strings.Contains(got.body, `"read_as":"windows-1252"`); says != (name == "windows-1252" ||
+				strings.HasSuffix(name, "header")) {
 				t.Errorf("%s", got.body)
 			}
-			if got.status != 200 || len(taken) != 1 || taken[0].ClickId != id || taken[0].PayoutMicros != 1_234_500_000 || taken[0].Txid != txid {
+			if got.status != 200 || len(taken) != 1 || taken[0].ClickId != id ||
+				taken[0].PayoutMicros != 1_234_500_000 || taken[0].Txid != txid {
 				t.Errorf("%d %s: %v", got.status, got.body, taken)
 			}
 		})
@@ -159,7 +181,8 @@ func TestSignedUploadNamesNoCharset(t *testing.T) {
 func TestByteOrderMark(t *testing.T) {
 	b := newBench(t, nil)
 	id := clickID(t, testSecret, 1, 1)
-	for kind, body := range map[string]string{"application/json": `{"click_id":"` + id + `","payout":2}`, "application/x-www-form-urlencoded": "click_id=" + id + "&payout=2&txid=f"} {
+	for kind, body := range map[string]string{"application/json": `{"click_id":"` + id + `","payout":2}`,
+		"application/x-www-form-urlencoded": "click_id=" + id + "&payout=2&txid=f"} {
 		if got := b.send(http.MethodPost, "/postback/acme", kind, "\ufeff"+body); got.status != 200 {
 			t.Errorf("%s: %d %s", kind, got.status, got.body)
 		}

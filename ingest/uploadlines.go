@@ -43,7 +43,8 @@ type uploadLines interface {
 
 const rightUpload = "text/csv with a header, or application/x-ndjson with a JSON object a line"
 
-// uploadKinds are the media types of uploads, with what they say of the body: that it is JSON lines, that it is a table, or nothing.
+// uploadKinds are the media types of uploads, with what they say of the body: that it is JSON lines, that it is a
+// table, or nothing.
 var uploadKinds = map[string]uploadKind{
 	"text/csv": uploadTable, "application/csv": uploadTable, "text/x-csv": uploadTable, "text/comma-separated-values": uploadTable, "text/tab-separated-values": uploadTable,
 	"application/vnd.ms-excel": uploadTable, // what browsers on Windows call a CSV
@@ -59,8 +60,8 @@ const (
 	uploadEither
 )
 
-// uploadText is an upload as UTF-8, whatever it was written in. signed tells that the network proved itself by a signature, which covers the
-// body and not its headers: no header may then change what the body says.
+// uploadText is an upload as UTF-8, whatever it was written in. signed tells that the network proved itself by a
+// signature, which covers the body and not its headers: no header may then change what the body says.
 func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byte, file *sheet.File, refused *refusal) {
 	packed := bytes.HasPrefix(body, []byte("\x1f\x8b"))
 	if isCoded(h) && !(packed && bytes.EqualFold(bytes.TrimSpace(h.ContentEncoding()), []byte("gzip"))) {
@@ -69,7 +70,8 @@ func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byt
 	_, parameters, _ := mime.ParseMediaType(view(h.ContentType()))
 	charset := parameters["charset"]
 	if signed && !sheet.IsUTF8(charset) {
-		return nil, nil, refuse(schemas.RejectBadBody, "", "the content type of a signed upload names the character set "+quoted([]byte(charset))+", which the signature does not cover", "UTF-8")
+		return nil, nil, refuse(schemas.RejectBadBody, "",
+			"the content type of a signed upload names the character set "+quoted([]byte(charset))+", which the signature does not cover", "UTF-8")
 	}
 	file, err := sheet.Open(bytes.NewReader(body), int64(len(body)), charset)
 	var reader io.Reader
@@ -86,13 +88,15 @@ func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byt
 	case err != nil:
 		return nil, nil, refuse(schemas.RejectBadBody, "", "the upload cannot be read: "+err.Error(), rightUpload)
 	case len(text) > schemas.MaxBatchBytes:
-		return nil, nil, refuse(schemas.RejectTooLong, "", "the upload has more than "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes", "at most "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes, unpacked, in several uploads")
+		return nil, nil, refuse(schemas.RejectTooLong, "",
+			"the upload has more than "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes", "at most "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes, unpacked, in several uploads")
 	}
 	return text, file, nil
 }
 
 // uploadOf opens an upload for the network that reader is of. The refusal is that of the whole.
-func uploadOf(h *fasthttp.RequestHeader, body []byte, signed bool, reader *dialect.Postback, parser *fastjson.Parser) (uploadLines, *refusal) {
+func uploadOf(h *fasthttp.RequestHeader, body []byte, signed bool, reader *dialect.Postback,
+	parser *fastjson.Parser) (uploadLines, *refusal) {
 	body, file, refused := uploadText(h, body, signed)
 	if refused != nil {
 		return nil, refused
@@ -163,7 +167,8 @@ func newCSVLines(body []byte, file *sheet.File, reader *dialect.Postback) (*csvL
 	case header.Problem != "":
 		return nil, refuse(schemas.RejectBadBody, "", "the header cannot be read: "+header.Problem, right)
 	case len(header.Fields) > schemas.MaxBatchColumns:
-		return nil, refuse(schemas.RejectTooLong, "", "the header has "+strconv.Itoa(len(header.Fields))+" columns", "at most "+strconv.Itoa(schemas.MaxBatchColumns))
+		return nil, refuse(schemas.RejectTooLong, "", "the header has "+strconv.Itoa(len(header.Fields))+" columns",
+			"at most "+strconv.Itoa(schemas.MaxBatchColumns))
 	}
 	seen, hasClick := map[string]bool{}, false
 	for i, name := range header.Fields {
@@ -188,7 +193,9 @@ func newCSVLines(body []byte, file *sheet.File, reader *dialect.Postback) (*csvL
 	}
 	if !hasClick {
 		click := reader.Name(dialect.ClickID)
-		return nil, refuse(schemas.RejectBadBody, click, "the header has no column of the click ID, only "+clip(strings.Join(header.Fields, ", "), schemas.MaxDetailBytes/2),
+		return nil, refuse(schemas.RejectBadBody, click,
+			"the header has no column of the click ID, only "+clip(strings.Join(header.Fields, ", "),
+				schemas.MaxDetailBytes/2),
 			"a column "+click+", or the network's own name of it in its params, such as {"+strings.TrimSpace(header.Fields[0])+": click_id}")
 	}
 	return c, nil
@@ -237,11 +244,13 @@ func (c *csvLines) unfit(record *sheet.Record) *refusal {
 		return refuse(schemas.RejectBadBody, "", "the line is no CSV: "+what, cmp.Or(right, "a shorter line"))
 	}
 	if len(record.Fields) != len(c.encoded) {
-		return refuse(schemas.RejectBadBody, "", "the line has "+strconv.Itoa(len(record.Fields))+" columns, the header has "+strconv.Itoa(len(c.encoded)), "as many columns as the header")
+		return refuse(schemas.RejectBadBody, "",
+			"the line has "+strconv.Itoa(len(record.Fields))+" columns, the header has "+strconv.Itoa(len(c.encoded)), "as many columns as the header")
 	}
 	for i, value := range record.Fields {
 		if c.guessed && c.params[i] < dialect.Params && !sheet.IsSure(value) {
-			return refuse(schemas.RejectBadBody, "", "column "+strconv.Itoa(i+1)+", "+quoted([]byte(value))+", has letters that depend on a character set, which nothing says",
+			return refuse(schemas.RejectBadBody, "",
+				"column "+strconv.Itoa(i+1)+", "+quoted([]byte(value))+", has letters that depend on a character set, which nothing says",
 				"UTF-8; or charset=windows-1252, or another, in the Content-Type")
 		}
 	}

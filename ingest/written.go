@@ -14,8 +14,8 @@ import (
 	"tributary/schemas"
 )
 
-// Amounts and times are read as their network writes them: by its decimal, time_zone and dates. What can be read two ways and is settled by
-// none of these is refused, and the refusal names the setting.
+// Amounts and times are read as their network writes them: by its decimal, time_zone and dates. What can be read two
+// ways and is settled by none of these is refused, and the refusal names the setting.
 
 // firstMS is the first number that is taken for milliseconds instead of seconds.
 const firstMS = moment.FirstMS
@@ -54,29 +54,37 @@ func (p *postback) readPayout(cat *catalog.Catalog, currency *catalog.Currency) 
 	return micros, currency, nil
 }
 
-// besideAmount settles the currency of an amount that may have one beside it: a code counts where no other says it, a sign has to fit.
-func besideAmount(cat *catalog.Catalog, w money.Written, currency *catalog.Currency, said bool) (*catalog.Currency, *refusal) {
+// besideAmount settles the currency of an amount that may have one beside it: a code counts where no other says it, a
+// sign has to fit.
+func besideAmount(cat *catalog.Catalog, w money.Written, currency *catalog.Currency, said bool) (*catalog.Currency,
+	*refusal) {
 	switch {
 	case w.Code != "" && w.Code != currency.Code && said:
-		return nil, refuse(schemas.RejectBadCurrency, "", "the amount is in "+w.Code+", its currency is said to be "+currency.Code, "one currency, or none beside the amount")
+		return nil, refuse(schemas.RejectBadCurrency, "",
+			"the amount is in "+w.Code+", its currency is said to be "+currency.Code, "one currency, or none beside the amount")
 	case w.Code != "" && w.Code != currency.Code:
 		return findCurrency(cat, []byte(w.Code))
 	case w.Sign != "" && !slices.Contains(money.Signs[w.Sign], currency.Code):
-		return nil, refuse(schemas.RejectBadCurrency, "", "the amount is in "+w.Sign+", which does not stand for its currency "+currency.Code,
-			"a parameter with the currency's code, one of "+strings.Join(money.Signs[w.Sign], ", ")+"; or that currency for the network or the campaign")
+		return nil, refuse(schemas.RejectBadCurrency, "",
+			"the amount is in "+w.Sign+", which does not stand for its currency "+currency.Code,
+			"a parameter with the currency's code, one of "+strings.Join(money.Signs[w.Sign],
+				", ")+"; or that currency for the network or the campaign")
 	}
 	return currency, nil
 }
 
-// costOf reads the cost that a click names, with the code of its currency if there is one. currency is the one that holds otherwise.
-func costOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (int64, *catalog.Currency, *refusal) {
+// costOf reads the cost that a click names, with the code of its currency if there is one. currency is the one that
+// holds otherwise.
+func costOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (int64,
+	*catalog.Currency, *refusal) {
 	w, err := money.DecimalPlain.Read(cost)
 	var micros int64
 	if err == nil {
 		micros, err = money.Parse(w.Plain)
 	}
 	if err != nil {
-		return 0, nil, refuse(schemas.RejectBadCost, "cost", quoted(cost)+" is "+err.Error(), "digits with a point, such as 0.0125")
+		return 0, nil, refuse(schemas.RejectBadCost, "cost", quoted(cost)+" is "+err.Error(),
+			"digits with a point, such as 0.0125")
 	}
 	if perMille {
 		micros = (micros + 500) / 1000
@@ -93,9 +101,10 @@ func costOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *ca
 	return micros, currency, refused
 }
 
-// CostOf reads the cost of a click link as the edge does: currency is the one that holds when neither code nor amount names one. problem says
-// why the edge would not take it, empty when it would.
-func CostOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (micros int64, in *catalog.Currency, problem string) {
+// CostOf reads the cost of a click link as the edge does: currency is the one that holds when neither code nor amount
+// names one. problem says why the edge would not take it, empty when it would.
+func CostOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (micros int64,
+	in *catalog.Currency, problem string) {
 	micros, in, refused := costOf(cat, cost, code, perMille, currency)
 	if refused != nil {
 		return 0, nil, refused.Detail
@@ -118,16 +127,18 @@ func (p *postback) legiblePayout() (micros int64, code []byte, ok bool) {
 	return micros, code, true
 }
 
-// asWritten writes a number of a JSON object, whose decimal mark is a point whoever sends it, as the network writes its amounts.
+// asWritten writes a number of a JSON object, whose decimal mark is a point whoever sends it, as the network writes its
+// amounts.
 func (p *postback) asWritten(key, number []byte) []byte {
-	if param := p.reader.Param(key); p.decimalOf() == money.DecimalComma && (param == dialect.Payout || param == dialect.SaleAmount) {
+	if param := p.reader.Param(key); p.decimalOf() == money.DecimalComma &&
+		(param == dialect.Payout || param == dialect.SaleAmount) {
 		return bytes.Replace(number, []byte{'.'}, []byte{','}, 1)
 	}
 	return number
 }
 
-// resolveTime sets when the conversion happened. Of a day without a time it is the last moment that had come when the postback came, so that
-// no conversion lies before its click.
+// resolveTime sets when the conversion happened. Of a day without a time it is the last moment that had come when the
+// postback came, so that no conversion lies before its click.
 func (p *postback) resolveTime(value []byte, now time.Time) *refusal {
 	if len(value) == 0 {
 		return nil
@@ -149,7 +160,8 @@ func (p *postback) resolveTime(value []byte, now time.Time) *refusal {
 		return refuse(schemas.RejectBadTimestamp, field, quoted(value)+what, right)
 	}
 	if at.MS > now.UnixMilli()+schemas.MaxClockSkewMS {
-		return refuse(schemas.RejectBadTimestamp, field, quoted(value)+" lies more than a day ahead", "the time of the conversion; "+moment.Right)
+		return refuse(schemas.RejectBadTimestamp, field, quoted(value)+" lies more than a day ahead",
+			"the time of the conversion; "+moment.Right)
 	}
 	p.event.EventMs = min(at.EndMS, max(at.MS, p.event.EventMs))
 	return nil

@@ -8,7 +8,8 @@ import (
 )
 
 // oddZones are those whose days begin between UTC's hours, or have 23, 23.5, 24.5 or 25 hours, or a midnight that comes twice or never.
-var oddZones = []string{"Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "Australia/Eucla", "America/St_Johns", "Pacific/Chatham", "Europe/Berlin", "America/New_York",
+var oddZones = []string{"Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "Australia/Eucla", "America/St_Johns",
+	"Pacific/Chatham", "Europe/Berlin", "America/New_York",
 	"America/Havana", "Africa/Cairo", "Asia/Beirut", "America/Sao_Paulo", "Pacific/Apia", "Asia/Tehran", "UTC"}
 
 // TestDaysOfZones holds that a cap's day is the calendar's day of its zone at every quarter of an hour of two years with all their changes, and that
@@ -19,7 +20,8 @@ func TestDaysOfZones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, year := range []int{1985, 2011, 2018, 2026} { // Kathmandu's change to :45, Apia's lost day, Sao Paulo's changes at midnight, now
+		for _, year := range []int{1985, 2011, 2018,
+			2026} { // Kathmandu's change to :45, Apia's lost day, Sao Paulo's changes at midnight, now
 			from := time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)
 			for at := from; at.Before(from.AddDate(1, 0, 2)); at = at.Add(15 * time.Minute) {
 				for _, exact := range []time.Time{at, at.Add(-time.Millisecond)} {
@@ -41,8 +43,10 @@ func TestCapsOfOddDays(t *testing.T) {
 		zone, begins string
 		hours        float64
 	}{
-		{"Asia/Kolkata", "2026-02-28T18:30:00Z", 24}, {"Asia/Kathmandu", "2026-02-28T18:15:00Z", 24}, {"Pacific/Chatham", "2026-02-28T10:15:00Z", 24},
-		{"Europe/Berlin", "2026-03-28T23:00:00Z", 23}, {"Europe/Berlin", "2026-10-24T22:00:00Z", 25}, {"America/St_Johns", "2026-03-08T03:30:00Z", 23},
+		{"Asia/Kolkata", "2026-02-28T18:30:00Z", 24}, {"Asia/Kathmandu", "2026-02-28T18:15:00Z",
+			24}, {"Pacific/Chatham", "2026-02-28T10:15:00Z", 24},
+		{"Europe/Berlin", "2026-03-28T23:00:00Z", 23}, {"Europe/Berlin", "2026-10-24T22:00:00Z",
+			25}, {"America/St_Johns", "2026-03-08T03:30:00Z", 23},
 		{"Australia/Lord_Howe", "2026-04-04T13:00:00Z", 24.5}, {"Australia/Lord_Howe", "2026-10-03T13:30:00Z", 23.5},
 		// Havana's clock goes from 1:00 back to midnight, Cairo's from midnight to 23:00 of the day that was ending.
 		{"America/Havana", "2026-11-01T04:00:00Z", 25}, {"Africa/Cairo", "2026-10-28T21:00:00Z", 25},
@@ -64,12 +68,14 @@ func TestCapsOfOddDays(t *testing.T) {
 			at    time.Time
 			offer string
 		}{
-			{begins.Add(-2 * time.Minute), "a"}, {begins.Add(-time.Millisecond), "safe"}, {begins, "a"}, {begins.Add(time.Hour), "safe"}, {begins.Add(12 * time.Hour), "safe"},
+			{begins.Add(-2 * time.Minute), "a"}, {begins.Add(-time.Millisecond), "safe"}, {begins,
+				"a"}, {begins.Add(time.Hour), "safe"}, {begins.Add(12 * time.Hour), "safe"},
 			{ends.Add(-time.Millisecond), "safe"}, {ends, "a"},
 		} {
 			now = step.at
 			if got := offerOf(t, b.get("/c/c")); got != step.offer {
-				t.Errorf("%s, step %d at %s: sent to %s, want %s", c.zone, i, step.at.Format(time.RFC3339Nano), got, step.offer)
+				t.Errorf("%s, step %d at %s: sent to %s, want %s", c.zone, i, step.at.Format(time.RFC3339Nano), got,
+					step.offer)
 			}
 		}
 	}
@@ -82,7 +88,8 @@ func TestHoursOfOddZones(t *testing.T) {
 		minutes    int // how long 2:00 to 3:00 lasts on that day
 	}{
 		{"Asia/Kolkata", "2026-02-28T20:30:00Z", 60}, {"Asia/Kathmandu", "2026-02-28T20:15:00Z", 60},
-		{"Europe/Berlin", "2026-03-29T01:00:00Z", 0}, {"Europe/Berlin", "2026-10-25T00:00:00Z", 120}, {"Australia/Lord_Howe", "2026-10-03T15:30:00Z", 30},
+		{"Europe/Berlin", "2026-03-29T01:00:00Z", 0}, {"Europe/Berlin", "2026-10-25T00:00:00Z",
+			120}, {"Australia/Lord_Howe", "2026-10-03T15:30:00Z", 30},
 	} {
 		from, err := time.Parse(time.RFC3339, c.from)
 		if err != nil {

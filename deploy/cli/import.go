@@ -121,7 +121,8 @@ func newImportClicks(env *environment) *cobra.Command {
 	flags.StringVar(&text.dates, "dates", "", "how 03/04/2026 is meant, as `ORDER`: dmy or mdy")
 	flags.StringVar(&text.decimal, "decimal", "auto", "decimal `MARK` of amounts: auto, point or comma")
 	flags.StringVar(&text.separator, "separator", "", "what stands between fields, as `CHARACTER`: comma, semicolon, tab, …; default: found out")
-	flags.StringVar(&o.Encoding, "encoding", "", "character set of a file that is neither UTF-8 nor UTF-16, as `NAME`: windows-1251, iso-8859-2, …; default: found out, windows-1252 where it cannot be")
+	flags.StringVar(&o.Encoding, "encoding", "",
+		"character set of a file that is neither UTF-8 nor UTF-16, as `NAME`: windows-1251, iso-8859-2, …; default: found out, windows-1252 where it cannot be")
 	flags.BoolVarP(&o.Send, "yes", "y", false, "import; without it nothing is sent or written")
 	flags.BoolVar(&o.Restart, "restart", false, "begin anew, whatever was imported before")
 	flags.StringVar(&o.Edge, "edge", "", "`URL` of the edge; default: ingest.listen of the configuration on this machine")

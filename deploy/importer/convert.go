@@ -186,7 +186,8 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 	}
 	code, of := strings.ToUpper(c.value(r, Currency)), Currency
 	if beside.Code != "" && code != "" && beside.Code != code {
-		return refuse(Cost, "the amount is in "+beside.Code+", its currency is said to be "+code, "one currency, or none beside the amount")
+		return refuse(Cost, "the amount is in "+beside.Code+", its currency is said to be "+code,
+			"one currency, or none beside the amount")
 	}
 	if code == "" {
 		code, of = cmp.Or(beside.Code, c.o.Currency), Cost
@@ -201,7 +202,8 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 		}
 	}
 	if beside.Sign != "" && !slices.Contains(money.Signs[beside.Sign], currency.Code) {
-		return refuse(Cost, "the amount is in "+beside.Sign+", which does not stand for its currency "+currency.Code, "a column with its currency, or --currency")
+		return refuse(Cost, "the amount is in "+beside.Sign+", which does not stand for its currency "+currency.Code,
+			"a column with its currency, or --currency")
 	}
 	out.costCurrency = currency.Code
 	if _, dated := currency.Rate(out.EventMS); !dated && micros >= 0 {

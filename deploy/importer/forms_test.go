@@ -35,7 +35,8 @@ lines
 	little := must(unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewEncoder().String(text))
 	latin := must(charmap.Windows1252.NewEncoder().String(text))
 	for name, content := range map[string]string{
-		"UTF-8": text, "BOM": "\ufeff" + text, "UTF-16": little, "windows-1252": latin, "gzip": packed(text), "gzip, UTF-16": packed(little), "gzip, windows-1252": packed(latin), "gzip, BOM": packed("\ufeff" + text),
+		"UTF-8": text, "BOM": "\ufeff" +
+			text, "UTF-16": little, "windows-1252": latin, "gzip": packed(text), "gzip, UTF-16": packed(little), "gzip, windows-1252": packed(latin), "gzip, BOM": packed("\ufeff" + text),
 		"old Macs": strings.ReplaceAll(text, "\r\n", "\r"),
 	} {
 		f, err := Detect(strings.NewReader(content), int64(len(content)), 0, "")
@@ -56,7 +57,8 @@ lines
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again, _ := readAll(t, content, f, record.End, record.Next); strings.Join(again, "\n") != strings.Join(all[i+1:], "\n") {
+			if again, _ := readAll(t, content, f, record.End, record.Next); strings.Join(again,
+				"\n") != strings.Join(all[i+1:], "\n") {
 				t.Errorf("%s: behind record %d there is %q, want %q", name, i, again, all[i+1:])
 			}
 		}

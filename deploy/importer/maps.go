@@ -72,7 +72,8 @@ func readMap(flag, path string, add func(theirs, ours, where string) error) erro
 			break
 		}
 		if row.Problem != "" || len(row.Fields) != 2 {
-			return misused("%s @%s: line %d has %d columns; right would be two, theirs and ours", flag, path, row.Line, len(row.Fields))
+			return misused("%s @%s: line %d has %d columns; right would be two, theirs and ours", flag, path, row.Line,
+				len(row.Fields))
 		}
 		if err := add(row.Fields[0], row.Fields[1], "@"+path); err != nil {
 			return err

@@ -59,7 +59,8 @@ func Detect(source io.ReaderAt, size int64, separator rune, encoding string) (*F
 	case err != nil:
 		return nil, fmt.Errorf("reading the first line: %w", err)
 	case record.Problem != "" && len(record.Fields[0]) == maxRecordBytes:
-		return nil, misused("the first line has more than %d bytes; right would be a line that names the columns", maxRecordBytes)
+		return nil, misused("the first line has more than %d bytes; right would be a line that names the columns",
+			maxRecordBytes)
 	case record.Problem != "":
 		return nil, misused("the first line cannot be read: %s", record.Problem)
 	case len(record.Fields) > maxColumns:

@@ -82,7 +82,9 @@ func TestDetectRefuses(t *testing.T) {
 		strings.Repeat("a", maxRecordBytes+1): "more than 65536 bytes",
 		strings.Repeat("a,", maxColumns) + "": "at most 500",
 	} {
-		if _, err := Detect(strings.NewReader(text), int64(len(text)), 0, ""); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) || !strings.Contains(want, "at most") && !strings.Contains(err.Error(), "right would be") {
+		if _, err := Detect(strings.NewReader(text), int64(len(text)), 0, ""); !errors.Is(err, ErrUsage) ||
+			!strings.Contains(err.Error(), want) || !strings.Contains(want, "at most") &&
+			!strings.Contains(err.Error(), "right would be") {
 			t.Errorf("%.20q: %v, want %q", text, err, want)
 		}
 	}

@@ -150,7 +150,8 @@ func (r *report) print(to io.Writer) (err error) {
 		form += ", compressed"
 	}
 	name := separatorNames[r.format.Separator]
-	fmt.Fprintf(out, "%s: %s behind the line of names; separator %s, %s; columns as %s names them; times without a zone are %s.\n\n",
+	fmt.Fprintf(out,
+		"%s: %s behind the line of names; separator %s, %s; columns as %s names them; times without a zone are %s.\n\n",
 		r.o.File, plural(r.lines, "line"), cmp.Or(name, string(r.format.Separator)), form, r.o.Tracker.Name, r.o.Zone)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "COLUMN\tBECOMES\tFILLED\tFIRST VALUE")

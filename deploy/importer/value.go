@@ -12,13 +12,15 @@ import (
 )
 
 // DecimalNames are the values of --decimal.
-var DecimalNames = map[string]money.Decimal{"auto": money.DecimalAuto, "point": money.DecimalPoint, "comma": money.DecimalComma}
+var DecimalNames = map[string]money.Decimal{"auto": money.DecimalAuto, "point": money.DecimalPoint,
+	"comma": money.DecimalComma}
 
 const rightAmount = "digits with a point, such as 0.0125"
 
-// amount reads an amount as an export writes it and answers it as the edge reads it, with the currency's code or sign beside it. problem
-// says what is wrong with it.
-func amount(text string, decimal money.Decimal, cents bool) (plain string, micros int64, beside money.Written, problem, right string) {
+// amount reads an amount as an export writes it and answers it as the edge reads it, with the currency's code or sign
+// beside it. problem says what is wrong with it.
+func amount(text string, decimal money.Decimal, cents bool) (plain string, micros int64, beside money.Written, problem,
+	right string) {
 	text = withoutExponent(strings.TrimSpace(text))
 	written, err := decimal.Read([]byte(text))
 	switch {
@@ -52,7 +54,8 @@ func withoutExponent(text string) string {
 	mantissa, exponent, ok := strings.Cut(strings.ToLower(text), "e")
 	n, err := strconv.Atoi(strings.TrimPrefix(exponent, "+"))
 	r, isNumber := new(big.Rat).SetString(strings.Replace(mantissa, ",", ".", 1))
-	if !ok || err != nil || n < -30 || n > 9 || !isNumber || len(mantissa) > 30 || strings.Trim(mantissa, "0123456789.,") != "" {
+	if !ok || err != nil || n < -30 || n > 9 || !isNumber || len(mantissa) > 30 ||
+		strings.Trim(mantissa, "0123456789.,") != "" {
 		return text
 	}
 	power := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(n, -n))), nil))
@@ -69,8 +72,8 @@ var DateOrders = moment.Orders
 
 const rightTime = "2026-01-31 12:00:00, RFC 3339, Unix seconds or milliseconds"
 
-// when reads a time as an export writes it; zone is that of times that name none. It answers Unix milliseconds; of a day without a time,
-// its beginning.
+// when reads a time as an export writes it; zone is that of times that name none. It answers Unix milliseconds; of a
+// day without a time, its beginning.
 func when(text string, zone *time.Location, order moment.Order) (atMS int64, problem, right string) {
 	at, err := moment.Read(text, moment.Rules{Zone: zone, Order: order})
 	switch {

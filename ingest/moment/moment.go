@@ -38,7 +38,8 @@ type Time struct {
 	EndMS int64
 }
 
-// Errors of Read. Each says what is wrong with a text; what would be right depends on the rules, which the caller knows.
+// Errors of Read. Each says what is wrong with a text; what would be right depends on the rules, which the caller
+// knows.
 var (
 	ErrSyntax = errors.New("no time")
 	ErrZone   = errors.New("the time names no zone, and none is declared for it")
@@ -133,7 +134,8 @@ var lettered = regexp.MustCompile(`\d:\d{2}.* [a-z]{2,5}$`)
 // wall is what a clock on a wall and a calendar show.
 type wall struct{ year, month, day, hour, minute, second, millis int }
 
-var months = [...]string{"january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"}
+var months = [...]string{"january", "february", "march", "april", "may", "june", "july", "august", "september",
+	"october", "november", "december"}
 
 func date(part func(string) string, order Order) (wall, error) {
 	var w wall
@@ -162,7 +164,8 @@ func date(part func(string) string, order Order) (wall, error) {
 	return w, nil
 }
 
-// ordered reads a date whose year is last. Points are written day first wherever they are written, unless the order says otherwise.
+// ordered reads a date whose year is last. Points are written day first wherever they are written, unless the order
+// says otherwise.
 func ordered(first, next int, year, mark string, order Order) (wall, error) {
 	if len(year) == 2 && order == OrderUnknown {
 		return wall{}, ErrOrder // the year may come first, too
@@ -240,7 +243,8 @@ func day(w wall, zone *time.Location) (Time, error) {
 
 // in is the instant of a wall time in a zone, see the package's invariant.
 func (w wall) in(zone *time.Location) time.Time {
-	utc := time.Date(w.year, time.Month(w.month), w.day, w.hour, w.minute, w.second, w.millis*int(time.Millisecond), time.UTC)
+	utc := time.Date(w.year, time.Month(w.month), w.day, w.hour, w.minute, w.second, w.millis*int(time.Millisecond),
+		time.UTC)
 	_, before := utc.Add(-36 * time.Hour).In(zone).Zone()
 	_, after := utc.Add(36 * time.Hour).In(zone).Zone()
 	// The larger offset is the earlier instant.

@@ -71,10 +71,13 @@ func TestRead(t *testing.T) {
 		{"2026-11/30 05:40", "UTC", 0, "", ErrSyntax},
 		{"2026-11-30 05:40:00 MSK", "UTC", 0, "", ErrLetters},
 		{"2026-11-30 05:40 EST", "UTC", 0, "", ErrLetters},
-		{"2026-11-30 25:00", "UTC", 0, "", ErrSyntax}, {"2026-11-30 13:00 PM", "UTC", 0, "", ErrSyntax}, {"2026-02-30 12:00", "UTC", 0, "", ErrSyntax},
-		{"2026-11-30 05:40 +19:00", "UTC", 0, "", ErrSyntax}, {"noon", "UTC", 0, "", ErrSyntax}, {"", "UTC", 0, "", ErrSyntax}, {"1969-12-31 00:00", "UTC", 0, "", ErrSyntax},
+		{"2026-11-30 25:00", "UTC", 0, "", ErrSyntax}, {"2026-11-30 13:00 PM", "UTC", 0, "",
+			ErrSyntax}, {"2026-02-30 12:00", "UTC", 0, "", ErrSyntax},
+		{"2026-11-30 05:40 +19:00", "UTC", 0, "", ErrSyntax}, {"noon", "UTC", 0, "", ErrSyntax}, {"", "UTC", 0, "",
+			ErrSyntax}, {"1969-12-31 00:00", "UTC", 0, "", ErrSyntax},
 		{"46356.236", "UTC", 0, "", ErrSmall}, {"12345", "UTC", 0, "", ErrSmall}, {"0", "UTC", 0, "", ErrSmall},
-		{"99999999999999999999", "UTC", 0, "", ErrLarge}, {"99999999999999999", "UTC", 0, "", ErrLarge}, {".", "UTC", 0, "", ErrSyntax},
+		{"99999999999999999999", "UTC", 0, "", ErrLarge}, {"99999999999999999", "UTC", 0, "", ErrLarge}, {".", "UTC", 0,
+			"", ErrSyntax},
 		// The hour that Berlin repeats: the first of the two. The one that it leaves out: an hour later.
 		{"2026-10-25 02:30", "Europe/Berlin", 0, "2026-10-25T00:30:00Z", nil},
 		{"2026-10-25 03:00", "Europe/Berlin", 0, "2026-10-25T02:00:00Z", nil},
@@ -88,8 +91,10 @@ func TestRead(t *testing.T) {
 		{"1986-06-01 12:00", "Asia/Kathmandu", 0, "1986-06-01T06:15:00Z", nil},
 	} {
 		got, err := Read(c.text, Rules{zone(t, c.zone), c.order})
-		if !errors.Is(err, c.err) || err == nil && time.UnixMilli(got.MS).UTC().Format(time.RFC3339Nano) != c.want || got.MS != got.EndMS {
-			t.Errorf("%q in %q: %s, %v; want %s, %v", c.text, c.zone, time.UnixMilli(got.MS).UTC().Format(time.RFC3339Nano), err, c.want, c.err)
+		if !errors.Is(err, c.err) || err == nil && time.UnixMilli(got.MS).UTC().Format(time.RFC3339Nano) != c.want ||
+			got.MS != got.EndMS {
+			t.Errorf("%q in %q: %s, %v; want %s, %v", c.text, c.zone,
+				time.UnixMilli(got.MS).UTC().Format(time.RFC3339Nano), err, c.want, c.err)
 		}
 	}
 }
@@ -102,21 +107,32 @@ func TestPublicFormats(t *testing.T) {
 		texts      []string
 		want       string
 	}{
-		{"https://help.klaviyo.com/hc/en-us/articles/115005253428", "UTC", MonthFirst, []string{"2014-09-30 13:34:08", "2014-09-30 13:34:08+00:00", "09/30/2014 13:34:08", "09/30/14 13:34:08",
-			"2014-09-30T13:34:08", "2014-09-30 13:34:08.000001", "2014-09-30T13:34:08.000001", "2014-09-30 09:34:08.000001-04:00", "1412084048"}, "2014-09-30T13:34:08Z"},
-		{"https://help.klaviyo.com/hc/en-us/articles/115005253428", "UTC", MonthFirst, []string{"09/30/2014 13:34", "09/30/14 13:34"}, "2014-09-30T13:34:00Z"},
-		{"https://yandex.ru/dev/metrika/ru/data-import/date.md", "Europe/Moscow", DayFirst, []string{"21.04.2020 11:59:21", "21.04.20 11:59:21", "2020-04-21 11:59:21"}, "2020-04-21T08:59:21Z"},
-		{"https://yandex.ru/dev/metrika/ru/data-import/date.md", "Europe/Moscow", DayFirst, []string{"21.04.20 11:59", "21.04.2020 11:59", "2020-04-21 11:59"}, "2020-04-21T08:59:00Z"},
-		{"https://developers.google.com/google-ads/api/reference/rpc/v25/ClickConversion", "", OrderUnknown, []string{"2019-01-01 12:32:45-08:00"}, "2019-01-01T20:32:45Z"},
-		{"https://docs.x.com/x-ads-api/fundamentals/timezones", "", OrderUnknown, []string{"2017-07-10T08:00:00-0800", "2017-07-10T16:00:00Z", "2017-07-10T16:00:00+00:00"}, "2017-07-10T16:00:00Z"},
-		{"https://developer.cybersource.com (reporting guide)", "", OrderUnknown, []string{"2002-05-13T10:00:00-07:00"}, "2002-05-13T17:00:00Z"},
-		{"https://developers.criteo.com (transactions report)", "", OrderUnknown, []string{"2024-01-01T00:00:00.0000000+00:00"}, "2024-01-01T00:00:00Z"},
-		{"https://developers.everflow.io/user-guide/timezones", "America/New_York", OrderUnknown, []string{"2026-04-01 23:30", "1775100600"}, "2026-04-02T03:30:00Z"},
+		{"https://help.klaviyo.com/hc/en-us/articles/115005253428", "UTC", MonthFirst,
+			[]string{"2014-09-30 13:34:08", "2014-09-30 13:34:08+00:00", "09/30/2014 13:34:08", "09/30/14 13:34:08",
+				"2014-09-30T13:34:08", "2014-09-30 13:34:08.000001", "2014-09-30T13:34:08.000001", "2014-09-30 09:34:08.000001-04:00", "1412084048"}, "2014-09-30T13:34:08Z"},
+		{"https://help.klaviyo.com/hc/en-us/articles/115005253428", "UTC", MonthFirst,
+			[]string{"09/30/2014 13:34", "09/30/14 13:34"}, "2014-09-30T13:34:00Z"},
+		{"https://yandex.ru/dev/metrika/ru/data-import/date.md", "Europe/Moscow", DayFirst,
+			[]string{"21.04.2020 11:59:21", "21.04.20 11:59:21", "2020-04-21 11:59:21"}, "2020-04-21T08:59:21Z"},
+		{"https://yandex.ru/dev/metrika/ru/data-import/date.md", "Europe/Moscow", DayFirst,
+			[]string{"21.04.20 11:59", "21.04.2020 11:59", "2020-04-21 11:59"}, "2020-04-21T08:59:00Z"},
+		{"https://developers.google.com/google-ads/api/reference/rpc/v25/ClickConversion", "", OrderUnknown,
+			[]string{"2019-01-01 12:32:45-08:00"}, "2019-01-01T20:32:45Z"},
+		{"https://docs.x.com/x-ads-api/fundamentals/timezones", "", OrderUnknown,
+			[]string{"2017-07-10T08:00:00-0800", "2017-07-10T16:00:00Z",
+				"2017-07-10T16:00:00+00:00"}, "2017-07-10T16:00:00Z"},
+		{"https://developer.cybersource.com (reporting guide)", "", OrderUnknown, []string{"2002-05-13T10:00:00-07:00"},
+			"2002-05-13T17:00:00Z"},
+		{"https://developers.criteo.com (transactions report)", "", OrderUnknown,
+			[]string{"2024-01-01T00:00:00.0000000+00:00"}, "2024-01-01T00:00:00Z"},
+		{"https://developers.everflow.io/user-guide/timezones", "America/New_York", OrderUnknown,
+			[]string{"2026-04-01 23:30", "1775100600"}, "2026-04-02T03:30:00Z"},
 	} {
 		for _, text := range c.texts {
 			got, err := Read(text, Rules{zone(t, c.zone), c.order})
 			if err != nil || time.UnixMilli(got.MS).UTC().Format(time.RFC3339) != c.want {
-				t.Errorf("%s: %q is %s, %v; want %s", c.page, text, time.UnixMilli(got.MS).UTC().Format(time.RFC3339), err, c.want)
+				t.Errorf("%s: %q is %s, %v; want %s", c.page, text, time.UnixMilli(got.MS).UTC().Format(time.RFC3339),
+					err, c.want)
 			}
 		}
 	}
@@ -128,9 +144,12 @@ func TestReadDay(t *testing.T) {
 		text, zone, from string
 		hours            float64
 	}{
-		{"2026-11-30", "UTC", "2026-11-30T00:00:00Z", 24}, {"30.11.2026", "Asia/Kolkata", "2026-11-29T18:30:00Z", 24}, {"20261130", "Asia/Kathmandu", "2026-11-29T18:15:00Z", 24},
-		{"2026-03-29", "Europe/Berlin", "2026-03-28T23:00:00Z", 23}, {"2026-10-25", "Europe/Berlin", "2026-10-24T22:00:00Z", 25}, {"11/1/2026", "America/New_York", "", 0},
-		{"2026-04-05", "Australia/Lord_Howe", "2026-04-04T13:00:00Z", 24.5}, {"2026-10-04", "Australia/Lord_Howe", "2026-10-03T13:30:00Z", 23.5},
+		{"2026-11-30", "UTC", "2026-11-30T00:00:00Z", 24}, {"30.11.2026", "Asia/Kolkata", "2026-11-29T18:30:00Z",
+			24}, {"20261130", "Asia/Kathmandu", "2026-11-29T18:15:00Z", 24},
+		{"2026-03-29", "Europe/Berlin", "2026-03-28T23:00:00Z", 23}, {"2026-10-25", "Europe/Berlin",
+			"2026-10-24T22:00:00Z", 25}, {"11/1/2026", "America/New_York", "", 0},
+		{"2026-04-05", "Australia/Lord_Howe", "2026-04-04T13:00:00Z", 24.5}, {"2026-10-04", "Australia/Lord_Howe",
+			"2026-10-03T13:30:00Z", 23.5},
 		// Cairo's day began at one o'clock.
 		{"2024-04-26", "Africa/Cairo", "2024-04-25T22:00:00Z", 23},
 	} {
@@ -141,8 +160,10 @@ func TestReadDay(t *testing.T) {
 			}
 			continue
 		}
-		if from := time.UnixMilli(got.MS).UTC().Format(time.RFC3339); err != nil || from != c.from || float64(got.EndMS+1-got.MS)/3_600_000 != c.hours {
-			t.Errorf("%s in %s begins %s and has %v hours, %v", c.text, c.zone, from, float64(got.EndMS+1-got.MS)/3_600_000, err)
+		if from := time.UnixMilli(got.MS).UTC().Format(time.RFC3339); err != nil || from != c.from ||
+			float64(got.EndMS+1-got.MS)/3_600_000 != c.hours {
+			t.Errorf("%s in %s begins %s and has %v hours, %v", c.text, c.zone, from,
+				float64(got.EndMS+1-got.MS)/3_600_000, err)
 		}
 		if _, err := Read(c.text, Rules{}); !errors.Is(err, ErrZone) {
 			t.Errorf("%s without a zone: %v", c.text, err)
@@ -153,10 +174,12 @@ func TestReadDay(t *testing.T) {
 // FuzzRead holds that no text crashes, and that a time that is written out in the zone is read back as it was, or the hour is one that
 // comes twice.
 func FuzzRead(f *testing.F) {
-	for _, seed := range []string{"2026-11-30 05:40:00", "30.11.2026, 5:40 PM", "03/04/26", "Nov 30, 2026 05:40 GMT+0300 (x)", "20261130054000", "1769860800.5", "2026-10-25 02:30"} {
+	for _, seed := range []string{"2026-11-30 05:40:00", "30.11.2026, 5:40 PM", "03/04/26",
+		"Nov 30, 2026 05:40 GMT+0300 (x)", "20261130054000", "1769860800.5", "2026-10-25 02:30"} {
 		f.Add(seed, int64(1769860800123))
 	}
-	zones := []*time.Location{zone(f, "Europe/Berlin"), zone(f, "Asia/Kolkata"), zone(f, "Asia/Kathmandu"), zone(f, "Australia/Lord_Howe"), zone(f, "America/St_Johns")}
+	zones := []*time.Location{zone(f, "Europe/Berlin"), zone(f, "Asia/Kolkata"), zone(f, "Asia/Kathmandu"),
+		zone(f, "Australia/Lord_Howe"), zone(f, "America/St_Johns")}
 	f.Fuzz(func(t *testing.T, text string, ms int64) {
 		for _, order := range []Order{OrderUnknown, DayFirst, MonthFirst} {
 			fuzzbound.Hold(t, len(text), func() { _, _ = Read(text, Rules{zones[0], order}) })
@@ -173,7 +196,8 @@ func FuzzRead(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%s: %v", want, err)
 			}
-			if read := time.UnixMilli(got.MS).In(z); got.MS != ms && read.Format("15:04:05.000") != want.Format("15:04:05.000") {
+			if read := time.UnixMilli(got.MS).In(z); got.MS != ms &&
+				read.Format("15:04:05.000") != want.Format("15:04:05.000") {
 				t.Fatalf("%s is read as %s", want, read)
 			}
 		}

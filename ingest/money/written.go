@@ -37,16 +37,18 @@ var (
 // maxWrittenBytes bounds an amount with marks, signs and a currency.
 const maxWrittenBytes = 64
 
-// Written is an amount as people, spreadsheets and networks write it: 12,50; $12; 1.234,56; 1 234,56; 1'234.50; -5 EUR; (5.00).
+// Written is an amount as people, spreadsheets and networks write it: 12,50; $12; 1.234,56; 1 234,56; 1'234.50; -5 EUR;
+// (5.00).
 type Written struct {
 	// Plain is the amount as ParseSigned reads it.
 	Plain []byte
-	// Code is the ISO 4217 code beside it, upper case; Sign is a currency's sign beside it, such as $ or zł. At most one of them is set.
+	// Code is the ISO 4217 code beside it, upper case; Sign is a currency's sign beside it, such as $ or zł. At most
+	// one of them is set.
 	Code, Sign string
 }
 
-// Read takes an amount apart. The error is ErrSyntax, ErrComma or ErrGroups; whether the number is within bounds is ParseSigned's to say.
-// An amount that is plain already is answered as it is, without an allocation.
+// Read takes an amount apart. The error is ErrSyntax, ErrComma or ErrGroups; whether the number is within bounds is
+// ParseSigned's to say. An amount that is plain already is answered as it is, without an allocation.
 func (d Decimal) Read(text []byte) (Written, error) {
 	if isPlainNumber(text) && (d != DecimalComma || bytes.IndexByte(text, '.') < 0) {
 		return Written{Plain: text}, nil
@@ -107,33 +109,39 @@ func isPlainNumber(text []byte) bool {
 // Signs are what stands for a currency beside an amount, with the currencies that it may mean.
 var Signs = map[string][]string{
 	"$":   {"USD", "AUD", "CAD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "BRL", "UYU", "DOP", "JMD", "NAD", "FJD"},
-	"US$": {"USD"}, "A$": {"AUD"}, "AU$": {"AUD"}, "C$": {"CAD"}, "CA$": {"CAD"}, "NZ$": {"NZD"}, "S$": {"SGD"}, "HK$": {"HKD"}, "NT$": {"TWD"}, "MX$": {"MXN"}, "R$": {"BRL"},
-	"€": {"EUR"}, "£": {"GBP", "EGP", "GIP", "FKP"}, "¥": {"JPY", "CNY"}, "￥": {"JPY", "CNY"}, "₹": {"INR"}, "₽": {"RUB"}, "₴": {"UAH"}, "₺": {"TRY"}, "₩": {"KRW"}, "₫": {"VND"}, "฿": {"THB"},
-	"₪": {"ILS"}, "₸": {"KZT"}, "₦": {"NGN"}, "₱": {"PHP", "CUP"}, "₲": {"PYG"}, "₡": {"CRC"}, "₵": {"GHS"}, "₾": {"GEL"}, "₼": {"AZN"}, "៛": {"KHR"}, "৳": {"BDT"},
-	"zł": {"PLN"}, "Kč": {"CZK"}, "Ft": {"HUF"}, "lei": {"RON"}, "лв": {"BGN"}, "руб": {"RUB"}, "руб.": {"RUB"}, "грн": {"UAH"}, "kr": {"SEK", "NOK", "DKK", "ISK"}, "CHF.": {"CHF"}, "Fr.": {"CHF"},
-	"Rp": {"IDR"}, "RM": {"MYR"}, "Rs": {"INR", "PKR", "LKR", "NPR"}, "Rs.": {"INR", "PKR", "LKR", "NPR"}, "S/": {"PEN"},
+	"US$": {"USD"}, "A$": {"AUD"}, "AU$": {"AUD"}, "C$": {"CAD"}, "CA$": {"CAD"}, "NZ$": {"NZD"}, "S$": {"SGD"},
+	"HK$": {"HKD"}, "NT$": {"TWD"}, "MX$": {"MXN"}, "R$": {"BRL"}, "€": {"EUR"}, "£": {"GBP", "EGP", "GIP", "FKP"},
+	"¥": {"JPY", "CNY"}, "￥": {"JPY", "CNY"}, "₹": {"INR"}, "₽": {"RUB"}, "₴": {"UAH"}, "₺": {"TRY"}, "₩": {"KRW"},
+	"₫": {"VND"}, "฿": {"THB"}, "₪": {"ILS"}, "₸": {"KZT"}, "₦": {"NGN"}, "₱": {"PHP", "CUP"}, "₲": {"PYG"},
+	"₡": {"CRC"}, "₵": {"GHS"}, "₾": {"GEL"}, "₼": {"AZN"}, "៛": {"KHR"}, "৳": {"BDT"}, "zł": {"PLN"},
+	"Kč": {"CZK"}, "Ft": {"HUF"}, "lei": {"RON"}, "лв": {"BGN"}, "руб": {"RUB"}, "руб.": {"RUB"}, "грн": {"UAH"},
+	"kr": {"SEK", "NOK", "DKK", "ISK"}, "CHF.": {"CHF"}, "Fr.": {"CHF"}, "Rp": {"IDR"}, "RM": {"MYR"},
+	"Rs": {"INR", "PKR", "LKR", "NPR"}, "Rs.": {"INR", "PKR", "LKR", "NPR"}, "S/": {"PEN"},
 }
 
-// unmark takes a currency away from either end.
+// unmark takes a currency away from either end. A point behind a sign is the sign's where there is one written so: Rs.500
+// is 500, and $.50 is 0.50.
 func (w *Written) unmark(number string) string {
-	first := strings.IndexAny(number, "0123456789-.,")
-	last := strings.LastIndexAny(number, "0123456789")
-	if first < 0 || last < 0 || last < first {
+	first, last := strings.IndexAny(number, "0123456789-"), strings.LastIndexAny(number, "0123456789")
+	if first < 0 || last < 0 {
 		return number
 	}
-	for _, end := range [...]struct{ mark, rest string }{{number[:first], number[first:]}, {number[last+1:], number[:last+1]}} {
+	short := len(strings.TrimRight(number[:first], ".,"))
+	for _, end := range [...]struct{ mark, rest string }{
+		{number[:first], number[first:]}, {number[:short], number[short:]}, {number[last+1:], number[:last+1]},
+	} {
 		mark := strings.TrimSpace(end.mark)
-		if mark == "" {
+		switch {
+		case mark == "":
+			continue
+		case Signs[mark] != nil:
+			w.Sign = mark
+		case len(mark) == 3 && isLetters(mark):
+			w.Code = strings.ToUpper(mark)
+		default:
 			continue
 		}
-		if len(mark) == 3 && isLetters(mark) {
-			w.Code = strings.ToUpper(mark)
-			return end.rest
-		}
-		if Signs[mark] != nil {
-			w.Sign = mark
-			return end.rest
-		}
+		return strings.TrimSpace(end.rest)
 	}
 	return number
 }
@@ -149,7 +157,8 @@ func isLetters(text string) bool {
 
 // plain writes a number without a sign with a point and nothing between its thousands.
 func (d Decimal) plain(number string) (string, error) {
-	if number == "" || strings.Trim(number, "0123456789., '") != "" || strings.Trim(number, ",. '") == "" || strings.ContainsAny(number[:1]+number[len(number)-1:], " '") {
+	if number == "" || strings.Trim(number, "0123456789., '") != "" || strings.Trim(number, ",. '") == "" ||
+		strings.ContainsAny(number[:1]+number[len(number)-1:], " '") {
 		return "", ErrSyntax
 	}
 	decimal, err := d.mark(number)
@@ -161,7 +170,8 @@ func (d Decimal) plain(number string) (string, error) {
 		at := strings.LastIndexByte(number, decimal)
 		whole, fraction = number[:at], number[at:]
 	}
-	if strings.ContainsAny(fraction[min(1, len(fraction)):], "., '") || decimal != 0 && strings.IndexByte(whole, decimal) >= 0 || !isGrouped(whole) {
+	if strings.ContainsAny(fraction[min(1, len(fraction)):], "., '") || decimal != 0 &&
+		strings.IndexByte(whole, decimal) >= 0 || !isGrouped(whole) {
 		return "", ErrGroups
 	}
 	whole = strings.NewReplacer(" ", "", "'", "", ",", "", ".", "").Replace(whole)
@@ -206,14 +216,15 @@ func (d Decimal) mark(number string) (byte, error) {
 		return last, nil
 	}
 	whole, fraction := number[:comma], number[comma+1:]
-	if len(fraction) == 3 && !strings.ContainsAny(whole, " '") && len(whole) <= 3 && strings.TrimLeft(whole, "0") != "" && whole[0] != '0' {
+	if len(fraction) == 3 && !strings.ContainsAny(whole, " '") && len(whole) <= 3 &&
+		strings.TrimLeft(whole, "0") != "" && whole[0] != '0' {
 		return 0, ErrComma
 	}
 	return last, nil
 }
 
-// isGrouped tells whether one mark stands between the digits of a whole number as it does between thousands: 1,234,567, or 12,34,567 as
-// in India. Digits without marks are, too.
+// isGrouped tells whether one mark stands between the digits of a whole number as it does between thousands: 1,234,567,
+// or 12,34,567 as in India. Digits without marks are, too.
 func isGrouped(whole string) bool {
 	i := strings.IndexAny(whole, "., '")
 	if i < 0 {

@@ -76,8 +76,8 @@ func IsKnown(name string) bool {
 	return canonical != ""
 }
 
-// IsSure tells whether a text of a file whose character set was guessed is the same in the others that it may have: ASCII, and the space
-// that does not break, which all of them have in one place.
+// IsSure tells whether a text of a file whose character set was guessed is the same in the others that it may have:
+// ASCII, and the space that does not break, which all of them have in one place.
 func IsSure(text string) bool {
 	for _, r := range text {
 		if r >= 0x80 && r != 0xa0 {

@@ -26,7 +26,8 @@ func (e *FormError) Error() string { return e.What + "; right would be " + e.Rig
 // Is tells that it matches ErrForm.
 func (e *FormError) Is(target error) bool { return target == ErrForm }
 
-// headBytes is how much of a text is looked at to tell its form; surveyBytes how much from its first letter beyond ASCII on.
+// headBytes is how much of a text is looked at to tell its form; surveyBytes how much from its first letter beyond
+// ASCII on.
 const (
 	headBytes   = 64 << 10
 	surveyBytes = 1 << 20
@@ -49,8 +50,8 @@ type File struct {
 	taken   atomic.Int64
 }
 
-// Open finds out how size bytes are written. declared is a character set that somebody said they have, empty for none; a byte order mark
-// counts before it. The error matches ErrForm unless reading failed.
+// Open finds out how size bytes are written. declared is a character set that somebody said they have, empty for none;
+// a byte order mark counts before it. The error matches ErrForm unless reading failed.
 func Open(source io.ReaderAt, size int64, declared string) (*File, error) {
 	f := &File{source: source, size: size, Encoding: "UTF-8"}
 	magic := make([]byte, 4)
@@ -152,8 +153,8 @@ func wide(head []byte) string {
 	return ""
 }
 
-// survey tells UTF-8 from an 8-bit character set by the letters beyond ASCII: where more of them are no UTF-8 than are, it is none.
-// A text cut in the middle of a letter, as user agents are, stays UTF-8.
+// survey tells UTF-8 from an 8-bit character set by the letters beyond ASCII: where more of them are no UTF-8 than are,
+// it is none. A text cut in the middle of a letter, as user agents are, stays UTF-8.
 func (f *File) survey(r *bufio.Reader) error {
 	good, bad, left := 0, 0, -1
 	for left != 0 {
@@ -262,8 +263,10 @@ func (f *File) unpacked() (io.Reader, error) {
 
 // broken says what is wrong with a packed file; any other error stays.
 func (f *File) broken(err error) error {
-	if f.Gzip && (errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) || isCorrupt(err)) {
-		return &FormError{"it is compressed (gzip) and damaged or cut off: " + err.Error(), "the whole file, or the CSV inside"}
+	if f.Gzip && (errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || isCorrupt(err)) {
+		return &FormError{"it is compressed (gzip) and damaged or cut off: " + err.Error(),
+			"the whole file, or the CSV inside"}
 	}
 	return fmt.Errorf("reading the text: %w", err)
 }

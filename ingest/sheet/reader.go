@@ -48,8 +48,8 @@ type Reader struct {
 // separators are those that are found out; the first one is that of a line which has none.
 var separators = []rune{',', ';', '\t', '|'}
 
-// NewReader reads from the beginning of a text, which is at the offset at. separator 0 finds out: what the first line sep= says, else what
-// the first line has most of outside of quotes. A record has at most limit bytes.
+// NewReader reads from the beginning of a text, which is at the offset at. separator 0 finds out: what the first line
+// sep= says, else what the first line has most of outside of quotes. A record has at most limit bytes.
 func NewReader(text io.Reader, at int64, separator rune, limit int) (*Reader, error) {
 	r := &Reader{Separator: separator, text: buffer(text, limit), limit: limit, at: at, line: 1}
 	head, err := r.window(limit)
@@ -76,7 +76,8 @@ func NewReader(text io.Reader, at int64, separator rune, limit int) (*Reader, er
 
 // Resume reads on from where a record of the same text ended: End and Next of it.
 func (r *Reader) Resume(text io.Reader, at, line int64) *Reader {
-	next := &Reader{Separator: r.Separator, text: buffer(text, r.limit), limit: r.limit, macs: r.macs, at: at, line: line}
+	next := &Reader{Separator: r.Separator, text: buffer(text, r.limit), limit: r.limit, macs: r.macs, at: at,
+		line: line}
 	next.begin()
 	return next
 }
@@ -168,8 +169,8 @@ const (
 	scanOpen
 )
 
-// scan finds the end of the record at the beginning of b, and copies it to r.raw without the equals signs with which a spreadsheet keeps
-// zeros before a number: ="001". last: nothing comes behind b.
+// scan finds the end of the record at the beginning of b, and copies it to r.raw without the equals signs with which a
+// spreadsheet keeps zeros before a number: ="001". last: nothing comes behind b.
 func (r *Reader) scan(b []byte, last bool) (length int, f fault) {
 	r.raw = r.raw[:0]
 	quoted, begins := false, true
@@ -256,7 +257,8 @@ func (r *Reader) lone(b []byte, problem string) *Record {
 	if i := r.lineEnd(b); i >= 0 {
 		length = i
 	}
-	r.record = Record{Fields: []string{string(bytes.TrimRight(b[:min(length, r.limit)], "\r\n"))}, Line: r.line, Problem: problem}
+	r.record = Record{Fields: []string{string(bytes.TrimRight(b[:min(length, r.limit)], "\r\n"))}, Line: r.line,
+		Problem: problem}
 	r.take(length, 1)
 	r.record.Next, r.record.End = r.line, r.at
 	return &r.record
@@ -264,7 +266,8 @@ func (r *Reader) lone(b []byte, problem string) *Record {
 
 // long answers a line without an end within the limit as no record, and passes over the rest of it.
 func (r *Reader) long(b []byte) (*Record, error) {
-	problem := fmt.Sprintf("the line has more than %d bytes, perhaps for a quote that is opened and never closed", r.limit)
+	problem := fmt.Sprintf("the line has more than %d bytes, perhaps for a quote that is opened and never closed",
+		r.limit)
 	if r.lineEnd(b[:min(len(b), r.limit)]) >= 0 {
 		return r.lone(b, problem), nil
 	}
@@ -355,7 +358,8 @@ func endsLikeMacs(head []byte) bool {
 	return false
 }
 
-// saidSeparator reads a first line that names the separator, as spreadsheets understand and write it: sep=; and its length, 0 for none.
+// saidSeparator reads a first line that names the separator, as spreadsheets understand and write it: sep=; and its
+// length, 0 for none.
 func saidSeparator(head []byte, macs bool) (separator rune, length int) {
 	end := (&Reader{macs: macs}).lineEnd(head)
 	if end < 0 {

@@ -68,21 +68,23 @@ func TestOpen(t *testing.T) {
 		content, declared, encoding, want string
 		guessed                           bool
 	}{
-		"UTF-8":                      {text, "", "UTF-8", text, false},
-		"UTF-8, BOM":                 {"\xef\xbb\xbf" + text, "", "UTF-8", text, false},
-		"ASCII":                      {long, "", "UTF-8", long, false},
-		"UTF-16LE":                   {"\xff\xfe" + encode(t, "utf-16le", text), "", "UTF-16LE", text, false},
-		"UTF-16BE":                   {"\xfe\xff" + encode(t, "utf-16be", text), "", "UTF-16BE", text, false},
-		"UTF-16LE, no BOM":           {encode(t, "utf-16le", text), "", "UTF-16LE", text, false},
-		"UTF-16BE, no BOM":           {encode(t, "utf-16be", text), "", "UTF-16BE", text, false},
-		"UTF-16, declared":           {encode(t, "utf-16le", text), "utf-16", "UTF-16LE", text, false},
-		"windows-1252":               {encode(t, "windows-1252", text), "", "windows-1252", text, true},
-		"windows-1252, declared":     {encode(t, "windows-1252", text), "CP1252", "windows-1252", text, false},
-		"windows-1252, late":         {long + encode(t, "windows-1252", text), "", "windows-1252", long + text, true},
-		"windows-1251, declared":     {encode(t, "windows-1251", "Привет, мир\n"), "windows-1251", "windows-1251", "Привет, мир\n", false},
-		"KOI8-R, declared":           {encode(t, "koi8-r", "Привет\n"), "KOI8-R", "KOI8-R", "Привет\n", false},
-		"latin 1, declared":          {encode(t, "iso-8859-1", "größe\n"), "latin1", "ISO-8859-1", "größe\n", false},
-		"a BOM counts before":        {"\xff\xfe" + encode(t, "utf-16le", text), "windows-1251", "UTF-16LE", text, false},
+		"UTF-8":                  {text, "", "UTF-8", text, false},
+		"UTF-8, BOM":             {"\xef\xbb\xbf" + text, "", "UTF-8", text, false},
+		"ASCII":                  {long, "", "UTF-8", long, false},
+		"UTF-16LE":               {"\xff\xfe" + encode(t, "utf-16le", text), "", "UTF-16LE", text, false},
+		"UTF-16BE":               {"\xfe\xff" + encode(t, "utf-16be", text), "", "UTF-16BE", text, false},
+		"UTF-16LE, no BOM":       {encode(t, "utf-16le", text), "", "UTF-16LE", text, false},
+		"UTF-16BE, no BOM":       {encode(t, "utf-16be", text), "", "UTF-16BE", text, false},
+		"UTF-16, declared":       {encode(t, "utf-16le", text), "utf-16", "UTF-16LE", text, false},
+		"windows-1252":           {encode(t, "windows-1252", text), "", "windows-1252", text, true},
+		"windows-1252, declared": {encode(t, "windows-1252", text), "CP1252", "windows-1252", text, false},
+		"windows-1252, late":     {long + encode(t, "windows-1252", text), "", "windows-1252", long + text, true},
+		"windows-1251, declared": {encode(t, "windows-1251", "Привет, мир\n"), "windows-1251", "windows-1251",
+			"Привет, мир\n", false},
+		"KOI8-R, declared":  {encode(t, "koi8-r", "Привет\n"), "KOI8-R", "KOI8-R", "Привет\n", false},
+		"latin 1, declared": {encode(t, "iso-8859-1", "größe\n"), "latin1", "ISO-8859-1", "größe\n", false},
+		"a BOM counts before": {"\xff\xfe" + encode(t, "utf-16le", text), "windows-1251", "UTF-16LE", text,
+			false},
 		"UTF-8 with a broken letter": {text + "ab\xc3\n", "", "UTF-8", text + "ab\xc3\n", false},
 		"UTF-8, cut at its end":      {"a,b\n1,größ\xc3", "", "UTF-8", "a,b\n1,größ\xc3", false},
 		"gzip":                       {pack(t, text), "", "UTF-8", text, false},
@@ -115,7 +117,8 @@ func TestOpenRefuses(t *testing.T) {
 		"PK\x03\x04…": ".xlsx", "\xd0\xcf\x11\xe0": ".xls", "%PDF-1": "PDF", "a\x00b": "zero bytes", "\xff\xfe\x00\x00a": "UTF-32", "\xef\xbb\xbfa\x00": "zero bytes",
 		"\x1f\x8b\x08": "gzip", pack(t, "a,b\n1,2\n")[:20]: "cut off",
 	} {
-		if _, _, err := whole(content, ""); !errors.Is(err, ErrForm) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "; right would be ") {
+		if _, _, err := whole(content, ""); !errors.Is(err, ErrForm) || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "; right would be ") {
 			t.Errorf("%.20q: %v, want %q", content, err, want)
 		}
 	}
@@ -193,12 +196,13 @@ func TestReader(t *testing.T) {
 		"quote behind":            {"a,b\n\n\"1\"x,2\n3,4\n", "1: a|b\n3! \"1\"x,2\n4: 3|4"},
 		"never closed":            {"a,b\n1,\"2\n3,4\n5,6\n", "1: a|b\n2! 1,\"2\n3: 3|4\n4: 5|6"},
 		"never closed, Macs":      {"a,b\r1,\"2\r3,4\r", "1: a|b\n2! 1,\"2\n3: 3|4"},
-		"too long":                {"a,b\n1," + long + long + long + long + long + "\n3,4\n", "1: a|b\n2! 1," + long[2:] + "\n3: 3|4"},
-		"too long, the last":      {"a,b\n1," + long + long, "1: a|b\n2! 1," + long[2:]},
-		"as long as may be":       {"a,b\n" + long[3:] + ",1\n3,4\n", "1: a|b\n2: " + long[3:] + "|1\n3: 3|4"},
-		"short line":              {"a,b\n1\n", "1: a|b\n2: 1"},
-		"one column":              {"id\n1\n2\n", "1: id\n2: 1\n3: 2"},
-		"nothing":                 {"", ""},
+		"too long": {"a,b\n1," + long + long + long + long + long + "\n3,4\n", "1: a|b\n2! 1," +
+			long[2:] + "\n3: 3|4"},
+		"too long, the last": {"a,b\n1," + long + long, "1: a|b\n2! 1," + long[2:]},
+		"as long as may be":  {"a,b\n" + long[3:] + ",1\n3,4\n", "1: a|b\n2: " + long[3:] + "|1\n3: 3|4"},
+		"short line":         {"a,b\n1\n", "1: a|b\n2: 1"},
+		"one column":         {"id\n1\n2\n", "1: id\n2: 1\n3: 2"},
+		"nothing":            {"", ""},
 	} {
 		if _, got := read(t, c.text, 0, limit); strings.Join(got, "\n") != c.want {
 			t.Errorf("%s: got %.200q\nwant %.200q", name, strings.Join(got, "\n"), c.want)
@@ -217,7 +221,8 @@ func TestReader(t *testing.T) {
 // FuzzReader holds that any bytes are read to their end in bounded records, that lines and offsets grow, that what is read on from a record's end
 // is what is read without a break, and that it does not matter in what pieces the text comes.
 func FuzzReader(f *testing.F) {
-	for _, seed := range []string{"a,b\n1,2\n3,4\n", "sep=;\na;b\r\n\"1;\";2", "a\tb\n\"x\ny\"\t2\n\n3", "a,b\n1,\"2\n3,4\n", "a\n\"\"\"\n\"x\"y\n\r\n\rz", "a,b\r1,2\r\"3\r4\",5", "a\n=\"001\",=\"", "\r\r\n=", "a,b\n\"\"\"\"\"\"x\r\r\n\r"} {
+	for _, seed := range []string{"a,b\n1,2\n3,4\n", "sep=;\na;b\r\n\"1;\";2", "a\tb\n\"x\ny\"\t2\n\n3",
+		"a,b\n1,\"2\n3,4\n", "a\n\"\"\"\n\"x\"y\n\r\n\rz", "a,b\r1,2\r\"3\r4\",5", "a\n=\"001\",=\"", "\r\r\n=", "a,b\n\"\"\"\"\"\"x\r\r\n\r"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -237,7 +242,8 @@ func FuzzReader(f *testing.F) {
 		last, line := int64(0), int64(0)
 		for i, end := range ends {
 			if end <= last || end > int64(len(data)) || nexts[i] <= line {
-				t.Fatalf("record %d ends at %d behind %d, line %d behind %d; the text has %d bytes", i, end, last, nexts[i], line, len(data))
+				t.Fatalf("record %d ends at %d behind %d, line %d behind %d; the text has %d bytes", i, end, last,
+					nexts[i], line, len(data))
 			}
 			last, line = end, nexts[i]
 		}
@@ -270,7 +276,8 @@ func (r *trickle) Read(b []byte) (int, error) {
 
 // FuzzOpen holds that no bytes crash, that the text is valid where it was decoded, and that nothing is unpacked without end.
 func FuzzOpen(f *testing.F) {
-	for _, seed := range []string{"a,b", "\xff\xfea\x00", "\xfe\xff\x00a\xd8", "\x1f\x8b\x08", pack(f, "a,b\n"), "gr\xf6\xdfe", "PK\x03\x04", "\xef\xbb\xbfa"} {
+	for _, seed := range []string{"a,b", "\xff\xfea\x00", "\xfe\xff\x00a\xd8", "\x1f\x8b\x08", pack(f, "a,b\n"),
+		"gr\xf6\xdfe", "PK\x03\x04", "\xef\xbb\xbfa"} {
 		f.Add([]byte(seed), "")
 		f.Add([]byte(seed), "windows-1251")
 	}

@@ -42,7 +42,8 @@ func TestLocalDays(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns", "Europe/Berlin", "UTC"} {
+	for _, name := range []string{"Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns",
+		"Europe/Berlin", "UTC"} {
 		zone, err := time.LoadLocation(name)
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +61,8 @@ func TestLocalDays(t *testing.T) {
 		want := make([]strings.Builder, len(queries))
 		for _, day := range order {
 			n := days[day]
-			date, cost := day+" 00:00:00 +0000 UTC", strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", float64(n)*0.25), "0"), ".")
+			date, cost := day+" 00:00:00 +0000 UTC", strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f",
+				float64(n)*0.25), "0"), ".")
 			fmt.Fprintf(&want[0], "%s %d %s\n", date, n, cost)
 			fmt.Fprintf(&want[1], "%s %d %d\n", date, n, 2*n)
 			fmt.Fprintf(&want[2], "%s %d %s %d %d\n", date, n, cost, n, 2*n)
