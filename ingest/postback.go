@@ -158,7 +158,7 @@ func (p *postback) read(cat *catalog.Catalog, rawQuery, form []byte, object *fas
 		p.reader.ReadQuery(&p.reading, form)
 	}
 	if p.accepted {
-		catalog.DialectPostback(&dialect.Native).ReadQuery(&p.reading, rawQuery)
+		p.readAccepted(rawQuery)
 		return refused
 	}
 	p.reader.ReadQuery(&p.reading, rawQuery)

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -130,11 +129,20 @@ func (p *postback) legiblePayout() (micros int64, code []byte, ok bool) {
 // asWritten writes a number of a JSON object, whose decimal mark is a point whoever sends it, as the network writes its
 // amounts.
 func (p *postback) asWritten(key, number []byte) []byte {
-	if param := p.reader.Param(key); p.decimalOf() == money.DecimalComma &&
-		(param == dialect.Payout || param == dialect.SaleAmount) {
-		return bytes.Replace(number, []byte{'.'}, []byte{','}, 1)
+	if param := p.reader.Param(key); param == dialect.Payout || param == dialect.SaleAmount {
+		return p.decimalOf().Write(number)
 	}
 	return number
+}
+
+// readAccepted reads what is known of a postback that was taken before: the query that was made of it has its amount
+// with a point, whatever its network writes. What was read of its own body stays.
+func (p *postback) readAccepted(rawQuery []byte) {
+	said := len(p.value(dialect.Payout)) > 0
+	catalog.DialectPostback(&dialect.Native).ReadQuery(&p.reading, rawQuery)
+	if payout := &p.reading.Values[dialect.Payout]; !said && len(payout.Text) > 0 {
+		payout.Text = p.decimalOf().Write(payout.Text)
+	}
 }
 
 // resolveTime sets when the conversion happened. Of a day without a time it is the last moment that had come when the

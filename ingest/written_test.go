@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -166,6 +167,26 @@ func TestCostAsWritten(t *testing.T) {
 		}
 		if is := fmt.Sprintf("%d %s", found.CostMicros, found.Currency); is != want {
 			t.Errorf("%s costs %s, want %s", query, is, want)
+		}
+	}
+}
+
+// TestAcceptedAmounts holds that what was taken before is read again as it was taken: what the tracker wrote of it has a
+// point, what the network wrote has its own mark.
+func TestAcceptedAmounts(t *testing.T) {
+	cat := writtenBench(t).edge.catalog.Load()
+	id := clickID(t, testSecret, 1, 1)
+	for _, c := range []struct {
+		query, body string
+		micros      int64
+	}{
+		{"payout=1.234", "", 1_234_000}, {"payout=1.234", "payout=1.234&txid=a", 1_234_000_000},
+		{"payout=9", "payout=12,5&txid=b", 12_500_000}, {"payout=12.5", "txid=c", 12_500_000},
+	} {
+		j := JudgePostback(cat, PostbackRequest{Network: "comma", Query: []byte("click_id=" + id + "&" + c.query), Body: []byte(c.body),
+			Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
+		if j.Postback == nil || j.Postback.PayoutMicros != c.micros {
+			t.Errorf("%s %s is %+v, want %d", c.query, c.body, j, c.micros)
 		}
 	}
 }

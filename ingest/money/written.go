@@ -88,6 +88,14 @@ func (d Decimal) Read(text []byte) (Written, error) {
 	return w, nil
 }
 
+// Write answers a plain amount, one that ParseSigned reads, as a sender with this decimal mark writes it.
+func (d Decimal) Write(plain []byte) []byte {
+	if d == DecimalComma {
+		return bytes.Replace(plain, []byte{'.'}, []byte{','}, 1)
+	}
+	return plain
+}
+
 // gaps are one kind of space and one of apostrophe, and the minus sign that locales such as Swedish have.
 var gaps = strings.NewReplacer("\u00a0", " ", "\u202f", " ", "\u2009", " ", "\u2007", " ", "’", "'", "−", "-")
 
