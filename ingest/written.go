@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"tributary/ingest/dialect"
 	"tributary/ingest/moment"
 	"tributary/ingest/money"
+	"tributary/ingest/query"
 	"tributary/schemas"
 )
 
@@ -27,10 +29,19 @@ func (p *postback) decimalOf() money.Decimal {
 	return p.network.Decimal
 }
 
+// payoutText is the amount as it came. A dialect's own way of writing amounts counts for networks without a decimal only.
+func (p *postback) payoutText() []byte {
+	value := &p.reading.Values[dialect.Payout]
+	if p.decimalOf() == money.DecimalPlain || len(value.Raw) == 0 {
+		return value.Text
+	}
+	return bytes.TrimSpace(query.Decode(nil, value.Raw))
+}
+
 // readPayout reads the amount that is booked. currency is the one that holds when nothing stands beside the amount.
 func (p *postback) readPayout(cat *catalog.Catalog, currency *catalog.Currency) (int64, *catalog.Currency, *refusal) {
 	field := p.field(dialect.Payout)
-	w, err := p.network.Decimal.Read(p.payout)
+	w, err := p.network.Decimal.Read(p.payoutText())
 	var micros int64
 	if err == nil {
 		micros, err = money.ParseSigned(w.Plain)
@@ -113,7 +124,7 @@ func CostOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *ca
 
 // legiblePayout is as much of the money as can be read, and the code of its currency, empty for the network's own.
 func (p *postback) legiblePayout() (micros int64, code []byte, ok bool) {
-	w, err := p.decimalOf().Read(p.value(dialect.Payout))
+	w, err := p.decimalOf().Read(p.payoutText())
 	if err != nil {
 		return 0, nil, false
 	}
@@ -141,7 +152,7 @@ func (p *postback) readAccepted(rawQuery []byte) {
 	said := len(p.value(dialect.Payout)) > 0
 	catalog.DialectPostback(&dialect.Native).ReadQuery(&p.reading, rawQuery)
 	if payout := &p.reading.Values[dialect.Payout]; !said && len(payout.Text) > 0 {
-		payout.Text = p.decimalOf().Write(payout.Text)
+		payout.Text, payout.Raw = p.decimalOf().Write(payout.Text), nil
 	}
 }
 

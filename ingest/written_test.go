@@ -20,6 +20,7 @@ func writtenBench(t *testing.T) *bench {
 		catalog.NetworkConfig{Name: "comma", Currency: "EUR", Decimal: "comma", TimeZone: "Europe/Berlin", Dates: "dmy",
 			NegativePayout: "correct"},
 		catalog.NetworkConfig{Name: "point", Decimal: "point", TimeZone: "America/New_York", Dates: "mdy"},
+		catalog.NetworkConfig{Name: "flow", Dialect: "everflow", Decimal: "comma", Params: map[string]string{"amount": "payout"}},
 		catalog.NetworkConfig{Name: "auto", Decimal: "auto", TimeZone: "Asia/Kolkata"})
 	cat, err := catalog.Build(cfg)
 	if err != nil {
@@ -50,6 +51,8 @@ func TestMoneyAsWritten(t *testing.T) {
 			"USD", "", ""}, {"comma", "payout=12+USD&currency=EUR", 0, "", schemas.RejectBadCurrency, "one currency"},
 		{"comma", "payout=12+GBP", 0, "", schemas.RejectNoExchangeRate, "exchange_rates"}, {"comma", "payout=12+XYZ", 0,
 			"", schemas.RejectNoExchangeRate, ""},
+		{"flow", "amount=12,50&order_id=ORDER&transaction_id=CLICK", 12_500_000, "USD", "", ""},
+		{"flow", "amount=1.234%2C5&order_id=ORDER&transaction_id=CLICK", 1_234_500_000, "USD", "", ""},
 		{"point", "payout=1,234.50", 1_234_500_000, "USD", "", ""}, {"point", "payout=1,234", 1_234_000_000, "USD", "",
 			""}, {"point", "payout=12,50", 0, "", schemas.RejectBadPayout, "decimal"},
 		{"auto", "payout=12,50", 12_500_000, "USD", "", ""}, {"auto", "payout=1.234,56", 1_234_560_000, "USD", "",
@@ -62,8 +65,8 @@ func TestMoneyAsWritten(t *testing.T) {
 			schemas.RejectBadPayout, "decimal"}, {"acme", "payout=abc", 0, "", schemas.RejectBadPayout, "such as 12.50"},
 	} {
 		before, letters := len(b.postbacks()), len(b.letters())
-		got := b.get("/postback/" + c.network + "?txid=" + url.QueryEscape(c.network+c.query) + "&click_id=" + id +
-			"&" + c.query)
+		got := b.get("/postback/" + c.network + "?txid=" + url.QueryEscape(c.network+c.query) + "&click_id=" + id + "&" +
+			strings.NewReplacer("ORDER", url.QueryEscape(c.network+c.query), "CLICK", id).Replace(c.query))
 		if (got.status == 200) != (c.reason == "") || !strings.Contains(got.body, string(c.reason)) ||
 			!strings.Contains(got.body, c.right) {
 			t.Errorf("%s %s: %d %s", c.network, c.query, got.status, got.body)
