@@ -50,6 +50,8 @@ type uploadAnswer struct {
 	Accepted    int `json:"accepted"`
 	Refused     int `json:"refused"`
 	Unavailable int `json:"unavailable,omitempty"`
+	// ReadAs is the character set of a CSV where nothing says it: a guess, which counts for texts alone.
+	ReadAs string `json:"read_as,omitempty"`
 	// UnknownColumns of a CSV are kept with their lines and mean nothing to the network.
 	UnknownColumns []string   `json:"unknown_columns,omitempty"`
 	Error          *refusal   `json:"error,omitempty"`
@@ -100,20 +102,20 @@ func (e *Edge) serveBatch(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte) {
 	defer e.parsers.Put(parser)
 	var lines uploadLines
 	signed := p.network != nil && p.network.Trust.Signed()
-	if refused == nil && isCoded(&ctx.Request.Header) {
-		refused = refuseCoded(&ctx.Request.Header)
-	}
 	if refused == nil && signed {
 		refused = p.refuseSpoken(rawQuery)
 	}
 	if refused == nil {
-		lines, refused = uploadOf(ctx.Request.Header.ContentType(), ctx.Request.Body(), signed, p.reader, parser)
+		lines, refused = uploadOf(&ctx.Request.Header, ctx.Request.Body(), signed, p.reader, parser)
 	}
 	if refused != nil {
 		e.refuseUpload(ctx, u, refused)
 		return
 	}
 	u.answer.Lines, u.answer.UnknownColumns = []uploaded{}, lines.strange()
+	if table, ok := lines.(*csvLines); ok && table.guessed {
+		u.answer.ReadAs = table.encoding
+	}
 	var l uploadLine
 	for one := u.begin(); lines.next(one, &l); one = u.begin() {
 		u.take(ctx, one, &l)

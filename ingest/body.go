@@ -44,9 +44,12 @@ func isCoded(h *fasthttp.RequestHeader) bool {
 	return len(coding) > 0 && !bytes.EqualFold(coding, []byte("identity"))
 }
 
+// textOf is a body without the byte order mark that some programs begin UTF-8 with.
+func textOf(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\ufeff")) }
+
 // kindOf tells how the body is read.
 func kindOf(ctx *fasthttp.RequestCtx) bodyKind {
-	body := bytes.TrimSpace(ctx.Request.Body())
+	body := bytes.TrimSpace(textOf(ctx.Request.Body()))
 	if len(body) == 0 {
 		return bodyEmpty
 	}
@@ -74,7 +77,7 @@ func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, obj
 	if kind != bodyEmpty && len(body) > schemas.MaxBodyBytes {
 		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+strconv.Itoa(len(body))+" bytes", "at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes")
 	}
-	switch kind {
+	switch body = textOf(body); kind {
 	case bodyForm:
 		return body, nil, nil
 	case bodyJSON, bodyNoJSON:

@@ -305,8 +305,8 @@ func TestUploadLinesForgetTheLast(t *testing.T) {
 		{"text/csv", "click_id,payout\na,1\nb\n\"c\n"},
 		{"application/x-ndjson", "{\"click_id\":\"a\"}\n{\n[]\n{\"click_id\":" + strings.Repeat(" ", schemas.MaxBodyBytes) + "1}\n"},
 	} {
-		fresh, _ := uploadOf([]byte(c.kind), []byte(c.body), false, reader, new(fastjson.Parser))
-		reused, _ := uploadOf([]byte(c.kind), []byte(c.body), false, reader, new(fastjson.Parser))
+		fresh, _ := uploadOf(typed(c.kind), []byte(c.body), false, reader, new(fastjson.Parser))
+		reused, _ := uploadOf(typed(c.kind), []byte(c.body), false, reader, new(fastjson.Parser))
 		lines := 0
 		for ; ; lines++ {
 			var want, got uploadLine

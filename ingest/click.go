@@ -377,22 +377,13 @@ func (e *Edge) price(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 
 // namedPrice reads the cost that the click itself names.
 func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64) *refusal {
-	micros, err := money.Parse(v.cost)
-	if err != nil {
-		return refuse(schemas.RejectBadCost, "cost", quoted(v.cost)+" is "+err.Error(), "digits with a point, such as 0.0125")
-	}
-	if v.named.PerMille {
-		micros = (micros + 500) / 1000
-	}
 	currency := campaign.Currency
 	if source != nil && source.Currency != nil {
 		currency = source.Currency
 	}
-	if len(v.currency) > 0 {
-		var refused *refusal
-		if currency, refused = findCurrency(cat, v.currency); refused != nil {
-			return refused
-		}
+	micros, currency, refused := costOf(cat, v.cost, v.currency, v.named.PerMille, currency)
+	if refused != nil {
+		return refused
 	}
 	base, refused := datedBase(currency, micros, atMS, schemas.RejectBadCost, "cost")
 	if refused != nil {

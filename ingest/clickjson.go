@@ -48,7 +48,7 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 	v := e.newVisit()
 	defer e.endVisit(v)
 	now := e.now()
-	body, err := parseJSON(parser, ctx.Request.Body())
+	body, err := parseJSON(parser, textOf(ctx.Request.Body()))
 	var clicks []*fastjson.Value
 	switch {
 	case err != nil:
@@ -363,6 +363,7 @@ func (p *postback) readObject(object *fastjson.Object) (refused *refusal) {
 			if n := p.reader.Param(key); (n == dialect.ClickID || n == dialect.TxID) && bytes.ContainsAny(text, "eE") && refused == nil {
 				refused = refuse(schemas.RejectRoundedID, received(key, schemas.MaxNameBytes), "the number "+quoted(text)+" has lost the last digits of the ID", "the ID as a string")
 			}
+			text = p.asWritten(key, text)
 		default:
 			if p.reader.Param(key) < dialect.Params && refused == nil {
 				refused = refuse(schemas.RejectBadBody, string(key), "the member is a "+value.Type().String(), "a string or a number")

@@ -43,10 +43,11 @@ func (e *Edge) serveDialect(ctx *fasthttp.RequestCtx, path, rawQuery []byte) (ro
 	if m.Guess && cat.Campaign(name) == nil {
 		return 0, false
 	}
-	if e.allow(ctx, "GET, HEAD, OPTIONS") {
+	r := routeClick
+	if e.admit(ctx, &r) {
 		e.serveLink(ctx, m.Dialect, name, rawQuery)
 	}
-	return routeClick, true
+	return r, true
 }
 
 // matchDialect looks at the query, and at a body only where there may be a postback in it.
@@ -62,14 +63,16 @@ func (e *Edge) matchDialect(ctx *fasthttp.RequestCtx, cat *catalog.Catalog, path
 
 // isPostback tells whether a path is that of a postback, also when its body could not be read.
 func (e *Edge) isPostback(ctx *fasthttp.RequestCtx, path []byte) bool {
+	cat := e.catalog.Load()
+	if cat == nil {
+		_, ok := askedAt(path)
+		return ok
+	}
+	_, rawQuery := target(ctx)
+	path, rawQuery = Meant(cat, path, rawQuery)
 	if _, ok := askedAt(path); ok {
 		return true
 	}
-	cat := e.catalog.Load()
-	if cat == nil {
-		return false
-	}
-	_, rawQuery := target(ctx)
 	m, ok := cat.Router().Match(path, rawQuery)
 	return ok && m.Kind == dialect.KindPostback
 }

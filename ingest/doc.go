@@ -20,7 +20,8 @@
 //     crash, under its first event ID. A crash with a produce request under way may also let the older copy arrive last.
 //   - What Kafka refuses for good is set aside alone, never with its batch, is named in /readyz, and can be sent again under
 //     its ID (package spool). What is reused from request to request is blank when it is.
-//   - A body is read as exactly one thing, which the body says and no header: a signature covers it whole (body.go). Names
+//   - A body is read as exactly one thing, which the body says and no header: a signature covers it whole (body.go). Only an unsigned
+//     upload may say its character set in a header. Names
 //     have no character that nobody sees (ingest/query, text.go). No header makes a request more local than its connection is.
 //   - What the process lacks for another connection never ends those that are open (package accept).
 //   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
@@ -28,6 +29,10 @@
 //   - Links and postbacks that other trackers' users have are read as package dialect says, after our own routes: a path of ours is
 //     never a dialect's. Which network a postback is from is told by its path or the parameter network, else by its dialect when
 //     only one declared network writes so; it is never guessed.
+//   - Who asks for a link, an image or a button ahead of its visitor (prefetch, prerender, preview) is answered 503 and no-store and is
+//     counted for nothing (ahead.go). An odd target is read as it is plainly meant (target.go); what no route takes and carries a click ID
+//     of ours is a dead letter (lost.go).
+//   - Amounts and times are read as their network's decimal, time_zone and dates say; what these leave open is refused (written.go).
 //   - A macro that nobody filled in is no value: a click is served with that parameter empty, its cost the campaign's; a postback
 //     with one in its money, identity, status or event is refused. Both are counted by who sends them.
 //   - Each line of an upload (POST /postback/{network}/batch) has the fate of a postback of its own, and its dead letter reads as one.

@@ -48,6 +48,7 @@ func JudgePostback(cat *catalog.Catalog, r PostbackRequest, now time.Time) Judge
 	ctx.Request.Header.SetContentType(r.ContentType)
 	ctx.Request.Header.SetNoDefaultContentType(true)
 	p := &postback{addr: r.IP, proved: r.Proved}
+	r.Path, r.Query = Meant(cat, r.Path, r.Query)
 	if refused := p.arrive(cat, ctx, &r); refused != nil {
 		return judged(refused)
 	}

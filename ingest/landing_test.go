@@ -129,7 +129,7 @@ func TestLandingButtons(t *testing.T) {
 		{"HEAD", good + "/2", 302, "https://other.example/landed/x?o=other", ""},
 		{"GET", good + "/3", 404, "", schemas.RejectUnknownOffer},
 		{"GET", good + "/0", 404, "", schemas.RejectUnknownOffer},
-		{"GET", good + "//", 404, "", schemas.RejectUnknownOffer},
+		{"GET", good + "//", 302, "https://offer.example/land?sub=" + good, ""},
 		{"GET", good + "/01x", 404, "", schemas.RejectUnknownOffer},
 		{"GET", good + "/99999999999999999999999", 404, "", schemas.RejectUnknownOffer},
 		{"GET", good + "//evil.example", 404, "", schemas.RejectUnknownOffer},

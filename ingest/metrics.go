@@ -23,11 +23,14 @@ const (
 	routeImpression
 	routeLanding
 	routeReceipt
+	// routeAhead are requests for links, images and buttons ahead of a visitor: their 503 is meant.
+	routeAhead
 	routeOther
 	routes
 )
 
-var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass", "impression", "landing", "receipt", "other"}
+var routeNames = [routes]string{"click", "clicks", "postback", "postback_batch", "healthz", "readyz", "metrics", "pass",
+	"impression", "landing", "receipt", "ahead", "other"}
 
 // codes are the statuses that the edge answers; any other is counted as "other".
 var codes = [...]int{200, 202, 204, 302, 307, 400, 401, 403, 404, 405, 408, 409, 410, 413, 415, 429, 431, 500, 503}
@@ -83,6 +86,7 @@ type metrics struct {
 	landed    prometheus.Counter
 	capped    [cappeds]prometheus.Counter
 	evicted   prometheus.Counter
+	ahead     [aheads]prometheus.Counter
 	// capsDamaged and capsUnkept are of the file of counts.
 	capsDamaged, capsUnkept prometheus.Counter
 	uploaded                [uploadOutcomes]prometheus.Counter
@@ -139,6 +143,11 @@ func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metri
 	overCap := counter("capped_clicks_total", "Clicks whose visitor's offer was at its cap, by what they were sent to: next (offer of the list), fallback, or in_spite (the offer all the same).", "to")
 	for i, name := range cappedNames {
 		m.capped[i] = overCap.WithLabelValues(name)
+	}
+	aheadOf := counter("ahead_requests_total",
+		"Requests for links, images and buttons that came ahead of a visitor and were answered 503 without being counted, by kind: prefetch, prerender or preview.", "kind")
+	for kind, name := range aheadNames {
+		m.ahead[kind] = aheadOf.WithLabelValues(name)
 	}
 	lines := counter("postback_batch_lines_total", "Lines of uploads to /postback/{network}/batch, by what became of them: accepted, refused or unavailable.", "outcome")
 	for i, name := range uploadOutcomeNames {

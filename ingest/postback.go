@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"net/netip"
@@ -13,7 +12,6 @@ import (
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
-	"tributary/ingest/money"
 	"tributary/ingest/query"
 	"tributary/ingest/trust"
 	"tributary/schemas"
@@ -167,10 +165,8 @@ func (p *postback) read(cat *catalog.Catalog, rawQuery, form []byte, object *fas
 		p.readQuery(form)
 	}
 	if p.accepted {
-		var known dialect.Reading
-		catalog.DialectPostback(&dialect.Native).ReadQuery(&known, rawQuery)
 		p.noteNotTaken()
-		p.reading.Accepted(&known)
+		p.readAccepted(rawQuery)
 		return refused
 	}
 	p.readQuery(rawQuery)
@@ -240,10 +236,10 @@ func (e *Edge) postbackLetter(p *postback, cat *catalog.Catalog, refused *refusa
 		*text = e.redacted(*text)
 	}
 	// As much of the money as can be read, so that the row shows what was at stake.
-	if micros, err := money.ParseSigned(p.value(dialect.Payout)); err == nil && !p.reader.Deletes(p.value(dialect.Payout)) {
+	if micros, code, ok := p.legiblePayout(); ok && !p.reader.Deletes(p.value(dialect.Payout)) {
 		letter.PayoutMicros = micros
-		currency, _ := findCurrency(cat, p.value(dialect.PayoutCurrency))
-		if p.network != nil && len(p.value(dialect.PayoutCurrency)) == 0 {
+		currency, _ := findCurrency(cat, code)
+		if p.network != nil && len(code) == 0 {
 			currency = p.network.Currency
 		}
 		if currency != nil {
@@ -298,12 +294,8 @@ func (p *postback) resolve(cat *catalog.Catalog, now time.Time) *refusal {
 		p.event.Event = verdict.Event
 	}
 	p.event.Status, p.event.OriginalStatus = verdict.Status, string(verdict.OriginalStatus)
-	if value := verdict.Timestamp; len(value) > 0 {
-		atMS, ok := parseTime(value)
-		if !ok || atMS > now.UnixMilli()+schemas.MaxClockSkewMS {
-			return refuse(schemas.RejectBadTimestamp, p.field(dialect.Timestamp), quoted(value)+" is no time, or lies more than a day ahead", "Unix seconds, Unix milliseconds or RFC 3339")
-		}
-		p.event.EventMs = atMS
+	if refused := p.resolveTime(verdict.Timestamp, now); refused != nil {
+		return refused
 	}
 	p.payout = verdict.Payout
 	return p.resolvePayout(cat)
@@ -407,10 +399,11 @@ func (p *postback) resolvePayout(cat *catalog.Catalog) *refusal {
 	if len(p.payout) == 0 {
 		return nil
 	}
-	micros, err := money.ParseSigned(p.payout)
-	if err != nil {
-		return refuse(schemas.RejectBadPayout, p.field(dialect.Payout), quoted(p.payout)+" is "+err.Error(), "digits with a point, such as 12.50")
+	micros, currency, refused := p.readPayout(cat, currency)
+	if refused != nil {
+		return refused
 	}
+	p.event.Currency = currency.Code
 	if micros < 0 && !p.network.Corrects {
 		return refuse(schemas.RejectBadPayout, p.field(dialect.Payout), quoted(p.payout)+" is below 0, which network "+p.network.Name+" may not send",
 			"digits with a point, such as 12.50; negative_payout: correct for the network makes a correction of it")
@@ -453,29 +446,4 @@ func (p *postback) holdPayout(micros, base int64) *refusal {
 	}
 	p.event.MaxPayoutBaseMicros = max(limitBase, 1)
 	return nil
-}
-
-// firstMS is the first number that is taken for milliseconds instead of seconds: 1973 as the one, 5138 as the other.
-const firstMS = 100_000_000_000
-
-// parseTime reads Unix seconds, Unix milliseconds or RFC 3339.
-func parseTime(text []byte) (atMS int64, ok bool) {
-	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
-		switch {
-		case n <= 0 || n >= firstMS*1000:
-			return 0, false
-		case n < firstMS:
-			return n * 1000, true
-		}
-		return n, true
-	}
-	// A plus sign that was not percent-encoded came as a space: 2026-01-31T10:00:00 01:00.
-	if i := bytes.LastIndexByte(text, ' '); i > len("2026-01-31T") {
-		text = append(append(append([]byte(nil), text[:i]...), '+'), text[i+1:]...)
-	}
-	t, err := time.Parse(time.RFC3339, string(text))
-	if err != nil || t.UnixMilli() <= 0 {
-		return 0, false
-	}
-	return t.UnixMilli(), true
 }

@@ -43,7 +43,7 @@ func (r *refusal) status() int {
 	case schemas.RejectIgnoredStatus:
 		// Its sender did as it was told.
 		return fasthttp.StatusOK
-	case schemas.RejectUnknownCampaign, schemas.RejectUnknownOffer:
+	case schemas.RejectUnknownCampaign, schemas.RejectUnknownOffer, schemas.RejectUnknownPath:
 		return fasthttp.StatusNotFound
 	case schemas.RejectForgedClickID, schemas.RejectBadSignature, schemas.RejectStaleRequest, schemas.RejectBadToken, schemas.RejectIPNotAllowed:
 		return fasthttp.StatusForbidden

@@ -48,28 +48,17 @@ func (e *Edge) handle(ctx *fasthttp.RequestCtx) {
 	e.metrics.inFlight.Dec()
 }
 
-// target splits the request line's target, which is a path or, from a proxy, a whole URL.
-func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
-	uri := ctx.Request.Header.RequestURI()
-	if len(uri) == 0 || uri[0] != '/' {
-		return ctx.URI().PathOriginal(), ctx.URI().QueryString()
-	}
-	path, rawQuery, _ = bytes.Cut(uri, []byte{'?'})
-	// No client sends a fragment. What looks like one in a query is a macro in number signs, or what is left of an ampersand (&#38;).
-	path, _, cut := bytes.Cut(path, []byte{'#'})
-	if cut {
-		rawQuery = nil
-	}
-	return path, rawQuery
-}
-
 func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
+	if cat := e.catalog.Load(); cat != nil {
+		path, rawQuery = Meant(cat, path, rawQuery)
+	}
 	switch {
 	case bytes.HasPrefix(path, pathClick):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routeClick
+		if e.admit(ctx, &r) {
 			e.serveLink(ctx, nil, segments(path, pathClick), rawQuery)
 		}
-		return routeClick
+		return r
 	case bytes.Equal(path, pathClicks):
 		if e.allow(ctx, "POST, OPTIONS") && e.mayBringClicks(ctx) {
 			e.serveClicks(ctx)
@@ -90,20 +79,23 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		}
 		return routeReceipt
 	case bytes.HasPrefix(path, pathShow):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routeImpression
+		if e.admit(ctx, &r) {
 			e.serveImpression(ctx, segments(path, pathShow), rawQuery)
 		}
-		return routeImpression
+		return r
 	case bytes.HasPrefix(path, pathLanding):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routeLanding
+		if e.admit(ctx, &r) {
 			e.serveLanding(ctx, segments(path, pathLanding), rawQuery)
 		}
-		return routeLanding
+		return r
 	case bytes.HasPrefix(path, pathPass):
-		if e.allow(ctx, "GET, HEAD, OPTIONS") {
+		r := routePass
+		if e.admit(ctx, &r) {
 			e.servePass(ctx, path[len(pathPass):])
 		}
-		return routePass
+		return r
 	case bytes.Equal(path, pathReady):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			if e.maySeeInside(ctx) {
@@ -122,9 +114,8 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	if r, ok := e.serveDialect(ctx, path, rawQuery); ok {
 		return r
 	}
-	e.answerError(ctx, fasthttp.StatusNotFound, answer{Error: &refusal{
-		Reason: reasonNotFound, Detail: "nothing is at " + quoted(path), WouldBeRight: knownRoutes,
-	}})
+	e.answerLost(ctx, fasthttp.StatusNotFound, &refusal{Reason: reasonNotFound, Detail: "nothing is at " + quoted(path),
+		WouldBeRight: knownRoutes})
 	return routeOther
 }
 
@@ -149,9 +140,13 @@ func (e *Edge) allow(ctx *fasthttp.RequestCtx, methods string) bool {
 		}
 	}
 	ctx.Response.Header.Set(fasthttp.HeaderAllow, methods)
-	e.answerError(ctx, fasthttp.StatusMethodNotAllowed, answer{Error: &refusal{
-		Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path", WouldBeRight: methods,
-	}})
+	said := &refusal{Reason: reasonMethod, Detail: "the method " + quoted(ctx.Method()) + " is not for this path",
+		WouldBeRight: methods}
+	if methods == visits {
+		e.answerError(ctx, fasthttp.StatusMethodNotAllowed, answer{Error: said}) // no route for money
+	} else {
+		e.answerLost(ctx, fasthttp.StatusMethodNotAllowed, said)
+	}
 	return false
 }
 

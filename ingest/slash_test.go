@@ -13,12 +13,13 @@ func TestSlashAtTheEnd(t *testing.T) {
 	for _, c := range []struct {
 		path   string
 		status int
-	}{{"/l/" + id + "/", 302}, {"/l/" + id + "/1/", 302}, {"/l/" + id + "//", 404}, {"/i/summer/", 200}, {"/c/", 404}, {"/c//", 404}, {"/c/summer//", 404}} {
+	}{{"/l/" + id + "/", 302}, {"/l/" + id + "/1/", 302}, {"/l/" + id + "//", 302}, {"/i/summer/", 200}, {"/c/",
+		404}, {"/c//", 404}, {"/c/summer//", 302}} {
 		if got := b.get(c.path); got.status != c.status {
 			t.Errorf("%s is answered %d %s, want %d", c.path, got.status, got.body, c.status)
 		}
 	}
-	if n, m := len(b.clicks()), len(b.presses()); n != 1 || m != 2 {
+	if n, m := len(b.clicks()), len(b.presses()); n != 2 || m != 3 {
 		t.Errorf("%d clicks, %d presses", n, m)
 	}
 }

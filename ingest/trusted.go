@@ -141,9 +141,7 @@ func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, rawQuery []byte) *
 // its form.
 func hideToken(ctx *fasthttp.RequestCtx, policy *trust.Policy, rawQuery []byte) {
 	policy.Hide(rawQuery)
-	if _, query, ok := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'}); ok {
-		policy.Hide(query)
-	}
+	policy.Hide(saidIn(ctx))
 	if isForm(ctx) {
 		policy.Hide(ctx.Request.Body())
 	}
@@ -167,7 +165,7 @@ func (p *postback) hideOtherTokens(ctx *fasthttp.RequestCtx) {
 	if p.network == nil {
 		return
 	}
-	_, rawQuery, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+	rawQuery := saidIn(ctx)
 	for _, name := range tokenNames {
 		switch p.reader.Param([]byte(name)) {
 		case dialect.Token, dialect.ParamUnknown, dialect.ParamIgnored:
@@ -218,7 +216,7 @@ func (e *Edge) hideTokens(ctx *fasthttp.RequestCtx) {
 	if cat == nil {
 		return
 	}
-	_, query, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+	query := saidIn(ctx)
 	for _, policy := range cat.Networks() {
 		policy.Hide(query)
 	}

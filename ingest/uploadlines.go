@@ -2,19 +2,22 @@ package ingest
 
 import (
 	"bytes"
-	"encoding/csv"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
 	"tributary/ingest/dialect"
 	"tributary/ingest/query"
+	"tributary/ingest/sheet"
 	"tributary/schemas"
 )
 
@@ -40,33 +43,93 @@ type uploadLines interface {
 
 const rightUpload = "text/csv with a header, or application/x-ndjson with a JSON object a line"
 
-// uploadOf opens an upload for the network that reader is of; signed tells that it proved itself by a signature,
-// which covers the body and not its type. The refusal is that of the whole.
-func uploadOf(kind, body []byte, signed bool, reader *dialect.Postback, parser *fastjson.Parser) (uploadLines, *refusal) {
-	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+// uploadKinds are the media types of uploads, with what they say of the body: that it is JSON lines, that it is a
+// table, or nothing.
+var uploadKinds = map[string]uploadKind{
+	"text/csv": uploadTable, "application/csv": uploadTable, "text/x-csv": uploadTable, "text/comma-separated-values": uploadTable, "text/tab-separated-values": uploadTable,
+	"application/vnd.ms-excel": uploadTable, // what browsers on Windows call a CSV
+	"application/x-ndjson":     uploadJSON, "application/jsonl": uploadJSON, "application/x-jsonlines": uploadJSON,
+	"application/gzip": uploadEither, "application/x-gzip": uploadEither,
+}
+
+type uploadKind uint8
+
+const (
+	uploadTable uploadKind = iota + 1
+	uploadJSON
+	uploadEither
+)
+
+// uploadText is an upload as UTF-8, whatever it was written in. signed tells that the network proved itself by a
+// signature, which covers the body and not its headers: no header may then change what the body says.
+func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byte, file *sheet.File, refused *refusal) {
+	packed := bytes.HasPrefix(body, []byte("\x1f\x8b"))
+	if isCoded(h) && !(packed && bytes.EqualFold(bytes.TrimSpace(h.ContentEncoding()), []byte("gzip"))) {
+		return nil, nil, refuseCoded(h)
+	}
+	_, parameters, _ := mime.ParseMediaType(view(h.ContentType()))
+	charset := parameters["charset"]
+	if signed && !sheet.IsUTF8(charset) {
+		return nil, nil, refuse(schemas.RejectBadBody, "",
+			"the content type of a signed upload names the character set "+quoted([]byte(charset))+", which the signature does not cover", "UTF-8")
+	}
+	file, err := sheet.Open(bytes.NewReader(body), int64(len(body)), charset)
+	var reader io.Reader
+	if err == nil {
+		reader, err = file.Text(file.Start())
+	}
+	if err == nil {
+		text, err = io.ReadAll(io.LimitReader(reader, schemas.MaxBatchBytes+1))
+	}
+	var form *sheet.FormError
+	switch {
+	case errors.As(err, &form):
+		return nil, nil, refuse(schemas.RejectBadBody, "", "the upload cannot be read: "+form.What, form.Right)
+	case err != nil:
+		return nil, nil, refuse(schemas.RejectBadBody, "", "the upload cannot be read: "+err.Error(), rightUpload)
+	case len(text) > schemas.MaxBatchBytes:
+		return nil, nil, refuse(schemas.RejectTooLong, "",
+			"the upload has more than "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes", "at most "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes, unpacked, in several uploads")
+	}
+	return text, file, nil
+}
+
+// uploadOf opens an upload for the network that reader is of. The refusal is that of the whole.
+func uploadOf(h *fasthttp.RequestHeader, body []byte, signed bool, reader *dialect.Postback,
+	parser *fastjson.Parser) (uploadLines, *refusal) {
+	body, file, refused := uploadText(h, body, signed)
+	if refused != nil {
+		return nil, refused
+	}
+	if bytes.IndexByte(body, '\n') < 0 {
+		body = bytes.ReplaceAll(body, []byte{'\r'}, []byte{'\n'}) // an old Mac's
+	}
 	lines := bytes.Count(bytes.TrimRight(body, "\r\n"), []byte{'\n'}) + 1
 	tooMany := func(limit int) *refusal {
 		return refuse(schemas.RejectTooLong, "", "the upload has "+strconv.Itoa(lines)+" lines", "at most "+strconv.Itoa(limit)+" lines, in several uploads")
-	}
-	if len(body) > schemas.MaxBatchBytes {
-		return nil, refuse(schemas.RejectTooLong, "", "the upload has "+strconv.Itoa(len(body))+" bytes", "at most "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes, in several uploads")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, refuse(schemas.RejectBadBody, "", "the upload is empty", rightUpload)
 	}
 	// As with a single postback, the body says what it is; a type that says otherwise has it refused.
 	isJSON := bytes.TrimSpace(body)[0] == '{'
-	kind = mediaType(kind)
-	switch string(kind) {
-	case "text/csv":
+	kind := mediaType(h.ContentType())
+	is := uploadKinds[string(kind)]
+	if is == uploadEither {
+		if is = uploadTable; isJSON {
+			is = uploadJSON
+		}
+	}
+	switch is {
+	case uploadTable:
 		if isJSON {
 			return nil, refuse(schemas.RejectBadBody, "", "the upload begins with {, which is no CSV", rightUpload)
 		}
 		if lines > schemas.MaxBatchLines+1 {
 			return nil, tooMany(schemas.MaxBatchLines + 1)
 		}
-		return newCSVLines(body, reader)
-	case "application/x-ndjson", "application/jsonl", "application/x-jsonlines":
+		return newCSVLines(body, file, reader)
+	case uploadJSON:
 		if signed && !isJSON {
 			return nil, refuse(schemas.RejectBadBody, "", "the upload does not begin with {, as a line of JSON would", rightUpload)
 		}
@@ -78,29 +141,37 @@ func uploadOf(kind, body []byte, signed bool, reader *dialect.Postback, parser *
 	return nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(kind)+" cannot be read", rightUpload)
 }
 
-// csvLines are comma, semicolon or tab separated, whichever the header has.
+// csvLines are the lines of a table.
 type csvLines struct {
-	body    []byte
-	reader  *csv.Reader
-	names   []string // percent-encoded
-	unknown []string
-	raw     []byte
+	sheet *sheet.Reader
+	// guessed: nothing says the file's character set.
+	guessed  bool
+	encoding string
+	encoded  []string // the columns' names, percent-encoded
+	params   []dialect.Param
+	unknown  []string
+	raw      []byte
 }
 
-func newCSVLines(body []byte, reader *dialect.Postback) (*csvLines, *refusal) {
-	c := &csvLines{body: body, reader: csv.NewReader(bytes.NewReader(body))}
-	c.reader.Comma = separator(body)
-	c.reader.FieldsPerRecord = -1
-	c.reader.ReuseRecord = true
-	header, err := c.reader.Read()
-	if err != nil {
-		return nil, refuse(schemas.RejectBadBody, "", "the header cannot be read: "+err.Error(), "the names of the columns, such as click_id,payout,txid")
+func newCSVLines(body []byte, file *sheet.File, reader *dialect.Postback) (*csvLines, *refusal) {
+	c := &csvLines{guessed: file.Guessed, encoding: file.Encoding}
+	var header *sheet.Record
+	var err error
+	if c.sheet, err = sheet.NewReader(bytes.NewReader(body), 0, 0, schemas.MaxBodyBytes); err == nil {
+		header, err = c.sheet.Next()
 	}
-	if len(header) > schemas.MaxBatchColumns {
-		return nil, refuse(schemas.RejectTooLong, "", "the header has "+strconv.Itoa(len(header))+" columns", "at most "+strconv.Itoa(schemas.MaxBatchColumns))
+	const right = "the names of the columns, such as click_id,payout,txid"
+	switch {
+	case err != nil:
+		return nil, refuse(schemas.RejectBadBody, "", "the header cannot be read: "+err.Error(), right)
+	case header.Problem != "":
+		return nil, refuse(schemas.RejectBadBody, "", "the header cannot be read: "+header.Problem, right)
+	case len(header.Fields) > schemas.MaxBatchColumns:
+		return nil, refuse(schemas.RejectTooLong, "", "the header has "+strconv.Itoa(len(header.Fields))+" columns",
+			"at most "+strconv.Itoa(schemas.MaxBatchColumns))
 	}
 	seen, hasClick := map[string]bool{}, false
-	for i, name := range header {
+	for i, name := range header.Fields {
 		name = strings.TrimSpace(name)
 		switch {
 		case !query.IsName([]byte(name)):
@@ -111,20 +182,23 @@ func newCSVLines(body []byte, reader *dialect.Postback) (*csvLines, *refusal) {
 			return nil, refuse(schemas.RejectBadBody, name, "two columns are named "+quoted([]byte(name)), "each name once")
 		}
 		seen[name] = true
-		switch reader.Param([]byte(name)) {
+		param := reader.Param([]byte(name))
+		switch param {
 		case dialect.ClickID:
 			hasClick = true
 		case dialect.ParamUnknown:
 			c.unknown = append(c.unknown, name)
 		}
-		c.names = append(c.names, url.QueryEscape(name))
+		c.encoded, c.params = append(c.encoded, url.QueryEscape(name)), append(c.params, param)
 	}
 	if !hasClick {
 		click := reader.Name(dialect.ClickID)
-		return nil, refuse(schemas.RejectBadBody, click, "the header has no column of the click ID, only "+clip(strings.Join(header, ", "), schemas.MaxDetailBytes/2),
-			"a column "+click+", or the network's own name of it in its params, such as {"+strings.TrimSpace(header[0])+": click_id}")
+		return nil, refuse(schemas.RejectBadBody, click,
+			"the header has no column of the click ID, only "+clip(strings.Join(header.Fields, ", "),
+				schemas.MaxDetailBytes/2),
+			"a column "+click+", or the network's own name of it in its params, such as {"+strings.TrimSpace(header.Fields[0])+": click_id}")
 	}
-	if refused := unreadColumn(header, reader); refused != nil {
+	if refused := unreadColumn(header.Fields, reader); refused != nil {
 		return nil, refused
 	}
 	return c, nil
@@ -146,55 +220,32 @@ func unreadColumn(header []string, reader *dialect.Postback) *refusal {
 		reader.Name(part)+" in its place, or in the network's params: {"+name+": "+part.String()+"} to take it, {"+name+": ignored} to leave it out")
 }
 
-// separator is the comma unless the header has none.
-func separator(body []byte) rune {
-	header, _, _ := bytes.Cut(body, []byte{'\n'})
-	for _, c := range []byte{',', ';', '\t'} {
-		if bytes.IndexByte(header, c) >= 0 {
-			return rune(c)
-		}
-	}
-	return ','
-}
-
 func (c *csvLines) strange() []string { return slices.Clone(c.unknown) }
 
 func (c *csvLines) next(p *postback, l *uploadLine) bool {
 	c.raw, l.refused = c.raw[:0], nil
-	start := c.reader.InputOffset()
-	record, err := c.reader.Read()
-	if errors.Is(err, io.EOF) {
+	record, err := c.sheet.Next()
+	if err != nil { // io.EOF: the text is in memory
 		return false
 	}
-	if err != nil {
-		l.raw = unreadable(string(clip(c.body[start:max(start, c.reader.InputOffset())], schemas.MaxRawBytes)))
-		l.refused = refuse(schemas.RejectBadBody, "", "the line is no CSV: "+err.Error(), `quotes around a value that has a separator, and "" for a quote in it`)
-		var where *csv.ParseError
-		if errors.As(err, &where) {
-			l.number = where.StartLine
-			l.refused.Detail = "the lines " + strconv.Itoa(where.StartLine) + " to " + strconv.Itoa(where.Line) + " are no CSV: " + where.Err.Error()
-		}
-		return true
-	}
-	l.number, _ = c.reader.FieldPos(0)
-	if len(record) != len(c.names) {
-		l.raw = unreadable(record...)
-		l.refused = refuse(schemas.RejectBadBody, "", "the line has "+strconv.Itoa(len(record))+" columns, the header has "+strconv.Itoa(len(c.names)), "as many columns as the header")
+	l.number = int(record.Line)
+	if l.refused = c.unfit(record); l.refused != nil {
+		l.raw = unreadable(record.Fields...)
 		return true
 	}
 	size := 0
-	for i := range record {
-		if record[i] == "" {
+	for i, value := range record.Fields {
+		if value == "" {
 			continue
 		}
-		if size += len(c.names[i]) + len(record[i]) + 2; size > schemas.MaxBodyBytes {
+		if size += len(c.encoded[i]) + len(value) + 2; size > schemas.MaxBodyBytes {
 			break
 		}
 		if len(c.raw) > 0 {
 			c.raw = append(c.raw, '&')
 		}
-		c.raw = append(append(c.raw, c.names[i]...), '=')
-		c.raw = append(c.raw, url.QueryEscape(record[i])...)
+		c.raw = append(append(c.raw, c.encoded[i]...), '=')
+		c.raw = append(c.raw, url.QueryEscape(value)...)
 	}
 	l.raw = c.raw
 	if size > schemas.MaxBodyBytes || len(c.raw) > schemas.MaxBodyBytes {
@@ -203,6 +254,26 @@ func (c *csvLines) next(p *postback, l *uploadLine) bool {
 	}
 	p.reader.ReadQuery(&p.reading, c.raw)
 	return true
+}
+
+// unfit says why a record is no line of the table, nil for one that is.
+func (c *csvLines) unfit(record *sheet.Record) *refusal {
+	if record.Problem != "" {
+		what, right, _ := strings.Cut(record.Problem, "; right would be ")
+		return refuse(schemas.RejectBadBody, "", "the line is no CSV: "+what, cmp.Or(right, "a shorter line"))
+	}
+	if len(record.Fields) != len(c.encoded) {
+		return refuse(schemas.RejectBadBody, "",
+			"the line has "+strconv.Itoa(len(record.Fields))+" columns, the header has "+strconv.Itoa(len(c.encoded)), "as many columns as the header")
+	}
+	for i, value := range record.Fields {
+		if c.guessed && c.params[i] < dialect.Params && !sheet.IsSure(value) {
+			return refuse(schemas.RejectBadBody, "",
+				"column "+strconv.Itoa(i+1)+", "+quoted([]byte(value))+", has letters that depend on a character set, which nothing says",
+				"UTF-8; or charset=windows-1252, or another, in the Content-Type")
+		}
+	}
+	return nil
 }
 
 // jsonLines are JSON objects, one a line. Empty lines are passed over.

@@ -37,6 +37,7 @@ const (
 	RejectUnread           RejectReason = "unread_parameter"
 	RejectRoundedID        RejectReason = "rounded_id"
 	RejectJoined           RejectReason = "joined_parameters"
+	RejectUnknownPath      RejectReason = "unknown_path"
 )
 
 // In the processor.
@@ -98,6 +99,8 @@ var RejectReasons = []RejectInfo{
 	{RejectUnread, "ingest", "a parameter's name says that it is the payout, its currency, the status, the event type or the transaction ID, and the network has no such parameter", "map it in the network's params, or leave it out there with ignored, then replay"},
 	{RejectRoundedID, "ingest", "an ID is a number in scientific notation, such as 1.23457E+15: a spreadsheet took it for a number and lost its last digits", "format the column as text and upload what the network wrote; the digits are in the network's own file"},
 	{RejectJoined, "ingest", "a value has another parameter in it: the ampersand between them was escaped or is missing", "send each parameter of its own, with & between them"},
+	{RejectUnknownPath, "ingest",
+		"a request with a click ID of ours came to a path, or with a method, that nothing takes", "read the raw request; correct the URL in the network's postback settings, and book what is missing with a postback of your own"},
 	{RejectDuplicateClick, "processor", "a click with this ID was counted before", "nothing: a retry was recognised"},
 	{RejectDuplicate, "processor", "the same conversion with the same status and payout was booked before", "nothing: a retry was recognised; send a txid when repeat conversions are meant"},
 	{RejectStaleStatus, "processor", "the conversion is decided already; it cannot go back to registered or pending", "nothing, or ask the network why it sends an older status"},

@@ -15,6 +15,7 @@ import (
 
 	"tributary/deploy/importer"
 	"tributary/deploy/process"
+	"tributary/ingest/sheet"
 )
 
 const importClicksLong = `Brings clicks of another tracker in from its CSV export: each keeps its ID, its time and its cost,
@@ -120,6 +121,8 @@ func newImportClicks(env *environment) *cobra.Command {
 	flags.StringVar(&text.dates, "dates", "", "how 03/04/2026 is meant, as `ORDER`: dmy or mdy")
 	flags.StringVar(&text.decimal, "decimal", "auto", "decimal `MARK` of amounts: auto, point or comma")
 	flags.StringVar(&text.separator, "separator", "", "what stands between fields, as `CHARACTER`: comma, semicolon, tab, …; default: found out")
+	flags.StringVar(&o.Encoding, "encoding", "",
+		"character set of a file that is neither UTF-8 nor UTF-16, as `NAME`: windows-1251, iso-8859-2, …; default: found out, windows-1252 where it cannot be")
 	flags.BoolVarP(&o.Send, "yes", "y", false, "import; without it nothing is sent or written")
 	flags.BoolVar(&o.Restart, "restart", false, "begin anew, whatever was imported before")
 	flags.StringVar(&o.Edge, "edge", "", "`URL` of the edge; default: ingest.listen of the configuration on this machine")
@@ -178,6 +181,9 @@ func (f *importFlags) parse(o *importer.Options) (err error) {
 		return fmt.Errorf("--time-zone %q is unknown; right would be an IANA name such as Europe/Berlin", f.zone)
 	}
 	o.Currency = strings.ToUpper(o.Currency)
+	if o.Encoding != "" && !sheet.IsKnown(o.Encoding) {
+		return fmt.Errorf("--encoding %q is unknown; right would be one of %s", o.Encoding, sheet.EncodingNames)
+	}
 	var known bool
 	if o.Decimal, known = importer.DecimalNames[f.decimal]; !known {
 		return fmt.Errorf("--decimal %q is unknown; right would be auto, point or comma", f.decimal)

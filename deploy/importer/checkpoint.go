@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"tributary/ingest/moment"
+	"tributary/ingest/money"
 )
 
 // checkpoint is how far an import has come. It is written beside the file, whole or not at all.
@@ -50,16 +53,25 @@ func (o *Options) settings() string {
 		CampaignMap, SourceMap     map[string]string
 		Campaign, Source, Currency string
 		Zone                       string
-		Decimal                    Decimal
-		Dates                      DateOrder
+		Decimal                    importedDecimal
+		Dates                      moment.Order
 		Separator                  rune
 		Edge                       string
-	}{o.Tracker.Name, o.Columns, o.CampaignMap, o.SourceMap, o.Campaign, o.Source, o.Currency, o.Zone.String(), o.Decimal, o.Dates, o.Separator, o.Edge})
+		Encoding                   string `json:",omitempty"`
+	}{o.Tracker.Name, o.Columns, o.CampaignMap, o.SourceMap, o.Campaign, o.Source, o.Currency, o.Zone.String(), importedDecimal(o.Decimal), o.Dates, o.Separator, o.Edge, o.Encoding})
 	if err != nil {
 		panic("marshalling settings of strings: " + err.Error())
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:12])
+}
+
+// importedDecimal keeps the numbers that checkpoints were written with before: auto 0, point 1, comma 2.
+type importedDecimal money.Decimal
+
+// MarshalJSON implements json.Marshaler.
+func (d importedDecimal) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[money.Decimal]int{money.DecimalPoint: 1, money.DecimalComma: 2}[money.Decimal(d)])
 }
 
 // readCheckpoint answers nil when there is none.

@@ -1,13 +1,16 @@
 package importer
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
+	"tributary/ingest/money"
 	"tributary/ingest/query"
 	"tributary/schemas"
 )
@@ -104,7 +107,7 @@ func (c *converter) convert(r *Record) (*click, *rejection) {
 		return nil, refuse(ClickID, fmt.Sprintf("%d bytes", len(out.ClickID)), fmt.Sprintf("at most %d bytes", schemas.MaxClickIDBytes))
 	}
 	var problem, right string
-	if out.EventMS, problem, right = moment(c.value(r, Time), c.o.Zone, c.o.Dates); problem != "" {
+	if out.EventMS, problem, right = when(c.value(r, Time), c.o.Zone, c.o.Dates); problem != "" {
 		return nil, refuse(Time, problem, right)
 	}
 	if out.EventMS > c.nowMS+schemas.MaxClockSkewMS {
@@ -177,7 +180,7 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 	if text == "" {
 		text = "0"
 	}
-	plain, micros, problem, right := amount(text, c.o.Decimal, c.mapping.Cents[Cost])
+	plain, micros, beside, problem, right := amount(text, c.o.Decimal, c.mapping.Cents[Cost])
 	if problem != "" {
 		return refuse(Cost, problem, right)
 	}
@@ -187,8 +190,12 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 		currency = source.Currency
 	}
 	code, of := strings.ToUpper(c.value(r, Currency)), Currency
+	if beside.Code != "" && code != "" && beside.Code != code {
+		return refuse(Cost, "the amount is in "+beside.Code+", its currency is said to be "+code,
+			"one currency, or none beside the amount")
+	}
 	if code == "" {
-		code, of = c.o.Currency, Cost
+		code, of = cmp.Or(beside.Code, c.o.Currency), Cost
 	}
 	if code != "" {
 		out.Currency = code
@@ -198,6 +205,10 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 			}
 			return refuse(of, "no exchange rate is declared for "+code, "one in catalog.exchange_rates")
 		}
+	}
+	if beside.Sign != "" && !slices.Contains(money.Signs[beside.Sign], currency.Code) {
+		return refuse(Cost, "the amount is in "+beside.Sign+", which does not stand for its currency "+currency.Code,
+			"a column with its currency, or --currency")
 	}
 	out.costCurrency = currency.Code
 	if _, dated := currency.Rate(out.EventMS); !dated && micros >= 0 {

@@ -1,12 +1,13 @@
 package importer
 
 import (
-	"encoding/csv"
 	"errors"
 	"io"
 	"os"
 	"strings"
 	"unicode/utf8"
+
+	"tributary/ingest/sheet"
 )
 
 // maxMapped bounds the entries of one map.
@@ -52,31 +53,36 @@ func readMap(flag, path string, add func(theirs, ours, where string) error) erro
 		return misused("%s: opening the map: %v", flag, err)
 	}
 	defer file.Close()
-	format, err := Detect(file, 0)
+	info, err := file.Stat()
+	if err != nil {
+		return misused("%s: reading the map: %v", flag, err)
+	}
+	opened, err := sheet.Open(file, info.Size(), "")
 	if err != nil {
 		return misused("%s @%s: %v", flag, path, err)
 	}
-	start := int64(0)
-	if format.BOM {
-		start = 3
+	text, err := opened.Text(opened.Start())
+	if err != nil {
+		return misused("%s @%s: %v", flag, path, err)
 	}
-	if _, err := file.Seek(start, io.SeekStart); err != nil {
-		return misused("%s: reading the map: %v", flag, err)
-	}
-	reader := csv.NewReader(file)
-	reader.Comma, reader.FieldsPerRecord = format.Separator, 2
-	for {
-		row, err := reader.Read()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return misused("%s @%s: %v; right would be two columns, theirs and ours", flag, path, err)
+	rows, err := sheet.NewReader(text, opened.Start(), 0, maxRecordBytes)
+	for err == nil {
+		var row *sheet.Record
+		if row, err = rows.Next(); err != nil {
+			break
 		}
-		if err := add(row[0], row[1], "@"+path); err != nil {
+		if row.Problem != "" || len(row.Fields) != 2 {
+			return misused("%s @%s: line %d has %d columns; right would be two, theirs and ours", flag, path, row.Line,
+				len(row.Fields))
+		}
+		if err := add(row.Fields[0], row.Fields[1], "@"+path); err != nil {
 			return err
 		}
 	}
+	if !errors.Is(err, io.EOF) {
+		return misused("%s @%s: %v; right would be two columns, theirs and ours", flag, path, err)
+	}
+	return nil
 }
 
 // ParseColumns reads --columns: FIELD=NAME pairs with commas between them. NAME may be empty: the field is left out.

@@ -49,11 +49,14 @@ func TestRejectedCellsAreNoFormulas(t *testing.T) {
 			}
 		}
 	}
-	format, err := Detect(bytes.NewReader(content), 0)
+	format, err := Detect(bytes.NewReader(content), int64(len(content)), 0, "")
 	if err != nil || !format.Neutral || !slices.Equal(format.Header[:3], header) {
 		t.Fatalf("%+v, %v", format, err)
 	}
-	reader := newReader(bytes.NewReader(content), int64(len(content)), format, format.Body, format.Line)
+	reader, err := newReader(format, format.Body, format.Line)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, want := range formulas {
 		record, err := reader.next()
 		if err != nil {
@@ -64,7 +67,7 @@ func TestRejectedCellsAreNoFormulas(t *testing.T) {
 		}
 	}
 	// Another file's apostrophes are its own.
-	other, err := Detect(strings.NewReader("sub_id,campaign\n'=1,x\n"), 0)
+	other, err := Detect(strings.NewReader("sub_id,campaign\n'=1,x\n"), 21, 0, "")
 	if err != nil || other.Neutral {
 		t.Errorf("%+v, %v", other, err)
 	}

@@ -139,13 +139,20 @@ var separatorNames = map[rune]string{',': "comma", ';': "semicolon", '\t': "tab"
 func (r *report) print(to io.Writer) (err error) {
 	out := bufio.NewWriter(to)
 	defer func() { err = errors.Join(err, out.Flush()) }()
-	bom := ""
-	if r.format.BOM {
-		bom = " with a byte order mark"
+	form := r.format.file.Encoding
+	if r.format.file.BOM {
+		form += " with a byte order mark"
+	}
+	if r.format.file.Guessed {
+		form += " (a guess, for it is no UTF-8: --encoding says what it is)"
+	}
+	if r.format.file.Gzip {
+		form += ", compressed"
 	}
 	name := separatorNames[r.format.Separator]
-	fmt.Fprintf(out, "%s: %s behind the line of names; separator %s, UTF-8%s; columns as %s names them; times without a zone are %s.\n\n",
-		r.o.File, plural(r.lines, "line"), cmp.Or(name, string(r.format.Separator)), bom, r.o.Tracker.Name, r.o.Zone)
+	fmt.Fprintf(out,
+		"%s: %s behind the line of names; separator %s, %s; columns as %s names them; times without a zone are %s.\n\n",
+		r.o.File, plural(r.lines, "line"), cmp.Or(name, string(r.format.Separator)), form, r.o.Tracker.Name, r.o.Zone)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "COLUMN\tBECOMES\tFILLED\tFIRST VALUE")
 	for f := Field(0); int(f) < Fields; f++ {

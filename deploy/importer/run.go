@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tributary/ingest/catalog"
+	"tributary/ingest/moment"
+	"tributary/ingest/money"
 )
 
 // Options say what to import and how.
@@ -33,9 +35,11 @@ type Options struct {
 	Currency string
 	// Zone of times that name none.
 	Zone      *time.Location
-	Decimal   Decimal
-	Dates     DateOrder
+	Decimal   money.Decimal
+	Dates     moment.Order
 	Separator rune // 0 finds out
+	// Encoding is the file's character set; empty finds out.
+	Encoding string
 
 	// Catalog is the edge's.
 	Catalog *catalog.Catalog
@@ -104,7 +108,7 @@ func Run(ctx context.Context, o Options) error {
 	if !info.Mode().IsRegular() {
 		return misused("%s is no plain file; right would be a CSV file on disk, so that a broken import can go on", o.File)
 	}
-	format, err := Detect(file, o.Separator)
+	format, err := Detect(file, info.Size(), o.Separator, o.Encoding)
 	if err != nil {
 		return err
 	}
@@ -134,6 +138,7 @@ func (o *Options) complete() {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: MaxParallel}}
 	}
+	o.Decimal = cmp.Or(o.Decimal, money.DecimalAuto)
 	o.Checkpoint = cmp.Or(o.Checkpoint, o.File+".import.json")
 	o.Rejected = cmp.Or(o.Rejected, o.File+".rejected.csv")
 	o.MaxBody = cmp.Or(o.MaxBody, 1<<20)
@@ -171,7 +176,10 @@ type run struct {
 
 // look reads the whole file and sends nothing.
 func (r *run) look(ctx context.Context) error {
-	reader := newReader(r.file, r.size, r.format, r.format.Body, r.format.Line)
+	reader, err := newReader(r.format, r.format.Body, r.format.Line)
+	if err != nil {
+		return err
+	}
 	for n := 0; ; n++ {
 		if n%1024 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -193,6 +201,9 @@ func (r *run) look(ctx context.Context) error {
 }
 
 func (r *run) progress(what string, at, from, clicks int64) {
+	if !r.format.file.Direct() {
+		at, from = min(r.format.file.Taken(), r.size), 0 // offsets are those of the text, which is longer or shorter
+	}
 	p := Progress{What: what, Done: at, Total: r.size, Clicks: clicks}
 	if past := r.o.Now().Sub(r.began); past > 0 && at > from {
 		p.Rate = float64(clicks) / past.Seconds()
@@ -297,7 +308,10 @@ func (r *run) resume() (*checkpoint, error) {
 
 // read makes batches of the file and hands each on.
 func (r *run) read(ctx context.Context, at, line int64, hand func(*batch) error) error {
-	reader := newReader(r.file, r.size, r.format, at, line)
+	reader, err := newReader(r.format, at, line)
+	if err != nil {
+		return err
+	}
 	b := &batch{done: make(chan error, 1)}
 	good, bad := false, 0
 	began, sent := r.o.Now(), 0
@@ -343,24 +357,13 @@ func (r *run) read(ctx context.Context, at, line int64, hand func(*batch) error)
 				b.cut++
 			}
 		}
-		b.end, b.line = record.End, r.lineBehind(record)
+		b.end, b.line = record.End, record.Next
 		if len(b.clicks) >= maxBatch || len(b.refused) >= maxBatch {
 			if err := give(); err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// lineBehind is the number of the line behind a record, which may have line ends in its fields.
-func (r *run) lineBehind(record *Record) int64 {
-	line := record.Line + 1
-	if record.Problem == "" {
-		for _, f := range record.Fields {
-			line += int64(bytes.Count([]byte(f), []byte{'\n'}))
-		}
-	}
-	return line
 }
 
 // pace waits until sent clicks may have been sent.

@@ -80,6 +80,14 @@ func TestDryRun(t *testing.T) {
 			o.Tracker, o.Campaign = TrackerByName("native"), "summer"
 			o.Columns = map[Field]string{ClickID: "id", Time: "When"}
 		}},
+		// A spreadsheet's windows-1252, with money and times as people write them.
+		"written": {"sep=;\r\nsub_id;datetime;campaign;cost;keyword\r\n=\"007\";20.02.2026 10:00;summer;$0,5;gr\xf6\xdfe\r\n8;20/02/2026 10:00;summer;1\xa0234,5 EUR;\r\n9;20.02.2026;summer;\x80 0,5;\r\n10;02/03/2026 10:00;summer;0,5;\r\n",
+			func(o *Options) {
+				var err error
+				if o.Zone, err = time.LoadLocation("Asia/Kathmandu"); err != nil {
+					t.Fatal(err)
+				}
+			}},
 		"nothing": {"sub_id,datetime\n,\n", func(*Options) {}},
 	} {
 		t.Run(name, func(t *testing.T) {

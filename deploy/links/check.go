@@ -81,6 +81,14 @@ func (w *World) check(text string, now time.Time, proved bool) (*Reading, error)
 	if query.Escaped(rawQuery) {
 		r.note("It has &amp; or the like where & belongs, as a URL has that was copied from a page. It is read as &; write & all the same.")
 	}
+	before := string(path)
+	if path, rawQuery = ingest.Meant(w.Catalog, path, rawQuery); string(path) != before {
+		meant := string(path)
+		if len(rawQuery) > 0 {
+			meant += "?" + string(rawQuery)
+		}
+		r.note("The edge reads it as " + shown(meant, 120) + ".")
+	}
 	if name, ok := bytes.CutPrefix(path, []byte("/c/")); ok {
 		w.link(r, &dialect.Native, string(query.DecodePath(nil, bytes.TrimSuffix(name, []byte{'/'}))), rawQuery, now)
 		return r, nil
@@ -230,23 +238,11 @@ func (w *World) costNote(r *Reading, campaign *catalog.Campaign, source *catalog
 	if source != nil && source.Currency != nil {
 		currency = source.Currency
 	}
-	if code := c.Values[dialect.Currency]; len(code) > 0 {
-		if named := w.Catalog.Currency(bytes.ToUpper(code)); named != nil {
-			currency = named
-		} else {
-			r.fact("cost", own)
-			r.note(fmt.Sprintf("The currency %q has no exchange rate in catalog.exchange_rates: the link's cost is not taken.", shown(string(code), 20)))
-			return
-		}
-	}
-	micros, err := money.Parse(value)
-	if err != nil {
+	micros, currency, problem := ingest.CostOf(w.Catalog, value, c.Values[dialect.Currency], c.PerMille, currency)
+	if problem != "" {
 		r.fact("cost", own)
-		r.note(fmt.Sprintf("The cost %q is %v: it is not taken.", shown(string(value), 40), err))
+		r.note(fmt.Sprintf("The link's cost is not taken: %s.", shown(problem, 200)))
 		return
-	}
-	if c.PerMille {
-		micros /= 1000
 	}
 	if _, dated := currency.Rate(now.UnixMilli()); !dated {
 		r.fact("cost", own)

@@ -217,6 +217,7 @@ func TestCheck(t *testing.T) {
 		"postback_tune":       {"/aff_lsr?transaction_id=" + own + "&amount=20&adv_sub=9", true},
 		"impression":          {"/i/summer?source=pushads&sub1=a", true},
 		"nothing":             {"https://t.example/robots.txt", false},
+		"link_odd":            {"https://t.example//c/summer&source=pushads&sub1=a", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := w.Check(c.url, testNow)

@@ -17,6 +17,7 @@ import (
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
+	"tributary/ingest/money"
 	"tributary/ingest/trust"
 	"tributary/schemas/id"
 )
@@ -65,6 +66,14 @@ func (s *sender) canReject() bool {
 	return s.has(dialect.Status) || len(s.dialect.Postback.Deletes) > 0 && s.has(dialect.Payout) && !strings.HasPrefix(s.o.Payout, "-")
 }
 
+// payout is the amount as the network writes it: what is asked for with a point has a comma where that is its mark.
+func (s *sender) payout() string {
+	if _, err := money.ParseSigned([]byte(s.o.Payout)); err != nil {
+		return s.o.Payout
+	}
+	return string(s.o.Catalog.Network([]byte(s.o.Network)).Decimal.Write([]byte(s.o.Payout)))
+}
+
 // url is the postback of a click; rejected takes it back.
 func (s *sender) url(clickID string, rejected bool) (string, error) {
 	values := map[dialect.Param]string{dialect.ClickID: clickID}
@@ -75,7 +84,7 @@ func (s *sender) url(clickID string, rejected bool) (string, error) {
 	}
 	set(dialect.Event, s.o.Event)
 	set(dialect.Status, s.o.Status)
-	set(dialect.Payout, s.o.Payout)
+	set(dialect.Payout, s.payout())
 	set(dialect.TxID, s.txid)
 	if s.o.Payout != "" {
 		set(dialect.PayoutCurrency, s.o.Currency)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tributary/ingest/dialect"
+	"tributary/ingest/moment"
 	"tributary/ingest/money"
 	"tributary/ingest/trust"
 	"tributary/schemas/events"
@@ -126,6 +127,9 @@ type Network struct {
 	Corrects bool
 	// Postback reads what it sends.
 	Postback *dialect.Postback
+	// Decimal and Times say how it writes amounts and times.
+	Decimal money.Decimal
+	Times   moment.Rules
 	// Trust is what its postbacks have to prove; nil for nothing.
 	Trust *trust.Policy
 }

@@ -33,7 +33,8 @@ var reasons = [...]schemas.RejectReason{
 func Proves(reason schemas.RejectReason) bool {
 	switch reason {
 	case schemas.RejectBadSignature, schemas.RejectStaleRequest, schemas.RejectReplayedRequest, schemas.RejectBadToken, schemas.RejectIPNotAllowed,
-		schemas.RejectRateLimited, schemas.RejectTooLong, schemas.RejectBadBody, schemas.RejectUnknownNetwork, schemas.RejectBadText, schemas.RejectUnexpandedMacro:
+		schemas.RejectRateLimited, schemas.RejectTooLong, schemas.RejectBadBody, schemas.RejectUnknownNetwork, schemas.RejectBadText, schemas.RejectUnexpandedMacro,
+		schemas.RejectUnknownPath:
 		return false
 	}
 	return true
