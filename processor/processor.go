@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -178,6 +179,9 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		p.log.Error("the state was damaged on disk and is set aside; every partition of this processor is restored as if the machine had no state: from its checkpoint if there is one, and from the topics. "+
 			"Check the disk; delete the folder when nobody wants to look at it", zap.String("folder", dir))
 	}
+	if err := p.keepMeaning(); err != nil {
+		return err
+	}
 	closeCheckpoints, err := p.openCheckpoints()
 	if err != nil {
 		return err
@@ -229,6 +233,24 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	}
 	p.log.Info("processor stopped")
 	return nil
+}
+
+// meaningNote is the state's note of what it means nothing without.
+const meaningNote = "meaning"
+
+func (p *Processor) keepMeaning() error {
+	if p.deps.Meaning == nil {
+		return nil
+	}
+	was, err := p.store.Note(meaningNote)
+	if err != nil {
+		return err
+	}
+	next, err := p.deps.Meaning(was)
+	if err != nil || bytes.Equal(next, was) {
+		return err
+	}
+	return p.store.SetNote(meaningNote, next)
 }
 
 // stateLog ends the process when the state's disk fails: what the database holds in memory cannot be trusted any more, and

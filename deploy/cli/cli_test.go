@@ -33,6 +33,8 @@ func TestMistakes(t *testing.T) {
 		"argument":          {[]string{"version", "now"}, nil, `tributary version takes no arguments, got "now"`},
 		"no file":           {[]string{"up", "--config", missing}, nil, "there is no configuration file " + missing},
 		"no file, variable": {[]string{"config", "check"}, []string{"TRIBUTARY_CONFIG=" + missing}, "there is no configuration file " + missing},
+		"no file's name":    {[]string{"up", "--config", ""}, nil, "it names no file"},
+		"an empty variable": {[]string{"up"}, []string{"TRIBUTARY_CONFIG="}, "TRIBUTARY_CONFIG is set and names no file"},
 		"unknown key":       {[]string{"config", "print", "--set", "kafka.broker=a:1"}, nil, `--set kafka.broker: unknown key; did you mean "kafka.brokers"?`},
 		"unknown variable":  {[]string{"sink"}, []string{"TRIBUTARY_SNIK_GROUP=a"}, "TRIBUTARY_SNIK_GROUP: unknown variable; did you mean TRIBUTARY_SINK_GROUP?"},
 		"embedded role":     {[]string{"process"}, nil, "kafka.mode is embedded, and embedded engines live only inside `tributary up`"},

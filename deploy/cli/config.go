@@ -87,8 +87,11 @@ it is right; 2: it is not.`,
 				what = loaded.File
 			}
 			note := ""
-			if loaded.StoodIn {
+			switch {
+			case loaded.StoodIn:
 				note = " (no catalog is declared: `tributary up` would use the built-in example)"
+			case loaded.NoCatalog:
+				note = " (no campaigns are declared: process, sink and migrate do without, up and ingest refuse to start)"
 			}
 			for _, warning := range loaded.Warnings() {
 				fmt.Fprintf(env.stderr, "warning: %s\n", warning)
@@ -104,7 +107,7 @@ it is right; 2: it is not.`,
 // checkSources are those of `up`, except that nothing is made: a missing key is stood in for while looking.
 func (e *environment) checkSources() config.Sources {
 	from := e.sources()
-	from.Catalog = deploy.ExampleConfig
+	from.Catalog, from.CatalogOptional = deploy.ExampleConfig, true
 	from.Complete = func(c *config.Config, _ func(string) bool) error {
 		if c.Kafka.Mode == config.ModeEmbedded && len(c.Catalog.ClickIDKeys.Keys) == 0 {
 			c.Catalog.ClickIDKeys = catalog.KeysConfig{Active: 1, Keys: map[int]catalog.Secret{1: "made by up and kept in data_dir"}}
