@@ -2028,6 +2028,17 @@ ORDER BY (campaign_id, source_id, received_at, impression_id)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
 COMMENT 'Accepted impressions, one row a record of the topic impressions: count those that are no copy.';
 
+CREATE TABLE tributary.installation
+(
+    `name` String COMMENT 'What is tied to the rows of this database: base_currency, topic_prefix (quoted), click_id_key.N (fingerprint) and click_id_key.N.signed_until_ms (Unix ms; 0: never).',
+    `value` String COMMENT 'Its value; empty where it holds no longer.',
+    `written_at` DateTime64(3, 'UTC') COMMENT 'When it was written, UTC; the newest of a name counts.'
+)
+ENGINE = ReplacingMergeTree(written_at)
+ORDER BY name
+SETTINGS index_granularity = 8192
+COMMENT 'What the rows of this database mean: their base currency, the topics that they came through, the keys of their click IDs. A configuration that says otherwise is refused.';
+
 CREATE TABLE tributary.landing_clicks
 (
     `landing_click_id` String COMMENT 'Identity of the press: 26 characters, sortable by time.' CODEC(ZSTD(1)),
