@@ -283,6 +283,7 @@ func (p *Processor) connect(states map[int32]uint64) error {
 		kgo.HeartbeatInterval(max(p.cfg.SessionTimeout/10, 100*time.Millisecond)),
 		kgo.ConsumeTopics(topics...),
 		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant, states: states, nudges: &p.nudges}),
+		kgo.MetadataMaxAge(partitionsAge),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -349,7 +350,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 	for _, t := range append(slices.Clone(p.inputs[1:]), schemas.TopicCycles) {
 		t = p.deps.TopicPrefix + t
 		if a, b := len(details[first].Partitions), len(details[t].Partitions); a != b {
-			return fmt.Errorf("%w: %s has %d partitions, %s has %d; equal numbers would be right", ErrNotCoPartitioned, first, a, t, b)
+			return fmt.Errorf("%w: %s has %d partitions, %s has %d; equal numbers would be right%s", ErrNotCoPartitioned, first, a, t, b, whenAdded)
 		}
 	}
 	return nil

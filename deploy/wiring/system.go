@@ -52,6 +52,7 @@ type System struct {
 	brokers    int                            // how many were made
 	lookups    driver.Conn                    // for receipts; nil until the edge asks for it
 	kept       kept
+	topicsFit  atomic.Bool // they did once
 
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
@@ -254,8 +255,11 @@ func (s *System) checkTopics(ctx context.Context, role string) error {
 	err := withAdmin(ctx, &s.loaded.Config, role, s.logger, func(admin *kadm.Client) error {
 		return topics.Check(ctx, admin, TopicSettings(s.loaded.Config.Kafka))
 	})
-	if errors.Is(err, topics.ErrMismatch) {
+	switch {
+	case err == nil:
+		s.topicsFit.Store(true)
+	case errors.Is(err, topics.ErrMismatch) && !s.topicsFit.Load():
 		return process.Permanent(err)
 	}
-	return err
+	return err // of topics that changed meanwhile: the other roles of this process go on, and /readyz says it
 }
