@@ -1,4 +1,4 @@
-// Package clickhouse is the database schema: tables, rollups and views as numbered SQL files, and the runner that applies
+// Package clickhouse is the database schema: tables and views as numbered SQL files, and the runner that applies
 // them.
 //
 // Place in the flow: `tributary migrate` (and `up`) applies it before a sink loads; the sink and whoever queries rely on
@@ -13,16 +13,20 @@
 //   - Every statement can be repeated, because ClickHouse has no transaction around a migration: after a crash in the
 //     middle of one, the next run starts that file again.
 //
-//   - A block inserted into a base table reaches, through the materialized views, one partition of each rollup: both are
-//     partitioned by month of received_at. So one insert token guards all of it.
+//   - Where SQL cannot say what depends on what is found, a statement CALL name runs a step of this package (steps.go). It too may have been
+//     begun before, at any of its own statements (TestProjectionsUpgrade).
 //
-//   - Tables that the sink or a materialized view writes keep the last 10,000 insert tokens.
+//   - What is summed has no table of its own: clicks, conversions, impressions and landing_clicks have an aggregate projection by quarter of
+//     an hour (by_quarter), which is in the same part as the rows and cannot differ from them. The views of sums add up the projections
+//     (TestViewsReadProjections) and the archive tables, which have what was summed of rows that are gone. docs/decisions/projections.md.
 //
-//   - A migration that adds a rollup of a table with rows loses and doubles none, loaders running or not: the loader that fills the rollup writes its
-//     version into the row (_layout), the rollup's view takes rows of that version alone, views take those of older ones from the
-//     table, and the last statement adds a column without which the new loader inserts nothing.
+//   - Tables that the sink writes keep the last 10,000 insert tokens.
 //
-// Retention: no table expires rows by itself. [Options].RetentionDays sets a TTL on received_at (rollups: ledger_day).
+//   - A migration that adds a column of which something is summed loses and doubles none, loaders running or not: the last statement adds a
+//     column without which the new loader inserts nothing.
+//
+// Retention: no table expires rows by itself. [Options].RetentionDays sets a TTL on received_at, and is refused for the tables that counts and
+// money are made of.
 //
 // Concurrency: Migrate may run in several processes at once; they apply the same statements.
 //

@@ -30,6 +30,8 @@ type Options struct {
 	// RetentionDays sets how long rows of a table are kept, by table name; 0 keeps them for ever. A table that is not
 	// named keeps the setting it has.
 	RetentionDays map[string]int
+	// Progress is called while a migration takes long, and with what a person should know of it. Default: nobody is told.
+	Progress func(Progress)
 }
 
 // Applied is one migration this call applied.
@@ -50,14 +52,18 @@ func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied,
 		return nil, err
 	}
 	options.Database = cmp.Or(options.Database, DefaultDatabase)
-	applied, err := migrate(ctx, conn, options.Database, migrations)
+	if options.Progress == nil {
+		options.Progress = func(Progress) {}
+	}
+	applied, err := migrate(ctx, &run{conn, options.Database, options.Progress}, migrations)
 	if err != nil {
 		return applied, err
 	}
 	return applied, retain(ctx, conn, options)
 }
 
-func migrate(ctx context.Context, conn driver.Conn, database string, migrations []Migration) ([]Applied, error) {
+func migrate(ctx context.Context, r *run, migrations []Migration) ([]Applied, error) {
+	conn, database := r.conn, r.database
 	if !databaseName.MatchString(database) {
 		return nil, fmt.Errorf("naming the database %q: want letters, digits and underscores, at most 64", database)
 	}
@@ -92,7 +98,11 @@ COMMENT 'Which migrations this database has had. Written by the migration runner
 			continue
 		}
 		start := time.Now()
-		if err := apply(ctx, conn, database, m); err != nil {
+		if err := apply(ctx, r, m); err != nil {
+			// Another process that was at the same may have finished it, and taken away what this one was about to use.
+			if had, err := history(ctx, conn, database); err == nil && had[m.Version].Checksum == m.Checksum {
+				continue
+			}
 			return applied, err
 		}
 		applied = append(applied, Applied{m.Version, m.Name, time.Since(start)})
@@ -136,26 +146,48 @@ func compare(had map[uint32]Migration, known []Migration) error {
 	return nil
 }
 
-func apply(ctx context.Context, conn driver.Conn, database string, m Migration) error {
+func apply(ctx context.Context, r *run, m Migration) error {
 	for i, statement := range m.statements {
-		if err := conn.Exec(ctx, strings.ReplaceAll(statement, "{database}", database)); err != nil {
+		if err := r.do(ctx, statement); err != nil {
 			return fmt.Errorf("applying migration %04d_%s, statement %d of %d: %w", m.Version, m.Name, i+1, len(m.statements), err)
 		}
 	}
 	record := fmt.Sprintf("INSERT INTO %s.schema_migrations (version, name, checksum, applied_at) SETTINGS async_insert = 0 SELECT %d, '%s', '%s', now64(3, 'UTC')",
-		database, m.Version, m.Name, m.Checksum)
-	if err := conn.Exec(ctx, record); err != nil {
+		r.database, m.Version, m.Name, m.Checksum)
+	if err := r.conn.Exec(ctx, record); err != nil {
 		return fmt.Errorf("recording migration %04d_%s: %w", m.Version, m.Name, err)
 	}
 	return nil
 }
 
+// do runs a statement of a migration's file.
+func (r *run) do(ctx context.Context, statement string) error {
+	if name, ok := strings.CutPrefix(statement, "CALL "); ok {
+		if steps[name] == nil {
+			return fmt.Errorf("there is no step %q", name)
+		}
+		return steps[name](ctx, r)
+	}
+	return r.conn.Exec(ctx, strings.ReplaceAll(statement, "{database}", r.database))
+}
+
 // retained are the tables that may have a retention and the column it counts from.
 var retained = map[string]string{
-	"clicks": "toDateTime(received_at)", "conversions": "toDateTime(received_at)", "anomalies": "toDateTime(received_at)", "dead_letters": "toDateTime(received_at)",
-	"postbacks": "toDateTime(received_at)", "parked": "toDateTime(received_at)",
-	"impressions": "toDateTime(received_at)", "landing_clicks": "toDateTime(received_at)",
-	"rollup_minute": "ledger_day", "rollup_hour": "ledger_day", "rollup_minute_traffic": "ledger_day", "rollup_hour_traffic": "ledger_day",
+	"anomalies": "toDateTime(received_at)", "dead_letters": "toDateTime(received_at)", "postbacks": "toDateTime(received_at)", "parked": "toDateTime(received_at)",
+}
+
+// CheckRetention says what is wrong with the days that rows of a table are to be kept; 0 keeps them for ever.
+func CheckRetention(table string, days int) error {
+	rollup := slices.ContainsFunc(oldRollups, func(o oldRollup) bool { return o.name == table })
+	switch {
+	case retained[table] == "" && !slices.Contains(ProjectedTables, table) && !rollup || days < 0:
+		return fmt.Errorf("keeping rows of %s for %d days: want anomalies, dead_letters, postbacks or parked, and 0 or more", table, days)
+	case rollup && days > 0:
+		return fmt.Errorf("keeping rows of %s for %d days: it is a view now and has no rows of its own; leave it out", table, days)
+	case retained[table] == "" && days > 0:
+		return fmt.Errorf("keeping rows of %s for %d days: counts and money are sums of these rows and would shrink with them; leave it out, rows stay until there is an archive of old months", table, days)
+	}
+	return nil
 }
 
 // retain applies RetentionDays where the table has another TTL. Whole months are dropped at once as parts expire, so
@@ -167,10 +199,12 @@ func retain(ctx context.Context, conn driver.Conn, options Options) error {
 	}
 	slices.Sort(tables)
 	for _, table := range tables {
-		column, ok := retained[table]
-		days := options.RetentionDays[table]
-		if !ok || days < 0 {
-			return fmt.Errorf("setting the retention of %s to %d days: want clicks, conversions, anomalies, dead_letters, postbacks, parked, impressions, landing_clicks, rollup_minute, rollup_hour, rollup_minute_traffic or rollup_hour_traffic, and 0 or more", table, days)
+		column, days := retained[table], options.RetentionDays[table]
+		if err := CheckRetention(table, days); err != nil {
+			return err
+		}
+		if column == "" {
+			continue // it is kept for ever
 		}
 		var create string
 		if err := conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = '"+options.Database+"' AND name = '"+table+"'").Scan(&create); err != nil {

@@ -40,23 +40,23 @@ func TestMigrate(t *testing.T) {
 		first := all[0]
 		broken := first
 		broken.statements = append(append([]string{}, first.statements...), "CREATE TABLE {database}.broken (x NoSuchType) ENGINE = Memory")
-		_, err := migrate(ctx, conn, "halfway", []Migration{broken})
+		_, err := migrate(ctx, quiet(conn, "halfway"), []Migration{broken})
 		if err == nil || !strings.Contains(err.Error(), "0001_clicks, statement 2 of 2") {
 			t.Fatal(err)
 		}
-		if applied, err := migrate(ctx, conn, "halfway", all); err != nil || len(applied) != len(all) {
+		if applied, err := migrate(ctx, quiet(conn, "halfway"), all); err != nil || len(applied) != len(all) {
 			t.Fatal(applied, err)
 		}
 	})
 	t.Run("an edited migration is named", func(t *testing.T) {
 		edited := append([]Migration{}, all...)
 		edited[1].Checksum = "0000000000000000"
-		if _, err := migrate(ctx, conn, DefaultDatabase, edited); !errors.Is(err, ErrEdited) || !strings.Contains(err.Error(), "0002_conversions") {
+		if _, err := migrate(ctx, quiet(conn, DefaultDatabase), edited); !errors.Is(err, ErrEdited) || !strings.Contains(err.Error(), "0002_conversions") {
 			t.Error(err)
 		}
 	})
 	t.Run("an older program is told", func(t *testing.T) {
-		if _, err := migrate(ctx, conn, DefaultDatabase, all[:3]); !errors.Is(err, ErrNewer) {
+		if _, err := migrate(ctx, quiet(conn, DefaultDatabase), all[:3]); !errors.Is(err, ErrNewer) {
 			t.Error(err)
 		}
 	})
@@ -72,27 +72,31 @@ func TestMigrate(t *testing.T) {
 			days map[string]int
 			want string
 		}{
-			{map[string]int{"clicks": 30, "rollup_minute": 7}, "TTL toDateTime(received_at) + toIntervalDay(30)"},
+			{map[string]int{"anomalies": 30, "parked": 7}, "TTL toDateTime(received_at) + toIntervalDay(30)"},
 			{nil, "TTL toDateTime(received_at) + toIntervalDay(30)"},
-			{map[string]int{"clicks": 90}, "TTL toDateTime(received_at) + toIntervalDay(90)"},
-			{map[string]int{"clicks": 90}, "TTL toDateTime(received_at) + toIntervalDay(90)"},
-			{map[string]int{"clicks": 0}, ""},
-			{map[string]int{"clicks": 0}, ""},
+			{map[string]int{"anomalies": 90, "clicks": 0, "rollup_hour": 0}, "TTL toDateTime(received_at) + toIntervalDay(90)"},
+			{map[string]int{"anomalies": 90, "clicks": 0, "rollup_hour": 0}, "TTL toDateTime(received_at) + toIntervalDay(90)"},
+			{map[string]int{"anomalies": 0}, ""},
+			{map[string]int{"anomalies": 0}, ""},
 		} {
 			if _, err := Migrate(ctx, conn, Options{RetentionDays: step.days}); err != nil {
 				t.Fatal(err)
 			}
 			var engine string
-			if err := conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = 'tributary' AND name = 'clicks'").Scan(&engine); err != nil {
+			if err := conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = 'tributary' AND name = 'anomalies'").Scan(&engine); err != nil {
 				t.Fatal(err)
 			}
 			if step.want == "" && strings.Contains(engine, "TTL") || !strings.Contains(engine, step.want) {
 				t.Errorf("after %v: %s", step.days, engine)
 			}
 		}
-		for _, bad := range []map[string]int{{"click": 3}, {"clicks": -1}} {
-			if _, err := Migrate(ctx, conn, Options{RetentionDays: bad}); err == nil {
-				t.Errorf("%v is taken", bad)
+		for _, bad := range []struct {
+			table string
+			days  int
+			want  string
+		}{{"click", 3, "want anomalies"}, {"anomalies", -1, "0 or more"}, {"clicks", 30, "counts and money"}, {"landing_clicks", 1, "counts and money"}, {"rollup_hour", 9, "it is a view"}} {
+			if _, err := Migrate(ctx, conn, Options{RetentionDays: map[string]int{bad.table: bad.days}}); err == nil || !strings.Contains(err.Error(), bad.want) {
+				t.Errorf("%d days of %s: %v, want %q", bad.days, bad.table, err, bad.want)
 			}
 		}
 	})
@@ -119,3 +123,5 @@ func TestReadMigrations(t *testing.T) {
 		t.Error(got, err)
 	}
 }
+
+func quiet(conn driver.Conn, database string) *run { return &run{conn, database, func(Progress) {}} }

@@ -30,6 +30,138 @@ ORDER BY (campaign_id, source_id, received_at, anomaly_id)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
 COMMENT 'Anomaly findings, one row each, for alerts and analysis. Count distinct anomaly_id. Filled from the topic scored.anomalies.';
 
+CREATE TABLE tributary.archive_minute
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 when the click was not found.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the click.',
+    `device` LowCardinality(String) COMMENT 'Device of the click.',
+    `clicks` Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
+    `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
+    `registered` Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
+    `pending` Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
+    `approved` Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    `flagged` Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
+    `created` Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
+    `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
+)
+ENGINE = SummingMergeTree((clicks, flagged_clicks, bot_clicks, click_score_sum, cost, entries, conversions, registered, pending, approved, rejected, chargebacks, revenue_hold, revenue_confirmed, flagged, created, created_score_sum))
+PARTITION BY toYYYYMM(ledger_day)
+PRIMARY KEY (campaign_id, source_id, minute)
+ORDER BY (campaign_id, source_id, minute, ledger_day, campaign, source, offer_id, offer, country, device)
+SETTINGS index_granularity = 8192
+COMMENT 'Sums of clicks and of the conversion ledger whose rows are gone, by minute. The views add it to the rows that are there.';
+
+CREATE TABLE tributary.archive_minute_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
+)
+ENGINE = SummingMergeTree((impressions, bot_impressions, impression_cost, clicks, unique_clicks, landing_views, landing_clicks))
+PARTITION BY toYYYYMM(ledger_day)
+PRIMARY KEY (campaign_id, source_id, minute)
+ORDER BY (campaign_id, source_id, minute, ledger_day, campaign, source, offer_id, offer, country, device)
+SETTINGS index_granularity = 8192
+COMMENT 'Sums of clicks and of the conversion ledger whose rows are gone, by minute. The views add it to the rows that are there.';
+
+CREATE TABLE tributary.archive_quarter
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `quarter` DateTime('UTC') COMMENT 'UTC quarter of an hour in which the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 when the click was not found.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the click.',
+    `device` LowCardinality(String) COMMENT 'Device of the click.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the click.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the click.',
+    `clicks` Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
+    `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
+    `registered` Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
+    `pending` Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
+    `approved` Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    `flagged` Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
+    `created` Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
+    `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
+)
+ENGINE = SummingMergeTree((clicks, flagged_clicks, bot_clicks, click_score_sum, cost, entries, conversions, registered, pending, approved, rejected, chargebacks, revenue_hold, revenue_confirmed, flagged, created, created_score_sum))
+PARTITION BY toYYYYMM(ledger_day)
+PRIMARY KEY (campaign_id, source_id, quarter)
+ORDER BY (campaign_id, source_id, quarter, ledger_day, campaign, source, offer_id, offer, country, device, os, browser)
+SETTINGS index_granularity = 8192
+COMMENT 'Sums of clicks and of the conversion ledger whose rows are gone, by quarter of an hour; of days from before there were projections by hour, in the hour\'s first quarter. The views add it to the rows that are there.';
+
+CREATE TABLE tributary.archive_quarter_traffic
+(
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `quarter` DateTime('UTC') COMMENT 'UTC quarter of an hour in which the impression or the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `campaign_id` UInt32 COMMENT 'Campaign number.',
+    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
+    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
+    `source` LowCardinality(String) COMMENT 'Source name.',
+    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
+    `offer` LowCardinality(String) COMMENT 'Offer name.',
+    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
+    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
+    `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
+)
+ENGINE = SummingMergeTree((impressions, bot_impressions, impression_cost, clicks, unique_clicks, landing_views, landing_clicks))
+PARTITION BY toYYYYMM(ledger_day)
+PRIMARY KEY (campaign_id, source_id, quarter)
+ORDER BY (campaign_id, source_id, quarter, ledger_day, campaign, source, offer_id, offer, country, device, os, browser)
+SETTINGS index_granularity = 8192
+COMMENT 'Sums of clicks and of the conversion ledger whose rows are gone, by quarter of an hour; of days from before there were projections by hour, in the hour\'s first quarter. The views add it to the rows that are there.';
+
 CREATE TABLE tributary.clicks
 (
     `click_id` String COMMENT 'Canonical click ID: 40 lower-case characters that carry time, campaign, source and a signature; or a foreign ID as the other tracker wrote it.' CODEC(ZSTD(1)),
@@ -108,12 +240,54 @@ CREATE TABLE tributary.clicks
     `_layout` UInt8 COMMENT 'Version of the loader that wrote the row: 1 and above are counted in rollup_minute_traffic and rollup_hour_traffic; 0 is from before there were these, and views count it from here.',
     INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
-    INDEX by_layout _layout TYPE minmax GRANULARITY 64
+    INDEX by_layout _layout TYPE minmax GRANULARITY 64,
+    INDEX by_time event_at TYPE minmax GRANULARITY 1,
+    PROJECTION by_quarter
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            offer_id,
+            offer,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _layout >= 1,
+            count(),
+            countIf(score >= 50),
+            countIf(bot != ''),
+            sum(score),
+            sum(cost),
+            countIf(unique),
+            countIf(landing_id != 0),
+            max(event_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            offer_id,
+            offer,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _layout >= 1
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (campaign_id, source_id, received_at, click_id)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192, lightweight_mutation_projection_mode = 'rebuild'
 COMMENT 'Accepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.';
 
 CREATE TABLE tributary.conversions
@@ -193,12 +367,57 @@ CREATE TABLE tributary.conversions
     INDEX by_conversion_id conversion_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
-    INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4
+    INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX by_time click_at TYPE minmax GRANULARITY 1,
+    PROJECTION by_quarter
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            offer_id,
+            offer,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            count(),
+            sum(conversions_delta),
+            sum(registered_delta),
+            sum(pending_delta),
+            sum(approved_delta),
+            sum(rejected_delta),
+            sum(chargeback_delta),
+            sum(revenue_hold_delta),
+            sum(revenue_confirmed_delta),
+            sum(flagged_delta),
+            countIf(kind = 'created'),
+            sumIf(score, kind = 'created'),
+            max(click_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            offer_id,
+            offer,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at)
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (campaign_id, source_id, received_at, click_id)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192, lightweight_mutation_projection_mode = 'rebuild'
 COMMENT 'The conversion ledger: one row an accepted transition, with signed deltas; never updated. Sums of deltas are the truth; figures as known at time T are the same sums WHERE received_at <= T. Filled from the topic scored.conversions.';
 
 CREATE VIEW tributary.conversions_current
@@ -349,7 +568,7 @@ CREATE VIEW tributary.epc_roi_by_browser
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_browser AS browser,
     s_clicks AS clicks,
@@ -411,7 +630,148 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            browser,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY browser
+        UNION ALL
+        SELECT
+            browser,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY browser
+        UNION ALL
+        SELECT
+            browser,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY browser
+        UNION ALL
+        SELECT
+            browser,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY browser
+        UNION ALL
+        SELECT
+            browser,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY browser
+        UNION ALL
+        SELECT
+            browser,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY browser
+    ) AS parts
     GROUP BY browser
 ) AS totals;
 
@@ -457,7 +817,7 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -502,7 +862,7 @@ FROM
 (
     SELECT
         campaign_id AS d_campaign_id,
-        argMaxIf(campaign, hour, campaign != '') AS d_campaign,
+        argMaxIf(campaign, at, campaign != '') AS d_campaign,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -521,7 +881,172 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            campaign_id,
+            campaign
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            campaign
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            campaign
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            campaign_id,
+            campaign
+    ) AS parts
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), '')
@@ -570,7 +1095,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -616,8 +1141,8 @@ FROM
 (
     SELECT
         campaign_id AS d_campaign_id,
-        argMaxIf(campaign, hour, campaign != '') AS d_campaign,
-        toDate(hour) AS d_day,
+        argMaxIf(campaign, at, campaign != '') AS d_campaign,
+        day AS d_day,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -636,11 +1161,188 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            campaign_id,
+            campaign,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            campaign,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            toDate(quarter) AS day,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            campaign,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            toDate(quarter) AS day,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            campaign_id,
+            campaign,
+            day
+    ) AS parts
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
-        toDate(hour)
+        day
 ) AS totals;
 
 CREATE VIEW tributary.epc_roi_by_campaign_source
@@ -687,7 +1389,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -734,9 +1436,9 @@ FROM
 (
     SELECT
         campaign_id AS d_campaign_id,
-        argMaxIf(campaign, hour, campaign != '') AS d_campaign,
+        argMaxIf(campaign, at, campaign != '') AS d_campaign,
         source_id AS d_source_id,
-        argMaxIf(source, hour, source != '') AS d_source,
+        argMaxIf(source, at, source != '') AS d_source,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -755,7 +1457,196 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+    ) AS parts
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
@@ -808,7 +1699,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -856,10 +1747,10 @@ FROM
 (
     SELECT
         campaign_id AS d_campaign_id,
-        argMaxIf(campaign, hour, campaign != '') AS d_campaign,
+        argMaxIf(campaign, at, campaign != '') AS d_campaign,
         source_id AS d_source_id,
-        argMaxIf(source, hour, source != '') AS d_source,
-        toDate(hour) AS d_day,
+        argMaxIf(source, at, source != '') AS d_source,
+        day AS d_day,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -878,13 +1769,214 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDate(quarter) AS day,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDate(quarter) AS day,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            day
+    ) AS parts
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
         source_id,
         if(source_id = 0, toString(source), ''),
-        toDate(hour)
+        day
 ) AS totals;
 
 CREATE VIEW tributary.epc_roi_by_campaign_source_hour
@@ -932,7 +2024,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_campaign_id AS campaign_id,
     d_campaign AS campaign,
@@ -980,9 +2072,9 @@ FROM
 (
     SELECT
         campaign_id AS d_campaign_id,
-        argMaxIf(campaign, hour, campaign != '') AS d_campaign,
+        argMaxIf(campaign, at, campaign != '') AS d_campaign,
         source_id AS d_source_id,
-        argMaxIf(source, hour, source != '') AS d_source,
+        argMaxIf(source, at, source != '') AS d_source,
         hour AS d_hour,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
@@ -1002,7 +2094,208 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            hour
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            hour
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            hour
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            hour
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toStartOfHour(quarter) AS hour,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            hour
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toStartOfHour(quarter) AS hour,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            hour
+    ) AS parts
     GROUP BY
         campaign_id,
         if(campaign_id = 0, toString(campaign), ''),
@@ -1052,7 +2345,7 @@ CREATE VIEW tributary.epc_roi_by_country
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_country AS country,
     s_clicks AS clicks,
@@ -1114,7 +2407,148 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            country,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY country
+        UNION ALL
+        SELECT
+            country,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY country
+        UNION ALL
+        SELECT
+            country,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY country
+        UNION ALL
+        SELECT
+            country,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY country
+        UNION ALL
+        SELECT
+            country,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY country
+        UNION ALL
+        SELECT
+            country,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY country
+    ) AS parts
     GROUP BY country
 ) AS totals;
 
@@ -1159,7 +2593,7 @@ CREATE VIEW tributary.epc_roi_by_day
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_day AS day,
     s_clicks AS clicks,
@@ -1202,7 +2636,7 @@ AS SELECT
 FROM
 (
     SELECT
-        toDate(hour) AS d_day,
+        day AS d_day,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -1221,8 +2655,149 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
-    GROUP BY toDate(hour)
+    FROM
+    (
+        SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY day
+        UNION ALL
+        SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY day
+        UNION ALL
+        SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY day
+        UNION ALL
+        SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY day
+        UNION ALL
+        SELECT
+            toDate(quarter) AS day,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY day
+        UNION ALL
+        SELECT
+            toDate(quarter) AS day,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY day
+    ) AS parts
+    GROUP BY day
 ) AS totals;
 
 CREATE VIEW tributary.epc_roi_by_device
@@ -1266,7 +2841,7 @@ CREATE VIEW tributary.epc_roi_by_device
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_device AS device,
     s_clicks AS clicks,
@@ -1328,7 +2903,148 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            device,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY device
+        UNION ALL
+        SELECT
+            device,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY device
+        UNION ALL
+        SELECT
+            device,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY device
+        UNION ALL
+        SELECT
+            device,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY device
+        UNION ALL
+        SELECT
+            device,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY device
+        UNION ALL
+        SELECT
+            device,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY device
+    ) AS parts
     GROUP BY device
 ) AS totals;
 
@@ -1373,7 +3089,7 @@ CREATE VIEW tributary.epc_roi_by_hour
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_hour AS hour,
     s_clicks AS clicks,
@@ -1435,7 +3151,148 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY hour
+        UNION ALL
+        SELECT
+            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY hour
+        UNION ALL
+        SELECT
+            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY hour
+        UNION ALL
+        SELECT
+            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY hour
+        UNION ALL
+        SELECT
+            toStartOfHour(quarter) AS hour,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY hour
+        UNION ALL
+        SELECT
+            toStartOfHour(quarter) AS hour,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY hour
+    ) AS parts
     GROUP BY hour
 ) AS totals;
 
@@ -1480,7 +3337,7 @@ CREATE VIEW tributary.epc_roi_by_minute
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_minute.'
+COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
 AS SELECT
     d_minute AS minute,
     s_clicks AS clicks,
@@ -1542,7 +3399,148 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_minute
+    FROM
+    (
+        SELECT
+            toStartOfMinute(event_at) AS minute,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY minute
+        UNION ALL
+        SELECT
+            toStartOfMinute(click_at) AS minute,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY minute
+        UNION ALL
+        SELECT
+            toStartOfMinute(event_at) AS minute,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY minute
+        UNION ALL
+        SELECT
+            toStartOfMinute(click_at) AS minute,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY minute
+        UNION ALL
+        SELECT
+            minute,
+            sum(archive_minute.clicks) AS clicks,
+            sum(archive_minute.conversions) AS conversions,
+            sum(archive_minute.registered) AS registered,
+            sum(archive_minute.pending) AS pending,
+            sum(archive_minute.approved) AS approved,
+            sum(archive_minute.rejected) AS rejected,
+            sum(archive_minute.chargebacks) AS chargebacks,
+            sum(archive_minute.revenue_hold) AS revenue_hold,
+            sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_minute.cost) AS cost,
+            sum(archive_minute.flagged) AS flagged,
+            sum(archive_minute.flagged_clicks) AS flagged_clicks,
+            sum(archive_minute.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_minute
+        GROUP BY minute
+        UNION ALL
+        SELECT
+            minute,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_minute_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_minute_traffic.impressions) AS impressions,
+            sum(archive_minute_traffic.impression_cost) AS impression_cost,
+            sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_minute_traffic.landing_views) AS landing_views,
+            sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_minute_traffic
+        GROUP BY minute
+    ) AS parts
     GROUP BY minute
 ) AS totals;
 
@@ -1588,7 +3586,7 @@ CREATE VIEW tributary.epc_roi_by_offer
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_offer_id AS offer_id,
     d_offer AS offer,
@@ -1633,7 +3631,7 @@ FROM
 (
     SELECT
         offer_id AS d_offer_id,
-        argMaxIf(offer, hour, offer != '') AS d_offer,
+        argMaxIf(offer, at, offer != '') AS d_offer,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -1652,7 +3650,170 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            offer_id,
+            offer,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            offer_id,
+            offer
+        UNION ALL
+        SELECT
+            offer_id,
+            offer,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            offer_id,
+            offer
+        UNION ALL
+        SELECT
+            toUInt32(0) AS offer_id,
+            '' AS offer,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        HAVING count() > 0
+        UNION ALL
+        SELECT
+            offer_id,
+            offer,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            offer_id,
+            offer
+        UNION ALL
+        SELECT
+            offer_id,
+            offer,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            offer_id,
+            offer
+        UNION ALL
+        SELECT
+            offer_id,
+            offer,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            offer_id,
+            offer
+    ) AS parts
     GROUP BY
         offer_id,
         if(offer_id = 0, toString(offer), '')
@@ -1699,7 +3860,7 @@ CREATE VIEW tributary.epc_roi_by_os
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_os AS os,
     s_clicks AS clicks,
@@ -1761,7 +3922,148 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            os,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY os
+        UNION ALL
+        SELECT
+            os,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY os
+        UNION ALL
+        SELECT
+            os,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY os
+        UNION ALL
+        SELECT
+            os,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY os
+        UNION ALL
+        SELECT
+            os,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY os
+        UNION ALL
+        SELECT
+            os,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY os
+    ) AS parts
     GROUP BY os
 ) AS totals;
 
@@ -1807,7 +4109,7 @@ CREATE VIEW tributary.epc_roi_by_source
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_source_id AS source_id,
     d_source AS source,
@@ -1852,7 +4154,7 @@ FROM
 (
     SELECT
         source_id AS d_source_id,
-        argMaxIf(source, hour, source != '') AS d_source,
+        argMaxIf(source, at, source != '') AS d_source,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -1871,7 +4173,172 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            source_id,
+            source,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            source_id,
+            source
+    ) AS parts
     GROUP BY
         source_id,
         if(source_id = 0, toString(source), '')
@@ -1920,7 +4387,7 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads totals_by_hour.'
+COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
     d_source_id AS source_id,
     d_source AS source,
@@ -1966,8 +4433,8 @@ FROM
 (
     SELECT
         source_id AS d_source_id,
-        argMaxIf(source, hour, source != '') AS d_source,
-        toDate(hour) AS d_day,
+        argMaxIf(source, at, source != '') AS d_source,
+        day AS d_day,
         sum(clicks) AS s_clicks,
         sum(conversions) AS s_conversions,
         sum(registered) AS s_registered,
@@ -1986,11 +4453,188 @@ FROM
         sum(unique_clicks) AS s_unique_clicks,
         sum(landing_views) AS s_landing_views,
         sum(landing_clicks) AS s_landing_clicks
-    FROM tributary.totals_by_hour
+    FROM
+    (
+        SELECT
+            source_id,
+            source,
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(clicks.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(countIf(unique)) AS unique_clicks,
+            toInt64(countIf(landing_id != 0)) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.clicks
+        GROUP BY
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            sum(conversions_delta) AS conversions,
+            sum(registered_delta) AS registered,
+            sum(pending_delta) AS pending,
+            sum(approved_delta) AS approved,
+            sum(rejected_delta) AS rejected,
+            sum(chargeback_delta) AS chargebacks,
+            sum(revenue_hold_delta) AS revenue_hold,
+            sum(revenue_confirmed_delta) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            sum(flagged_delta) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.conversions
+        GROUP BY
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+            max(event_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(impressions.cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(count()) AS impressions,
+            sum(impressions.cost) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.impressions
+        WHERE NOT copy
+        GROUP BY
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            toDecimal128(0, 6) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(count()) AS landing_clicks
+        FROM tributary.landing_clicks
+        WHERE NOT copy
+        GROUP BY
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            toDate(quarter) AS day,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.conversions) AS conversions,
+            sum(archive_quarter.registered) AS registered,
+            sum(archive_quarter.pending) AS pending,
+            sum(archive_quarter.approved) AS approved,
+            sum(archive_quarter.rejected) AS rejected,
+            sum(archive_quarter.chargebacks) AS chargebacks,
+            sum(archive_quarter.revenue_hold) AS revenue_hold,
+            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+            sum(archive_quarter.cost) AS cost,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.created) AS created,
+            toInt64(0) AS impressions,
+            toDecimal128(0, 6) AS impression_cost,
+            toInt64(0) AS unique_clicks,
+            toInt64(0) AS landing_views,
+            toInt64(0) AS landing_clicks
+        FROM tributary.archive_quarter
+        GROUP BY
+            source_id,
+            source,
+            day
+        UNION ALL
+        SELECT
+            source_id,
+            source,
+            toDate(quarter) AS day,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS conversions,
+            toInt64(0) AS registered,
+            toInt64(0) AS pending,
+            toInt64(0) AS approved,
+            toInt64(0) AS rejected,
+            toInt64(0) AS chargebacks,
+            toDecimal128(0, 6) AS revenue_hold,
+            toDecimal128(0, 6) AS revenue_confirmed,
+            sum(archive_quarter_traffic.impression_cost) AS cost,
+            toInt64(0) AS flagged,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS created,
+            sum(archive_quarter_traffic.impressions) AS impressions,
+            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+            sum(archive_quarter_traffic.landing_views) AS landing_views,
+            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        FROM tributary.archive_quarter_traffic
+        GROUP BY
+            source_id,
+            source,
+            day
+    ) AS parts
     GROUP BY
         source_id,
         if(source_id = 0, toString(source), ''),
-        toDate(hour)
+        day
 ) AS totals;
 
 CREATE TABLE tributary.impressions
@@ -2020,12 +4664,46 @@ CREATE TABLE tributary.impressions
     `copy` Bool COMMENT 'The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.',
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
-    INDEX by_offset _offset TYPE minmax GRANULARITY 1
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1,
+    INDEX by_time event_at TYPE minmax GRANULARITY 1,
+    PROJECTION by_quarter
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy,
+            count(),
+            countIf(bot != ''),
+            sum(cost),
+            max(event_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (campaign_id, source_id, received_at, impression_id)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192, lightweight_mutation_projection_mode = 'rebuild'
 COMMENT 'Accepted impressions, one row a record of the topic impressions: count those that are no copy.';
 
 CREATE TABLE tributary.installation
@@ -2067,12 +4745,48 @@ CREATE TABLE tributary.landing_clicks
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
     INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
-    INDEX by_offset _offset TYPE minmax GRANULARITY 1
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1,
+    INDEX by_time click_at TYPE minmax GRANULARITY 1,
+    PROJECTION by_quarter
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            offer_id,
+            offer,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy,
+            count(),
+            max(click_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(click_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            offer_id,
+            offer,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy
+    )
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(received_at)
 ORDER BY (campaign_id, source_id, received_at, landing_click_id)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192, lightweight_mutation_projection_mode = 'rebuild'
 COMMENT 'Accepted presses of landing pages\' buttons, one row a record of the topic landing-clicks: count those that are no copy. A visitor who presses twice is there twice.';
 
 CREATE TABLE tributary.parked
@@ -2344,10 +5058,11 @@ WHERE kind = 'postback'
 ORDER BY received_at ASC
 LIMIT 1 BY letter_id;
 
-CREATE TABLE tributary.rollup_hour
+CREATE VIEW tributary.rollup_hour
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `hour` DateTime('UTC') COMMENT 'UTC hour in which the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `hour` DateTime('UTC') COMMENT 'UTC hour in which the click happened.',
+    `quarter` DateTime('UTC') COMMENT 'UTC quarter of an hour in which the click happened: a filter on it, on the hour or on a day of it is answered from the projections.',
     `campaign_id` UInt32 COMMENT 'Campaign number.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name.',
     `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
@@ -2376,139 +5091,157 @@ CREATE TABLE tributary.rollup_hour
     `created` Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
-ENGINE = SummingMergeTree((clicks, flagged_clicks, bot_clicks, click_score_sum, cost, entries, conversions, registered, pending, approved, rejected, chargebacks, revenue_hold, revenue_confirmed, flagged, created, created_score_sum))
-PARTITION BY toYYYYMM(ledger_day)
-PRIMARY KEY (campaign_id, source_id, hour)
-ORDER BY (campaign_id, source_id, hour, ledger_day, campaign, source, offer_id, offer, country, device, os, browser)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
-COMMENT 'Sums of clicks and of the conversion ledger by hour of click time. Filled by materialized views from clicks and conversions in the same insert; always equal to them.';
-
-CREATE MATERIALIZED VIEW tributary.rollup_hour_from_clicks TO tributary.rollup_hour
+COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, and archive_quarter.'
+AS SELECT *
+FROM
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `hour` DateTime('UTC') COMMENT 'UTC hour in which the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 when the click was not found.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the click.',
-    `device` LowCardinality(String) COMMENT 'Device of the click.',
-    `os` LowCardinality(String) COMMENT 'Operating system of the click.',
-    `browser` LowCardinality(String) COMMENT 'Browser of the click.',
-    `clicks` Int64 COMMENT 'Count of clicks.',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
-    `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency.'
-)
-COMMENT 'Feeds rollup_hour from every insert into clicks; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfHour(toDateTime(event_at, 'UTC')) AS hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser,
-    toInt64(count()) AS clicks,
-    toInt64(countIf(score >= 50)) AS flagged_clicks,
-    toInt64(countIf(bot != '')) AS bot_clicks,
-    toInt64(sum(score)) AS click_score_sum,
-    sum(clicks.cost) AS cost
-FROM tributary.clicks
-GROUP BY
-    ledger_day,
-    hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter.clicks) AS clicks,
+        sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+        sum(archive_quarter.bot_clicks) AS bot_clicks,
+        sum(archive_quarter.click_score_sum) AS click_score_sum,
+        sum(archive_quarter.cost) AS cost,
+        sum(archive_quarter.entries) AS entries,
+        sum(archive_quarter.conversions) AS conversions,
+        sum(archive_quarter.registered) AS registered,
+        sum(archive_quarter.pending) AS pending,
+        sum(archive_quarter.approved) AS approved,
+        sum(archive_quarter.rejected) AS rejected,
+        sum(archive_quarter.chargebacks) AS chargebacks,
+        sum(archive_quarter.revenue_hold) AS revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_quarter.flagged) AS flagged,
+        sum(archive_quarter.created) AS created,
+        sum(archive_quarter.created_score_sum) AS created_score_sum
+    FROM tributary.archive_quarter
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
-CREATE MATERIALIZED VIEW tributary.rollup_hour_from_conversions TO tributary.rollup_hour
+CREATE VIEW tributary.rollup_hour_traffic
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `hour` DateTime('UTC') COMMENT 'UTC hour in which the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 when the click was not found.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the click.',
-    `device` LowCardinality(String) COMMENT 'Device of the click.',
-    `os` LowCardinality(String) COMMENT 'Operating system of the click.',
-    `browser` LowCardinality(String) COMMENT 'Browser of the click.',
-    `entries` Int64 COMMENT 'Count of ledger entries.',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
-    `registered` Int64 COMMENT 'Sum of registered_delta.',
-    `pending` Int64 COMMENT 'Sum of pending_delta.',
-    `approved` Int64 COMMENT 'Sum of approved_delta.',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
-    `flagged` Int64 COMMENT 'Sum of flagged_delta.',
-    `created` Int64 COMMENT 'Count of first ledger entries.',
-    `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries.'
-)
-COMMENT 'Feeds rollup_hour from every insert into conversions; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfHour(toDateTime(click_at, 'UTC')) AS hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser,
-    toInt64(count()) AS entries,
-    sum(conversions_delta) AS conversions,
-    sum(registered_delta) AS registered,
-    sum(pending_delta) AS pending,
-    sum(approved_delta) AS approved,
-    sum(rejected_delta) AS rejected,
-    sum(chargeback_delta) AS chargebacks,
-    sum(revenue_hold_delta) AS revenue_hold,
-    sum(revenue_confirmed_delta) AS revenue_confirmed,
-    sum(flagged_delta) AS flagged,
-    toInt64(countIf(kind = 'created')) AS created,
-    toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-FROM tributary.conversions
-GROUP BY
-    ledger_day,
-    hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser;
-
-CREATE TABLE tributary.rollup_hour_traffic
-(
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    `quarter` DateTime('UTC') COMMENT 'UTC quarter of an hour in which the impression or the click happened: a filter on it, on the hour or on a day of it is answered from the projections.',
     `campaign_id` UInt32 COMMENT 'Campaign number.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name.',
     `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
@@ -2527,166 +5260,164 @@ CREATE TABLE tributary.rollup_hour_traffic
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
-ENGINE = SummingMergeTree((impressions, bot_impressions, impression_cost, clicks, unique_clicks, landing_views, landing_clicks))
-PARTITION BY toYYYYMM(ledger_day)
-PRIMARY KEY (campaign_id, source_id, hour)
-ORDER BY (campaign_id, source_id, hour, ledger_day, campaign, source, offer_id, offer, country, device, os, browser)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
-COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour: of impressions by their own time, of the others by click time. Filled by materialized views in the same insert; always equal to the rows that are no copies.';
-
-CREATE MATERIALIZED VIEW tributary.rollup_hour_traffic_from_clicks TO tributary.rollup_hour_traffic
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, and archive_quarter_traffic.'
+AS SELECT *
+FROM
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
-    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
-    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
-    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote.',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
-    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.'
-)
-COMMENT 'Feeds rollup_hour_traffic from every insert into clicks; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfHour(toDateTime(event_at, 'UTC')) AS hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser,
-    toInt64(count()) AS clicks,
-    toInt64(countIf(unique)) AS unique_clicks,
-    toInt64(countIf(landing_id != 0)) AS landing_views
-FROM tributary.clicks
-WHERE _layout >= 1
-GROUP BY
-    ledger_day,
-    hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE _layout >= 1
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter_traffic.impressions) AS impressions,
+        sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+        sum(archive_quarter_traffic.clicks) AS clicks,
+        sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
-CREATE MATERIALIZED VIEW tributary.rollup_hour_traffic_from_impressions TO tributary.rollup_hour_traffic
+CREATE VIEW tributary.rollup_minute
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
-    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
-    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
-    `impressions` Int64 COMMENT 'Count of impressions.',
-    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
-    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.'
-)
-COMMENT 'Feeds rollup_hour_traffic from every insert into impressions; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfHour(toDateTime(event_at, 'UTC')) AS hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    toUInt32(0) AS offer_id,
-    '' AS offer,
-    country,
-    device,
-    os,
-    browser,
-    toInt64(count()) AS impressions,
-    toInt64(countIf(bot != '')) AS bot_impressions,
-    sum(cost) AS impression_cost
-FROM tributary.impressions
-WHERE NOT copy
-GROUP BY
-    ledger_day,
-    hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser;
-
-CREATE MATERIALIZED VIEW tributary.rollup_hour_traffic_from_landing_clicks TO tributary.rollup_hour_traffic
-(
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
-    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
-    `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
-    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
-)
-COMMENT 'Feeds rollup_hour_traffic from every insert into landing_clicks; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfHour(toDateTime(click_at, 'UTC')) AS hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser,
-    toInt64(count()) AS landing_clicks
-FROM tributary.landing_clicks
-WHERE NOT copy
-GROUP BY
-    ledger_day,
-    hour,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    os,
-    browser;
-
-CREATE TABLE tributary.rollup_minute
-(
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the click happened.',
     `campaign_id` UInt32 COMMENT 'Campaign number.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name.',
     `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
@@ -2713,127 +5444,138 @@ CREATE TABLE tributary.rollup_minute
     `created` Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
-ENGINE = SummingMergeTree((clicks, flagged_clicks, bot_clicks, click_score_sum, cost, entries, conversions, registered, pending, approved, rejected, chargebacks, revenue_hold, revenue_confirmed, flagged, created, created_score_sum))
-PARTITION BY toYYYYMM(ledger_day)
-PRIMARY KEY (campaign_id, source_id, minute)
-ORDER BY (campaign_id, source_id, minute, ledger_day, campaign, source, offer_id, offer, country, device)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
-COMMENT 'Sums of clicks and of the conversion ledger by minute of click time. Filled by materialized views from clicks and conversions in the same insert; always equal to them.';
-
-CREATE MATERIALIZED VIEW tributary.rollup_minute_from_clicks TO tributary.rollup_minute
+COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, and archive_minute.'
+AS SELECT *
+FROM
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 when the click was not found.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the click.',
-    `device` LowCardinality(String) COMMENT 'Device of the click.',
-    `clicks` Int64 COMMENT 'Count of clicks.',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
-    `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency.'
-)
-COMMENT 'Feeds rollup_minute from every insert into clicks; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfMinute(toDateTime(event_at, 'UTC')) AS minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    toInt64(count()) AS clicks,
-    toInt64(countIf(score >= 50)) AS flagged_clicks,
-    toInt64(countIf(bot != '')) AS bot_clicks,
-    toInt64(sum(score)) AS click_score_sum,
-    sum(clicks.cost) AS cost
-FROM tributary.clicks
-GROUP BY
-    ledger_day,
-    minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute.clicks) AS clicks,
+        sum(archive_minute.flagged_clicks) AS flagged_clicks,
+        sum(archive_minute.bot_clicks) AS bot_clicks,
+        sum(archive_minute.click_score_sum) AS click_score_sum,
+        sum(archive_minute.cost) AS cost,
+        sum(archive_minute.entries) AS entries,
+        sum(archive_minute.conversions) AS conversions,
+        sum(archive_minute.registered) AS registered,
+        sum(archive_minute.pending) AS pending,
+        sum(archive_minute.approved) AS approved,
+        sum(archive_minute.rejected) AS rejected,
+        sum(archive_minute.chargebacks) AS chargebacks,
+        sum(archive_minute.revenue_hold) AS revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_minute.flagged) AS flagged,
+        sum(archive_minute.created) AS created,
+        sum(archive_minute.created_score_sum) AS created_score_sum
+    FROM tributary.archive_minute
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 
-CREATE MATERIALIZED VIEW tributary.rollup_minute_from_conversions TO tributary.rollup_minute
+CREATE VIEW tributary.rollup_minute_traffic
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 when the click was not found.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the click.',
-    `device` LowCardinality(String) COMMENT 'Device of the click.',
-    `entries` Int64 COMMENT 'Count of ledger entries.',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
-    `registered` Int64 COMMENT 'Sum of registered_delta.',
-    `pending` Int64 COMMENT 'Sum of pending_delta.',
-    `approved` Int64 COMMENT 'Sum of approved_delta.',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
-    `flagged` Int64 COMMENT 'Sum of flagged_delta.',
-    `created` Int64 COMMENT 'Count of first ledger entries.',
-    `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries.'
-)
-COMMENT 'Feeds rollup_minute from every insert into conversions; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfMinute(toDateTime(click_at, 'UTC')) AS minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    toInt64(count()) AS entries,
-    sum(conversions_delta) AS conversions,
-    sum(registered_delta) AS registered,
-    sum(pending_delta) AS pending,
-    sum(approved_delta) AS approved,
-    sum(rejected_delta) AS rejected,
-    sum(chargeback_delta) AS chargebacks,
-    sum(revenue_hold_delta) AS revenue_hold,
-    sum(revenue_confirmed_delta) AS revenue_confirmed,
-    sum(flagged_delta) AS flagged,
-    toInt64(countIf(kind = 'created')) AS created,
-    toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-FROM tributary.conversions
-GROUP BY
-    ledger_day,
-    minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device;
-
-CREATE TABLE tributary.rollup_minute_traffic
-(
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.' CODEC(Delta(4), ZSTD(1)),
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
     `campaign_id` UInt32 COMMENT 'Campaign number.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name.',
     `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
@@ -2850,143 +5592,135 @@ CREATE TABLE tributary.rollup_minute_traffic
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
-ENGINE = SummingMergeTree((impressions, bot_impressions, impression_cost, clicks, unique_clicks, landing_views, landing_clicks))
-PARTITION BY toYYYYMM(ledger_day)
-PRIMARY KEY (campaign_id, source_id, minute)
-ORDER BY (campaign_id, source_id, minute, ledger_day, campaign, source, offer_id, offer, country, device)
-SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
-COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute: of impressions by their own time, of the others by click time. Filled by materialized views in the same insert; always equal to the rows that are no copies.';
-
-CREATE MATERIALIZED VIEW tributary.rollup_minute_traffic_from_clicks TO tributary.rollup_minute_traffic
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, and archive_minute_traffic.'
+AS SELECT *
+FROM
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
-    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote.',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
-    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.'
-)
-COMMENT 'Feeds rollup_minute_traffic from every insert into clicks; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfMinute(toDateTime(event_at, 'UTC')) AS minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    toInt64(count()) AS clicks,
-    toInt64(countIf(unique)) AS unique_clicks,
-    toInt64(countIf(landing_id != 0)) AS landing_views
-FROM tributary.clicks
-WHERE _layout >= 1
-GROUP BY
-    ledger_day,
-    minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device;
-
-CREATE MATERIALIZED VIEW tributary.rollup_minute_traffic_from_impressions TO tributary.rollup_minute_traffic
-(
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
-    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `impressions` Int64 COMMENT 'Count of impressions.',
-    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
-    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.'
-)
-COMMENT 'Feeds rollup_minute_traffic from every insert into impressions; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfMinute(toDateTime(event_at, 'UTC')) AS minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    toUInt32(0) AS offer_id,
-    '' AS offer,
-    country,
-    device,
-    toInt64(count()) AS impressions,
-    toInt64(countIf(bot != '')) AS bot_impressions,
-    sum(cost) AS impression_cost
-FROM tributary.impressions
-WHERE NOT copy
-GROUP BY
-    ledger_day,
-    minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device;
-
-CREATE MATERIALIZED VIEW tributary.rollup_minute_traffic_from_landing_clicks TO tributary.rollup_minute_traffic
-(
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
-    `campaign_id` UInt32 COMMENT 'Campaign number.',
-    `campaign` LowCardinality(String) COMMENT 'Campaign name.',
-    `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
-    `source` LowCardinality(String) COMMENT 'Source name.',
-    `offer_id` UInt32 COMMENT 'Offer number; 0 for impressions.',
-    `offer` LowCardinality(String) COMMENT 'Offer name.',
-    `country` LowCardinality(String) COMMENT 'Country of the visitor.',
-    `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
-)
-COMMENT 'Feeds rollup_minute_traffic from every insert into landing_clicks; holds no data of its own.'
-AS SELECT
-    toDate(received_at) AS ledger_day,
-    toStartOfMinute(toDateTime(click_at, 'UTC')) AS minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device,
-    toInt64(count()) AS landing_clicks
-FROM tributary.landing_clicks
-WHERE NOT copy
-GROUP BY
-    ledger_day,
-    minute,
-    campaign_id,
-    campaign,
-    source_id,
-    source,
-    offer_id,
-    offer,
-    country,
-    device;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE _layout >= 1
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute_traffic.impressions) AS impressions,
+        sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_minute_traffic.impression_cost) AS impression_cost,
+        sum(archive_minute_traffic.clicks) AS clicks,
+        sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 
 CREATE TABLE tributary.schema_migrations
 (
@@ -3037,10 +5771,10 @@ FROM
 (
     SELECT
         campaign_id,
-        argMaxIf(campaign, hour, campaign != '') AS r_campaign,
+        argMaxIf(campaign, at, campaign != '') AS r_campaign,
         source_id,
         if(source_id = 0, toString(source), '') AS undeclared,
-        argMaxIf(source, hour, source != '') AS r_source,
+        argMaxIf(source, at, source != '') AS r_source,
         sum(clicks) AS s_clicks,
         sum(flagged_clicks) AS s_flagged_clicks,
         sum(bot_clicks) AS s_bot_clicks,
@@ -3048,7 +5782,68 @@ FROM
         sum(created) AS s_created,
         sum(flagged) AS s_flagged,
         sum(created_score_sum) AS s_created_score
-    FROM tributary.rollup_hour
+    FROM
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(event_at) AS at,
+            toInt64(count()) AS clicks,
+            toInt64(countIf(score >= 50)) AS flagged_clicks,
+            toInt64(countIf(bot != '')) AS bot_clicks,
+            toInt64(sum(score)) AS click_score_sum,
+            toInt64(0) AS created,
+            toInt64(0) AS flagged,
+            toInt64(0) AS created_score_sum
+        FROM tributary.clicks
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(click_at) AS at,
+            toInt64(0) AS clicks,
+            toInt64(0) AS flagged_clicks,
+            toInt64(0) AS bot_clicks,
+            toInt64(0) AS click_score_sum,
+            toInt64(countIf(kind = 'created')) AS created,
+            sum(flagged_delta) AS flagged,
+            toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS clicks,
+            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+            sum(archive_quarter.bot_clicks) AS bot_clicks,
+            sum(archive_quarter.click_score_sum) AS click_score_sum,
+            sum(archive_quarter.created) AS created,
+            sum(archive_quarter.flagged) AS flagged,
+            sum(archive_quarter.created_score_sum) AS created_score_sum
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
+    ) AS parts
     GROUP BY
         campaign_id,
         source_id,
@@ -3085,8 +5880,9 @@ LEFT JOIN
 
 CREATE VIEW tributary.totals_by_hour
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    `quarter` DateTime('UTC') COMMENT 'UTC quarter of an hour in which the impression or the click happened: a filter on it, on the hour or on a day of it is answered from the projections.',
     `campaign_id` UInt32 COMMENT 'Campaign number.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name.',
     `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
@@ -3121,13 +5917,14 @@ CREATE VIEW tributary.totals_by_hour
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
-COMMENT 'Every count and amount by hour and all dimensions, to be summed: rollup_hour and rollup_hour_traffic beside each other, and the unique clicks that are in neither.'
+COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.'
 AS SELECT *
 FROM
 (
     SELECT
-        ledger_day,
-        hour,
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
         campaign_id,
         campaign,
         source_id,
@@ -3138,34 +5935,49 @@ FROM
         device,
         os,
         browser,
-        clicks,
-        flagged_clicks,
-        bot_clicks,
-        click_score_sum,
-        cost,
-        entries,
-        conversions,
-        registered,
-        pending,
-        approved,
-        rejected,
-        chargebacks,
-        revenue_hold,
-        revenue_confirmed,
-        flagged,
-        created,
-        created_score_sum,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(0) AS unique_clicks,
-        toInt64(0) AS landing_views,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks
-    FROM tributary.rollup_hour
-    UNION ALL
-    SELECT
+    FROM tributary.clicks
+    GROUP BY
         ledger_day,
         hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
         campaign_id,
         campaign,
         source_id,
@@ -3180,7 +5992,60 @@ FROM
         toInt64(0) AS flagged_clicks,
         toInt64(0) AS bot_clicks,
         toInt64(0) AS click_score_sum,
-        impression_cost AS cost,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(impressions.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
         toInt64(0) AS registered,
@@ -3193,17 +6058,31 @@ FROM
         toInt64(0) AS flagged,
         toInt64(0) AS created,
         toInt64(0) AS created_score_sum,
-        impressions,
-        bot_impressions,
-        impression_cost,
-        unique_clicks,
-        landing_views,
-        landing_clicks
-    FROM tributary.rollup_hour_traffic
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device,
+        os,
+        browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day,
-        toStartOfHour(toDateTime(event_at, 'UTC')) AS hour,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
         campaign_id,
         campaign,
         source_id,
@@ -3234,16 +6113,136 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(1) AS unique_clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter.clicks) AS clicks,
+        sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+        sum(archive_quarter.bot_clicks) AS bot_clicks,
+        sum(archive_quarter.click_score_sum) AS click_score_sum,
+        sum(archive_quarter.cost) AS cost,
+        sum(archive_quarter.entries) AS entries,
+        sum(archive_quarter.conversions) AS conversions,
+        sum(archive_quarter.registered) AS registered,
+        sum(archive_quarter.pending) AS pending,
+        sum(archive_quarter.approved) AS approved,
+        sum(archive_quarter.rejected) AS rejected,
+        sum(archive_quarter.chargebacks) AS chargebacks,
+        sum(archive_quarter.revenue_hold) AS revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_quarter.flagged) AS flagged,
+        sum(archive_quarter.created) AS created,
+        sum(archive_quarter.created_score_sum) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
         toInt64(0) AS landing_clicks
-    FROM tributary.clicks
-    WHERE (_layout = 0) AND unique
+    FROM tributary.archive_quarter
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(archive_quarter_traffic.impression_cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        sum(archive_quarter_traffic.impressions) AS impressions,
+        sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
 ) AS parts;
 
 CREATE VIEW tributary.totals_by_minute
 (
-    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it; decides the ClickHouse partition, so that one block of a base table reaches one partition here.',
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
     `minute` DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
     `campaign_id` UInt32 COMMENT 'Campaign number.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name.',
@@ -3277,13 +6276,13 @@ CREATE VIEW tributary.totals_by_minute
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
-COMMENT 'Every count and amount by minute and all dimensions, to be summed: rollup_minute and rollup_minute_traffic beside each other, and the unique clicks that are in neither.'
+COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.'
 AS SELECT *
 FROM
 (
     SELECT
-        ledger_day,
-        minute,
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
         campaign_id,
         campaign,
         source_id,
@@ -3292,47 +6291,11 @@ FROM
         offer,
         country,
         device,
-        clicks,
-        flagged_clicks,
-        bot_clicks,
-        click_score_sum,
-        cost,
-        entries,
-        conversions,
-        registered,
-        pending,
-        approved,
-        rejected,
-        chargebacks,
-        revenue_hold,
-        revenue_confirmed,
-        flagged,
-        created,
-        created_score_sum,
-        toInt64(0) AS impressions,
-        toInt64(0) AS bot_impressions,
-        toDecimal128(0, 6) AS impression_cost,
-        toInt64(0) AS unique_clicks,
-        toInt64(0) AS landing_views,
-        toInt64(0) AS landing_clicks
-    FROM tributary.rollup_minute
-    UNION ALL
-    SELECT
-        ledger_day,
-        minute,
-        campaign_id,
-        campaign,
-        source_id,
-        source,
-        offer_id,
-        offer,
-        country,
-        device,
-        toInt64(0) AS clicks,
-        toInt64(0) AS flagged_clicks,
-        toInt64(0) AS bot_clicks,
-        toInt64(0) AS click_score_sum,
-        impression_cost AS cost,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
         toInt64(0) AS registered,
@@ -3345,17 +6308,121 @@ FROM
         toInt64(0) AS flagged,
         toInt64(0) AS created,
         toInt64(0) AS created_score_sum,
-        impressions,
-        bot_impressions,
-        impression_cost,
-        unique_clicks,
-        landing_views,
-        landing_clicks
-    FROM tributary.rollup_minute_traffic
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day,
-        toStartOfMinute(toDateTime(event_at, 'UTC')) AS minute,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(impressions.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
         campaign_id,
         campaign,
         source_id,
@@ -3384,10 +6451,115 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(1) AS unique_clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute.clicks) AS clicks,
+        sum(archive_minute.flagged_clicks) AS flagged_clicks,
+        sum(archive_minute.bot_clicks) AS bot_clicks,
+        sum(archive_minute.click_score_sum) AS click_score_sum,
+        sum(archive_minute.cost) AS cost,
+        sum(archive_minute.entries) AS entries,
+        sum(archive_minute.conversions) AS conversions,
+        sum(archive_minute.registered) AS registered,
+        sum(archive_minute.pending) AS pending,
+        sum(archive_minute.approved) AS approved,
+        sum(archive_minute.rejected) AS rejected,
+        sum(archive_minute.chargebacks) AS chargebacks,
+        sum(archive_minute.revenue_hold) AS revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_minute.flagged) AS flagged,
+        sum(archive_minute.created) AS created,
+        sum(archive_minute.created_score_sum) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
         toInt64(0) AS landing_clicks
-    FROM tributary.clicks
-    WHERE (_layout = 0) AND unique
+    FROM tributary.archive_minute
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(archive_minute_traffic.impression_cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        sum(archive_minute_traffic.impressions) AS impressions,
+        sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_minute_traffic.impression_cost) AS impression_cost,
+        sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
 ) AS parts;
 

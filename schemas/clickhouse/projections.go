@@ -1,0 +1,155 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Projection is the aggregate projection of each of [ProjectedTables]: their sums by quarter of an hour, in the same part as the rows.
+const Projection = "by_quarter"
+
+// ProjectedTables are the tables whose rows are all that counts and money are made of.
+var ProjectedTables = []string{"clicks", "conversions", "impressions", "landing_clicks"}
+
+// noteRetention writes down, before anything else is changed, up to which day rows of a table may be gone by its retention: the sums of
+// those days are in the old rollups only.
+func noteRetention(ctx context.Context, r *run) error {
+	if err := r.exec(ctx, `CREATE TABLE IF NOT EXISTS %[1]s.retention_before
+(
+    base String COMMENT 'Table.',
+    until Date COMMENT 'First day of received_at, UTC, of which no row can be gone by retention.'
+)
+ENGINE = MergeTree
+ORDER BY base
+COMMENT 'Up to when retention may have taken rows. The migration to projections keeps it while it runs.'`); err != nil {
+		return err
+	}
+	var noted uint64
+	if err := r.conn.QueryRow(ctx, "SELECT count() FROM "+r.database+".retention_before").Scan(&noted); err != nil || noted > 0 {
+		return err
+	}
+	ttl := regexp.MustCompile(` TTL toDateTime\(received_at\) \+ toIntervalDay\((\d+)\)`)
+	values := make([]string, len(ProjectedTables))
+	for i, table := range ProjectedTables {
+		engine, err := r.engine(ctx, table)
+		if err != nil {
+			return err
+		}
+		// A row of day d expires in the course of day d+n; a day more is for midnight.
+		kept := "toDate(0)"
+		if m := ttl.FindStringSubmatch(engine); m != nil {
+			n, err := strconv.Atoi(m[1])
+			if err != nil {
+				return fmt.Errorf("reading the retention of %s: %w", table, err)
+			}
+			kept = fmt.Sprintf("today() - %d", n-2)
+		} else if strings.Contains(engine, " TTL ") {
+			kept = "today()"
+		}
+		var until time.Time
+		query := fmt.Sprintf("SELECT greatest(%s, if(count() = 0, today(), toDate(min(received_at)))) FROM %s.%s", kept, r.database, table)
+		if err := r.conn.QueryRow(ctx, query).Scan(&until); err != nil {
+			return fmt.Errorf("looking for the oldest row of %s: %w", table, err)
+		}
+		values[i] = fmt.Sprintf("('%s', '%s')", table, until.Format(time.DateOnly))
+	}
+	return r.exec(ctx, "INSERT INTO %[1]s.retention_before (base, until) SETTINGS async_insert = 0 VALUES %[2]s", strings.Join(values, ", "))
+}
+
+// endRetention lets rows stay: what counts is made of them.
+func endRetention(ctx context.Context, r *run) error {
+	for _, table := range ProjectedTables {
+		engine, err := r.engine(ctx, table)
+		if err != nil {
+			return err
+		}
+		if strings.Contains(engine, " TTL ") {
+			if err := r.exec(ctx, "ALTER TABLE %[1]s.%[2]s REMOVE TTL", table); err != nil {
+				return err
+			}
+			r.progress(Progress{What: "rows of " + table + " have no retention any more: counts and money are made of them"})
+		}
+	}
+	return nil
+}
+
+// materialize makes the projection in the parts that were there before it. Until a part has it, queries read its rows.
+func materialize(ctx context.Context, r *run) error {
+	for _, table := range ProjectedTables {
+		if err := materializeTable(ctx, r, table); err != nil {
+			return fmt.Errorf("making the projections of %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+func materializeTable(ctx context.Context, r *run, table string) error {
+	start, total, asked := time.Now(), 0, false
+	return poll(ctx, func() (bool, error) {
+		left, err := r.partsWithout(ctx, table)
+		if err != nil || left == 0 {
+			if total > 0 {
+				r.progress(Progress{What: "projections of " + table, Done: total, Total: total})
+			}
+			return err == nil, err
+		}
+		running, failed, err := r.mutations(ctx, table)
+		switch {
+		case err != nil:
+			return false, err
+		case failed != "":
+			return false, fmt.Errorf("ClickHouse could not: %s; it goes on trying, and so will the next run", failed)
+		case !running && asked:
+			// Parts of inserts that were under way when the projection was added came after the last request.
+			asked = false
+			return false, nil
+		case !running:
+			asked = true
+			return false, r.exec(ctx, "ALTER TABLE %[1]s.%[2]s MATERIALIZE INDEX by_time, MATERIALIZE PROJECTION %[3]s SETTINGS mutations_sync = 0, alter_sync = 0", table, Projection)
+		}
+		total = max(total, left)
+		progress := Progress{What: "projections of " + table, Done: total - left, Total: total}
+		if progress.Done > 0 {
+			progress.Left = time.Since(start) / time.Duration(progress.Done) * time.Duration(left)
+		}
+		r.progress(progress)
+		return false, nil
+	})
+}
+
+// partsWithout counts the parts of a table that lack the projection.
+func (r *run) partsWithout(ctx context.Context, table string) (int, error) {
+	var n uint64
+	query := fmt.Sprintf("SELECT count() FROM system.parts WHERE database = '%[1]s' AND table = '%[2]s' AND active AND rows > 0 AND NOT has(projections, '%[3]s')", r.database, table, Projection)
+	if err := r.conn.QueryRow(ctx, query).Scan(&n); err != nil {
+		return 0, fmt.Errorf("looking for parts without the projection: %w", err)
+	}
+	return int(n), nil
+}
+
+// mutations says whether ClickHouse is at rewriting parts of a table, and why the last one failed.
+func (r *run) mutations(ctx context.Context, table string) (running bool, failed string, err error) {
+	var n uint64
+	query := fmt.Sprintf("SELECT count(), max(latest_fail_reason) FROM system.mutations WHERE database = '%s' AND table = '%s' AND NOT is_done", r.database, table)
+	if err := r.conn.QueryRow(ctx, query).Scan(&n, &failed); err != nil {
+		return false, "", fmt.Errorf("asking how far the projections are: %w", err)
+	}
+	return n > 0, failed, nil
+}
+
+// awaitInserts waits for the inserts that began before the rollups' views were dropped: they still fill them.
+func awaitInserts(ctx context.Context, r *run) error {
+	start := time.Now()
+	return poll(ctx, func() (bool, error) {
+		var running uint64
+		query := fmt.Sprintf("SELECT count() FROM system.processes WHERE query_kind = 'Insert' AND elapsed > %.3f", time.Since(start).Seconds())
+		if err := r.conn.QueryRow(ctx, query).Scan(&running); err != nil {
+			return false, fmt.Errorf("looking for running inserts: %w", err)
+		}
+		return running == 0, nil
+	})
+}
