@@ -172,7 +172,9 @@ func TestFollowsAddedPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan []string, 1)
-	go func() { ended <- run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, Follow: true, From: "beginning", Limit: 2}) }()
+	go func() {
+		ended <- run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, Follow: true, From: "beginning", Limit: 2})
+	}()
 	if err := client.ProduceSync(t.Context(), &kgo.Record{Partition: 0, Value: value}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package wiring_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -263,4 +264,32 @@ func TestOlderDataTakeWhatIsInForce(t *testing.T) {
 func recorded() (*observer.ObservedLogs, *zap.Logger) {
 	core, logs := observer.New(zap.InfoLevel)
 	return logs, zap.New(core)
+}
+
+// A campaign that is renamed by a reload is one row in every view, under its latest name; its clicks keep the name of their time.
+func TestRenamedCampaignIsOneRow(t *testing.T) {
+	dir, c := t.TempDir(), newOwnCatalog(t)
+	u := start(t, dir, c.file)
+	defer u.end()
+	_, clickID := u.click("summer")
+	u.postback(clickID, "t1")
+	c.with("name: summer", "name: spring", "casino-de", "casino-at")
+	eventually(t, "the new name", func() (bool, string) {
+		code, _ := u.click("spring")
+		return code == http.StatusFound, fmt.Sprint(code)
+	})
+	want := `"spring",2,1`
+	for _, view := range []string{"epc_roi_by_campaign", "epc_roi_by_campaign_day", "totals_by_hour", "rollup_hour"} {
+		query := "SELECT campaign, sum(clicks), sum(conversions) FROM tributary." + view + " WHERE campaign_id = 1 GROUP BY campaign FORMAT CSV"
+		eventually(t, view, func() (bool, string) { got := u.query(query); return got == want, got })
+	}
+	if got := u.query("SELECT offer FROM tributary.epc_roi_by_offer WHERE offer_id = 1"); got != "casino-at" {
+		t.Errorf("the offer is called %s", got)
+	}
+	if got := u.query("SELECT campaign FROM tributary.conversions_current"); got != "spring" {
+		t.Errorf("the conversion's campaign is called %s", got)
+	}
+	if got := u.query("SELECT groupUniqArray(campaign) = ['spring', 'summer'] OR groupUniqArray(campaign) = ['summer', 'spring'] FROM tributary.clicks"); got != "1" {
+		t.Errorf("the rows have %s", u.query("SELECT groupUniqArray(campaign) FROM tributary.clicks"))
+	}
 }
