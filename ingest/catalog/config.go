@@ -4,7 +4,7 @@ import "tributary/ingest/trust"
 
 // Config is the section `catalog` of the configuration file.
 type Config struct {
-	BaseCurrency  string           `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge"`
+	BaseCurrency  string           `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge. Kept with the data: another one is refused (docs/meaning.md)"`
 	ClickIDKeys   KeysConfig       `yaml:"click_id_keys" doc:"secrets that sign click IDs"`
 	Campaigns     []CampaignConfig `yaml:"campaigns" doc:"campaigns: each has a click link /c/{name}"`
 	Sources       []SourceConfig   `yaml:"sources" doc:"traffic sources that clicks are bought from"`
