@@ -2,11 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"tributary/deploy"
 	"tributary/deploy/config"
+	"tributary/deploy/meaning"
 	"tributary/ingest/catalog"
 	"tributary/ingest/geo"
 )
@@ -66,7 +68,8 @@ func newConfigCheck(env *environment) *cobra.Command {
 		Short: "Say everything that is wrong with the configuration, or nothing",
 		Long: `Reads the file, the variables and the flags as every command does, and reports all problems
 at once, each with its line. The data files of ingest.geo are opened as at the edge's start. What
-is right but may be meant otherwise is a warning. Nothing is started, made or changed. Exit code 0:
+is right but may be meant otherwise is a warning. Where data_dir is on this machine, the file must
+fit what is stored there (docs/meaning.md). Nothing is started, made or changed. Exit code 0:
 it is right; 2: it is not.`,
 		Example: `  tributary config check --config tributary.yaml
   tributary config check --set kafka.mode=external --set kafka.brokers=10.0.0.1:9092
@@ -81,6 +84,9 @@ it is right; 2: it is not.`,
 				if _, err := geo.Open(loaded.Config.Ingest.Geo); err != nil {
 					return usageError{fmt.Errorf("%w; --data-files-elsewhere does not look for data files", err)}
 				}
+			}
+			if err := checkMeaning(loaded); err != nil {
+				return usageError{err}
 			}
 			what := "the built-in defaults"
 			if loaded.File != "" {
@@ -102,6 +108,19 @@ it is right; 2: it is not.`,
 	}
 	command.Flags().BoolVar(&elsewhere, "data-files-elsewhere", false, "do not open the files of ingest.geo: they are on another machine")
 	return command
+}
+
+// checkMeaning holds the configuration against what data_dir keeps of its data, if it is here.
+func checkMeaning(loaded *config.Loaded) error {
+	kept, err := meaning.ReadFile(loaded.Config.DataDir)
+	if kept == nil {
+		return err
+	}
+	m := meaning.Of(loaded)
+	if !loaded.IsSet("catalog.click_id_keys") {
+		m.Keys = nil // the one that stands in
+	}
+	return meaning.Located(kept.Check(m, "what is stored in "+loaded.Config.DataDir, time.Now().UnixMilli()), loaded)
 }
 
 // checkSources are those of `up`, except that nothing is made: a missing key is stood in for while looking.

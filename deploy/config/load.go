@@ -195,7 +195,7 @@ func Load(from Sources) (*Loaded, error) {
 			return nil, err
 		}
 	}
-	r.validate(&loaded.Config, from.Sections)
+	r.validate(&loaded.Config, from.Sections, from.CatalogOptional && loaded.NoCatalog && !loaded.DeclaresCatalog())
 	if len(r.problems) > 0 {
 		r.problems.inFileOrder()
 		if r.full() {
@@ -298,12 +298,12 @@ func (r *reading) flags(set []string, keys []Key, root reflect.Value) {
 }
 
 // validate runs the rules of the shared sections and of the wanted roles, and finds each problem's line.
-func (r *reading) validate(c *Config, sections []string) {
+func (r *reading) validate(c *Config, sections []string, withoutCatalog bool) {
 	for _, f := range fieldErrors(c.validateShared()) {
 		r.ruleBroken(f.Field, f.Problem)
 	}
 	for _, s := range c.roleSections() {
-		if sections != nil && !slices.Contains(sections, s.name) {
+		if sections != nil && !slices.Contains(sections, s.name) || s.name == SectionCatalog && withoutCatalog {
 			continue
 		}
 		for _, f := range fieldErrors(s.validate()) {
