@@ -21,6 +21,8 @@ type caps struct {
 	// declaring is held while the catalog is replaced.
 	declaring sync.Mutex
 	byOffer   atomic.Pointer[map[uint32]*capCount]
+	// fresh: there was no file of counts.
+	fresh bool
 }
 
 // capCount is one offer's cap. It is immutable but for count.

@@ -47,6 +47,7 @@ func (c *caps) load(path string, nowMS int64) (damaged, err error) {
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
+		c.fresh = true
 		return nil, nil
 	case errors.Is(err, errNoFile):
 		return nil, fmt.Errorf("reading the counts of caps: %s %w; right would be the path of a file in ingest.caps_file", path, err)

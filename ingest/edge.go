@@ -157,6 +157,9 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 		if damaged, err = e.caps.load(cfg.CapsFile, e.now().UnixMilli()); err != nil {
 			return nil, err
 		}
+		if e.caps.fresh {
+			e.log.Info("ingest: there is no file with the counts of caps: today's begin at 0", zap.String("file", cfg.CapsFile))
+		}
 	}
 	e.SetCatalog(deps.Catalog)
 	if cfg.VisitorCookie != "" {

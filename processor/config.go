@@ -130,6 +130,9 @@ type Deps struct {
 	// LooseCommits says that Kafka's commit is not atomic against the broker's own death, as the embedded broker's: what a
 	// dead transaction made visible is looked for before it is sent again.
 	LooseCommits bool
+	// Meaning is asked once at the start with what the state keeps of what it means, nil for nothing: it answers what
+	// shall be kept, or an error that ends the processor before it has read a record. Nil keeps nothing.
+	Meaning func(kept []byte) ([]byte, error)
 	// Stages run beside the built-in ones, on the same records.
 	Stages []stage.Stage
 	// FS is the file system of the state, CheckpointFS that of checkpoints shipped to a directory; nil for the machine's.

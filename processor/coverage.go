@@ -32,6 +32,10 @@ func (p *Processor) watchCoverage(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if err := p.watchPartitions(ctx); err != nil {
+			p.leave(event{err: err})
+			return
+		}
 		if at := p.asked.Load(); at != nil && time.Since(*at) > offsetsOverdue {
 			text := fmt.Sprintf("Kafka has not told the committed offsets of newly assigned partitions for %s; it holds them back while a transaction of this group is unresolved",
 				time.Since(*at).Round(time.Second))

@@ -45,6 +45,8 @@ type Logs struct {
 	Cluster string `json:"cluster"`
 	// Topics are the IDs by name, without prefix.
 	Topics map[string]string `json:"topics"`
+	// Partitions is how many each of them has; 0 where an older program wrote it.
+	Partitions int32 `json:"partitions,omitempty"`
 }
 
 // A LostLog says that the state was built from topics that Kafka has no more.
@@ -214,6 +216,9 @@ func (p *Processor) lostLog(ctx context.Context) (*LostLog, error) {
 			return nil, fmt.Errorf("reading the note of the state's topics: %w", err)
 		}
 	}
+	if err := p.repartitioned(was.Partitions); err != nil {
+		return nil, err
+	}
 	lost := &LostLog{At: p.now().UTC(), StateDir: p.cfg.StateDir, Was: was, Is: is}
 	other := false
 	for t, id := range is.Topics {
@@ -286,7 +291,7 @@ func (p *Processor) askLogs(ctx context.Context) (Logs, logs, error) {
 	if err != nil {
 		return Logs{}, logs{}, err
 	}
-	is := Logs{Cluster: brokers.Cluster, Topics: map[string]string{}}
+	is := Logs{Cluster: brokers.Cluster, Topics: map[string]string{}, Partitions: p.partitions}
 	for _, t := range p.inputs {
 		if id := p.topicIDs[t]; id != (kadm.TopicID{}).String() { // Kafka before 3.0 has none
 			is.Topics[t] = id

@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -178,6 +179,9 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 		p.log.Error("the state was damaged on disk and is set aside; every partition of this processor is restored as if the machine had no state: from its checkpoint if there is one, and from the topics. "+
 			"Check the disk; delete the folder when nobody wants to look at it", zap.String("folder", dir))
 	}
+	if err := p.keepMeaning(); err != nil {
+		return err
+	}
 	closeCheckpoints, err := p.openCheckpoints()
 	if err != nil {
 		return err
@@ -231,6 +235,24 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	return nil
 }
 
+// meaningNote is the state's note of what it means nothing without.
+const meaningNote = "meaning"
+
+func (p *Processor) keepMeaning() error {
+	if p.deps.Meaning == nil {
+		return nil
+	}
+	was, err := p.store.Note(meaningNote)
+	if err != nil {
+		return err
+	}
+	next, err := p.deps.Meaning(was)
+	if err != nil || bytes.Equal(next, was) {
+		return err
+	}
+	return p.store.SetNote(meaningNote, next)
+}
+
 // stateLog ends the process when the state's disk fails: what the database holds in memory cannot be trusted any more, and
 // what is on disk and in Kafka can.
 type stateLog struct{ to *zap.Logger }
@@ -261,6 +283,7 @@ func (p *Processor) connect(states map[int32]uint64) error {
 		kgo.HeartbeatInterval(max(p.cfg.SessionTimeout/10, 100*time.Millisecond)),
 		kgo.ConsumeTopics(topics...),
 		kgo.Balancers(&balancer{topic: p.kafkaName(p.inputs[0]), granted: p.grant, states: states, nudges: &p.nudges}),
+		kgo.MetadataMaxAge(partitionsAge),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -327,7 +350,7 @@ func (p *Processor) checkTopics(ctx context.Context) error {
 	for _, t := range append(slices.Clone(p.inputs[1:]), schemas.TopicCycles) {
 		t = p.deps.TopicPrefix + t
 		if a, b := len(details[first].Partitions), len(details[t].Partitions); a != b {
-			return fmt.Errorf("%w: %s has %d partitions, %s has %d; equal numbers would be right", ErrNotCoPartitioned, first, a, t, b)
+			return fmt.Errorf("%w: %s has %d partitions, %s has %d; equal numbers would be right%s", ErrNotCoPartitioned, first, a, t, b, whenAdded)
 		}
 	}
 	return nil

@@ -65,7 +65,9 @@ type Loader struct {
 	// begun are the offsets at which partitions were taken over; progress is what the last look at them found.
 	begun    map[key]int64
 	progress progress
-	joined   bool
+	// partitions are how many each topic had at the last look.
+	partitions map[string]int
+	joined     bool
 	// down is the state of ClickHouse: when the first failure of the current outage was, and what it said.
 	down   time.Time
 	reason string
@@ -89,7 +91,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		return nil, errors.New("configuring the sink: no ClickHouse to load into is named")
 	}
 	l := &Loader{config: cfg, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
-		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan), begun: make(map[key]int64),
+		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan), begun: make(map[key]int64), partitions: make(map[string]int),
 		letterTransaction: letterTransaction, kafka: deps.Kafka}
 	if l.log == nil {
 		l.log = zap.NewNop()
@@ -166,6 +168,7 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // without a transaction's marker the end of a log would never be reached
 		kgo.Balancers(balancer(l.config.InstanceID)),
+		kgo.MetadataMaxAge(partitionsAge),
 		kgo.SessionTimeout(l.config.SessionTimeout),
 		kgo.HeartbeatInterval(max(100*time.Millisecond, l.config.SessionTimeout/10)),
 		kgo.RebalanceTimeout(l.config.RebalanceTimeout),

@@ -78,6 +78,11 @@ func (k key) less(other key) bool {
 
 // watchProgress looks until ctx is done.
 func (l *Loader) watchProgress(ctx context.Context) {
+	if ends, _, err := l.listLogs(ctx); err == nil { // else the first look finds what is there to begin with
+		l.mu.Lock()
+		l.noticePartitions(ends)
+		l.mu.Unlock()
+	}
 	tick := time.NewTicker(min(progressEvery, l.config.StallAfter/3))
 	defer tick.Stop()
 	for {
@@ -114,6 +119,7 @@ func (l *Loader) lookAtProgress(ctx context.Context) {
 		return
 	}
 	p.blind, p.cause = time.Time{}, nil
+	l.noticePartitions(ends)
 	waits := make(map[key]wait)
 	stalled := 0
 	for k := range l.assigned {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"tributary/deploy/meaning"
 )
 
 func run(t *testing.T, environ []string, args ...string) (code int, stdout, stderr string) {
@@ -33,6 +35,8 @@ func TestMistakes(t *testing.T) {
 		"argument":          {[]string{"version", "now"}, nil, `tributary version takes no arguments, got "now"`},
 		"no file":           {[]string{"up", "--config", missing}, nil, "there is no configuration file " + missing},
 		"no file, variable": {[]string{"config", "check"}, []string{"TRIBUTARY_CONFIG=" + missing}, "there is no configuration file " + missing},
+		"no file's name":    {[]string{"up", "--config", ""}, nil, "it names no file"},
+		"an empty variable": {[]string{"up"}, []string{"TRIBUTARY_CONFIG="}, "TRIBUTARY_CONFIG is set and names no file"},
 		"unknown key":       {[]string{"config", "print", "--set", "kafka.broker=a:1"}, nil, `--set kafka.broker: unknown key; did you mean "kafka.brokers"?`},
 		"unknown variable":  {[]string{"sink"}, []string{"TRIBUTARY_SNIK_GROUP=a"}, "TRIBUTARY_SNIK_GROUP: unknown variable; did you mean TRIBUTARY_SINK_GROUP?"},
 		"embedded role":     {[]string{"process"}, nil, "kafka.mode is embedded, and embedded engines live only inside `tributary up`"},
@@ -120,6 +124,42 @@ func TestConfigCheckLooksFurther(t *testing.T) {
 	code, stdout, stderr := run(t, nil, "config", "check", "--config", file)
 	if code != ExitOK || !strings.HasPrefix(stdout, "right: ") || !strings.HasPrefix(stderr, "warning: catalog.campaigns[0].landings[0]: ") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+}
+
+// What data_dir keeps of its data is held against the file before the running `up` would refuse it.
+func TestConfigCheckKnowsTheData(t *testing.T) {
+	dir := t.TempDir()
+	prefix := "a."
+	if err := meaning.WriteFile(dir, &meaning.Kept{BaseCurrency: "USD", TopicPrefix: &prefix, Keys: map[int]meaning.Key{1: {Fingerprint: "00", SignedUntilMS: meaning.Signing}}}); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "tributary.yaml")
+	if err := os.WriteFile(file, []byte("data_dir: "+dir+"\nkafka: {topic_prefix: a.}\ncatalog: {base_currency: EUR, campaigns: []}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := run(t, nil, "config", "check", "--config", file)
+	if code != ExitUsage || !strings.Contains(stderr, file+":3:11: catalog.base_currency: is EUR") || strings.Contains(stderr, "click_id_keys") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr = run(t, nil, "config", "check", "--config", file, "--set", "catalog.base_currency=USD"); code != ExitOK {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+}
+
+// A file without campaigns is right for the roles that do without, which the check says.
+func TestConfigCheckOfNoCampaigns(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tributary.yaml")
+	if err := os.WriteFile(file, []byte("# to come\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, stderr := run(t, nil, "up", "--config", file)
+	if code != ExitUsage || !strings.Contains(stderr, file+": catalog.campaigns: no campaigns are declared") {
+		t.Errorf("up: exit code %d, %s", code, stderr)
+	}
+	code, stdout, stderr := run(t, nil, "config", "check", "--config", file)
+	if code != ExitOK || !strings.Contains(stdout, "no campaigns are declared") {
+		t.Errorf("check: exit code %d, %s%s", code, stdout, stderr)
 	}
 }
 

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"tributary/deploy"
 	"tributary/deploy/config"
+	"tributary/deploy/meaning"
 	"tributary/ingest/catalog"
 	"tributary/ingest/geo"
 )
@@ -66,7 +68,8 @@ func newConfigCheck(env *environment) *cobra.Command {
 		Short: "Say everything that is wrong with the configuration, or nothing",
 		Long: `Reads the file, the variables and the flags as every command does, and reports all problems
 at once, each with its line. The data files of ingest.geo are opened as at the edge's start. What
-is right but may be meant otherwise is a warning. Nothing is started, made or changed. Exit code 0:
+is right but may be meant otherwise is a warning. Where data_dir is on this machine, the file must
+fit what is stored there (docs/meaning.md). Nothing is started, made or changed. Exit code 0:
 it is right; 2: it is not.`,
 		Example: `  tributary config check --config tributary.yaml
   tributary config check --set kafka.mode=external --set kafka.brokers=10.0.0.1:9092
@@ -82,13 +85,19 @@ it is right; 2: it is not.`,
 					return usageError{fmt.Errorf("%w; --data-files-elsewhere does not look for data files", err)}
 				}
 			}
+			if err := checkMeaning(loaded); err != nil {
+				return usageError{err}
+			}
 			what := "the built-in defaults"
 			if loaded.File != "" {
 				what = loaded.File
 			}
 			note := ""
-			if loaded.StoodIn {
+			switch {
+			case loaded.StoodIn:
 				note = " (no catalog is declared: `tributary up` would use the built-in example)"
+			case loaded.NoCatalog:
+				note = " (no campaigns are declared: process, sink and migrate do without, up and ingest refuse to start)"
 			}
 			for _, warning := range loaded.Warnings() {
 				fmt.Fprintf(env.stderr, "warning: %s\n", warning)
@@ -101,10 +110,23 @@ it is right; 2: it is not.`,
 	return command
 }
 
+// checkMeaning holds the configuration against what data_dir keeps of its data, if it is here.
+func checkMeaning(loaded *config.Loaded) error {
+	kept, err := meaning.ReadFile(loaded.Config.DataDir)
+	if kept == nil {
+		return err
+	}
+	m := meaning.Of(loaded)
+	if !loaded.IsSet("catalog.click_id_keys") {
+		m.Keys = nil // the one that stands in
+	}
+	return meaning.Located(kept.Check(m, "what is stored in "+loaded.Config.DataDir, time.Now().UnixMilli()), loaded)
+}
+
 // checkSources are those of `up`, except that nothing is made: a missing key is stood in for while looking.
 func (e *environment) checkSources() config.Sources {
 	from := e.sources()
-	from.Catalog = deploy.ExampleConfig
+	from.Catalog, from.CatalogOptional = deploy.ExampleConfig, true
 	from.Complete = func(c *config.Config, _ func(string) bool) error {
 		if c.Kafka.Mode == config.ModeEmbedded && len(c.Catalog.ClickIDKeys.Keys) == 0 {
 			c.Catalog.ClickIDKeys = catalog.KeysConfig{Active: 1, Keys: map[int]catalog.Secret{1: "made by up and kept in data_dir"}}

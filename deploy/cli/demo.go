@@ -61,7 +61,7 @@ func (e *environment) demo(parent context.Context, o demo.Options) error {
 	scenario := loadgen.FunnelScenario(time.Now())
 	scenario.Secret = "" // the data folder's own key signs
 	from := e.upSources()
-	from.Catalog = []byte(scenario.CatalogYAML())
+	from.Catalog, from.OwnCatalog = []byte(scenario.CatalogYAML()), true
 	from.Complete = completeDemo(from.Complete)
 	if looked, err := config.Load(e.checkSources()); err == nil && !looked.IsSet("data_dir") {
 		from.Set = append(from.Set, "data_dir="+demoData)

@@ -30,7 +30,7 @@ func (e *environment) dlqSources() config.Sources {
 	if looked, err := config.Load(e.checkSources()); err == nil && filepath.Clean(looked.Config.DataDir) == demoData {
 		scenario := loadgen.FunnelScenario(time.Now())
 		scenario.Secret = "" // the data folder's own key signs
-		from.Catalog = []byte(scenario.CatalogYAML())
+		from.Catalog, from.OwnCatalog = []byte(scenario.CatalogYAML()), true
 	}
 	from.Complete = func(c *config.Config, isSet func(string) bool) error {
 		if err := readLogins(c, isSet); err != nil {

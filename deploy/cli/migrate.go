@@ -37,7 +37,7 @@ func newMigrate(env *environment) *cobra.Command {
 			}
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
 			defer giveBack()
-			if err := wiring.Setup(ctx, &loaded.Config, logger); err != nil {
+			if err := wiring.Setup(ctx, loaded, logger); err != nil {
 				return err
 			}
 			fmt.Fprintln(env.stdout, "Topics and tables are up to date.")

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,13 +89,19 @@ func newRoot(env *environment) *cobra.Command {
   tributary config check --config tributary.yaml`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if env.configFile == "" && slices.Contains(env.environ, config.FileVariable+"=") {
+				return usageError{fmt.Errorf("%s is set and names no file; right would be the path of a configuration file, or unset %[1]s", config.FileVariable)}
+			}
+			return nil
+		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	flags := root.PersistentFlags()
-	flags.StringVarP(&env.configFile, "config", "c", "", "configuration `FILE` (YAML); default: $"+config.FileVariable+", else none")
+	flags.VarP(&fileName{&env.configFile}, "config", "c", "configuration `FILE` (YAML); default: $"+config.FileVariable+", else none")
 	// An array, not a slice: a value may hold commas.
 	flags.StringArrayVar(&env.set, "set", nil, "override one key, as `KEY=VALUE`; may be repeated")
 	root.AddCommand(commands(env)...)
@@ -158,6 +165,26 @@ func isCobraUsage(err error) bool {
 		}
 	}
 	return false
+}
+
+// fileName is a flag's value that is no empty text: `--config "$FILE"` with no FILE must not run with the defaults.
+type fileName struct{ to *string }
+
+func (f *fileName) String() string {
+	if f.to == nil { // pflag asks a zero value whether it is the default
+		return ""
+	}
+	return *f.to
+}
+
+func (f *fileName) Type() string { return "string" }
+
+func (f *fileName) Set(text string) error {
+	if strings.TrimSpace(text) == "" {
+		return errors.New("it names no file; right would be the path of a configuration file, or no --config")
+	}
+	*f.to = text
+	return nil
 }
 
 // sources says where this command line has its configuration from.

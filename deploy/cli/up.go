@@ -19,8 +19,9 @@ import (
 const upLong = `Runs every role in this process. Kafka and ClickHouse are embedded unless kafka.mode and
 clickhouse.mode say external; what they keep is in data_dir, and the next start goes on with it.
 
-Without a configuration it uses built-in defaults, a small example catalog, and a random
-click ID key that it keeps in data_dir.
+Without a configuration file it uses built-in defaults, a small example catalog, and a random
+click ID key that it keeps in data_dir. Data that came with a catalog of your own are never served
+with the example: a file that is named must declare its campaigns.
 
 Who sees what: strangers reach the edge (ingest.listen) and learn there only whether it is ready;
 figures, profiles and reasons are on ops.listen, for this machine or who shows ops.token. The
@@ -67,10 +68,17 @@ func newUp(env *environment) *cobra.Command {
 func (e *environment) upSources() config.Sources {
 	from := e.sources()
 	from.Catalog = deploy.ExampleConfig
+	running := false // a reload, not the start
 	from.Complete = func(c *config.Config, _ func(string) bool) error {
 		if err := wiring.RestrictData(c); err != nil {
 			return err
 		}
+		if running {
+			if err := wiring.PasswordsKept(c); err != nil {
+				return err
+			}
+		}
+		running = true
 		if err := wiring.MakePasswords(c); err != nil {
 			return err
 		}

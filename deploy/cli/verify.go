@@ -14,13 +14,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/deploy/config"
+	"tributary/deploy/meaning"
 	"tributary/deploy/process"
 	"tributary/deploy/verify"
 	"tributary/deploy/wiring"
 )
 
 const verifyLong = `Reads every topic and every table, and holds against each other: what was acknowledged and what
-became of it, each scored topic and its table, the ledger and itself, the sums and the rows.
+became of it, each scored topic and its table, the ledger and itself, the sums and the rows,
+and the configuration's base currency, topic prefix and keys and those that the data came with.
 It reads Kafka through another client than the pipeline writes with, and changes nothing.
 
 Exit code 0: everything adds up. 1: something does not; each difference is named with its topic,
@@ -47,6 +49,10 @@ func newVerify(env *environment) *cobra.Command {
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
 			defer giveBack()
 			c := &loaded.Config
+			kept, err := meaning.ReadFile(c.DataDir)
+			if err != nil {
+				return err
+			}
 			transport, err := auditTransport(c.Kafka)
 			if err != nil {
 				return err
@@ -71,6 +77,7 @@ func newVerify(env *environment) *cobra.Command {
 			report, err := verify.Run(ctx, verify.Options{
 				Brokers: c.Kafka.Brokers, Transport: transport, TopicPrefix: c.Kafka.TopicPrefix,
 				ProcessorGroup: c.Processor.Group, SinkGroup: c.Sink.Group,
+				Meaning: meaning.Of(loaded), Kept: kept,
 				ClickHouse: conn, Database: c.ClickHouse.Database, Grace: c.Processor.Grace, Wait: wait, Progress: progress,
 			})
 			clear()

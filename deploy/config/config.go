@@ -63,8 +63,8 @@ type SASL struct {
 type Kafka struct {
 	Mode              string                   `yaml:"mode" doc:"embedded: a broker inside tributary up, its log in data_dir; external: the brokers named below."`
 	Brokers           []string                 `yaml:"brokers" doc:"Addresses host:port to start from; in embedded mode the one loopback address to listen on."`
-	TopicPrefix       string                   `yaml:"topic_prefix" doc:"Put before every topic's name and every group's, so that several installations share a cluster."`
-	Partitions        int                      `yaml:"partitions" doc:"Partition count of the topics when they are made; it cannot be changed afterwards."`
+	TopicPrefix       string                   `yaml:"topic_prefix" doc:"Put before every topic's name and every group's, so that several installations share a cluster. Kept with the data: another one is refused (docs/meaning.md)."`
+	Partitions        int                      `yaml:"partitions" doc:"Partition count of the topics when they are made. Of clicks, postbacks, claims and cycles it is for good; partitions added to others are read (docs/meaning.md)."`
 	ReplicationFactor int                      `yaml:"replication_factor" doc:"Copies of each partition when topics are made; 0: the broker's default. Embedded: always 1."`
 	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (see the event contract; embedded: 6h of clicks and scored.clicks)."`
 	RetentionBytes    int64                    `yaml:"retention_bytes" doc:"Bytes a partition keeps at most, read or not; 0: no limit, embedded 1GiB."`

@@ -44,7 +44,12 @@ func (r *reading) placeOf(n *yaml.Node) Place {
 // section decodes a mapping into a struct: known keys only, each once.
 func (r *reading) section(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
-		return // "ingest:" with nothing below it keeps the defaults
+		// "ingest:" with nothing below it keeps the defaults. Deeper, what stood there may have been commented out, a
+		// network's trust for instance, and nobody would see that it is gone.
+		if strings.ContainsAny(path, ".[") {
+			r.problem(r.placeOf(n), path, "the section is empty: write {} for the defaults, or leave the line out")
+		}
+		return
 	}
 	if n.Kind != yaml.MappingNode {
 		r.problem(r.placeOf(n), path, "want a section of keys, got %s", got(n))
@@ -170,6 +175,7 @@ func refusal(err error, written string, secret bool) string {
 
 func (r *reading) list(n *yaml.Node, v reflect.Value, path, name string, secret bool) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		r.problem(r.placeOf(n), path, "the list is empty: write [] for none, or leave the line out to keep the default")
 		return
 	}
 	if n.Kind != yaml.SequenceNode {
@@ -194,6 +200,7 @@ func (r *reading) list(n *yaml.Node, v reflect.Value, path, name string, secret 
 
 func (r *reading) table(n *yaml.Node, v reflect.Value, path, name string, secret bool) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		r.problem(r.placeOf(n), path, "the map is empty: write {} for none, or leave the line out to keep the default")
 		return
 	}
 	if n.Kind != yaml.MappingNode {

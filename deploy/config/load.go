@@ -61,9 +61,14 @@ type Sources struct {
 	Set []string
 	// Sections names the role sections whose rules must hold; nil: all. Every section is decoded strictly in any case.
 	Sections []string
-	// Catalog is a YAML text whose section "catalog" stands in when nothing declares a campaign, source, offer, network
-	// or rate; nil: none. Configured click ID keys are kept.
+	// Catalog is a YAML text whose section "catalog" stands in when no file is named and nothing declares a campaign,
+	// source, offer, network or rate; nil: none. Configured click ID keys are kept.
 	Catalog []byte
+	// OwnCatalog tells that Catalog is what the command is about: it stands in beside a file that declares none, too.
+	OwnCatalog bool
+	// CatalogOptional lets a missing catalog pass where Sections ask for one: for looking at a file that roles without
+	// one may read. Loaded.NoCatalog tells.
+	CatalogOptional bool
 	// Complete, if set, fills in what the caller knows to generate (such as a key kept in data_dir) after decoding and
 	// before validation. It must not touch what isSet says was configured.
 	Complete func(c *Config, isSet func(path string) bool) error
@@ -76,9 +81,18 @@ type Loaded struct {
 	File string
 	// StoodIn tells that Sources.Catalog is in force, because nothing declared one.
 	StoodIn bool
+	// OwnCatalog tells that it is the command's own, not the built-in example.
+	OwnCatalog bool
+	// NoCatalog tells that no campaigns are declared, not even none (campaigns: []), and nothing stood in.
+	NoCatalog bool
 
 	places map[string]Place
+	text   []byte // of the file
 }
+
+// DeclaresCatalog tells whether anything of the catalog but its keys is in force, so that its base currency is somebody's
+// word and not a default.
+func (l *Loaded) DeclaresCatalog() bool { return l.StoodIn || declaresCatalog(l.places) }
 
 // IsSet tells whether a key, or anything below it, was configured.
 func (l *Loaded) IsSet(path string) bool { return isSet(l.places, path) }
@@ -101,7 +115,29 @@ func isSet(places map[string]Place, path string) bool {
 	return false
 }
 
-const keysPath = SectionCatalog + ".click_id_keys"
+const (
+	keysPath      = SectionCatalog + ".click_id_keys"
+	campaignsPath = SectionCatalog + ".campaigns"
+)
+
+// noCampaigns: an empty file must not be taken for one that wants the built-in example, nor for a catalog of nothing.
+const noCampaigns = "no campaigns are declared, which an empty or half a file does not tell from a mistake; right would be a section catalog " +
+	"such as that of deploy/tributary.example.yaml, or campaigns: [] for none. The built-in example serves only without a file"
+
+// needsCatalog tells whether the command works with a catalog.
+func (from *Sources) needsCatalog() bool {
+	return !from.CatalogOptional && (from.Catalog != nil || from.Sections == nil || slices.Contains(from.Sections, SectionCatalog))
+}
+
+// completeCatalog lets the catalog of from stand in where nothing is declared and that was no accident.
+func (l *Loaded) completeCatalog(from Sources) error {
+	if from.Catalog != nil && (from.File == "" || from.OwnCatalog) && !declaresCatalog(l.places) {
+		l.StoodIn, l.OwnCatalog = true, from.OwnCatalog
+		return standIn(from.Catalog, &l.Config, l.IsSet(keysPath))
+	}
+	l.NoCatalog = !l.IsSet(campaignsPath)
+	return nil
+}
 
 // declaresCatalog tells whether anything of the catalog but its keys was configured.
 func declaresCatalog(places map[string]Place) bool {
@@ -138,7 +174,7 @@ func Load(from Sources) (*Loaded, error) {
 			return nil, fmt.Errorf("naming the configuration file: %w", err)
 		}
 		loaded.File = absolute
-		if err := r.readFile(from.File, &loaded.Config); err != nil {
+		if loaded.text, err = r.readFile(from.File, &loaded.Config); err != nil {
 			return nil, err
 		}
 	}
@@ -146,18 +182,20 @@ func Load(from Sources) (*Loaded, error) {
 	r.environment(from.Environ, keys, root)
 	r.flags(from.Set, keys, root)
 	loaded.Config.derive(loaded.IsSet)
-	if len(r.problems) == 0 && from.Catalog != nil && !declaresCatalog(r.places) {
-		if err := standIn(from.Catalog, &loaded.Config, loaded.IsSet(keysPath)); err != nil {
+	if len(r.problems) == 0 {
+		if err := loaded.completeCatalog(from); err != nil {
 			return nil, err
 		}
-		loaded.StoodIn = true
+		if loaded.NoCatalog && from.needsCatalog() {
+			r.problem(Place{Source: from.File}, campaignsPath, "%s", noCampaigns)
+		}
 	}
 	if len(r.problems) == 0 && from.Complete != nil {
 		if err := from.Complete(&loaded.Config, loaded.IsSet); err != nil {
 			return nil, err
 		}
 	}
-	r.validate(&loaded.Config, from.Sections)
+	r.validate(&loaded.Config, from.Sections, from.CatalogOptional && loaded.NoCatalog && !loaded.DeclaresCatalog())
 	if len(r.problems) > 0 {
 		r.problems.inFileOrder()
 		if r.full() {
@@ -168,24 +206,24 @@ func Load(from Sources) (*Loaded, error) {
 	return loaded, nil
 }
 
-func (r *reading) readFile(path string, into *Config) error {
+func (r *reading) readFile(path string, into *Config) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("there is no configuration file %s", path)
+			return nil, fmt.Errorf("there is no configuration file %s", path)
 		}
-		return fmt.Errorf("reading the configuration: %w", err)
+		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
+		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
 	if len(content) > maxFileBytes {
-		return fmt.Errorf("the configuration file %s is larger than %d MiB; is it the right file?", path, maxFileBytes>>20)
+		return nil, fmt.Errorf("the configuration file %s is larger than %d MiB; is it the right file?", path, maxFileBytes>>20)
 	}
 	r.document(content, into)
-	return nil
+	return content, nil
 }
 
 // document decodes the file's one YAML document.
@@ -260,12 +298,12 @@ func (r *reading) flags(set []string, keys []Key, root reflect.Value) {
 }
 
 // validate runs the rules of the shared sections and of the wanted roles, and finds each problem's line.
-func (r *reading) validate(c *Config, sections []string) {
+func (r *reading) validate(c *Config, sections []string, withoutCatalog bool) {
 	for _, f := range fieldErrors(c.validateShared()) {
 		r.ruleBroken(f.Field, f.Problem)
 	}
 	for _, s := range c.roleSections() {
-		if sections != nil && !slices.Contains(sections, s.name) {
+		if sections != nil && !slices.Contains(sections, s.name) || s.name == SectionCatalog && withoutCatalog {
 			continue
 		}
 		for _, f := range fieldErrors(s.validate()) {

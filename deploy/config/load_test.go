@@ -218,7 +218,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	from := Sources{
 		File:    write(t, "catalog:\n  click_id_keys: {active: 2, keys: {1: "+secret+", 2: "+secret+"}}\n"),
 		Environ: []string{"TRIBUTARY_KAFKA_SASL_PASSWORD=" + secret, "TRIBUTARY_CLICKHOUSE_PASSWORD=" + secret},
-		Catalog: deploy.ExampleConfig,
+		Catalog: deploy.ExampleConfig, OwnCatalog: true,
 	}
 	l, err := Load(from)
 	if err != nil {

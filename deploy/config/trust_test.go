@@ -12,6 +12,7 @@ ingest:
 catalog:
   base_currency: USD
   click_id_keys: {active: 1, keys: {1: "a secret of sixteen bytes"}}
+  campaigns: []
   networks:
     - name: acme
       trust:
@@ -34,7 +35,7 @@ func TestTrustSettings(t *testing.T) {
 	}
 	for _, want := range []string{
 		`ops.token: has 5 bytes; at least 16 are needed`, `ingest.trust.tls_cert_file: is missing; give the certificate`,
-		`:12:18: catalog.networks[0].trust.tokens.old: the secret has 5 bytes; at least 16 are needed`,
+		`:13:18: catalog.networks[0].trust.tokens.old: the secret has 5 bytes; at least 16 are needed`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("missing %q in\n%v", want, err)

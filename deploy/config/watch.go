@@ -27,8 +27,9 @@ type Change struct {
 
 // Watch reads the sources again whenever the file changes or again receives (SIGHUP), and hands every outcome that
 // differs from the state in force to use, until ctx is done. A reading that fails is reported and changes nothing. use
-// is called from this goroutine only. The error says why the file cannot be watched.
-func Watch(ctx context.Context, from Sources, started *Loaded, again <-chan struct{}, use func(Change)) error {
+// is called from this goroutine only; where it returns an error, the reading is refused, and the one before stays in
+// force. The error says why the file cannot be watched.
+func Watch(ctx context.Context, from Sources, started *Loaded, again <-chan struct{}, use func(Change) error) error {
 	var events <-chan fsnotify.Event
 	var faults <-chan error
 	if from.File != "" {
@@ -49,9 +50,12 @@ func Watch(ctx context.Context, from Sources, started *Loaded, again <-chan stru
 	inForce, failed := started, false
 	reload := func(asked bool) {
 		loaded, err := Load(from)
+		if err == nil {
+			err = loaded.whole(inForce)
+		}
 		if err != nil {
 			failed = true
-			use(Change{Err: err})
+			_ = use(Change{Err: err}) // nothing more can be refused
 			return
 		}
 		change := Change{
@@ -60,12 +64,14 @@ func Watch(ctx context.Context, from Sources, started *Loaded, again <-chan stru
 			NeedsRestart: changedSections(loaded, started),
 		}
 		news := change.Catalog || !slices.Equal(change.NeedsRestart, changedSections(inForce, started))
-		inForce = loaded
 		// After a failure even no difference is news: the file is right again.
 		if news || asked || failed {
-			use(change)
+			if err := use(change); err != nil {
+				failed = true
+				return
+			}
 		}
-		failed = false
+		inForce, failed = loaded, false
 	}
 	for {
 		select {
@@ -85,7 +91,7 @@ func Watch(ctx context.Context, from Sources, started *Loaded, again <-chan stru
 				rest.Reset(settle)
 			}
 		case err := <-faults:
-			use(Change{Err: fmt.Errorf("watching the configuration: %w", err)})
+			_ = use(Change{Err: fmt.Errorf("watching the configuration: %w", err)}) // nothing is in force of it
 		case <-rest.C:
 			reload(false)
 		}

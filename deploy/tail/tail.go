@@ -89,6 +89,18 @@ func Run(ctx context.Context, o Options) (err error) {
 		return nil
 	}
 	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{o.TopicPrefix + o.Topic: assign})
+	if o.Follow {
+		following, stop := context.WithCancel(ctx)
+		followed := make(chan struct{})
+		go func() {
+			defer close(followed)
+			followPartitions(following, client, o.TopicPrefix+o.Topic, len(ends))
+		}()
+		defer func() {
+			stop()
+			<-followed
+		}()
+	}
 	return print(ctx, client, message, filters, open, ends, out, o)
 }
 
@@ -128,6 +140,35 @@ func print(ctx context.Context, client *kgo.Client, message proto.Message, filte
 		}
 	}
 	return nil
+}
+
+// partitionsEvery is how often the partitions of a topic that is followed are looked at.
+var partitionsEvery = 5 * time.Second
+
+// followPartitions reads partitions that are added to the n there were, from their beginning, until ctx is done.
+func followPartitions(ctx context.Context, client *kgo.Client, topic string, n int) {
+	tick := time.NewTicker(partitionsEvery)
+	defer tick.Stop()
+	admin := kadm.NewClient(client)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		// With authorized operations the answer is the broker's, never the client's own memory.
+		details, err := admin.ListTopics(kadm.WithAuthorizedOps(ctx), topic)
+		if err != nil || details[topic].Err != nil {
+			continue // the reading itself says that Kafka is away
+		}
+		added := map[int32]kgo.Offset{}
+		for ; n < len(details[topic].Partitions); n++ {
+			added[int32(n)] = kgo.NewOffset().AtStart()
+		}
+		if len(added) > 0 {
+			client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: added})
+		}
+	}
 }
 
 // messageOf makes an empty event of the topic; the error names the nearest topic and lists all.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -152,5 +153,43 @@ func TestFieldsAreReadable(t *testing.T) {
 	r.Value = []byte("\xff\xff")
 	if got := string(appendRecord(nil, r, &events.DeadLetter{})); !strings.Contains(got, `"_error":"not a tributary.v1.DeadLetter`) || !json.Valid([]byte(got)) {
 		t.Errorf("a broken record: %s", got)
+	}
+}
+
+// Following goes on in partitions that are added.
+func TestFollowsAddedPartitions(t *testing.T) {
+	opts := broker(t)
+	defer func(before time.Duration) { partitionsEvery = before }(partitionsEvery)
+	partitionsEvery = 20 * time.Millisecond
+	topic := "p." + schemas.TopicConversions
+	client, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	value, err := (&events.Conversion{Txid: "t"}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan []string, 1)
+	go func() {
+		ended <- run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, Follow: true, From: "beginning", Limit: 2})
+	}()
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Partition: 0, Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if made, err := kadm.NewClient(client).UpdatePartitions(t.Context(), 3, topic); err != nil || made.Error() != nil {
+		t.Fatal(err, made.Error())
+	}
+	grown, err := kgo.NewClient(append(opts, kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer grown.Close()
+	if err := grown.ProduceSync(t.Context(), &kgo.Record{Partition: 2, Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if lines := <-ended; len(lines) != 2 {
+		t.Errorf("%q", lines)
 	}
 }

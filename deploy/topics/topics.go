@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ import (
 type Settings struct {
 	// Prefix stands before every name.
 	Prefix string
-	// Partitions of each topic.
+	// Partitions of each topic that is made, and of those that go together (schemas.Topic.CoPartitioned).
 	Partitions int
 	// ReplicationFactor of new topics; 0: the broker's default.
 	ReplicationFactor int
@@ -36,7 +38,8 @@ var (
 	ErrMissing = errors.New("topics are missing")
 )
 
-// Ensure makes the topics that are missing, sets retention on all, and answers the names it made. All differences are
+// Ensure makes the topics that are missing, sets retention on all, and answers the names it made. Of topics that do not go
+// together with others any partition count is right: whoever reads them finds the added ones. All differences are
 // reported at once (ErrMismatch).
 func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string, err error) {
 	existing, err := list(ctx, admin, s)
@@ -72,7 +75,7 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 	return made, errors.Join(errs...)
 }
 
-// Check answers nil when every topic exists with the right partition count.
+// Check answers nil when every topic exists, those that go together with the right partition count.
 func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
 	existing, err := list(ctx, admin, s)
 	if err != nil {
@@ -120,18 +123,31 @@ func compare(existing map[string]int, s Settings) error {
 	for _, topic := range schemas.Topics {
 		name := s.Prefix + topic.Name
 		partitions, ok := existing[name]
-		if !ok || partitions == s.Partitions {
+		if !ok || partitions == s.Partitions || !topic.CoPartitioned {
 			continue
 		}
-		advice := fmt.Sprintf("set kafka.partitions to %d", partitions)
-		if topic.CoPartitioned {
-			advice += ", the same for clicks, postbacks and claims, or use another kafka.topic_prefix: Kafka can add partitions, but keys would then change theirs"
-		} else {
-			advice += ", or use another kafka.topic_prefix"
-		}
-		errs = append(errs, fmt.Errorf("%w: %s has %d, the configuration says %d; %s", ErrMismatch, name, partitions, s.Partitions, advice))
+		errs = append(errs, fmt.Errorf("%w: %s has %d, the configuration says %d; %s", ErrMismatch, name, partitions, s.Partitions, advice(existing, s)))
 	}
 	return errors.Join(errs...)
+}
+
+// advice says what to do about topics that go together and have another partition count than the configuration.
+func advice(existing map[string]int, s Settings) string {
+	counts := map[int]bool{}
+	var names []string
+	for _, topic := range schemas.Topics {
+		if n, ok := existing[s.Prefix+topic.Name]; ok && topic.CoPartitioned {
+			counts[n] = true
+			names = append(names, s.Prefix+topic.Name)
+		}
+	}
+	together := strings.Join(names, ", ")
+	if len(counts) == 1 {
+		return fmt.Sprintf("set kafka.partitions to %d, which %s have, unless partitions were added to them: "+
+			"keys have changed theirs then, and the processor refuses the state from before (docs/meaning.md)", slices.Collect(maps.Keys(counts))[0], together)
+	}
+	return fmt.Sprintf("%s must have equal numbers, and Kafka cannot take added ones back: go on with another installation beside this, "+
+		"kafka.topic_prefix, data_dir and clickhouse.database of its own (docs/meaning.md)", together)
 }
 
 func (s Settings) configs(topic schemas.Topic) map[string]*string {

@@ -94,12 +94,67 @@ func TestMismatchNamesEveryTopicAndChangesNothing(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		for _, topic := range schemas.Topics {
-			if !strings.Contains(err.Error(), topic.Name+" has 2, the configuration says 4; set kafka.partitions to 2") {
-				t.Errorf("%s: nothing about %s in %v", name, topic.Name, err)
+			if strings.Contains(err.Error(), " "+topic.Name+" has 2, the configuration says 4; set kafka.partitions to 2") != topic.CoPartitioned {
+				t.Errorf("%s: %s in %v", name, topic.Name, err)
 			}
 		}
 	}
 	if _, bytes := retention(t, ctx, admin, "clicks"); bytes == "1" {
 		t.Error("a refused Ensure changed the retention")
+	}
+}
+
+// Partitions are demanded to be equal only where they go together; what the refusals advise is taken.
+func TestAddedPartitions(t *testing.T) {
+	ctx, admin := broker(t)
+	s := Settings{Prefix: "a.", Partitions: 2, ReplicationFactor: 1}
+	if _, err := Ensure(ctx, admin, s); err != nil {
+		t.Fatal(err)
+	}
+	add := func(n int, topics ...string) {
+		t.Helper()
+		made, err := admin.UpdatePartitions(ctx, n, topics...)
+		if err != nil || made.Error() != nil {
+			t.Fatal(err, made.Error())
+		}
+	}
+	both := func(s Settings) map[string]error {
+		_, err := Ensure(ctx, admin, s)
+		return map[string]error{"ensure": err, "check": Check(ctx, admin, s)}
+	}
+	for _, topic := range schemas.Topics {
+		if !topic.CoPartitioned {
+			add(5, "a."+topic.Name)
+		}
+	}
+	for name, err := range both(s) {
+		if err != nil {
+			t.Errorf("%s refuses partitions that were added elsewhere: %v", name, err)
+		}
+	}
+	add(3, "a.clicks")
+	for name, err := range both(s) {
+		if !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), "kafka.topic_prefix, data_dir and clickhouse.database of its own") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	other := s
+	other.Prefix = "b."
+	for name, err := range both(other) {
+		if err != nil {
+			t.Errorf("%s of another installation: %v", name, err)
+		}
+	}
+	add(3, "a.postbacks", "a.claims", "a.cycles")
+	for name, err := range both(s) {
+		if !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), "set kafka.partitions to 3") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.Partitions = 3
+	for name, err := range both(s) {
+		if err != nil {
+			t.Errorf("%s with the number that was advised: %v", name, err)
+		}
 	}
 }

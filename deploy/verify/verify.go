@@ -8,6 +8,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	kafkago "github.com/segmentio/kafka-go"
+
+	"tributary/deploy/meaning"
 )
 
 // Options say what to audit.
@@ -28,6 +30,9 @@ type Options struct {
 	Grace time.Duration
 	// Wait is how long the pipeline may take to finish what it has; 30 s when 0.
 	Wait time.Duration
+	// Meaning is what the configuration says of the stored data; Kept what data_dir says of them, nil for nothing.
+	Meaning meaning.Meaning
+	Kept    *meaning.Kept
 	// Progress is called now and then with what is being read; nil for silence.
 	Progress func(Progress)
 	// Now is the wall clock; nil for time.Now.
@@ -106,7 +111,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if err := a.readTopics(ctx); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{a.compareOutcomes, a.compareTables, a.checkLedger, a.compareSums} {
+	for _, step := range []func(context.Context) error{a.compareOutcomes, a.compareTables, a.checkLedger, a.checkMeaning, a.compareSums} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

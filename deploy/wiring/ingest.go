@@ -20,8 +20,11 @@ func (s *System) AddIngest() {
 	s.edge.Store(slot)
 	s.notes = append(s.notes, slot.told)
 	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true, Wait: true,
-		New: func(_ context.Context, registerer prometheus.Registerer) (process.Runner, error) {
+		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
+			if err := s.keepEdgeMeaning(ctx); err != nil {
+				return nil, err
+			}
 			opts, err := KafkaOptions(c.Kafka, UnitIngest, s.logger)
 			if err != nil {
 				return nil, process.Permanent(err)

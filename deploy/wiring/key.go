@@ -51,10 +51,10 @@ func CompleteKey(c *config.Config) error {
 
 // rightKey says what to do about a key that is gone, and what its successor costs.
 func rightKey(path string) string {
-	return "Restore the file from a copy. To begin with a new key instead: (umask 077; openssl rand -hex 32 > " + path + "). " +
+	return "Restore " + path + " from a copy; where the data came with a configuration file, name it (--config FILE). To begin with a new key, " +
+		"made by `openssl rand -hex 32`, give the old one up: catalog.click_id_keys: {active: 2, keys: {2: …}, given_up: [1]}. " +
 		"Click IDs given out so far are then refused: postbacks for them become dead letters (forged_click_id), and buttons of landing pages " +
-		"that are open lead nowhere. Where the old key may be found later, declare the new one under another number, catalog.click_id_keys: " +
-		"{active: 2, keys: {2: …}}: the old one can then be added as 1, and `tributary dlq replay` books what was refused"
+		"that are open lead nowhere. Where the old key is found later it can be added as 1, and `tributary dlq replay` books what was refused"
 }
 
 // keptKey reads the key; the error wraps os.ErrNotExist when there is none.

@@ -50,7 +50,7 @@ func TestNoNewKeyBesideData(t *testing.T) {
 			}
 			lost := c
 			err := wiring.CompleteKey(&lost)
-			if err == nil || !strings.Contains(err.Error(), filepath.Join(c.DataDir, folder)) || !strings.Contains(err.Error(), "openssl rand -hex 32 > "+path) || !strings.Contains(err.Error(), "catalog.click_id_keys") {
+			if err == nil || !strings.Contains(err.Error(), filepath.Join(c.DataDir, folder)) || !strings.Contains(err.Error(), "Restore "+path) || !strings.Contains(err.Error(), "catalog.click_id_keys") {
 				t.Fatalf("without the key: %v", err)
 			}
 			if _, err := os.Stat(path); err == nil || len(lost.Catalog.ClickIDKeys.Keys) > 0 {
@@ -88,7 +88,7 @@ func TestDamagedKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		damaged := c
-		if err := wiring.CompleteKey(&damaged); err == nil || !strings.Contains(err.Error(), "does not hold 64 hexadecimal digits") || !strings.Contains(err.Error(), "Restore the file") {
+		if err := wiring.CompleteKey(&damaged); err == nil || !strings.Contains(err.Error(), "does not hold 64 hexadecimal digits") || !strings.Contains(err.Error(), "Restore "+path) {
 			t.Errorf("%q: %v", damage, err)
 		}
 		if kept, err := os.ReadFile(path); err != nil || string(kept) != damage {

@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/deploy/config"
+	"tributary/deploy/meaning"
+	"tributary/deploy/process"
 	"tributary/sink"
 )
 
@@ -22,6 +24,8 @@ const (
 // A guarded loader does not join its group before ClickHouse's tables are those that the group's offsets are about.
 type guarded struct {
 	tables *sink.Installation
+	// mean holds the configuration against what the tables mean: meaning.ErrMismatch ends the process.
+	mean   func(context.Context) error
 	loader func() (*sink.Loader, error)
 	log    *zap.Logger
 
@@ -37,6 +41,9 @@ func (g *guarded) Run(ctx context.Context) error {
 		reason := g.check(ctx)
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(reason, meaning.ErrMismatch) {
+			return process.Permanent(reason)
 		}
 		if reason == nil {
 			break
@@ -70,10 +77,13 @@ func (g *guarded) check(ctx context.Context) error {
 	lost, err := g.tables.Check(ctx)
 	if errors.Is(err, kerr.GroupAuthorizationFailed) {
 		g.log.Warn("this user may not read or write the offsets of the group that remembers ClickHouse's tables: a lost ClickHouse will not be noticed", zap.Error(err))
-		return nil
+		return g.mean(ctx)
 	}
 	if err == nil && lost != nil {
 		return lost
+	}
+	if err == nil {
+		err = g.mean(ctx)
 	}
 	return err
 }

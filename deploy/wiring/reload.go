@@ -1,6 +1,8 @@
 package wiring
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -32,15 +34,20 @@ func (r *reloads) note() (name, text string) {
 	return "configuration", text
 }
 
-// changed takes the outcome of one reading. A refused one leaves everything as it is.
-func (s *System) changed(change config.Change) {
+// changed takes the outcome of one reading. A refused one leaves everything as it is; the error tells of one that is
+// refused here.
+func (s *System) changed(change config.Change) (err error) {
 	s.reloadFiles()
+	if change.Err == nil {
+		err = s.reloadMeaning(change.Loaded)
+		change.Err = err
+	}
 	say := func(text string) { s.reload.text.Store(&text) }
 	if change.Err != nil {
 		s.reload.refused.Inc()
 		say("the changed file was refused, the configuration in force is the one before: " + change.Err.Error())
 		s.logger.Error("the changed configuration is refused; the one before stays in force", zap.Error(change.Err))
-		return
+		return err
 	}
 	if change.Catalog {
 		compiled, err := catalog.Build(change.Loaded.Config.Catalog)
@@ -48,8 +55,9 @@ func (s *System) changed(change config.Change) {
 			s.reload.refused.Inc()
 			say("the changed catalog was refused: " + err.Error())
 			s.logger.Error("the changed catalog is refused; the one before stays in force", zap.Error(err))
-			return
+			return err
 		}
+		s.sayGone(change.Loaded)
 		s.setCatalog(compiled)
 		s.warn(change.Loaded)
 		s.reload.applied.Inc()
@@ -63,6 +71,43 @@ func (s *System) changed(change config.Change) {
 	} else if !change.Catalog {
 		s.logger.Info("the configuration was read again; nothing differs from what is in force")
 	}
+	s.inForce = change.Loaded
+	return nil
+}
+
+// maxGoneNames is how many names one line has.
+const maxGoneNames = 20
+
+// sayGone names what a changed catalog has no longer: visitors of such a campaign get 404, postbacks of such a network
+// are refused, and a file that lost its half by accident has many.
+func (s *System) sayGone(loaded *config.Loaded) {
+	was, is := &s.inForce.Config.Catalog, &loaded.Config.Catalog
+	s.say("campaigns", campaignNames(was), campaignNames(is))
+	s.say("networks", networkNames(was), networkNames(is))
+}
+
+func (s *System) say(what string, was, is map[string]bool) {
+	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(was)), func(name string) bool { return is[name] })
+	if n := len(gone); n > 0 {
+		s.logger.Warn("the changed catalog has no longer "+what+" that the one before had",
+			zap.Int("gone", n), zap.Int("left", len(is)), zap.Strings("names", gone[:min(n, maxGoneNames)]))
+	}
+}
+
+func campaignNames(c *catalog.Config) map[string]bool {
+	names := map[string]bool{}
+	for i := range c.Campaigns {
+		names[c.Campaigns[i].Name] = true
+	}
+	return names
+}
+
+func networkNames(c *catalog.Config) map[string]bool {
+	names := map[string]bool{}
+	for i := range c.Networks {
+		names[c.Networks[i].Name] = true
+	}
+	return names
 }
 
 // warn says each warning of a configuration once: at the start, and when a reload brings a new one. Those of the

@@ -34,7 +34,7 @@ func (s *System) AddProcessor() {
 			}
 			return processor.New(c.Processor, processor.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
-				TransactionalID: s.transactionalID(), Now: clock(), LooseCommits: c.Kafka.Mode == config.ModeEmbedded,
+				TransactionalID: s.transactionalID(), Now: clock(), Meaning: s.processorMeaning, LooseCommits: c.Kafka.Mode == config.ModeEmbedded,
 			})
 		}})
 }
@@ -61,7 +61,8 @@ func (s *System) AddSink() {
 				return nil, process.Permanent(err)
 			}
 			log := s.logger.Named(UnitSink)
-			return &guarded{tables: tables, log: log, loader: func() (*sink.Loader, error) {
+			mean := func(ctx context.Context) error { return keepInTables(ctx, s.loaded, log) }
+			return &guarded{tables: tables, log: log, mean: mean, loader: func() (*sink.Loader, error) {
 				return sink.New(c.Sink, sink.Deps{
 					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(),
 				})

@@ -17,6 +17,7 @@ import (
 
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
+	"tributary/deploy/meaning"
 	"tributary/deploy/process"
 	"tributary/deploy/topics"
 )
@@ -38,6 +39,7 @@ const setupLimit = 2 * time.Minute
 // A System is the units of one process, made of one configuration. Add units, then Run.
 type System struct {
 	loaded     *config.Loaded
+	inForce    *config.Loaded // the last reading that was taken; of the goroutine that watches
 	logger     *zap.Logger
 	supervisor *process.Supervisor
 	reload     *reloads
@@ -49,6 +51,8 @@ type System struct {
 	broker     atomic.Pointer[embedded.Kafka] // the last one made
 	brokers    int                            // how many were made
 	lookups    driver.Conn                    // for receipts; nil until the edge asks for it
+	kept       kept
+	topicsFit  atomic.Bool // they did once
 
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
@@ -56,7 +60,7 @@ type System struct {
 
 // New returns a System without units.
 func New(loaded *config.Loaded, logger *zap.Logger) *System {
-	s := &System{loaded: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout), life: rand.Text(), warned: map[string]bool{}}
+	s := &System{loaded: loaded, inForce: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout), life: rand.Text(), warned: map[string]bool{}}
 	s.reload = newReloads(s.supervisor.Registry())
 	process.RegisterRuntime(s.supervisor.Registry())
 	return s
@@ -68,6 +72,9 @@ func (s *System) Ready() error { return s.supervisor.Ready() }
 // Run runs the units until ctx is done, then stops them in the opposite order of adding. hangups ask for a reload. from
 // is what the configuration was read from. started is called once everything has started.
 func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan struct{}, started func()) error {
+	if err := s.checkMeaning(); err != nil {
+		return err
+	}
 	s.warn(s.loaded)
 	watching, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
@@ -174,7 +181,10 @@ func (s *System) brokerNote() (name, text string) {
 func (s *System) AddSetup() {
 	s.supervisor.Add(process.Unit{Name: UnitSetup, MustStart: true, Wait: true,
 		New: func(ctx context.Context, _ prometheus.Registerer) (process.Runner, error) {
-			if err := Setup(ctx, &s.loaded.Config, s.logger.Named(UnitSetup)); err != nil {
+			if err := Setup(ctx, s.loaded, s.logger.Named(UnitSetup)); err != nil {
+				return nil, err
+			}
+			if err := s.keepMeaning(meaning.Of(s.loaded)); err != nil {
 				return nil, err
 			}
 			return done{}, nil
@@ -187,11 +197,20 @@ type done struct{}
 func (done) Run(ctx context.Context) error { <-ctx.Done(); return nil }
 func (done) Ready() error                  { return nil }
 
-// Setup makes the topics and tables that are missing. It can be repeated.
-func Setup(ctx context.Context, c *config.Config, logger *zap.Logger) error {
+// Setup makes the topics and tables that are missing, and keeps with the tables what they mean. It can be repeated. Where
+// the configuration would give the tables another meaning (meaning.ErrMismatch), no topics are made.
+func Setup(ctx context.Context, loaded *config.Loaded, logger *zap.Logger) error {
+	c := &loaded.Config
 	limited, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("took longer than %s", setupLimit))
 	defer cancel()
-	return errors.Join(setupTopics(limited, c, logger), setupTables(ctx, c, logger))
+	err := setupTables(ctx, c, logger)
+	if err == nil {
+		err = keepInTables(limited, loaded, logger)
+	}
+	if errors.Is(err, meaning.ErrMismatch) {
+		return process.Permanent(err)
+	}
+	return errors.Join(setupTopics(limited, c, logger), err)
 }
 
 func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) error {
@@ -236,8 +255,11 @@ func (s *System) checkTopics(ctx context.Context, role string) error {
 	err := withAdmin(ctx, &s.loaded.Config, role, s.logger, func(admin *kadm.Client) error {
 		return topics.Check(ctx, admin, TopicSettings(s.loaded.Config.Kafka))
 	})
-	if errors.Is(err, topics.ErrMismatch) {
+	switch {
+	case err == nil:
+		s.topicsFit.Store(true)
+	case errors.Is(err, topics.ErrMismatch) && !s.topicsFit.Load():
 		return process.Permanent(err)
 	}
-	return err
+	return err // of topics that changed meanwhile: the other roles of this process go on, and /readyz says it
 }

@@ -55,19 +55,29 @@ func start(t *testing.T, dir, file string) *up {
 	return startLogged(t, dir, file, logger)
 }
 
-func startLogged(t *testing.T, dir, file string, logger *zap.Logger) *up {
+func startLogged(t *testing.T, dir, file string, logger *zap.Logger, set ...string) *up {
+	t.Helper()
+	u, err := tryStart(t, dir, file, logger, set...)
+	if err != nil {
+		t.Fatalf("did not start: %v", err)
+	}
+	return u
+}
+
+// tryStart answers the error of a start that is refused.
+func tryStart(t *testing.T, dir, file string, logger *zap.Logger, set ...string) (*up, error) {
 	t.Helper()
 	u := &up{t: t, file: file, edge: freeAddress(t), sql: freeAddress(t), ops: freeAddress(t), hangups: make(chan struct{}), ended: make(chan error, 1)}
 	from := config.Sources{
 		File: file, Catalog: deploy.ExampleConfig,
-		Set: []string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)},
+		Set: append([]string{"data_dir=" + dir, "ingest.listen=" + u.edge, "clickhouse.addr=" + u.sql, "ops.listen=" + u.ops, "kafka.brokers=" + freeAddress(t)}, set...),
 		Complete: func(c *config.Config, _ func(string) bool) error {
 			return errors.Join(wiring.RestrictData(c), wiring.MakePasswords(c), wiring.MakeKafkaLogin(c), wiring.CompleteKey(c))
 		},
 	}
 	loaded, err := config.Load(from)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	u.config = loaded.Config
 	s := wiring.New(loaded, logger)
@@ -82,11 +92,12 @@ func startLogged(t *testing.T, dir, file string, logger *zap.Logger) *up {
 	select {
 	case <-started:
 	case err := <-u.ended:
-		t.Fatalf("did not start: %v", err)
+		stop()
+		return nil, err
 	case <-time.After(time.Minute):
 		t.Fatal("did not start within a minute")
 	}
-	return u
+	return u, nil
 }
 
 // end stops it as a signal does.
@@ -315,7 +326,7 @@ func TestKeyIsMadeOnceAndKept(t *testing.T) {
 	}
 	c := config.Defaults()
 	c.DataDir = dir
-	if err := wiring.CompleteKey(&c); err == nil || !strings.Contains(err.Error(), "Restore the file from a copy") {
+	if err := wiring.CompleteKey(&c); err == nil || !strings.Contains(err.Error(), "from a copy; where the data came with a configuration file") {
 		t.Errorf("a damaged key: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -20,6 +21,10 @@ func TLSConfig(c config.TLS) (*tls.Config, error) {
 		out.RootCAs = x509.NewCertPool()
 		if !out.RootCAs.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("reading ca_file: %s has no certificate in PEM form", c.CAFile)
+		}
+		// The library takes the certificates before the place where a file was cut, and says nothing.
+		if begun, ended := bytes.Count(pem, []byte("-----BEGIN ")), bytes.Count(pem, []byte("-----END ")); begun != ended {
+			return nil, fmt.Errorf("reading ca_file: %s begins %d blocks in PEM form and ends %d: is it whole? Right would be the authorities' whole file", c.CAFile, begun, ended)
 		}
 	}
 	if c.CertFile != "" {

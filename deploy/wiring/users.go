@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"tributary/deploy/config"
@@ -25,6 +26,25 @@ func MakePasswords(c *config.Config) error {
 		c.ClickHouse.Password = kept[0].Password
 	}
 	return err
+}
+
+// PasswordsKept is for a reading while the engines run: it returns an error where a file of a password is gone that they
+// were started with. Another one, made in its place, would let nobody in before the next start.
+func PasswordsKept(c *config.Config) error {
+	var files []string
+	if c.ClickHouse.Mode == config.ModeEmbedded {
+		files = append(files, chdb.RolesPasswordFile, chdb.GuestPasswordFile)
+	}
+	if c.Kafka.Mode == config.ModeEmbedded && c.Kafka.SASL == (config.SASL{}) {
+		files = append(files, KafkaPasswordFile)
+	}
+	for _, name := range files {
+		path := filepath.Join(c.DataDir, name)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("the password in %s is gone, which the running engine was started with; right would be the file as it was, or a restart, which makes another one", path)
+		}
+	}
+	return nil
 }
 
 // FindPassword is MakePasswords for everybody else: it makes nothing. Where there is no password, or none for this user of

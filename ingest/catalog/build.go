@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -68,10 +70,7 @@ func (b *builder) keys(cfg KeysConfig) {
 			b.problem(field, "a key ID is a number from 0 to 255")
 			continue
 		}
-		secret := []byte(cfg.Keys[keyID])
-		if decoded, err := hex.DecodeString(string(secret)); err == nil && len(decoded) >= id.MinKeyBytes {
-			secret = decoded
-		}
+		secret := secretBytes(cfg.Keys[keyID])
 		if len(secret) < id.MinKeyBytes {
 			b.problem(field, "the secret has %d bytes; at least %d are needed, or twice as many hexadecimal digits", len(secret), id.MinKeyBytes)
 			continue
@@ -94,6 +93,21 @@ func (b *builder) keys(cfg KeysConfig) {
 	for keyID, secret := range secrets {
 		b.cat.passKeys[keyID] = newPassKey(secret)
 	}
+}
+
+// secretBytes are what signs: the digits' value where the text is hexadecimal and long enough.
+func secretBytes(s Secret) []byte {
+	if decoded, err := hex.DecodeString(string(s)); err == nil && len(decoded) >= id.MinKeyBytes {
+		return decoded
+	}
+	return []byte(s)
+}
+
+// Fingerprint tells keys of click IDs apart, in 16 hexadecimal digits that do not give the secret away.
+func Fingerprint(s Secret) string {
+	mac := hmac.New(sha256.New, secretBytes(s))
+	mac.Write([]byte("tributary click ID key")) // never fails
+	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 func (b *builder) rates(base string, rates []RateConfig) {

@@ -4,7 +4,7 @@ import "tributary/ingest/trust"
 
 // Config is the section `catalog` of the configuration file.
 type Config struct {
-	BaseCurrency  string           `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge"`
+	BaseCurrency  string           `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge. Kept with the data: another one is refused (docs/meaning.md)"`
 	ClickIDKeys   KeysConfig       `yaml:"click_id_keys" doc:"secrets that sign click IDs"`
 	Campaigns     []CampaignConfig `yaml:"campaigns" doc:"campaigns: each has a click link /c/{name}"`
 	Sources       []SourceConfig   `yaml:"sources" doc:"traffic sources that clicks are bought from"`
@@ -18,6 +18,8 @@ type Config struct {
 type KeysConfig struct {
 	Active int            `yaml:"active" doc:"ID of the key that signs new click IDs, 0 to 255"`
 	Keys   map[int]Secret `yaml:"keys" doc:"secrets by key ID: at least 32 hexadecimal digits, or plain text of at least 16 bytes"`
+	// GivenUp is read by what holds the keys against those that stored click IDs were signed with (deploy/meaning).
+	GivenUp []int `yaml:"given_up" doc:"IDs of keys that are lost for good, or taken away although click IDs that they signed may still convert: their postbacks then become dead letters (forged_click_id). Without this such a key's absence is refused"`
 }
 
 // CampaignConfig is one campaign.

@@ -79,6 +79,7 @@ func migrate(ctx context.Context, r *run, migrations []Migration) ([]Applied, er
 ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY version
 COMMENT 'Which migrations this database has had. Written by the migration runner only.'`,
+		"CREATE TABLE IF NOT EXISTS " + database + installationTable,
 	} {
 		if err := conn.Exec(ctx, statement); err != nil {
 			return nil, fmt.Errorf("preparing database %s: %w", database, err)

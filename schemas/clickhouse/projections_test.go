@@ -139,7 +139,7 @@ func TestProjectionsUpgrade(t *testing.T) {
 	died := map[string]bool{}
 	for {
 		r := &run{&dying{Conn: conn, died: died}, DefaultDatabase, func(p Progress) { told = append(told, p.What) }}
-		_, err := migrate(ctx, r, all)
+		_, err := migrate(ctx, r, all[:projectionsVersion])
 		if err == nil {
 			break
 		}

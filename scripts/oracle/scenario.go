@@ -245,6 +245,15 @@ func (g *generator) inputs() {
 	}
 }
 
+// name is what the catalog calls a number at a time of the run. In the middle of two of three runs it is renamed: a click, and
+// a postback whose click is never found, carry the name of their time; a conversion carries its click's.
+func (g *generator) name(kind string, number uint32, at time.Duration) string {
+	if (g.s.Seed+uint64(number))%3 != 0 && at > g.s.Active/2 {
+		return fmt.Sprint("renamed-", kind, number)
+	}
+	return fmt.Sprint(kind, number)
+}
+
 // journey is a click and what comes of it.
 func (g *generator) journey(drawn time.Duration) {
 	g.clicks++
@@ -257,8 +266,8 @@ func (g *generator) journey(drawn time.Duration) {
 		clickID = fmt.Sprintf("foreign-%d-%d", g.s.Seed, g.clicks)
 	}
 	c := &events.Click{
-		ClickId: clickID, EventMs: eventMS, ReceivedMs: eventMS + int64(g.IntN(30)), CampaignId: campaign, Campaign: fmt.Sprint("campaign", campaign),
-		SourceId: source, Source: fmt.Sprint("source", source), OfferId: 1, Offer: "offer", Subs: []string{"a", fmt.Sprint(g.clicks)}[:g.IntN(3)],
+		ClickId: clickID, EventMs: eventMS, ReceivedMs: eventMS + int64(g.IntN(30)), CampaignId: campaign, Campaign: g.name("campaign", campaign, at),
+		SourceId: source, Source: g.name("source", source, at), OfferId: 1, Offer: g.name("offer", 1, at), Subs: []string{"a", fmt.Sprint(g.clicks)}[:g.IntN(3)],
 		ExternalId: fmt.Sprint("visit", g.clicks), CostMicros: g.Int64N(900_000), Currency: "EUR", CostBaseMicros: g.Int64N(1_000_000),
 		OfferPayoutMicros: 5_000_000, OfferCurrency: "EUR", OfferPayoutBaseMicros: 5_500_000, Ip: []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, byte(g.clicks)},
 		Country: pick(g.Rand, "DE", "FR", ""), Device: "mobile", Os: "Android", Browser: "Chrome", UserAgent: "agent", IpClicksPerMinute: 1, Foreign: foreign,
@@ -316,7 +325,8 @@ func (g *generator) pair(c *events.Click, clickAt time.Duration) {
 		at += between(g.pairs, time.Second, 20*time.Second)
 		pb.EventMs, pb.ReceivedMs = g.unixMS(at), g.unixMS(at)
 		if !c.Foreign {
-			pb.CampaignId, pb.Campaign, pb.SourceId, pb.Source = c.CampaignId, c.Campaign, c.SourceId, c.Source
+			pb.CampaignId, pb.Campaign = c.CampaignId, g.name("campaign", c.CampaignId, at)
+			pb.SourceId, pb.Source = c.SourceId, g.name("source", c.SourceId, at)
 		}
 		value, _ := pb.MarshalVT()
 		g.s.Inputs = append(g.s.Inputs, Input{at, "postbacks", c.ClickId, value, fmt.Sprintf("postback %s of %s: %s %s %d at a bound", pb.ReceiptId, c.ClickId, pb.Event, pb.Txid, pb.PayoutMicros)})
@@ -370,7 +380,7 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 			ReceiptId: fmt.Sprintf("r%08d%017d", g.s.Seed, g.receipts), ClickId: c.ClickId, Network: network, Event: event,
 			Status: events.Status(g.IntN(6)), OriginalStatus: fmt.Sprint("word", g.IntN(3)), Txid: txid, EventMs: eventMS, ReceivedMs: g.unixMS(at) + int64(g.IntN(30)),
 			Raw: []byte("raw"), Foreign: c.Foreign, BlankTxidIsNew: blankIsNew, MaxConversions: most,
-			CampaignId: c.CampaignId, Campaign: c.Campaign, SourceId: c.SourceId, Source: c.Source,
+			CampaignId: c.CampaignId, Campaign: g.name("campaign", c.CampaignId, at), SourceId: c.SourceId, Source: g.name("source", c.SourceId, at),
 		}
 		if c.Foreign {
 			pb.CampaignId, pb.Campaign, pb.SourceId, pb.Source = 0, "", 0, ""
