@@ -121,6 +121,8 @@ func commands(env *environment) []*cobra.Command {
 		newSpool(env),
 		newTail(env),
 		newRecover(env),
+		newBackup(env),
+		newRestore(env),
 		newVerify(env),
 		newVersion(env),
 		newClickHouseEmbedded(env),

@@ -122,7 +122,7 @@ func (s *System) AddEngines() {
 					return nil, process.Permanent(err)
 				}
 				return embedded.NewClickHouse(ctx, embedded.ClickHouseConfig{
-					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, clickHouseFolder), Users: users, Durable: c.ClickHouse.Durable,
+					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, ClickHouseFolder), Users: users, Durable: c.ClickHouse.Durable,
 					GuestsUnconfined: c.ClickHouse.GuestsWithoutSandbox,
 					Command:          s.EngineCommand, Registerer: registerer, Logger: s.logger.Named(UnitClickHouse),
 				})
@@ -156,6 +156,9 @@ type embeddedKafka struct {
 func (k embeddedKafka) Run(ctx context.Context) error {
 	k.system.broker.Store(k.Kafka)
 	err := k.Kafka.Run(ctx)
+	if err == nil {
+		k.system.brokers-- // one that ended in an orderly way, as for a backup, leaves no memory behind
+	}
 	if errors.Is(err, embedded.ErrSyncFailed) || err != nil && k.system.brokers >= maxBrokers {
 		return process.Permanent(err)
 	}
