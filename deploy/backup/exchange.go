@@ -76,8 +76,9 @@ func Ask(ctx context.Context, dataDir string, alive func() bool) (s *Snapshot, p
 	if err != nil {
 		return nil, 0, nil, fmt.Errorf("asking for a snapshot: %w", err)
 	}
+	removeAll(folder) // what a command left that was killed
 	id := filepath.Join(folder, rand.Text())
-	release = func() {
+	done := func() {
 		for _, end := range []string{requestEnd, answerEnd, snapshotEnd} {
 			_ = os.RemoveAll(id + end) // what stays is removed by the process, which finds the lock free
 		}
@@ -85,7 +86,7 @@ func Ask(ctx context.Context, dataDir string, alive func() bool) (s *Snapshot, p
 	}
 	defer func() {
 		if err != nil {
-			release()
+			done()
 		}
 	}()
 	if err := os.WriteFile(id+requestEnd, nil, 0o600); err != nil {
@@ -96,7 +97,15 @@ func Ask(ctx context.Context, dataDir string, alive func() bool) (s *Snapshot, p
 		return nil, 0, nil, err
 	}
 	s, err = Open(id + snapshotEnd)
-	return s, time.Duration(told.PausedMS) * time.Millisecond, release, err
+	return s, time.Duration(told.PausedMS) * time.Millisecond, done, err
+}
+
+// removeAll removes what is in the folder, whose lock is held. What cannot be removed now is tried again by the next one.
+func removeAll(folder string) {
+	left, _ := os.ReadDir(folder)
+	for _, file := range left {
+		_ = os.RemoveAll(filepath.Join(folder, file.Name()))
+	}
 }
 
 func await(ctx context.Context, id string, alive func() bool) (told answer, err error) {
@@ -176,11 +185,7 @@ func (r *Responder) look(ctx context.Context) error {
 	}
 	if unlock, err := hold(r.folder); err == nil {
 		defer unlock()
-		for _, left := range there {
-			if err := os.RemoveAll(filepath.Join(r.folder, left.Name())); err != nil {
-				return fmt.Errorf("removing what a backup left: %w", err)
-			}
-		}
+		removeAll(r.folder)
 		return nil
 	}
 	for _, file := range there {

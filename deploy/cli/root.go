@@ -86,9 +86,11 @@ func newRoot(env *environment) *cobra.Command {
 		Example: `  tributary up
   tributary up --set ingest.listen=:9000 --set data_dir=/var/lib/tributary
   tributary config check --config tributary.yaml`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    noArguments,
+		Version: strings.TrimSpace(versionText()),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
@@ -125,6 +127,7 @@ func commands(env *environment) []*cobra.Command {
 		newRestore(env),
 		newVerify(env),
 		newVersion(env),
+		newMan(env),
 		newClickHouseEmbedded(env),
 	}
 }

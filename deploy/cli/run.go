@@ -47,11 +47,19 @@ func (e *environment) run(ctx context.Context, from config.Sources, loaded *conf
 	}
 	system := wiring.New(loaded, logger)
 	add(system)
+	service := process.NewService(logger)
+	system.Reloaded = service.Ready
+	watching, endWatch := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the stop
+	defer endWatch()
+	go service.Watch(watching, system.Ready)
+	hangups = process.Relay(ctx, hangups, service.Reloading)
 	stopping := context.AfterFunc(ctx, func() {
+		service.Stopping()
 		logger.Info("stopping: finishing the work at hand; a second signal ends at once", zap.NamedError("cause", context.Cause(ctx)))
 	})
 	defer stopping()
 	err := system.Run(ctx, from, hangups, func() {
+		service.Ready()
 		if started != nil {
 			started(system)
 		}

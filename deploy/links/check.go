@@ -232,7 +232,11 @@ func (w *World) costNote(r *Reading, campaign *catalog.Campaign, source *catalog
 			currency = named
 		} else {
 			r.fact("cost", own)
-			r.note(fmt.Sprintf("The currency %q has no exchange rate in catalog.exchange_rates: the link's cost is not taken.", shown(string(code), 20)))
+			why := "has no exchange rate in catalog.exchange_rates"
+			if !catalog.IsCurrencyCode(bytes.ToUpper(code)) {
+				why = "is no ISO 4217 code"
+			}
+			r.note(fmt.Sprintf("The currency %q %s: the link's cost is not taken.", shown(string(code), 20), why))
 			return
 		}
 	}

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/schemas"
 )
@@ -27,6 +30,8 @@ type Settings struct {
 	Retention map[string]time.Duration
 	// RetentionBytes a partition; 0: no limit.
 	RetentionBytes int64
+	// Overwrote is told of each setting that somebody else gave a topic and Ensure replaced; nil for nobody.
+	Overwrote func(topic, setting, was, is string)
 }
 
 var (
@@ -54,7 +59,7 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 	for _, topic := range schemas.Topics {
 		name, configs := s.Prefix+topic.Name, s.configs(topic)
 		if _, exists := existing[name]; exists {
-			errs = append(errs, alter(ctx, admin, name, configs))
+			errs = append(errs, s.alter(ctx, admin, name, configs))
 			continue
 		}
 		answer, err := admin.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
@@ -157,7 +162,9 @@ func (s Settings) configs(topic schemas.Topic) map[string]*string {
 // a record is at most schemas.MaxRecordBytes.
 const maxBatchBytes = 1 << 20
 
-func alter(ctx context.Context, admin *kadm.Client, name string, configs map[string]*string) error {
+// alter gives a topic its settings, and tells which of the topic's own it replaces.
+func (s *Settings) alter(ctx context.Context, admin *kadm.Client, name string, configs map[string]*string) error {
+	own := ownSettings(ctx, admin, name)
 	changes := make([]kadm.AlterConfig, 0, len(configs))
 	for key, value := range configs {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: value})
@@ -171,5 +178,28 @@ func alter(ctx context.Context, admin *kadm.Client, name string, configs map[str
 			return fmt.Errorf("setting the retention of the topic %s: %w", name, answer.Err)
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(configs)) {
+		if was, is := own[key], *configs[key]; s.Overwrote != nil && was != "" && was != is {
+			s.Overwrote(name, key, was, is)
+		}
+	}
 	return nil
+}
+
+// ownSettings are those that were given to the topic itself; none where they may not be read, for that is no reason not
+// to alter them.
+func ownSettings(ctx context.Context, admin *kadm.Client, name string) map[string]string {
+	own := map[string]string{}
+	answers, err := admin.DescribeTopicConfigs(ctx, name)
+	if err != nil {
+		return own
+	}
+	for _, answer := range answers {
+		for _, setting := range answer.Configs {
+			if setting.Source == kmsg.ConfigSourceDynamicTopicConfig {
+				own[setting.Key] = setting.MaybeValue()
+			}
+		}
+	}
+	return own
 }

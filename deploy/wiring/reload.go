@@ -34,6 +34,9 @@ func (r *reloads) note() (name, text string) {
 
 // changed takes the outcome of one reading. A refused one leaves everything as it is.
 func (s *System) changed(change config.Change) {
+	if s.Reloaded != nil {
+		defer s.Reloaded()
+	}
 	s.reloadFiles()
 	say := func(text string) { s.reload.text.Store(&text) }
 	if change.Err != nil {

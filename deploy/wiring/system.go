@@ -50,6 +50,8 @@ type System struct {
 	brokers    int                            // how many were made
 	lookups    driver.Conn                    // for receipts; nil until the edge asks for it
 
+	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
+	Reloaded func()
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
 }
@@ -59,6 +61,7 @@ func New(loaded *config.Loaded, logger *zap.Logger) *System {
 	s := &System{loaded: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout), life: rand.Text(), warned: map[string]bool{}}
 	s.reload = newReloads(s.supervisor.Registry())
 	process.RegisterRuntime(s.supervisor.Registry())
+	process.RegisterBuild(s.supervisor.Registry(), Version())
 	return s
 }
 
@@ -199,7 +202,12 @@ func Setup(ctx context.Context, c *config.Config, logger *zap.Logger) error {
 
 func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) error {
 	return withAdmin(ctx, c, "setup", logger, func(admin *kadm.Client) error {
-		made, err := topics.Ensure(ctx, admin, TopicSettings(c.Kafka))
+		settings := TopicSettings(c.Kafka)
+		settings.Overwrote = func(topic, setting, was, is string) {
+			logger.Warn("a topic had a setting of its own, which the configuration's replaced; kafka.retention and kafka.retention_bytes say how topics are kept",
+				zap.String("topic", topic), zap.String("setting", setting), zap.String("was", was), zap.String("is", is))
+		}
+		made, err := topics.Ensure(ctx, admin, settings)
 		if len(made) > 0 {
 			logger.Info("made topics", zap.Strings("topics", made), zap.Int("partitions", c.Kafka.Partitions))
 		}
