@@ -163,7 +163,7 @@ func TestAMistakeBringsNoComplaintAboutWhatIsMade(t *testing.T) {
 		t.Errorf("got %v, want one complaint about processor.grace", err)
 	}
 	// What was written is judged, and so is what nobody makes.
-	for extra, want := range map[string]string{"catalog.click_id_keys.active=7": "catalog.click_id_keys.active", "catalog.base_currency=UDS": "catalog.base_currency"} {
+	for extra, want := range map[string]string{"catalog.click_id_keys.active=7": "catalog.click_id_keys", "catalog.base_currency=UDS": "catalog.base_currency"} {
 		from.Set = []string{extra}
 		if _, err := Load(from); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", extra, err)
