@@ -56,7 +56,7 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 		replication = int16(s.ReplicationFactor)
 	}
 	var errs []error
-	for _, topic := range schemas.Topics {
+	for _, topic := range All() {
 		name, configs := s.Prefix+topic.Name, s.configs(topic)
 		if _, exists := existing[name]; exists {
 			errs = append(errs, s.alter(ctx, admin, name, configs))
@@ -84,7 +84,7 @@ func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
 		return err
 	}
 	var missing []string
-	for _, topic := range schemas.Topics {
+	for _, topic := range All() {
 		name := s.Prefix + topic.Name
 		if _, exists := existing[name]; !exists {
 			missing = append(missing, name)
@@ -98,9 +98,9 @@ func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
 
 // list answers the partition count of each topic that exists, by full name.
 func list(ctx context.Context, admin *kadm.Client, s Settings) (map[string]int, error) {
-	names := make([]string, len(schemas.Topics))
-	for i, topic := range schemas.Topics {
-		names[i] = s.Prefix + topic.Name
+	var names []string
+	for _, topic := range All() {
+		names = append(names, s.Prefix+topic.Name)
 	}
 	// A listing may come from the client's cache and miss a topic just made; one with authorized operations never does.
 	details, err := admin.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
@@ -122,7 +122,7 @@ func list(ctx context.Context, admin *kadm.Client, s Settings) (map[string]int, 
 
 func compare(existing map[string]int, s Settings) error {
 	var errs []error
-	for _, topic := range schemas.Topics {
+	for _, topic := range All() {
 		name := s.Prefix + topic.Name
 		partitions, ok := existing[name]
 		if !ok || partitions == s.Partitions {
