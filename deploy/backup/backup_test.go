@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +224,16 @@ func TestAPathOutsideIsRefused(t *testing.T) {
 	}
 	_, folders := elsewhere(t)
 	if _, err := Restore(t.Context(), RestoreOptions{From: from, Folders: folders}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A backup with a spool is not restored where none is configured: what was acknowledged would never be sent.
+func TestARestoreLosesNoFolder(t *testing.T) {
+	from := written(t)
+	_, folders := elsewhere(t)
+	folders = slices.DeleteFunc(folders, func(f Folder) bool { return f.Name == FolderSpool })
+	if _, err := Restore(t.Context(), RestoreOptions{From: from, Folders: folders}); err == nil || !strings.Contains(err.Error(), "names no place for it") {
 		t.Errorf("got %v", err)
 	}
 }

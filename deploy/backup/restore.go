@@ -106,7 +106,8 @@ func Restore(ctx context.Context, o RestoreOptions) (*Manifest, error) {
 		}
 		root := roots[e.Folder]
 		if root == nil {
-			return nil, fmt.Errorf("%w: it has a folder %q that this version does not know", ErrDamaged, e.Folder)
+			return nil, fmt.Errorf("the backup has a folder %q, and the configuration names no place for it (ingest.spool.dir, ingest.caps_file): "+
+				"restore with the configuration of then; %s is not usable: delete it", e.Folder, data)
 		}
 		sum, err := c.put(filepath.Join(o.From, e.Folder, filepath.FromSlash(e.Path)), root, filepath.FromSlash(e.Path), &e)
 		if err == nil {

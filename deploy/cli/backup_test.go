@@ -32,6 +32,7 @@ type installation struct {
 	t       *testing.T
 	flags   []string
 	edge    string
+	stdout  io.Writer // nil: nowhere
 	process *exec.Cmd
 	manager *net.UnixConn
 }
@@ -85,7 +86,7 @@ func (i *installation) start() {
 	}
 	i.process = exec.Command(self, append([]string{"up"}, i.flags...)...)
 	i.process.Env = append(os.Environ(), mainVariable+"=1", "NOTIFY_SOCKET="+path)
-	i.process.Stderr = log
+	i.process.Stdout, i.process.Stderr = i.stdout, log
 	if err := i.process.Start(); err != nil {
 		i.t.Fatal(err)
 	}

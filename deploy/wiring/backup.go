@@ -30,7 +30,9 @@ func BackupFolders(c *config.Config) ([]backup.Folder, error) {
 	folders := []backup.Folder{
 		{Name: backup.FolderData, Path: c.DataDir},
 		{Name: backup.FolderProcessor, Path: c.Processor.StateDir},
-		{Name: backup.FolderSpool, Path: c.Ingest.Spool.Dir},
+	}
+	if dir := c.Ingest.Spool.Dir; dir != "" {
+		folders = append(folders, backup.Folder{Name: backup.FolderSpool, Path: dir})
 	}
 	if file := c.Ingest.CapsFile; file != "" {
 		folders = append(folders, backup.Folder{Name: backup.FolderCaps, Path: filepath.Dir(file), Only: filepath.Base(file)})
@@ -58,7 +60,7 @@ func (s *System) AddBackup() {
 func (s *System) snapshot(ctx context.Context, folders []backup.Folder, at string) (time.Duration, error) {
 	logger := s.logger.Named(UnitBackup)
 	if err := s.Ready(); err != nil {
-		return 0, fmt.Errorf("no backup is taken before everything is ready: %w; `tributary recover` and /readyz say more", err)
+		return 0, fmt.Errorf("no backup is taken before everything is ready: %w. `tributary recover` says whether something is lost; to copy the folders as they are, stop it and run this again", err)
 	}
 	logger.Info("pausing all but the edge for a snapshot")
 	began := time.Now()
