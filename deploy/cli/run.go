@@ -48,7 +48,7 @@ func (e *environment) run(ctx context.Context, from config.Sources, loaded *conf
 	system := wiring.New(loaded, logger)
 	add(system)
 	service := process.NewService(logger)
-	system.Reloaded = service.Ready
+	system.Reloaded = service.Reloaded
 	watching, endWatch := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the stop
 	defer endWatch()
 	go service.Watch(watching, system.Ready)
@@ -59,7 +59,7 @@ func (e *environment) run(ctx context.Context, from config.Sources, loaded *conf
 	})
 	defer stopping()
 	err := system.Run(ctx, from, hangups, func() {
-		service.Ready()
+		service.Started()
 		if started != nil {
 			started(system)
 		}

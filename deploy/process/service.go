@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -20,8 +21,20 @@ type Service struct {
 	notify func(state string) (bool, error)
 	every  time.Duration
 	barks  bool // the manager has a watchdog
+
+	mu     sync.Mutex
+	stage  serviceStage
 	failed bool
 }
+
+// serviceStage is what the manager was told: READY before everything has started, or after the stop began, would be a lie.
+type serviceStage uint8
+
+const (
+	serviceStarting serviceStage = iota
+	serviceRunning
+	serviceStopping
+)
 
 // NewService reads what the manager wants from the environment.
 func NewService(logger *zap.Logger) *Service {
@@ -58,20 +71,44 @@ func (s *Service) Watch(ctx context.Context, states func() error) {
 	}
 }
 
-// Ready says that everything has started, or that a reload is done.
-func (s *Service) Ready() { _, _ = s.tell(daemon.SdNotifyReady) } // a failure is logged
+// Started says that everything has started.
+func (s *Service) Started() { s.move(serviceStarting, serviceRunning, daemon.SdNotifyReady) }
 
-// Reloading says that the configuration is read again.
+// Reloading says that the configuration is read again, and Reloaded that it was, whatever came of it: a manager that hears
+// the first waits for the second. Before everything has started neither is told.
 func (s *Service) Reloading() {
 	// The time says to a manager of Type=notify-reload which of its signals this is about.
-	_, _ = s.tell(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
+	s.move(serviceRunning, serviceRunning, daemon.SdNotifyReloading+"\n"+daemon.SdNotifyMonotonicUsec())
 }
 
+// Reloaded may be called without Reloading: the file is read again when it changes, too.
+func (s *Service) Reloaded() { s.move(serviceRunning, serviceRunning, daemon.SdNotifyReady) }
+
 // Stopping says that the process is about to end.
-func (s *Service) Stopping() { _, _ = s.tell(daemon.SdNotifyStopping) }
+func (s *Service) Stopping() {
+	s.mu.Lock()
+	s.stage = serviceStopping
+	s.mu.Unlock()
+	_, _ = s.tell(daemon.SdNotifyStopping) // a failure is logged
+}
+
+// move tells a state where the last one allows it.
+func (s *Service) move(from, to serviceStage, state string) {
+	s.mu.Lock()
+	allowed := s.stage == from
+	if allowed {
+		s.stage = to
+	}
+	s.mu.Unlock()
+	if allowed {
+		_, _ = s.tell(state) // a failure is logged
+	}
+}
 
 func (s *Service) tell(state string) (bool, error) {
 	told, err := s.notify(state)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil && !s.failed {
 		s.failed = true
 		s.logger.Warn("the service manager cannot be told how this process is", zap.Error(err))

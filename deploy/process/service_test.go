@@ -40,8 +40,14 @@ func manager(t *testing.T) (next func() string) {
 func TestServiceTellsItsManager(t *testing.T) {
 	next := manager(t)
 	s := NewService(zap.NewNop())
-	s.Ready()
+	s.Reloading() // a file that changes, or a signal, before everything has started: no READY may come of it
+	s.Reloaded()
+	s.Started()
+	s.Started()
 	s.Reloading()
+	s.Reloaded()
+	s.Stopping()
+	s.Reloaded() // a reload that ends amid the stop
 	s.Stopping()
 	if got := next(); got != "READY=1" {
 		t.Errorf("started: %q", got)
@@ -50,8 +56,10 @@ func TestServiceTellsItsManager(t *testing.T) {
 	if at, err := strconv.ParseInt(clock, 10, 64); reloading != "RELOADING=1" || err != nil || at <= 0 {
 		t.Errorf("reload: %q at %q", reloading, clock)
 	}
-	if got := next(); got != "STOPPING=1" {
-		t.Errorf("stop: %q", got)
+	for _, want := range []string{"READY=1", "STOPPING=1", "STOPPING=1"} {
+		if got := next(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 
@@ -82,7 +90,7 @@ func TestTheWatchdogIsFedByAskingTheUnits(t *testing.T) {
 	if got := next(); got != "STATUS=not ready: kafka: is starting; sink: waits\nWATCHDOG=1" {
 		t.Errorf("not ready: %q", got)
 	}
-	s.Ready() // what comes next is this, for the third question is not answered
+	s.Started() // what comes next is this, for the third question is not answered
 	if got := next(); got != "READY=1" {
 		t.Errorf("a hanging unit feeds the watchdog: %q", got)
 	}
@@ -97,6 +105,6 @@ func TestTheWatchdogIsFedByAskingTheUnits(t *testing.T) {
 func TestWithoutAManagerNothingIsTold(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	s := NewService(zap.NewNop())
-	s.Ready()
+	s.Started()
 	s.Watch(t.Context(), func() error { return nil }) // returns
 }

@@ -65,6 +65,21 @@ func New(loaded *config.Loaded, logger *zap.Logger) *System {
 	return s
 }
 
+// passOver takes hangups that nothing is read again for: who asked is told that it is over.
+func (s *System) passOver(ctx context.Context, hangups <-chan struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+		}
+		s.logger.Warn("the configuration is not watched: nothing was read again; a restart reads it")
+		if s.Reloaded != nil {
+			s.Reloaded()
+		}
+	}
+}
+
 // Ready answers nil when every unit can do its work.
 func (s *System) Ready() error { return s.supervisor.Ready() }
 
@@ -78,6 +93,7 @@ func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan st
 		defer close(watched)
 		if err := config.Watch(watching, from, s.loaded, hangups, s.changed); err != nil {
 			s.logger.Warn("the configuration is not watched; SIGHUP does nothing either", zap.Error(err))
+			s.passOver(watching, hangups)
 		}
 	}()
 	err := s.supervisor.Run(ctx, started)
