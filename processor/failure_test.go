@@ -41,7 +41,9 @@ func TestAFailingStageIsNamed(t *testing.T) {
 		}
 		for _, r := range records {
 			letters := checkOutputs(t, outcome(t, part, r))
-			if len(letters) != 1 || letters[0].Reason != string(schemas.RejectStageFailed) || letters[0].Stage != "moody" || !strings.Contains(letters[0].Detail, "out of mood") {
+			if len(letters) != 1 || letters[0].Reason != string(schemas.RejectStageFailed) ||
+				letters[0].Stage != "moody" ||
+				!strings.Contains(letters[0].Detail, "out of mood") {
 				t.Fatalf("letters: %v", letters)
 			}
 		}
@@ -49,7 +51,8 @@ func TestAFailingStageIsNamed(t *testing.T) {
 		if len(entries) != 1 {
 			t.Fatalf("%d lines in the log for three failures within a minute", len(entries))
 		}
-		if fields := entries[0].ContextMap(); fields["stage"] != "moody" || fields["panic"] != panics || fields["topic"] != schemas.TopicClicks {
+		if fields := entries[0].ContextMap(); fields["stage"] != "moody" || fields["panic"] != panics ||
+			fields["topic"] != schemas.TopicClicks {
 			t.Errorf("the log says %v", fields)
 		}
 	}

@@ -51,12 +51,21 @@ func kept(t *testing.T) (root string, folders []Folder) {
 	if err := os.MkdirAll(filepath.Join(root, "data/clickhouse/engine/empty"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return root, places(filepath.Join(root, "data"), filepath.Join(root, "data/processor"), filepath.Join(root, "spool"), filepath.Join(root, "etc"))
+	return root, places(
+		filepath.Join(root, "data"),
+		filepath.Join(root, "data/processor"),
+		filepath.Join(root, "spool"),
+		filepath.Join(root, "etc"),
+	)
 }
 
 func places(data, processor, spool, caps string) []Folder {
-	return []Folder{{Name: FolderData, Path: data}, {Name: FolderProcessor, Path: processor}, {Name: FolderSpool, Path: spool},
-		{Name: FolderCaps, Path: caps, Only: "caps.json"}}
+	return []Folder{
+		{Name: FolderData, Path: data},
+		{Name: FolderProcessor, Path: processor},
+		{Name: FolderSpool, Path: spool},
+		{Name: FolderCaps, Path: caps, Only: "caps.json"},
+	}
 }
 
 // elsewhere has its state outside and its spool inside of data_dir.
@@ -69,8 +78,7 @@ func written(t *testing.T) (folder string) {
 	t.Helper()
 	root, folders := kept(t)
 	at := filepath.Join(root, "data", exchangeFolder, "x"+snapshotEnd)
-	s, err := Take(t.Context(), folders, at)
-	if err != nil {
+	if _, err := Take(t.Context(), folders, at); err != nil {
 		t.Fatal(err)
 	}
 	// What comes later is not of the moment: the log grows, a state's table goes, a key changes.
@@ -79,7 +87,8 @@ func written(t *testing.T) (folder string) {
 	if err := os.Remove(filepath.Join(root, "data/processor/000001.sst")); err != nil {
 		t.Fatal(err)
 	}
-	if s, err = Open(at); err != nil {
+	s, err := Open(at)
+	if err != nil {
 		t.Fatal(err)
 	}
 	folder = filepath.Join(t.TempDir(), "copy")
@@ -117,7 +126,8 @@ func TestARestoreHasTheMomentsFilesInTheConfiguredPlaces(t *testing.T) {
 			t.Errorf("%s has %q, want %q", path, got, want)
 		}
 	}
-	if link, err := os.Readlink(filepath.Join(root, "d/clickhouse/engine/store/link")); err != nil || link != "../../store/abc" {
+	if link, err := os.Readlink(filepath.Join(root, "d/clickhouse/engine/store/link")); err != nil ||
+		link != "../../store/abc" {
 		t.Errorf("the link: %q, %v", link, err)
 	}
 	if about, err := os.Stat(filepath.Join(root, "d/clickhouse/engine/empty")); err != nil || !about.IsDir() {
@@ -183,7 +193,8 @@ func TestDamageIsFoundAndLeavesNoUsableFolder(t *testing.T) {
 			if !errors.Is(err, ErrDamaged) {
 				t.Fatalf("restore: %v", err)
 			}
-			if there, _ := os.ReadDir(filepath.Join(root, "d")); len(there) > 0 && Unfinished(filepath.Join(root, "d")) == nil {
+			if there, _ := os.ReadDir(filepath.Join(root, "d")); len(there) > 0 &&
+				Unfinished(filepath.Join(root, "d")) == nil {
 				t.Error("what was restored of a damaged backup would be started on")
 			}
 		})
@@ -196,7 +207,8 @@ func TestNothingIsOverwritten(t *testing.T) {
 		root, folders := elsewhere(t)
 		tree(t, root, map[string]string{there: "mine"})
 		_, err := Restore(t.Context(), RestoreOptions{From: from, Folders: folders})
-		if err == nil || !strings.Contains(err.Error(), "a restore never overwrites") || content(t, filepath.Join(root, there)) != "mine" {
+		if err == nil || !strings.Contains(err.Error(), "a restore never overwrites") ||
+			content(t, filepath.Join(root, there)) != "mine" {
 			t.Errorf("%s: %v", there, err)
 		}
 	}
@@ -233,7 +245,8 @@ func TestARestoreLosesNoFolder(t *testing.T) {
 	from := written(t)
 	_, folders := elsewhere(t)
 	folders = slices.DeleteFunc(folders, func(f Folder) bool { return f.Name == FolderSpool })
-	if _, err := Restore(t.Context(), RestoreOptions{From: from, Folders: folders}); err == nil || !strings.Contains(err.Error(), "names no place for it") {
+	if _, err := Restore(t.Context(), RestoreOptions{From: from, Folders: folders}); err == nil ||
+		!strings.Contains(err.Error(), "names no place for it") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -243,7 +256,8 @@ func TestALinkOutOfTheFolderIsRefused(t *testing.T) {
 	if err := os.Symlink("/etc/passwd", filepath.Join(root, "data/other")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Still(t.Context(), folders); err == nil || !strings.Contains(err.Error(), "symbolic link to /etc/passwd") {
+	if _, err := Still(t.Context(), folders); err == nil ||
+		!strings.Contains(err.Error(), "symbolic link to /etc/passwd") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -312,8 +326,13 @@ func TestWhatAKilledCommandLeftIsRemoved(t *testing.T) {
 func TestAnAskerIsTold(t *testing.T) {
 	root, _ := kept(t)
 	data := filepath.Join(root, "data")
-	respond(t, data, func(context.Context, string) (time.Duration, error) { return 0, errors.New("kafka: is starting") })
-	if _, _, _, err := Ask(t.Context(), data, func() bool { return true }); err == nil || err.Error() != "kafka: is starting" {
+	respond(
+		t,
+		data,
+		func(context.Context, string) (time.Duration, error) { return 0, errors.New("kafka: is starting") },
+	)
+	if _, _, _, err := Ask(t.Context(), data, func() bool { return true }); err == nil ||
+		err.Error() != "kafka: is starting" {
 		t.Errorf("a refusal: %v", err)
 	}
 	if _, _, _, err := Ask(t.Context(), t.TempDir(), func() bool { return true }); !errors.Is(err, ErrDeaf) {
@@ -321,7 +340,8 @@ func TestAnAskerIsTold(t *testing.T) {
 	}
 	silent := t.TempDir()
 	tree(t, silent, map[string]string{"backup/x": ""})
-	if _, _, _, err := Ask(t.Context(), silent, func() bool { return false }); err == nil || !strings.Contains(err.Error(), "ended before") {
+	if _, _, _, err := Ask(t.Context(), silent, func() bool { return false }); err == nil ||
+		!strings.Contains(err.Error(), "ended before") {
 		t.Errorf("a process that ends: %v", err)
 	}
 }

@@ -42,7 +42,10 @@ var (
 	// ErrBusy: another backup is being taken.
 	ErrBusy = errors.New("another backup is being taken")
 	// ErrDeaf: the running process does not answer requests.
-	ErrDeaf = errors.New("the running process takes no request for a backup within 30s: it is of an earlier version, or stuck. Stop it, and run this again")
+	ErrDeaf = errors.New(
+		"the running process takes no request for a backup within 30s: it is of an earlier version, or stuck. " +
+			"Stop it, and run this again",
+	)
 )
 
 // An answer is what ID.answer has.
@@ -67,7 +70,11 @@ func hold(folder string) (release func(), err error) {
 
 // Ask has the process that runs on dataDir take a snapshot. alive says whether it still runs. release removes the
 // snapshot; call it in any case where the error is nil.
-func Ask(ctx context.Context, dataDir string, alive func() bool) (s *Snapshot, paused time.Duration, release func(), err error) {
+func Ask(
+	ctx context.Context,
+	dataDir string,
+	alive func() bool,
+) (s *Snapshot, paused time.Duration, release func(), err error) {
 	folder := filepath.Join(dataDir, exchangeFolder)
 	unlock, err := hold(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -147,7 +154,10 @@ type Responder struct {
 }
 
 // NewResponder makes the folder in dataDir. take makes a snapshot in the folder that it is given.
-func NewResponder(dataDir string, take func(ctx context.Context, at string) (paused time.Duration, err error)) (*Responder, error) {
+func NewResponder(
+	dataDir string,
+	take func(ctx context.Context, at string) (paused time.Duration, err error),
+) (*Responder, error) {
 	r := &Responder{folder: filepath.Join(dataDir, exchangeFolder), take: take}
 	if err := os.MkdirAll(r.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of backups: %w", err)

@@ -32,14 +32,23 @@ func Unfinished(dataDir string) error {
 	if _, err := os.Stat(filepath.Join(dataDir, restoringFile)); err != nil {
 		return nil
 	}
-	return fmt.Errorf("a restore into %s did not come to its end (%s is there): %w; delete the folder and run `tributary restore` again",
-		dataDir, restoringFile, ErrIncomplete)
+	return fmt.Errorf(
+		"a restore into %s did not come to its end (%s is there): %w; delete the folder and run `tributary restore` again",
+		dataDir,
+		restoringFile,
+		ErrIncomplete,
+	)
 }
 
 // Read returns what a complete backup has.
 func Read(from string) (*Manifest, error) {
 	if _, err := os.Stat(filepath.Join(from, incompleteFile)); err == nil {
-		return nil, fmt.Errorf("reading the backup %s: %w: it was ended early (%s is there); take another", from, ErrIncomplete, incompleteFile)
+		return nil, fmt.Errorf(
+			"reading the backup %s: %w: it was ended early (%s is there); take another",
+			from,
+			ErrIncomplete,
+			incompleteFile,
+		)
 	}
 	list, err := os.ReadFile(filepath.Join(from, manifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -106,10 +115,19 @@ func Restore(ctx context.Context, o RestoreOptions) (*Manifest, error) {
 		}
 		root := roots[e.Folder]
 		if root == nil {
-			return nil, fmt.Errorf("the backup has a folder %q, and the configuration names no place for it (ingest.spool.dir, ingest.caps_file): "+
-				"restore with the configuration of then; %s is not usable: delete it", e.Folder, data)
+			return nil, fmt.Errorf(
+				"the backup has a folder %q, and the configuration names no place for it (ingest.spool.dir, ingest.caps_file): "+
+					"restore with the configuration of then; %s is not usable: delete it",
+				e.Folder,
+				data,
+			)
 		}
-		sum, err := c.put(filepath.Join(o.From, e.Folder, filepath.FromSlash(e.Path)), root, filepath.FromSlash(e.Path), &e)
+		sum, err := c.put(
+			filepath.Join(o.From, e.Folder, filepath.FromSlash(e.Path)),
+			root,
+			filepath.FromSlash(e.Path),
+			&e,
+		)
 		if err == nil {
 			err = e.compare(sum)
 		} else {
@@ -154,7 +172,10 @@ func openTargets(folders []Folder, total int64) (roots map[string]*os.Root, data
 	if err := hasRoom(data, total); err != nil {
 		return roots, "", err
 	}
-	err = durable.Replace(filepath.Join(data, restoringFile), []byte("A restore into this folder did not come to its end. Delete the folder.\n"))
+	err = durable.Replace(
+		filepath.Join(data, restoringFile),
+		[]byte("A restore into this folder did not come to its end. Delete the folder.\n"),
+	)
 	return roots, data, err
 }
 

@@ -92,7 +92,10 @@ func Take(ctx context.Context, folders []Folder, at string) (*Snapshot, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		is, err := e.keep(filepath.Join(s.dirs[e.Folder], filepath.FromSlash(e.Path)), filepath.Join(at, e.Folder, filepath.FromSlash(e.Path)))
+		is, err := e.keep(
+			filepath.Join(s.dirs[e.Folder], filepath.FromSlash(e.Path)),
+			filepath.Join(at, e.Folder, filepath.FromSlash(e.Path)),
+		)
 		if err != nil {
 			return nil, fmt.Errorf("taking the snapshot: %w", err)
 		}

@@ -80,7 +80,11 @@ func CheckTarget(to string, folders []Folder) error {
 			return fmt.Errorf("finding %s: %w", folder.Path, err)
 		}
 		if target == from || strings.HasPrefix(target, from+string(filepath.Separator)) {
-			return fmt.Errorf("%s is inside %s, which is what the backup is of: name a folder elsewhere, best on another disk", to, folder.Path)
+			return fmt.Errorf(
+				"%s is inside %s, which is what the backup is of: name a folder elsewhere, best on another disk",
+				to,
+				folder.Path,
+			)
 		}
 	}
 	return mustBeEmpty(to, "a backup is a folder of its own: name one that is not there yet")
@@ -108,7 +112,8 @@ func Write(ctx context.Context, o WriteOptions) (*Manifest, error) {
 		return nil, err
 	}
 	mark := filepath.Join(o.To, incompleteFile)
-	if err := durable.Replace(mark, []byte("This backup was not finished and cannot be restored. Delete the folder.\n")); err != nil {
+	const unfinished = "This backup was not finished and cannot be restored. Delete the folder.\n"
+	if err := durable.Replace(mark, []byte(unfinished)); err != nil {
 		return nil, fmt.Errorf("writing the backup: %w", err)
 	}
 	to, err := os.OpenRoot(o.To)
@@ -201,7 +206,13 @@ type copier struct {
 }
 
 func newCopier(ctx context.Context, total int64, progress func(Progress)) *copier {
-	return &copier{ctx: ctx, progress: progress, at: Progress{Total: total}, began: time.Now(), buffer: make([]byte, 1<<20)}
+	return &copier{
+		ctx:      ctx,
+		progress: progress,
+		at:       Progress{Total: total},
+		began:    time.Now(),
+		buffer:   make([]byte, 1<<20),
+	}
 }
 
 // put writes one entry, read at source, to a path below root, and returns a file's sum.

@@ -30,7 +30,8 @@ func sayings(t *testing.T) (strings_, pages []saying) {
 		name := entry.Name()
 		switch {
 		case entry.IsDir():
-			if path != repository && (strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "data", "testdata", "node_modules", "scripts"}, name)) {
+			if path != repository &&
+				(strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "data", "testdata", "node_modules", "scripts"}, name)) {
 				return filepath.SkipDir
 			}
 		case strings.HasSuffix(name, ".md"):
@@ -135,7 +136,11 @@ func checkCommand(command string) string {
 	}
 	if flag := cmd.Flags().Lookup("reason"); flag != nil && flag.Changed {
 		reason := strings.Trim(flag.Value.String(), "[]")
-		if reason != "%s" && !slices.ContainsFunc(schemas.RejectReasons, func(r schemas.RejectInfo) bool { return string(r.Reason) == reason }) {
+		if reason != "%s" &&
+			!slices.ContainsFunc(
+				schemas.RejectReasons,
+				func(r schemas.RejectInfo) bool { return string(r.Reason) == reason },
+			) {
 			return "there is no reason " + reason
 		}
 	}
@@ -144,7 +149,10 @@ func checkCommand(command string) string {
 
 // isKey tells whether a path is a setting or a section of settings.
 func isKey(path string) bool {
-	return slices.ContainsFunc(config.Keys(), func(k config.Key) bool { return k.Path == path || strings.HasPrefix(k.Path, path+".") })
+	return slices.ContainsFunc(
+		config.Keys(),
+		func(k config.Key) bool { return k.Path == path || strings.HasPrefix(k.Path, path+".") },
+	)
 }
 
 // Whatever a text of the program or a page tells to type can be typed: its command, flags and settings exist.
@@ -155,7 +163,8 @@ func TestAdvisedCommandsExist(t *testing.T) {
 		commands := append(quoted.FindAllStringSubmatch(s.text, -1), line.FindAllStringSubmatch(s.text, -1)...)
 		for _, match := range commands {
 			// Prose that begins a line with the program's name is no command.
-			if args := words(match[1]); len(args) < 2 || strings.ContainsAny(args[1], "%…,:.()") || match[1] == "tributary pass" {
+			if args := words(match[1]); len(args) < 2 || strings.ContainsAny(args[1], "%…,:.()") ||
+				match[1] == "tributary pass" {
 				continue // the last is the words of a key's derivation
 			}
 			found++
@@ -192,7 +201,13 @@ func TestAdvisedCommandsExist(t *testing.T) {
 }
 
 // noSettings look like settings and are something else: Kafka's own settings, files, a class.
-var noSettings = []string{"log.cleaner.backoff.ms", "log.segment.bytes", "log.compact.bytes", "kafka.common.security.scram", "kafka.md"}
+var noSettings = []string{
+	"log.cleaner.backoff.ms",
+	"log.segment.bytes",
+	"log.compact.bytes",
+	"kafka.common.security.scram",
+	"kafka.md",
+}
 
 // Every setting that a message or a page names exists.
 func TestAdvisedSettingsExist(t *testing.T) {
@@ -225,7 +240,8 @@ func TestAdvisedVariablesExist(t *testing.T) {
 			if name == "TRIBUTARY_KEY" { // stands for any
 				continue
 			}
-			if _, err := config.Load(config.Sources{Environ: []string{name + "=x"}, Sections: []string{}}); err != nil && strings.Contains(err.Error(), "unknown variable") {
+			if _, err := config.Load(config.Sources{Environ: []string{name + "=x"}, Sections: []string{}}); err != nil &&
+				strings.Contains(err.Error(), "unknown variable") {
 				t.Errorf("%s names %s: %v", s.where, name, err)
 			}
 		}
@@ -235,7 +251,8 @@ func TestAdvisedVariablesExist(t *testing.T) {
 // isListKey tells whether the end of a path is a key of the entries of a list, such as catalog.networks[].trust.
 func isListKey(path string) bool {
 	section, rest, _ := strings.Cut(path, ".")
-	return section == config.SectionCatalog && strings.Contains(config.Reference(), "`"+rest[strings.LastIndex(rest, ".")+1:]+"`")
+	return section == config.SectionCatalog &&
+		strings.Contains(config.Reference(), "`"+rest[strings.LastIndex(rest, ".")+1:]+"`")
 }
 
 var (

@@ -20,17 +20,17 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const backupLong = `Copies everything that ` + "`tributary up`" + ` keeps into FOLDER, while it runs or while it does not: the
-embedded Kafka's log, ClickHouse's tables, the processor's state, the edge's spool, keys and
-passwords, and the configuration's file. FOLDER must not be there yet, or be empty.
+const backupLong = `Copies all that ` + "`tributary up`" + ` keeps into FOLDER, while it runs or while it does not: the embedded
+Kafka's log, ClickHouse's tables, the processor's state, the edge's spool, keys and passwords, and
+the configuration's file. FOLDER must not be there yet, or be empty.
 
 While it runs, all roles but the edge pause for some seconds, so that the copy is of one moment; the
 edge goes on answering, and what it acknowledges meanwhile waits in its spool. What is acknowledged
 after that moment is not in the backup.
 
-Each file is written with its SHA-256 sum. A backup that was ended early has a file INCOMPLETE and is
-refused by ` + "`tributary restore`" + `. FOLDER holds keys, passwords and visitors' data: keep it as
-you keep data_dir. It is for ` + "`up`" + ` on embedded engines; for a cluster see docs/backup.md.`
+Each file is written with its SHA-256 sum. A backup that was ended early has a file INCOMPLETE and
+is refused by ` + "`tributary restore`" + `. FOLDER holds keys, passwords and visitors' data: keep it
+as you keep data_dir. It is for ` + "`up`" + ` on embedded engines; for a cluster see docs/backup.md.`
 
 func newBackup(env *environment) *cobra.Command {
 	return &cobra.Command{
@@ -60,7 +60,9 @@ func oneFolder(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 && args[0] != "" {
 		return nil
 	}
-	return usageError{fmt.Errorf("%s takes one FOLDER, got %q; see `%s --help`", cmd.CommandPath(), args, cmd.CommandPath())}
+	return usageError{
+		fmt.Errorf("%s takes one FOLDER, got %q; see `%s --help`", cmd.CommandPath(), args, cmd.CommandPath()),
+	}
 }
 
 func (e *environment) backupFolders() (*config.Loaded, []backup.Folder, error) {
@@ -80,7 +82,12 @@ func (e *environment) backupFolders() (*config.Loaded, []backup.Folder, error) {
 func (e *environment) backUp(ctx context.Context, loaded *config.Loaded, folders []backup.Folder, to string) error {
 	data := loaded.Config.DataDir
 	if _, err := os.ReadDir(data); errors.Is(err, fs.ErrNotExist) {
-		return usageError{fmt.Errorf("there is no %s (data_dir): name the --config or --set data_dir=DIR of the `tributary up` to back up", data)}
+		return usageError{
+			fmt.Errorf(
+				"there is no %s (data_dir): name the --config or --set data_dir=DIR of the `tributary up` to back up",
+				data,
+			),
+		}
 	} else if err != nil {
 		return fmt.Errorf("looking into data_dir: %w; run this as the user of `tributary up`", err)
 	}
@@ -90,21 +97,34 @@ func (e *environment) backUp(ctx context.Context, loaded *config.Loaded, folders
 	}
 	defer release()
 	show, clear := e.dlqProgress()
-	m, err := backup.Write(ctx, backup.WriteOptions{Snapshot: snapshot, To: to, Version: wiring.Version(), Config: loaded.File,
-		Progress: func(p backup.Progress) { show(inMiB("copying", p)) }})
+	m, err := backup.Write(
+		ctx,
+		backup.WriteOptions{Snapshot: snapshot, To: to, Version: wiring.Version(), Config: loaded.File,
+			Progress: func(p backup.Progress) { show(inMiB("copying", p)) }},
+	)
 	clear()
 	if err != nil {
 		return err
 	}
 	size, files := snapshot.Bytes()
-	fmt.Fprintf(e.stdout, "%s has the state of %s: %d files, %d MiB. What is accepted after that moment is not in it.\n",
-		to, m.At().Format(time.RFC3339), files, size>>20)
+	fmt.Fprintf(
+		e.stdout,
+		"%s has the state of %s: %d files, %d MiB. What is accepted after that moment is not in it.\n",
+		to,
+		m.At().Format(time.RFC3339),
+		files,
+		size>>20,
+	)
 	fmt.Fprintf(e.stdout, "Restore it anywhere with `tributary restore %s --set data_dir=DIR`.\n", to)
 	return nil
 }
 
 // snapshot has the running `up` take one, or reads the folders where none runs.
-func (e *environment) snapshot(ctx context.Context, data string, folders []backup.Folder) (*backup.Snapshot, func(), error) {
+func (e *environment) snapshot(
+	ctx context.Context,
+	data string,
+	folders []backup.Folder,
+) (*backup.Snapshot, func(), error) {
 	if unlock, err := embedded.Lock(data); err == nil {
 		if err := chdb.AwaitPredecessor(ctx, filepath.Join(data, wiring.ClickHouseFolder), engineLimit); err != nil {
 			unlock()
@@ -131,7 +151,11 @@ func (e *environment) snapshot(ctx context.Context, data string, folders []backu
 	if err != nil {
 		return nil, nil, fmt.Errorf("taking a snapshot: %w", err)
 	}
-	fmt.Fprintf(e.stderr, "The snapshot is taken; everything but the edge stood still for %s and runs again.\n", paused.Round(time.Millisecond))
+	fmt.Fprintf(
+		e.stderr,
+		"The snapshot is taken; everything but the edge stood still for %s and runs again.\n",
+		paused.Round(time.Millisecond),
+	)
 	return s, release, nil
 }
 
@@ -140,16 +164,22 @@ const engineLimit = 30 * time.Second
 
 // inMiB is a copy's progress as it is shown.
 func inMiB(what string, p backup.Progress) dlq.Progress {
-	return dlq.Progress{What: what + " MiB", Done: p.Done >> 20, Total: p.Total >> 20, Rate: p.Rate / (1 << 20), Left: p.Left}
+	return dlq.Progress{
+		What:  what + " MiB",
+		Done:  p.Done >> 20,
+		Total: p.Total >> 20,
+		Rate:  p.Rate / (1 << 20),
+		Left:  p.Left,
+	}
 }
 
-const restoreLong = `Puts a backup of ` + "`tributary backup`" + ` into data_dir (and processor.state_dir, ingest.spool.dir and
-ingest.caps_file where they are elsewhere), which must not be there yet, or be empty. Each file is
-compared with its SHA-256 sum; a damaged or incomplete backup is refused. It may be another machine
-and other folders than those it was taken of.
+const restoreLong = `Puts a backup of ` + "`tributary backup`" + ` into data_dir (and processor.state_dir,
+ingest.spool.dir and ingest.caps_file where they are elsewhere), which must not be there yet, or be
+empty. Each file is compared with its SHA-256 sum; a damaged or incomplete backup is refused. It may
+be another machine and other folders than those it was taken of.
 
-What was accepted after the backup is not in it. Do not run the old installation and the restored one
-at the same time: both would have the same clicks and postbacks, each its own copy.`
+What was accepted after the backup is not in it. Do not run the old installation and the restored
+one at the same time: both would have the same clicks and postbacks, each its own copy.`
 
 func newRestore(env *environment) *cobra.Command {
 	var check bool
@@ -183,10 +213,19 @@ func newRestore(env *environment) *cobra.Command {
 				fmt.Fprintf(env.stdout, "%s is whole: the state of %s, taken by version %s.\n", args[0], at, m.Version)
 				return nil
 			}
-			fmt.Fprintf(env.stdout, "%s has the state of %s. What was accepted after that moment is not in it: ask networks to send those postbacks again.\n",
-				loaded.Config.DataDir, at)
+			fmt.Fprintf(
+				env.stdout,
+				"%s has the state of %s. What was accepted after that moment is not in it: "+
+					"ask networks to send those postbacks again.\n",
+				loaded.Config.DataDir,
+				at,
+			)
 			if m.Config != "" {
-				fmt.Fprintf(env.stdout, "The configuration of then is %s.\n", filepath.Join(args[0], "config", m.Config))
+				fmt.Fprintf(
+					env.stdout,
+					"The configuration of then is %s.\n",
+					filepath.Join(args[0], "config", m.Config),
+				)
 			}
 			fmt.Fprintln(env.stdout, "Start `tributary up` on it, then `tributary verify` compares all figures.")
 			return nil

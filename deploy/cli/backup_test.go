@@ -32,7 +32,7 @@ type installation struct {
 	t       *testing.T
 	flags   []string
 	edge    string
-	stdout  io.Writer // nil: nowhere
+	stdout  *os.File // nil: nowhere
 	process *exec.Cmd
 	manager *net.UnixConn
 }
@@ -59,8 +59,20 @@ func newInstallation(t *testing.T, dir, file string) *installation {
 		return listener.Addr().String()
 	}
 	i.edge = address()
-	i.flags = []string{"--set", "data_dir=" + dir, "--set", "ingest.listen=" + i.edge, "--set", "kafka.brokers=" + address(),
-		"--set", "clickhouse.addr=" + address(), "--set", "ops.listen=" + address(), "--set", "processor.grace=2s"}
+	i.flags = []string{
+		"--set",
+		"data_dir=" + dir,
+		"--set",
+		"ingest.listen=" + i.edge,
+		"--set",
+		"kafka.brokers=" + address(),
+		"--set",
+		"clickhouse.addr=" + address(),
+		"--set",
+		"ops.listen=" + address(),
+		"--set",
+		"processor.grace=2s",
+	}
 	if file != "" {
 		i.flags = append(i.flags, "--config", file)
 	}
@@ -86,7 +98,9 @@ func (i *installation) start() {
 	}
 	i.process = exec.Command(self, append([]string{"up"}, i.flags...)...)
 	i.process.Env = append(os.Environ(), mainVariable+"=1", "NOTIFY_SOCKET="+path)
-	i.process.Stdout, i.process.Stderr = i.stdout, log
+	if i.process.Stderr = log; i.stdout != nil {
+		i.process.Stdout = i.stdout
+	}
 	if err := i.process.Start(); err != nil {
 		i.t.Fatal(err)
 	}
@@ -142,7 +156,10 @@ func (i *installation) command(args ...string) string {
 
 // send sends one click and its postback, and says whether both were acknowledged.
 func (i *installation) send(txid string) (clickID string, err error) {
-	client := http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{
+		Timeout:       20 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	defer client.CloseIdleConnections()
 	answer, err := client.Get("http://" + i.edge + "/c/summer?source=pushads")
 	if err != nil {
@@ -157,7 +174,9 @@ func (i *installation) send(txid string) (clickID string, err error) {
 }
 
 func (i *installation) postback(clickID, txid string) error {
-	answer, err := http.Get("http://" + i.edge + "/postback?network=acme&payout=1.25&click_id=" + clickID + "&txid=" + txid)
+	answer, err := http.Get(
+		"http://" + i.edge + "/postback?network=acme&payout=1.25&click_id=" + clickID + "&txid=" + txid,
+	)
 	if err != nil {
 		return err
 	}
@@ -262,7 +281,8 @@ func TestABackupUnderLoadIsRestoredElsewhere(t *testing.T) {
 	was.awaitNotice("READY=1")
 	was.stop()
 
-	if kept, err := os.ReadFile(filepath.Join(to, "config", "tributary.yaml")); err != nil || string(kept) != backupCatalog {
+	if kept, err := os.ReadFile(filepath.Join(to, "config", "tributary.yaml")); err != nil ||
+		string(kept) != backupCatalog {
 		t.Errorf("the configuration's file: %q, %v", kept, err)
 	}
 	now := newInstallation(t, filepath.Join(t.TempDir(), "elsewhere"), filepath.Join(to, "config", "tributary.yaml"))

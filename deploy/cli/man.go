@@ -13,8 +13,8 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const manLong = `Writes a manual page for each command into DIR, made of the same texts as --help. ` + "`make man`" + ` writes
-them into bin/man/man1: ` + "`man -M bin/man tributary-up`" + `.`
+const manLong = `Writes a manual page for each command into DIR, made of the same texts as --help.
+` + "`make man`" + ` writes them into bin/man/man1: ` + "`man -M bin/man tributary-up`" + `.`
 
 func newMan(*environment) *cobra.Command {
 	return &cobra.Command{
@@ -30,7 +30,12 @@ func newMan(*environment) *cobra.Command {
 			root := cmd.Root()
 			root.DisableAutoGenTag = true
 			var epoch time.Time // the same pages from the same sources
-			header := &doc.GenManHeader{Section: "1", Source: "tributary " + wiring.Version(), Manual: "Tributary", Date: &epoch}
+			header := &doc.GenManHeader{
+				Section: "1",
+				Source:  "tributary " + wiring.Version(),
+				Manual:  "Tributary",
+				Date:    &epoch,
+			}
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return fmt.Errorf("writing the manual pages: %w", err)
 			}

@@ -59,10 +59,10 @@ func (e *environment) run(ctx context.Context, from config.Sources, loaded *conf
 	})
 	defer stopping()
 	err := system.Run(ctx, from, hangups, func() {
-		service.Started()
 		if started != nil {
 			started(system)
 		}
+		service.Started()
 	})
 	if err == nil {
 		logger.Info("stopped; everything accepted is kept")

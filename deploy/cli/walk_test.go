@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -56,10 +55,18 @@ func TestTheFirstStepsAreWalked(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "data")
 	up := newInstallation(t, dir, "")
-	var said bytes.Buffer
-	up.stdout = &said
+	greeting, err := os.Create(filepath.Join(t.TempDir(), "greeting"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer greeting.Close()
+	up.stdout = greeting
 	up.start()
 	defer up.stop()
+	said, err := os.ReadFile(greeting.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -69,11 +76,17 @@ func TestTheFirstStepsAreWalked(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	steps := tried.FindAllStringSubmatch(said.String(), -1)
+	steps := tried.FindAllStringSubmatch(string(said), -1)
 	if len(steps) != 5 {
-		t.Fatalf("%d steps are printed:\n%s", len(steps), &said)
+		t.Fatalf("%d steps are printed:\n%s", len(steps), said)
 	}
-	wants := map[string]string{"click": "302 Found", "postback": `"status":"accepted"`, "figures": "", "state": `"status": "ready"`, "events": ""}
+	wants := map[string]string{
+		"click":    "302 Found",
+		"postback": `"status":"accepted"`,
+		"figures":  "",
+		"state":    `"status": "ready"`,
+		"events":   "",
+	}
 	for _, step := range steps {
 		if step[1] == "events" {
 			if _, err := exec.LookPath("kcat"); err != nil {
@@ -94,7 +107,11 @@ func TestTheFirstStepsAreWalked(t *testing.T) {
 	if !found {
 		t.Fatal("the README has no first steps")
 	}
-	w.replace = [][2]string{{"127.0.0.1:8080", up.edge}, {"bin/tributary sql", fmt.Sprintf("tributary sql %s", strings.Join(up.flags, " "))}, {"txid=1'", "txid=2'"}}
+	w.replace = [][2]string{
+		{"127.0.0.1:8080", up.edge},
+		{"bin/tributary sql", fmt.Sprintf("tributary sql %s", strings.Join(up.flags, " "))},
+		{"txid=1'", "txid=2'"},
+	}
 	walked := 0
 	for part := range strings.SplitSeq(block, "\n\n") {
 		command, printed, _ := strings.Cut(part, "\n")
@@ -124,7 +141,8 @@ func TestTheAdviceAboutATakenAddressIsWalked(t *testing.T) {
 	for _, setting := range []string{"kafka.brokers", "clickhouse.addr", "ops.listen", "ingest.listen"} {
 		args := append([]string{"up"}, i.flags...)
 		code, _, stderr := run(t, nil, append(args, "--set", setting+"="+taken.Addr().String())...)
-		if last := stderr[strings.LastIndexByte(strings.TrimSpace(stderr), '\n')+1:]; code != ExitFailure || !strings.Contains(last, setting) {
+		if last := stderr[strings.LastIndexByte(strings.TrimSpace(stderr), '\n')+1:]; code != ExitFailure ||
+			!strings.Contains(last, setting) {
 			t.Errorf("%s: exit code %d, %s", setting, code, stderr)
 		}
 	}

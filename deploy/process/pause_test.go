@@ -51,7 +51,10 @@ func TestPauseEndsInTheOppositeOrderAndResumesInOrder(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(2 * time.Second)
-			if got := j.all()[before+2:]; !slices.Equal(got, []string{"new broker", "run broker", "new loader", "run loader"}) {
+			if got := j.all()[before+2:]; !slices.Equal(
+				got,
+				[]string{"new broker", "run broker", "new loader", "run loader"},
+			) {
 				t.Errorf("resumed: %q", got)
 			}
 			if err := s.Ready(); err != nil {

@@ -29,11 +29,21 @@ func TestLettersOfFailedStages(t *testing.T) {
 	add("moody", schemas.TopicClicks, click)
 	add("moody", schemas.TopicClicks, []byte("no click"))
 	if letters.letterUndecodable != 0 || letters.letterClickCount != 0 || letters.letterCostMicros != 0 {
-		t.Errorf("a stage of one's own: %d undecodable, %d clicks of %d micros", letters.letterUndecodable, letters.letterClickCount, letters.letterCostMicros)
+		t.Errorf(
+			"a stage of one's own: %d undecodable, %d clicks of %d micros",
+			letters.letterUndecodable,
+			letters.letterClickCount,
+			letters.letterCostMicros,
+		)
 	}
 	add(joining, schemas.TopicClicks, click)
 	add(joining, schemas.TopicPostbacks, postback)
 	if letters.letterClickCount != 1 || letters.letterCostMicros != 7 || letters.letterPBCount != 1 {
-		t.Errorf("the joining stage: %d clicks of %d micros, %d postbacks", letters.letterClickCount, letters.letterCostMicros, letters.letterPBCount)
+		t.Errorf(
+			"the joining stage: %d clicks of %d micros, %d postbacks",
+			letters.letterClickCount,
+			letters.letterCostMicros,
+			letters.letterPBCount,
+		)
 	}
 }

@@ -19,8 +19,10 @@ import (
 const UnitBackup = "backup"
 
 // ErrNotEmbedded is why there is no backup of an installation on engines of its own.
-var ErrNotEmbedded = errors.New("kafka.mode or clickhouse.mode is external: this copies what `tributary up` keeps on embedded engines. " +
-	"For a cluster see docs/backup.md")
+var ErrNotEmbedded = errors.New(
+	"kafka.mode or clickhouse.mode is external: this copies what `tributary up` keeps on embedded engines. " +
+		"For a cluster see docs/backup.md",
+)
 
 // BackupFolders are all that an installation on embedded engines keeps.
 func BackupFolders(c *config.Config) ([]backup.Folder, error) {
@@ -35,7 +37,10 @@ func BackupFolders(c *config.Config) ([]backup.Folder, error) {
 		folders = append(folders, backup.Folder{Name: backup.FolderSpool, Path: dir})
 	}
 	if file := c.Ingest.CapsFile; file != "" {
-		folders = append(folders, backup.Folder{Name: backup.FolderCaps, Path: filepath.Dir(file), Only: filepath.Base(file)})
+		folders = append(
+			folders,
+			backup.Folder{Name: backup.FolderCaps, Path: filepath.Dir(file), Only: filepath.Base(file)},
+		)
 	}
 	return folders, nil
 }
@@ -49,9 +54,12 @@ func (s *System) AddBackup() {
 	}
 	s.supervisor.Add(process.Unit{Name: UnitBackup,
 		New: func(context.Context, prometheus.Registerer) (process.Runner, error) {
-			return backup.NewResponder(s.loaded.Config.DataDir, func(ctx context.Context, at string) (time.Duration, error) {
-				return s.snapshot(ctx, folders, at)
-			})
+			return backup.NewResponder(
+				s.loaded.Config.DataDir,
+				func(ctx context.Context, at string) (time.Duration, error) {
+					return s.snapshot(ctx, folders, at)
+				},
+			)
 		}})
 }
 
@@ -60,7 +68,11 @@ func (s *System) AddBackup() {
 func (s *System) snapshot(ctx context.Context, folders []backup.Folder, at string) (time.Duration, error) {
 	logger := s.logger.Named(UnitBackup)
 	if err := s.Ready(); err != nil {
-		return 0, fmt.Errorf("no backup is taken before everything is ready: %w. `tributary recover` says whether something is lost; to copy the folders as they are, stop it and run this again", err)
+		return 0, fmt.Errorf(
+			"no backup is taken before everything is ready: %w. `tributary recover` says whether something is lost; "+
+				"to copy the folders as they are, stop it and run this again",
+			err,
+		)
 	}
 	logger.Info("pausing all but the edge for a snapshot")
 	began := time.Now()
@@ -76,6 +88,11 @@ func (s *System) snapshot(ctx context.Context, folders []backup.Folder, at strin
 		return paused, err
 	}
 	bytes, files := taken.Bytes()
-	logger.Info("took a snapshot", zap.Duration("paused", paused.Round(time.Millisecond)), zap.Int("files", files), zap.Int64("bytes", bytes))
+	logger.Info(
+		"took a snapshot",
+		zap.Duration("paused", paused.Round(time.Millisecond)),
+		zap.Int("files", files),
+		zap.Int64("bytes", bytes),
+	)
 	return paused, nil
 }

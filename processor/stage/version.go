@@ -53,8 +53,13 @@ func (p *Partition) bringUp(b *boundTask) error {
 	if !empty && was != b.version {
 		m, can := b.task.(Migrator)
 		if !can || was > b.version {
-			return fmt.Errorf("%w: %d was written, this program has %d. Run the program that wrote it, or give the stage a Migrate "+
-				"(processor/stage.Migrator), or another name: it then begins with an empty state", ErrStateVersion, was, b.version)
+			return fmt.Errorf(
+				"%w: %d was written, this program has %d. Run the program that wrote it, or give the stage a Migrate "+
+					"(processor/stage.Migrator), or another name: it then begins with an empty state",
+				ErrStateVersion,
+				was,
+				b.version,
+			)
 		}
 		if err := m.Migrate(&b.ctx, was); err != nil {
 			return fmt.Errorf("migrating its state from version %d to %d: %w", was, b.version, err)

@@ -84,7 +84,9 @@ func TestAStateOfAnotherVersionIsNotRead(t *testing.T) {
 		{"an earlier one", versioned{counting{version: 1, migrates: true, from: &from}}, true, 0},
 	} {
 		from = 0
-		if err := open(step.stage); errors.Is(err, stage.ErrStateVersion) != step.refused || !step.refused && err != nil || from != step.from {
+		if err := open(step.stage); errors.Is(err, stage.ErrStateVersion) != step.refused ||
+			!step.refused && err != nil ||
+			from != step.from {
 			t.Errorf("%s: %v, migrated from %d", step.name, err, from)
 		}
 	}
