@@ -33,6 +33,10 @@ demo: engine build ## Fetch the engine, build, replay traffic, show the figures;
 build: ## Build bin/tributary
 	$(GO) build -trimpath -o $(BINARY) .
 
+.PHONY: man
+man: build ## Write the manual pages into bin/man/man1 (man -M bin/man tributary-up)
+	@$(BINARY) man bin/man/man1 && echo "bin/man/man1: $$(ls bin/man/man1 | wc -l) pages"
+
 .PHONY: engine
 engine: ## Fetch the embedded ClickHouse engine, once for this user
 	@scripts/libchdb/fetch >/dev/null

@@ -109,7 +109,7 @@ func New(cfg Config, deps Deps) (*Edge, error) {
 	}
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listening on %s: %w", cfg.Listen, err)
+		return nil, fmt.Errorf("listening on %s: %w; set ingest.listen to a free address, and to a port above 1023 where this user may not take others", cfg.Listen, err)
 	}
 	e, err := newEdge(cfg, deps, listener)
 	if err != nil {

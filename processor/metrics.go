@@ -14,7 +14,7 @@ type metrics struct {
 	wipes                 prometheus.Counter
 	staleOffsets          prometheus.Counter
 	setAside              prometheus.Counter
-	undecodable           prometheus.Counter
+	failed                map[schemas.RejectReason]prometheus.Counter
 	restored              prometheus.Counter
 	restoring             prometheus.Gauge
 	partitions            prometheus.Gauge
@@ -45,15 +45,18 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 	rejects := prometheus.NewCounterVec(prometheus.CounterOpts(opts("undecodable_total", "Records and timers that a stage could not process.")), []string{"reason"})
 	m := &metrics{
 		recordsIn: map[string]prometheus.Counter{}, recordsOut: map[string]prometheus.Counter{},
-		commits:       counter("commits_total", "Committed transactions."),
-		aborts:        counter("aborts_total", "Aborted transactions; their outputs are sent again."),
-		resends:       counter("resends_total", "Outboxes of partitions that were sent again."),
-		unsent:        counter("resends_visible_total", "Outputs that were not sent again because readers could see them already."),
-		nudges:        counter("nudges_total", "Rebalances asked for because partitions belonged to nobody."),
-		staleOffsets:  counter("stale_offsets_total", "Partitions that went on from their last visible cycle, because Kafka answered older committed offsets, or none."),
-		wipes:         counter("wipes_total", "States of partitions that were thrown away and rebuilt."),
-		setAside:      counter("damaged_states_total", "States that were damaged on disk, set aside, and restored from checkpoint and topics."),
-		undecodable:   rejects.WithLabelValues(string(schemas.RejectUndecodable)),
+		commits:      counter("commits_total", "Committed transactions."),
+		aborts:       counter("aborts_total", "Aborted transactions; their outputs are sent again."),
+		resends:      counter("resends_total", "Outboxes of partitions that were sent again."),
+		unsent:       counter("resends_visible_total", "Outputs that were not sent again because readers could see them already."),
+		nudges:       counter("nudges_total", "Rebalances asked for because partitions belonged to nobody."),
+		staleOffsets: counter("stale_offsets_total", "Partitions that went on from their last visible cycle, because Kafka answered older committed offsets, or none."),
+		wipes:        counter("wipes_total", "States of partitions that were thrown away and rebuilt."),
+		setAside:     counter("damaged_states_total", "States that were damaged on disk, set aside, and restored from checkpoint and topics."),
+		failed: map[schemas.RejectReason]prometheus.Counter{
+			schemas.RejectUndecodable: rejects.WithLabelValues(string(schemas.RejectUndecodable)),
+			schemas.RejectStageFailed: rejects.WithLabelValues(string(schemas.RejectStageFailed)),
+		},
 		restored:      counter("restored_records_total", "Records read to rebuild state."),
 		restoring:     gauge("restoring_partitions", "Partitions whose state is being rebuilt."),
 		partitions:    gauge("partitions", "Partitions that are being processed."),

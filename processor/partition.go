@@ -52,11 +52,13 @@ type partition struct {
 	rec     stage.Record
 	buf     []byte
 	metrics *metrics
+	// failures is shared by all partitions.
+	failures *failures
 }
 
 func (p *Processor) newPartition(id int32) *partition {
 	st := p.store.Partition(id)
-	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics,
+	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics, failures: p.failures,
 		decisions: schemas.Decisions}
 	if p.deps.decisions != nil {
 		part.decisions = *p.deps.decisions

@@ -41,6 +41,7 @@ type Processor struct {
 	topicOf         map[string]string // by name in Kafka
 
 	metrics    *metrics
+	failures   *failures
 	collectors []prometheus.Collector
 	store      *state.Store
 	// checkpoints and shipper are nil where no destination is configured.
@@ -96,7 +97,7 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	if p.cfg.Workers == 0 {
 		p.cfg.Workers = runtime.GOMAXPROCS(0)
 	}
-	p.stages = append([]stage.Stage{
+	builtIn := []stage.Stage{
 		join.New(join.Options{
 			Rules: attributor.Rules{WindowMS: cfg.Window.Milliseconds(), Scoring: attributor.Scoring{FastMS: cfg.FastConversion.Milliseconds(),
 				ClockSkewMS: cfg.ClockSkew.Milliseconds(), IPClicksPerMinute: cfg.IPClicksPerMinute}},
@@ -104,7 +105,9 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 			Registerer: deps.Registerer,
 		}),
 		claims.New(cfg.ClaimWindow.Milliseconds()),
-	}, deps.Stages...)
+	}
+	p.stages = append(builtIn, deps.Stages...)
+	p.failures = newFailures(p.log, p.now, builtIn)
 	names := map[string]bool{}
 	outputs := map[string]bool{schemas.TopicDeadLetters: true, schemas.TopicCycles: true}
 	for _, s := range p.stages {

@@ -49,6 +49,7 @@ const (
 	RejectOrphan         RejectReason = "orphan"
 	RejectParkingFull    RejectReason = "parking_full"
 	RejectUndecodable    RejectReason = "undecodable_record"
+	RejectStageFailed    RejectReason = "stage_failed"
 	RejectTooMany        RejectReason = "too_many_conversions"
 	RejectAmountRange    RejectReason = "amount_out_of_range"
 )
@@ -108,6 +109,7 @@ var RejectReasons = []RejectInfo{
 	{RejectOrphan, "processor", "no click with this foreign ID came within the grace time", "import the other tracker's clicks, or look for the click at the network"},
 	{RejectParkingFull, "processor", "too many postbacks wait for their click", "look for a network sending unknown click IDs; raise processor.max_parked"},
 	{RejectUndecodable, "processor", "a record in a topic is not the event it should be", "look for a foreign producer on the topic"},
+	{RejectStageFailed, "processor", "a stage failed at a record or a timer; of a stage of your own: its outputs lack it, clicks and conversions do not", "read stage and detail, which has the panic's place; correct the stage, restart, then replay the record"},
 	{RejectTooMany, "processor", "the click has as many conversions as one click may have, or as many of its network as max_conversions_per_click allows; a correction, also when its conversion was refused so", "look for a network that invents transaction IDs; raise max_conversions_per_click for the network if its clicks convert so often"},
 	{RejectAmountRange, "processor", "an amount is beyond 1,000,000,000 or its network's max_payout, which the edge never writes", "look for who else produces to the topics clicks and postbacks"},
 	{RejectRowRefused, "sink", "ClickHouse refused this row for good", "read detail; correct the schema, then replay"},

@@ -14,6 +14,7 @@ type letters struct {
 
 	id, detail, raw, clickID, txid                                                 textColumn
 	kind, reason, place, network, eventType, originalStatus, currency, sourceTopic wordColumn
+	stage                                                                          wordColumn
 	payout, payoutOriginal, sourceOffset, decidedAt                                int64Column
 	ip                                                                             ipColumn
 	sourcePartition                                                                plainColumn[int32]
@@ -29,7 +30,7 @@ func newLetters() *letters {
 		{"event", kindWord, &t.eventType}, {"txid", kindText, &t.txid}, {"original_status", kindWord, &t.originalStatus}, {"payout", kindMoney, &t.payout},
 		{"payout_original", kindMoney, &t.payoutOriginal}, {"currency", kindWord, &t.currency}, {"ip", kindIP, &t.ip}, {"source_topic", kindWord, &t.sourceTopic},
 		{"source_partition", kindInt32, &t.sourcePartition}, {"source_offset", kindInt64, &t.sourceOffset},
-		{"decided_at", kindTime, &t.decidedAt},
+		{"decided_at", kindTime, &t.decidedAt}, {"stage", kindWord, &t.stage},
 	}, t.position.columns()...)
 	return t
 }
@@ -66,6 +67,7 @@ func (t *letters) add(value []byte, partition int32, offset int64) error {
 	t.sourcePartition.add(e.SourcePartition)
 	t.sourceOffset.add(e.SourceOffset)
 	t.decidedAt.add(decidedMS(e.DecidedMs, e.ReceivedMs))
+	t.stage.add(e.Stage)
 	return nil
 }
 

@@ -87,8 +87,9 @@ func newRoot(env *environment) *cobra.Command {
 		Example: `  tributary up
   tributary up --set ingest.listen=:9000 --set data_dir=/var/lib/tributary
   tributary config check --config tributary.yaml`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:    noArguments,
+		Version: strings.TrimSpace(versionText()),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if env.configFile == "" && slices.Contains(env.environ, config.FileVariable+"=") {
 				return usageError{fmt.Errorf("%s is set and names no file; right would be the path of a configuration file, or unset %[1]s", config.FileVariable)}
@@ -96,6 +97,7 @@ func newRoot(env *environment) *cobra.Command {
 			return nil
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
@@ -128,8 +130,11 @@ func commands(env *environment) []*cobra.Command {
 		newSpool(env),
 		newTail(env),
 		newRecover(env),
+		newBackup(env),
+		newRestore(env),
 		newVerify(env),
 		newVersion(env),
+		newMan(env),
 		newClickHouseEmbedded(env),
 	}
 }

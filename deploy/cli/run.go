@@ -47,7 +47,14 @@ func (e *environment) run(ctx context.Context, from config.Sources, loaded *conf
 	}
 	system := wiring.New(loaded, logger)
 	add(system)
+	service := process.NewService(logger)
+	system.Reloaded = service.Reloaded
+	watching, endWatch := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the stop
+	defer endWatch()
+	go service.Watch(watching, system.Ready)
+	hangups = process.Relay(ctx, hangups, service.Reloading)
 	stopping := context.AfterFunc(ctx, func() {
+		service.Stopping()
 		logger.Info("stopping: finishing the work at hand; a second signal ends at once", zap.NamedError("cause", context.Cause(ctx)))
 	})
 	defer stopping()
@@ -55,6 +62,7 @@ func (e *environment) run(ctx context.Context, from config.Sources, loaded *conf
 		if started != nil {
 			started(system)
 		}
+		service.Started()
 	})
 	if err == nil {
 		logger.Info("stopped; everything accepted is kept")

@@ -9,8 +9,8 @@ import (
 
 	"tributary/deploy/process"
 	"tributary/deploy/tail"
+	"tributary/deploy/topics"
 	"tributary/deploy/wiring"
-	"tributary/schemas"
 )
 
 const tailLong = `Prints the events of a topic as JSON lines, committed ones only. Each line has _partition, _offset
@@ -21,7 +21,7 @@ It reads the Kafka of the configuration: that of a running ` + "`tributary up`" 
 func newTail(env *environment) *cobra.Command {
 	var o tail.Options
 	var names []string
-	for _, t := range schemas.Topics {
+	for _, t := range topics.All() {
 		names = append(names, t.Name)
 	}
 	command := &cobra.Command{

@@ -99,6 +99,7 @@ func addEverything(s *wiring.System) {
 	s.AddEngines()
 	s.AddSetup()
 	s.AddRoles()
+	s.AddBackup()
 }
 
 // greet prints what can be tried, with the addresses in force.

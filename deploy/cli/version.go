@@ -18,8 +18,13 @@ func newVersion(env *environment) *cobra.Command {
 		Example: "  tributary version",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(env.stdout, "tributary %s (%s, %s/%s), libchdb %s\n", wiring.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, chdb.LibraryVersion)
+			fmt.Fprint(env.stdout, versionText())
 			return nil
 		},
 	}
+}
+
+// versionText is what `version` and --version print.
+func versionText() string {
+	return fmt.Sprintf("tributary %s (%s, %s/%s), libchdb %s\n", wiring.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, chdb.LibraryVersion)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tributary/deploy/topics"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 )
@@ -193,9 +194,9 @@ func (c *Config) validateKafka(wrong wrongFunc, oneOf oneOfFunc) {
 	if k.RetentionBytes < 0 {
 		wrong("kafka.retention_bytes", "want a size such as 512MiB, or 0 for no limit, got %d", k.RetentionBytes)
 	}
-	names := make([]string, len(schemas.Topics))
-	for i, topic := range schemas.Topics {
-		names[i] = topic.Name
+	var names []string
+	for _, topic := range topics.All() {
+		names = append(names, topic.Name)
 	}
 	for _, topic := range slices.Sorted(maps.Keys(k.Retention)) {
 		if !slices.Contains(names, topic) {

@@ -17,6 +17,8 @@ type reading struct {
 	places   map[string]Place // by path, of keys that were set anywhere
 	problems Problems
 	unread   map[string]bool // paths whose value could not be decoded: their rules would speak of the default
+	// incomplete: what is made, or stands in, for keys that were left out is not there, for something could not be read.
+	incomplete bool
 }
 
 func newReading(file string) *reading {

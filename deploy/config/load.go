@@ -195,6 +195,7 @@ func Load(from Sources) (*Loaded, error) {
 			return nil, err
 		}
 	}
+	r.incomplete = len(r.problems) > 0 && from.Catalog != nil
 	r.validate(&loaded.Config, from.Sections, from.CatalogOptional && loaded.NoCatalog && !loaded.DeclaresCatalog())
 	if len(r.problems) > 0 {
 		r.problems.inFileOrder()
@@ -313,11 +314,20 @@ func (r *reading) validate(c *Config, sections []string, withoutCatalog bool) {
 	}
 }
 
+// isMade tells whether a key is one that is made, or stood in for, once the rest can be read: a complaint that it is missing
+// would have its reader declare a key in place of the one that signed every click ID so far.
+func (r *reading) isMade(path string) bool {
+	if path == keysPath || strings.HasPrefix(path, keysPath+".") {
+		return !isSet(r.places, keysPath)
+	}
+	return strings.HasPrefix(path, SectionCatalog+".") && !declaresCatalog(r.places)
+}
+
 var dottedIndex = regexp.MustCompile(`\.(\d+)(\.|\[|$)`)
 
 func (r *reading) ruleBroken(path, text string) {
 	// A value that could not be decoded has been reported; its rule would only speak of the default.
-	if r.unread[path] {
+	if r.unread[path] || r.incomplete && r.isMade(path) {
 		return
 	}
 	place, ok := r.places[path]

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tributary/deploy"
+	"tributary/ingest/catalog"
 	"tributary/schemas/fuzzbound"
 )
 
@@ -145,6 +146,32 @@ ops:
 		if problems[i].Line < problems[i-1].Line {
 			t.Errorf("line %d comes after line %d", problems[i].Line, problems[i-1].Line)
 		}
+	}
+}
+
+// What `up` makes by itself is not asked for beside a mistake elsewhere: who followed that would sign with another key
+// than the one of every click ID so far.
+func TestAMistakeBringsNoComplaintAboutWhatIsMade(t *testing.T) {
+	from := Sources{Environ: []string{"TRIBUTARY_PROCESSOR_GRACE=20"}, Catalog: []byte("catalog: {base_currency: USD}"),
+		Complete: func(c *Config, _ func(string) bool) error {
+			c.Catalog.ClickIDKeys = catalog.KeysConfig{Active: 1, Keys: map[int]catalog.Secret{1: "0123456789abcdef"}}
+			return nil
+		}}
+	_, err := Load(from)
+	var problems Problems
+	if !errors.As(err, &problems) || len(problems) != 1 || problems[0].Path != "processor.grace" {
+		t.Errorf("got %v, want one complaint about processor.grace", err)
+	}
+	// What was written is judged, and so is what nobody makes.
+	for extra, want := range map[string]string{"catalog.click_id_keys.active=7": "catalog.click_id_keys", "catalog.base_currency=UDS": "catalog.base_currency"} {
+		from.Set = []string{extra}
+		if _, err := Load(from); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", extra, err)
+		}
+	}
+	from.Set, from.Catalog, from.Complete = nil, nil, nil
+	if _, err := Load(from); err == nil || !strings.Contains(err.Error(), "catalog.click_id_keys") {
+		t.Errorf("for a role that makes no key: %v", err)
 	}
 }
 

@@ -213,6 +213,7 @@ type line struct {
 	RawBase64       string      `json:"raw_base64,omitempty"` // in place of raw where that is no text
 	SourceTopic     string      `json:"source_topic,omitempty"`
 	SourcePartition int32       `json:"source_partition,omitempty"`
+	Stage           string      `json:"stage,omitempty"`
 	SourceOffset    int64       `json:"source_offset,omitempty"`
 	Partition       int32       `json:"partition"`
 	Offset          int64       `json:"offset"`
@@ -223,7 +224,7 @@ func (l *Letter) line() line {
 	e := l.Event
 	out := line{LetterID: e.LetterId, Kind: kindWord(e.Kind), Reason: e.Reason, Detail: e.Detail, Place: e.Place, Received: l.received(), Network: e.Network,
 		ClickID: e.ClickId, Event: e.Event, TxID: e.Txid, OriginalStatus: e.OriginalStatus, PayoutMicros: e.PayoutMicros, Currency: e.Currency,
-		PayoutBase: e.PayoutBaseMicros, SourceTopic: e.SourceTopic, SourcePartition: e.SourcePartition, SourceOffset: e.SourceOffset,
+		PayoutBase: e.PayoutBaseMicros, SourceTopic: e.SourceTopic, SourcePartition: e.SourcePartition, Stage: e.Stage, SourceOffset: e.SourceOffset,
 		Partition: l.Partition, Offset: l.Offset, Replayed: l.Replayed}
 	if addr := l.ip(); addr.IsValid() && !addr.IsUnspecified() {
 		out.IP = addr.String()

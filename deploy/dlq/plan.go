@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"tributary/deploy/topics"
 	"tributary/ingest"
 	"tributary/ingest/catalog"
 	"tributary/schemas"
@@ -220,7 +221,7 @@ func (p *planner) address(plan *Plan, key, value []byte, partition int32) {
 }
 
 func topicOf(name string) (schemas.Topic, bool) {
-	for _, t := range schemas.Topics {
+	for _, t := range topics.All() {
 		if t.Name == name {
 			return t, true
 		}
@@ -231,6 +232,9 @@ func topicOf(name string) (schemas.Topic, bool) {
 // keyOf decodes a record's value and answers the key it has in its topic, as far as the event tells it. The error says why the
 // bytes are not the topic's event.
 func keyOf(topic schemas.Topic, value []byte) ([]byte, error) {
+	if topic.Message == "" {
+		return nil, nil // whatever it is; the letter has its key
+	}
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(topic.Message))
 	if err != nil {
 		return nil, err

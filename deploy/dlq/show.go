@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"tributary/deploy/terminal"
+	"tributary/deploy/topics"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -78,6 +79,9 @@ func explain(w io.Writer, l *Letter, plan *Plan, now time.Time) {
 	}
 	field("letter", "%s", shown(e.LetterId, 200))
 	field("refused", "a %s, by %s: %s (%s)", kindWord(e.Kind), orDash(e.Place), shown(e.Reason, 60), why.Means)
+	if e.Stage != "" {
+		field("stage", "%s", shown(e.Stage, 40))
+	}
 	if e.Detail != "" {
 		field("detail", "%s", shown(e.Detail, schemas.MaxDetailBytes))
 	}
@@ -174,7 +178,7 @@ func unescaped(text string) string {
 
 // decoded reads a record as the event of its topic, which may have the deployment's prefix.
 func decoded(name string, raw []byte) (string, bool) {
-	for _, topic := range schemas.Topics {
+	for _, topic := range topics.All() {
 		if name != topic.Name && !strings.HasSuffix(name, "."+topic.Name) {
 			continue
 		}

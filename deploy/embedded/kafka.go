@@ -94,7 +94,7 @@ const spareBytes = 4 << 20
 // made if absent. Memory: 80 bytes a record batch,
 // whatever the records' size (measured); the topics' retention bounds it.
 func NewKafka(address, dir string, logger *zap.Logger, options ...KafkaOption) (*Kafka, error) {
-	o := kafkaOptions{sync: syncFolder}
+	o := kafkaOptions{sync: SyncFolder}
 	for _, option := range options {
 		option(&o)
 	}

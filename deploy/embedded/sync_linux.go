@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncFolder puts on disk all that was written to the file system of the folder: contents, names and lengths, of
+// SyncFolder puts on disk all that was written to the file system of the folder: contents, names and lengths, of
 // however many files.
-func syncFolder(dir *os.File) error {
+func SyncFolder(dir *os.File) error {
 	if err := unix.Syncfs(int(dir.Fd())); err != nil {
 		return os.NewSyscallError("syncfs", err)
 	}

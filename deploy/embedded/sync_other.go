@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// syncFolder puts all files of the folder and the folders on disk, one by one: this system syncs no whole file system
+// SyncFolder puts all files of the folder and the folders on disk, one by one: this system syncs no whole file system
 // and waits for it.
-func syncFolder(dir *os.File) error {
+func SyncFolder(dir *os.File) error {
 	return filepath.WalkDir(dir.Name(), func(path string, entry fs.DirEntry, err error) error {
 		if os.IsNotExist(err) || err == nil && strings.Contains(path, ".damaged-") {
 			return nil // retention deletes while this walks

@@ -173,6 +173,9 @@ type member struct {
 	runner   Runner               // nil while none runs
 	state    error                // why there is none
 	registry *prometheus.Registry // of the runner
+	// interrupt ends what the unit does now; held and stands are there from Pause to resume: see pause.go.
+	interrupt    context.CancelFunc
+	held, stands chan struct{}
 }
 
 // launch starts the unit's goroutine. Its context is not a child of the process's: units end one by one.
@@ -193,6 +196,9 @@ func (m *member) launch(fail context.CancelCauseFunc) {
 				}
 				return
 			}
+			if m.standStill(ctx, err) {
+				continue
+			}
 			if err == nil {
 				err = errors.New("ended although nothing asked it to")
 			}
@@ -207,12 +213,8 @@ func (m *member) launch(fail context.CancelCauseFunc) {
 			m.restarts.Inc()
 			m.set(nil, nil, fmt.Errorf("failed and is started again: %w", err))
 			m.logger.Error("failed; starting it again", zap.Error(err), zap.Duration("after", wait.Round(time.Millisecond)))
-			timer := time.NewTimer(wait)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
+			if m.wait(ctx, wait); ctx.Err() != nil {
 				return
-			case <-timer.C:
 			}
 		}
 	}()
@@ -220,6 +222,11 @@ func (m *member) launch(fail context.CancelCauseFunc) {
 
 // once makes the runner and runs it to its end.
 func (m *member) once(ctx context.Context) error {
+	ctx, done := m.interruptible(ctx)
+	defer done()
+	if ctx.Err() != nil {
+		return nil // held, or ended, before it began
+	}
 	registry := prometheus.NewRegistry()
 	runner, err := m.unit.New(ctx, registry)
 	if err != nil {

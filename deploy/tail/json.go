@@ -18,6 +18,10 @@ import (
 // appendRecord writes one record as one line, without its end.
 func appendRecord(dst []byte, r *kgo.Record, message proto.Message) []byte {
 	dst = fmt.Appendf(dst, `{"_partition":%d,"_offset":%d,"_at":%q`, r.Partition, r.Offset, r.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+	if message == nil {
+		dst = appendPlain(append(dst, `,"_key`...), r.Key)
+		return append(appendPlain(append(dst, `,"_value`...), r.Value), '}')
+	}
 	if err := proto.Unmarshal(r.Value, message); err != nil {
 		dst = append(dst, `,"_error":`...)
 		dst = appendText(dst, "not a "+string(message.ProtoReflect().Descriptor().FullName())+": "+err.Error())
@@ -27,6 +31,15 @@ func appendRecord(dst []byte, r *kgo.Record, message proto.Message) []byte {
 	}
 	dst = appendFields(dst, message.ProtoReflect(), false)
 	return append(dst, '}')
+}
+
+// appendPlain ends a member's name and writes bytes of no known form: text as it is, anything else as base64 under a name
+// that says so.
+func appendPlain(dst, b []byte) []byte {
+	if utf8.Valid(b) {
+		return appendText(append(dst, `":`...), string(b))
+	}
+	return appendText(append(dst, `_base64":`...), base64.StdEncoding.EncodeToString(b))
 }
 
 // appendFields writes the set fields in the order of their declaration.

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"tributary/schemas"
+	"tributary/deploy/topics"
 	_ "tributary/schemas/events" // registers the messages
 )
 
@@ -171,12 +171,16 @@ func followPartitions(ctx context.Context, client *kgo.Client, topic string, n i
 	}
 }
 
-// messageOf makes an empty event of the topic; the error names the nearest topic and lists all.
+// messageOf makes an empty event of the topic, nil for a topic of text or bytes; the error names the nearest topic and
+// lists all.
 func messageOf(name string) (proto.Message, error) {
 	var names []string
 	nearest, distance := "", 1<<30
-	for _, t := range schemas.Topics {
+	for _, t := range topics.All() {
 		if t.Name == name {
+			if t.Message == "" {
+				return nil, nil // no event of ours: text, or bytes
+			}
 			kind, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(t.Message))
 			if err != nil {
 				return nil, fmt.Errorf("looking up %s: %w", t.Message, err)

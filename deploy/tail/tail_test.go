@@ -193,3 +193,16 @@ func TestFollowsAddedPartitions(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+// A topic of a stage of one's own may hold text, or bytes of any kind.
+func TestARecordThatIsNoEventOfOurs(t *testing.T) {
+	at := time.UnixMilli(1_700_000_000_000)
+	for want, r := range map[string]*kgo.Record{
+		`{"_partition":0,"_offset":0,"_at":"2023-11-14T22:13:20.000Z","_key":"k","_value":"3 clicks <of> one IP"}`: {Key: []byte("k"), Value: []byte("3 clicks <of> one IP"), Timestamp: at},
+		`{"_partition":0,"_offset":0,"_at":"2023-11-14T22:13:20.000Z","_key_base64":"/wA=","_value":""}`:           {Key: []byte{0xff, 0}, Timestamp: at},
+	} {
+		if got := string(appendRecord(nil, r, nil)); got != want || !json.Valid([]byte(got)) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/schemas"
 )
@@ -29,6 +30,8 @@ type Settings struct {
 	Retention map[string]time.Duration
 	// RetentionBytes a partition; 0: no limit.
 	RetentionBytes int64
+	// Overwrote is told of each setting that somebody else gave a topic and Ensure replaced; nil for nobody.
+	Overwrote func(topic, setting, was, is string)
 }
 
 var (
@@ -54,10 +57,10 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 		replication = int16(s.ReplicationFactor)
 	}
 	var errs []error
-	for _, topic := range schemas.Topics {
+	for _, topic := range All() {
 		name, configs := s.Prefix+topic.Name, s.configs(topic)
 		if _, exists := existing[name]; exists {
-			errs = append(errs, alter(ctx, admin, name, configs))
+			errs = append(errs, s.alter(ctx, admin, name, configs))
 			continue
 		}
 		answer, err := admin.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
@@ -82,7 +85,7 @@ func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
 		return err
 	}
 	var missing []string
-	for _, topic := range schemas.Topics {
+	for _, topic := range All() {
 		name := s.Prefix + topic.Name
 		if _, exists := existing[name]; !exists {
 			missing = append(missing, name)
@@ -96,9 +99,9 @@ func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
 
 // list answers the partition count of each topic that exists, by full name.
 func list(ctx context.Context, admin *kadm.Client, s Settings) (map[string]int, error) {
-	names := make([]string, len(schemas.Topics))
-	for i, topic := range schemas.Topics {
-		names[i] = s.Prefix + topic.Name
+	var names []string
+	for _, topic := range All() {
+		names = append(names, s.Prefix+topic.Name)
 	}
 	// A listing may come from the client's cache and miss a topic just made; one with authorized operations never does.
 	details, err := admin.ListTopics(kadm.WithAuthorizedOps(ctx), names...)
@@ -120,7 +123,7 @@ func list(ctx context.Context, admin *kadm.Client, s Settings) (map[string]int, 
 
 func compare(existing map[string]int, s Settings) error {
 	var errs []error
-	for _, topic := range schemas.Topics {
+	for _, topic := range All() {
 		name := s.Prefix + topic.Name
 		partitions, ok := existing[name]
 		if !ok || partitions == s.Partitions || !topic.CoPartitioned {
@@ -173,7 +176,9 @@ func (s Settings) configs(topic schemas.Topic) map[string]*string {
 // a record is at most schemas.MaxRecordBytes.
 const maxBatchBytes = 1 << 20
 
-func alter(ctx context.Context, admin *kadm.Client, name string, configs map[string]*string) error {
+// alter gives a topic its settings, and tells which of the topic's own it replaces.
+func (s *Settings) alter(ctx context.Context, admin *kadm.Client, name string, configs map[string]*string) error {
+	own := ownSettings(ctx, admin, name)
 	changes := make([]kadm.AlterConfig, 0, len(configs))
 	for key, value := range configs {
 		changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: value})
@@ -187,5 +192,28 @@ func alter(ctx context.Context, admin *kadm.Client, name string, configs map[str
 			return fmt.Errorf("setting the retention of the topic %s: %w", name, answer.Err)
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(configs)) {
+		if was, is := own[key], *configs[key]; s.Overwrote != nil && was != "" && was != is {
+			s.Overwrote(name, key, was, is)
+		}
+	}
 	return nil
+}
+
+// ownSettings are those that were given to the topic itself; none where they may not be read, for that is no reason not
+// to alter them.
+func ownSettings(ctx context.Context, admin *kadm.Client, name string) map[string]string {
+	own := map[string]string{}
+	answers, err := admin.DescribeTopicConfigs(ctx, name)
+	if err != nil {
+		return own
+	}
+	for _, answer := range answers {
+		for _, setting := range answer.Configs {
+			if setting.Source == kmsg.ConfigSourceDynamicTopicConfig {
+				own[setting.Key] = setting.MaybeValue()
+			}
+		}
+	}
+	return own
 }

@@ -3,6 +3,7 @@ package topics
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +81,34 @@ func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
 	}
 	if ms, bytes := retention(t, ctx, admin, "acme.clicks"); ms != "7200000" || bytes != "1048576" {
 		t.Errorf("clicks are kept %s ms, %s bytes after the change", ms, bytes)
+	}
+}
+
+// A topic's own setting is replaced, as before, but not in silence; what is as it shall be is not told.
+func TestATopicsOwnSettingIsToldWhenItIsReplaced(t *testing.T) {
+	ctx, admin := broker(t)
+	var told []string
+	s := Settings{Partitions: 1, ReplicationFactor: 1, Overwrote: func(topic, setting, was, is string) {
+		told = append(told, topic+" "+setting+" "+was+" "+is)
+	}}
+	for range 2 {
+		if _, err := Ensure(ctx, admin, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(told) > 0 {
+		t.Errorf("told of %v although nobody else set anything", told)
+	}
+	ownTime := "31536000000"
+	set := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "retention.ms", Value: &ownTime}}
+	if answers, err := admin.AlterTopicConfigs(ctx, set, schemas.TopicConversions); err != nil || answers[0].Err != nil {
+		t.Fatal(err, answers)
+	}
+	if _, err := Ensure(ctx, admin, s); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"scored.conversions retention.ms 31536000000 7776000000"}; !slices.Equal(told, want) {
+		t.Errorf("told of %q, want %q", told, want)
 	}
 }
 

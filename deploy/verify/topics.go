@@ -248,8 +248,33 @@ func decode(name string, offset int64, value []byte) (row, error) {
 		if err := l.UnmarshalVT(value); err != nil {
 			return r, err
 		}
-		r.letter, r.id = l, l.LetterId
 		r.text = join(l.LetterId, l.Reason, l.PayoutBaseMicros)
+		r.letter = outcome(l)
+		r.id = r.letter.LetterId
 	}
 	return r, nil
+}
+
+// joining is the built-in stage that makes clicks and postbacks entries: what it fails at becomes nothing else.
+const joining = "join"
+
+// outcome returns a letter about a record that the joining stage failed at as one about the click or postback in it, which
+// has come to its end there. A letter of any other stage says nothing of a click or a postback.
+func outcome(l *events.DeadLetter) *events.DeadLetter {
+	if l.Reason != string(schemas.RejectStageFailed) || l.Stage != joining {
+		return l
+	}
+	switch l.SourceTopic {
+	case schemas.TopicClicks:
+		var c events.Click
+		if c.UnmarshalVT(l.Raw) == nil {
+			l.Kind, l.ClickId = events.DeadLetter_KIND_CLICK, c.ClickId
+		}
+	case schemas.TopicPostbacks:
+		var p events.Postback
+		if p.UnmarshalVT(l.Raw) == nil {
+			l.Kind, l.LetterId = events.DeadLetter_KIND_POSTBACK, p.ReceiptId
+		}
+	}
+	return l
 }

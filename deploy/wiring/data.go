@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tributary/deploy/backup"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/secret"
@@ -20,6 +21,9 @@ var secretFiles = []string{KafkaPasswordFile, chdb.RolesPasswordFile, chdb.Guest
 // read.
 func RestrictData(c *config.Config) error {
 	secret.RestrictProcess()
+	if err := backup.Unfinished(c.DataDir); err != nil {
+		return err
+	}
 	_, err := secret.RestrictFolder(c.DataDir, secretFiles...)
 	return err
 }

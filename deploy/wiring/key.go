@@ -24,7 +24,7 @@ const generatedKeyID = 1
 // The embedded engines' folders in data_dir.
 const (
 	kafkaFolder      = "kafka"
-	clickHouseFolder = "clickhouse"
+	ClickHouseFolder = "clickhouse"
 )
 
 // CompleteKey puts the data folder's own click ID key into a configuration that has none, making it at the first
@@ -93,7 +93,7 @@ func makeKey(dir, path string) (string, error) {
 // dataBeside names the folder that holds what an earlier start kept: the broker's topics, the tables, the processor's
 // state, the spool.
 func dataBeside(c *config.Config) string {
-	for _, folder := range []string{filepath.Join(c.DataDir, kafkaFolder), filepath.Join(c.DataDir, clickHouseFolder), c.Processor.StateDir, c.Ingest.Spool.Dir} {
+	for _, folder := range []string{filepath.Join(c.DataDir, kafkaFolder), filepath.Join(c.DataDir, ClickHouseFolder), c.Processor.StateDir, c.Ingest.Spool.Dir} {
 		if folder != "" && holdsAFile(folder) {
 			return folder
 		}

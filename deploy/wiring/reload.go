@@ -37,6 +37,9 @@ func (r *reloads) note() (name, text string) {
 // changed takes the outcome of one reading. A refused one leaves everything as it is; the error tells of one that is
 // refused here.
 func (s *System) changed(change config.Change) (err error) {
+	if s.Reloaded != nil {
+		defer s.Reloaded()
+	}
 	s.reloadFiles()
 	if change.Err == nil {
 		err = s.reloadMeaning(change.Loaded)

@@ -54,6 +54,8 @@ type System struct {
 	kept       kept
 	topicsFit  atomic.Bool // they did once
 
+	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
+	Reloaded func()
 	// EngineCommand starts the embedded ClickHouse's child; empty: this executable with "clickhouse-embedded".
 	EngineCommand []string
 }
@@ -63,7 +65,23 @@ func New(loaded *config.Loaded, logger *zap.Logger) *System {
 	s := &System{loaded: loaded, inForce: loaded, logger: logger, supervisor: process.NewSupervisor(logger, loaded.Config.Ops.DrainTimeout), life: rand.Text(), warned: map[string]bool{}}
 	s.reload = newReloads(s.supervisor.Registry())
 	process.RegisterRuntime(s.supervisor.Registry())
+	process.RegisterBuild(s.supervisor.Registry(), Version())
 	return s
+}
+
+// passOver takes hangups that nothing is read again for: who asked is told that it is over.
+func (s *System) passOver(ctx context.Context, hangups <-chan struct{}) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+		}
+		s.logger.Warn("the configuration is not watched: nothing was read again; a restart reads it")
+		if s.Reloaded != nil {
+			s.Reloaded()
+		}
+	}
 }
 
 // Ready answers nil when every unit can do its work.
@@ -82,6 +100,7 @@ func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan st
 		defer close(watched)
 		if err := config.Watch(watching, from, s.loaded, hangups, s.changed); err != nil {
 			s.logger.Warn("the configuration is not watched; SIGHUP does nothing either", zap.Error(err))
+			s.passOver(watching, hangups)
 		}
 	}()
 	err := s.supervisor.Run(ctx, started)
@@ -129,7 +148,7 @@ func (s *System) AddEngines() {
 					return nil, process.Permanent(err)
 				}
 				return embedded.NewClickHouse(ctx, embedded.ClickHouseConfig{
-					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, clickHouseFolder), Users: users, Durable: c.ClickHouse.Durable,
+					Address: c.ClickHouse.Addr, Dir: filepath.Join(c.DataDir, ClickHouseFolder), Users: users, Durable: c.ClickHouse.Durable,
 					GuestsUnconfined: c.ClickHouse.GuestsWithoutSandbox,
 					Command:          s.EngineCommand, Registerer: registerer, Logger: s.logger.Named(UnitClickHouse),
 				})
@@ -163,6 +182,9 @@ type embeddedKafka struct {
 func (k embeddedKafka) Run(ctx context.Context) error {
 	k.system.broker.Store(k.Kafka)
 	err := k.Kafka.Run(ctx)
+	if err == nil {
+		k.system.brokers-- // one that ended in an orderly way, as for a backup, leaves no memory behind
+	}
 	if errors.Is(err, embedded.ErrSyncFailed) || err != nil && k.system.brokers >= maxBrokers {
 		return process.Permanent(err)
 	}
@@ -215,7 +237,12 @@ func Setup(ctx context.Context, loaded *config.Loaded, logger *zap.Logger) error
 
 func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) error {
 	return withAdmin(ctx, c, "setup", logger, func(admin *kadm.Client) error {
-		made, err := topics.Ensure(ctx, admin, TopicSettings(c.Kafka))
+		settings := TopicSettings(c.Kafka)
+		settings.Overwrote = func(topic, setting, was, is string) {
+			logger.Warn("a topic had a setting of its own, which the configuration's replaced; kafka.retention and kafka.retention_bytes say how topics are kept",
+				zap.String("topic", topic), zap.String("setting", setting), zap.String("was", was), zap.String("is", is))
+		}
+		made, err := topics.Ensure(ctx, admin, settings)
 		if len(made) > 0 {
 			logger.Info("made topics", zap.Strings("topics", made), zap.Int("partitions", c.Kafka.Partitions))
 		}

@@ -189,16 +189,3 @@ func (c *Catalog) Base() *Currency { return c.base }
 
 // Keyring signs and verifies click IDs.
 func (c *Catalog) Keyring() *id.Keyring { return c.keyring }
-
-// IsCurrencyCode tells whether code has the form of an ISO 4217 code: three upper-case letters.
-func IsCurrencyCode[T string | []byte](code T) bool {
-	if len(code) != 3 {
-		return false
-	}
-	for i := range len(code) {
-		if code[i] < 'A' || code[i] > 'Z' {
-			return false
-		}
-	}
-	return true
-}

@@ -34,6 +34,8 @@ type Partition struct {
 	state  *state.Partition
 	tasks  []boundTask
 	timers *state.Namespace
+	// versions has the version of each Versioned stage's state, by the stage's name.
+	versions *state.Namespace
 
 	watermarkMS, nowMS, arrivalMS int64
 	// decisions is the version of the rules of the coming calls; guessed: no cycle tells it.
@@ -52,13 +54,15 @@ type boundTask struct {
 	inputs []string
 	task   Task
 	ctx    Context
+	// version is of its state; 0 when the stage tells none.
+	version uint32
 }
 
 // NewPartition makes the tasks of one partition over its state. Call Open before the first record.
 func NewPartition(id int32, st *state.Partition, stages []Stage) *Partition {
-	p := &Partition{id: id, state: st, timers: st.Namespace(timersSpace), decisions: schemas.Decisions}
+	p := &Partition{id: id, state: st, timers: st.Namespace(timersSpace), versions: st.Namespace(versionsSpace), decisions: schemas.Decisions}
 	for i, s := range stages {
-		p.tasks = append(p.tasks, boundTask{name: s.Name(), inputs: s.Inputs(), task: s.Task(id),
+		p.tasks = append(p.tasks, boundTask{name: s.Name(), inputs: s.Inputs(), task: s.Task(id), version: versionOf(s),
 			ctx: Context{State: st.Namespace(s.Name()), partition: p, stage: uint8(i)}})
 	}
 	return p
@@ -69,6 +73,9 @@ func (p *Partition) Open(watermarkMS, nowMS int64) error {
 	p.watermarkMS, p.arrivalMS, p.nowMS, p.nextTimerMS, p.firedMS = watermarkMS, watermarkMS, nowMS, 0, 0
 	p.state.Mark()
 	for i := range p.tasks {
+		if err := p.bringUp(&p.tasks[i]); err != nil {
+			return fmt.Errorf("opening stage %s of partition %d: %w", p.tasks[i].name, p.id, err)
+		}
 		if err := p.tasks[i].task.Open(&p.tasks[i].ctx); err != nil {
 			return fmt.Errorf("opening stage %s of partition %d: %w", p.tasks[i].name, p.id, err)
 		}
@@ -117,6 +124,8 @@ func (p *Partition) NextTimerMS() int64 { return p.nextTimerMS }
 type Failure struct {
 	Stage string
 	Err   error
+	// Panicked tells that the task did not answer Err by itself.
+	Panicked bool
 }
 
 // Process gives the record to every task that reads its topic. It answers the failures, and an error only when the state storage failed.
@@ -179,7 +188,7 @@ func (p *Partition) firstTimer() (key []byte, err error) {
 func (p *Partition) guard(b *boundTask, failed func(Failure), call func() error) error {
 	p.state.Mark()
 	before := len(p.outputs)
-	err := recovered(call)
+	err, panicked := recovered(call)
 	if p.state.Err() != nil {
 		return p.state.Err()
 	}
@@ -188,18 +197,18 @@ func (p *Partition) guard(b *boundTask, failed func(Failure), call func() error)
 		clear(p.outputs[before:])
 		p.outputs = p.outputs[:before]
 		p.nextTimerMS = min(p.nextTimerMS, p.watermarkMS)
-		failed(Failure{b.name, err})
+		failed(Failure{b.name, err, panicked})
 	}
 	return nil
 }
 
-func recovered(call func() error) (err error) {
+func recovered(call func() error) (err error, panicked bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			err, panicked = fmt.Errorf("panic: %v\n%s", r, debug.Stack()), true
 		}
 	}()
-	return call()
+	return call(), false
 }
 
 // EmitMessage produces an event of the runtime's own.

@@ -2175,7 +2175,9 @@ type DeadLetter struct {
 	SourcePartition int32  `protobuf:"varint,18,opt,name=source_partition,json=sourcePartition,proto3" json:"source_partition,omitempty"`
 	SourceOffset    int64  `protobuf:"varint,19,opt,name=source_offset,json=sourceOffset,proto3" json:"source_offset,omitempty"`
 	// When the processor decided, by its clock; 0 from the other roles, which decide when it arrives.
-	DecidedMs     int64 `protobuf:"varint,20,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	DecidedMs int64 `protobuf:"varint,20,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	// Stage of the processor that could not process the record or timer; empty in every other letter.
+	Stage         string `protobuf:"bytes,21,opt,name=stage,proto3" json:"stage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2348,6 +2350,13 @@ func (x *DeadLetter) GetDecidedMs() int64 {
 		return x.DecidedMs
 	}
 	return 0
+}
+
+func (x *DeadLetter) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
 }
 
 // Parked says that a postback waits for its click. Topic `parked`. What becomes of it follows as a ledger entry or a dead letter
@@ -2918,7 +2927,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\bevent_ms\x18\f \x01(\x03R\aeventMs\x12\x1f\n" +
 	"\vreceived_ms\x18\r \x01(\x03R\n" +
 	"receivedMs\x12\x14\n" +
-	"\x05score\x18\x0e \x01(\rR\x05score\"\xce\x05\n" +
+	"\x05score\x18\x0e \x01(\rR\x05score\"\xe4\x05\n" +
 	"\n" +
 	"DeadLetter\x12\x1b\n" +
 	"\tletter_id\x18\x01 \x01(\tR\bletterId\x121\n" +
@@ -2943,7 +2952,8 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x10source_partition\x18\x12 \x01(\x05R\x0fsourcePartition\x12#\n" +
 	"\rsource_offset\x18\x13 \x01(\x03R\fsourceOffset\x12\x1d\n" +
 	"\n" +
-	"decided_ms\x18\x14 \x01(\x03R\tdecidedMs\"^\n" +
+	"decided_ms\x18\x14 \x01(\x03R\tdecidedMs\x12\x14\n" +
+	"\x05stage\x18\x15 \x01(\tR\x05stage\"^\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

@@ -529,6 +529,7 @@ CREATE TABLE tributary.dead_letters
     `reason` LowCardinality(String) COMMENT 'Reject reason, from the closed list in the data dictionary.',
     `detail` String COMMENT 'What was wrong, in words.' CODEC(ZSTD(1)),
     `place` LowCardinality(String) COMMENT 'Role that refused it: ingest, processor or sink.',
+    `stage` LowCardinality(String) COMMENT 'Stage of the processor that could not process the record or timer; empty in all other rows.',
     `received_at` DateTime64(3, 'UTC') COMMENT 'When it arrived, UTC; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
     `decided_at` DateTime64(3, 'UTC') DEFAULT received_at COMMENT 'When the processor refused it, by its clock, UTC; received_at where another role did, and in rows from before there was this column.' CODEC(Delta(8), ZSTD(1)),
     `raw` String COMMENT 'The input as it came: for a request method, path and query, a blank line, the body, cut at 4096 bytes; for a record its value.' CODEC(ZSTD(1)),

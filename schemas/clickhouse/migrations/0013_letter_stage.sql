@@ -1,0 +1,1 @@
+ALTER TABLE {database}.dead_letters ADD COLUMN IF NOT EXISTS stage LowCardinality(String) COMMENT 'Stage of the processor that could not process the record or timer; empty in all other rows.' AFTER place;
