@@ -422,7 +422,7 @@ COMMENT 'The conversion ledger: one row an accepted transition, with signed delt
 
 CREATE VIEW tributary.conversions_current
 (
-    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.',
+    `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid, correction or not).',
     `click_id` String COMMENT 'Click ID the conversion belongs to.',
     `network` String COMMENT 'Network that sent the postback.',
     `event` String COMMENT 'Event type (goal), lower case: lead, sale, reg, ftd …',
