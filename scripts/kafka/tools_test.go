@@ -49,7 +49,7 @@ func openTools(t *testing.T, broker string, properties []byte) *toolbox {
 	if err := os.WriteFile(b.command, properties, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	java := exec.CommandContext(ctx, "java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp",
 		filepath.Join(strings.TrimSpace(string(libraries)), "*"), filepath.Join("testdata", "Tools.java"))
 	java.Stderr = os.Stderr
