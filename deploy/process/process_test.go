@@ -311,3 +311,27 @@ func TestLoggerRefusesUnknown(t *testing.T) {
 		}
 	}
 }
+
+func TestBuildInfo(t *testing.T) {
+	s := NewSupervisor(zap.NewNop(), time.Second)
+	RegisterBuild(s.Registry(), "v1.2.3")
+	families, err := s.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() != "tributary_build_info" {
+			continue
+		}
+		m := f.GetMetric()[0]
+		labels := map[string]string{}
+		for _, l := range m.GetLabel() {
+			labels[l.GetName()] = l.GetValue()
+		}
+		if m.GetGauge().GetValue() != 1 || labels["version"] != "v1.2.3" || !strings.HasPrefix(labels["goversion"], "go") {
+			t.Errorf("got %v", m)
+		}
+		return
+	}
+	t.Error("there is no tributary_build_info")
+}
