@@ -1,6 +1,7 @@
 // Package claims is the stage that finds a network's transaction ID used on two clicks. Clicks of one transaction ID live in
 // different partitions, so each new conversion with a transaction ID is sent to the topic claims, keyed by network
-// and transaction ID, and judged where that key lives.
+// and transaction ID, and judged where that key lives. Not so where its network's IDs are unique within a click only
+// (Postback.txid_scope).
 //
 // State: h, epoch (4 bytes), network, zero byte, transaction ID → the first use. An epoch is one claim window of the time at which the
 // edge received the postback; a use is looked up in its own epoch and both neighbours, for claims come out of order, and
