@@ -59,7 +59,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			e.serveLink(ctx, nil, segments(path, pathClick), rawQuery)
 		}
 		return r
-	case bytes.Equal(path, pathClicks):
+	case bytes.Equal(bytes.TrimSuffix(path, []byte{'/'}), pathClicks):
 		if e.allow(ctx, "POST, OPTIONS") && e.mayBringClicks(ctx) {
 			e.serveClicks(ctx)
 		}
@@ -270,7 +270,7 @@ func (e *Edge) keepRefused(ctx *fasthttp.RequestCtx, v *visit, refused *refusal)
 // once. Only routes that take uploads get max_body_bytes; a postback somewhat beyond its limit is still read, for its dead letter.
 func (e *Edge) bodyLimit(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	path, _, _ := bytes.Cut(header.RequestURI(), []byte{'?'})
-	if bytes.HasSuffix(path, pathClicks) || bytes.HasSuffix(bytes.TrimSuffix(path, []byte{'/'}), suffixBatch) {
+	if path = bytes.TrimSuffix(path, []byte{'/'}); bytes.HasSuffix(path, pathClicks) || bytes.HasSuffix(path, suffixBatch) {
 		return fasthttp.RequestConfig{}
 	}
 	return fasthttp.RequestConfig{MaxRequestBodySize: min(e.cfg.MaxBodyBytes, 2*schemas.MaxBodyBytes)}

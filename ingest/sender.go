@@ -38,7 +38,7 @@ func askedAt(path []byte) (a asked, ok bool) {
 	if !ok {
 		return a, false
 	}
-	name, a.batch = bytes.CutSuffix(name, suffixBatch)
+	name, a.batch = bytes.CutSuffix(bytes.TrimSuffix(name, []byte{'/'}), suffixBatch)
 	name = bytes.TrimSuffix(name, []byte{'/'})
 	if len(name) == 0 || bytes.IndexByte(name, '/') >= 0 {
 		return a, false

@@ -31,6 +31,7 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 //     tracker has such a character: /c/summer&sub1=x, /c/summer%3Fsub1=x. A declared network's name may have one, and
 //     keeps it;
 //   - a path of ours that was written in capitals is that path: /Postback/usd;
+//   - an encoded space at the end of a path is none of it;
 //   - a second ? at the beginning of the query is none of a parameter's name.
 //
 // A path that is right, which is almost every one, is looked at once and copied never. The answer may share memory with
@@ -44,8 +45,14 @@ func Meant(cat *catalog.Catalog, path, rawQuery []byte) (tidyPath, tidyQuery []b
 	if a, ok := askedAt(path); !ok || !a.named || cat.Network(a.network) == nil {
 		path, rawQuery = parted(path, rawQuery)
 	}
+	for bytes.HasSuffix(path, encodedSpace) {
+		path = path[:len(path)-len(encodedSpace)]
+	}
 	return ownWord(cat, path), rawQuery
 }
+
+// encodedSpace at the end of a path came with copying: no name ends with a space.
+var encodedSpace = []byte("%20")
 
 // isOdd tells of a path that may not be meant as it is written.
 func isOdd(path []byte) bool {

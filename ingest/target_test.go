@@ -29,6 +29,7 @@ func TestMeant(t *testing.T) {
 		"/c/%73ummer?a=1": "/c/%73ummer?a=1", "/c/summer??sub1=x": "/c/summer?sub1=x", "/c/100%": "/c/100%?", "/c/a%3": "/c/a%3?",
 		"/postback/A&B?click_id=1": "/postback/A&B?click_id=1", "/postback/A%26B?click_id=1": "/postback/A%26B?click_id=1", "/postback/who%3F?click_id=1": "/postback/who%3F?click_id=1",
 		"//postback/A&B?click_id=1": "/postback/A&B?click_id=1", "/postback/acme&click_id=1": "/postback/acme?click_id=1", "/postback&click_id=1&payout=2": "/postback?click_id=1&payout=2",
+		"/c/summer%20": "/c/summer?", "/postback/acme%20%20?a=1": "/postback/acme?a=1", "/c/a%20b": "/c/a%20b?", "/%20": "/?",
 		"/C/summer": "/c/summer?", "/Postback/acme?a=1": "/postback/acme?a=1", "/POSTBACK?a=1": "/POSTBACK?a=1", "/PostBack&a=1": "/postback?a=1", "/Click.php?a=1": "/Click.php?a=1",
 	} {
 		before := []byte(from)
@@ -88,7 +89,14 @@ func TestOddTargets(t *testing.T) {
 			t.Errorf("the postback is %v", p)
 		}
 	}
-	if c, p, d := len(b.clicks()), len(b.postbacks()), len(b.letters()); c != 7 || p != taken || d != 0 {
+	for path, body := range map[string][2]string{"/v1/clicks/": {"application/json", `{"campaign":"summer","subs":["x"]}`},
+		"/postback/acme/batch/": {csvType, "click_id,payout,txid\n" + id + ",5,u\n"}} {
+		if got := b.send(http.MethodPost, path, body[0], body[1]); got.status != 200 || strings.Contains(got.body, "error") {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+	}
+	taken++
+	if c, p, d := len(b.clicks()), len(b.postbacks()), len(b.letters()); c != 8 || p != taken || d != 0 {
 		t.Errorf("%d clicks, %d postbacks of %d, %d dead letters", c, p, taken, d)
 	}
 }
@@ -195,4 +203,32 @@ func TestSecretsInOddTargets(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzMeant holds that a target which was read as it is meant is meant as it is read, that nothing is written over, and that
+// a path stays one.
+func FuzzMeant(f *testing.F) {
+	cfg := testCatalog()
+	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "A&B"})
+	cat, err := catalog.Build(cfg)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"/c/summer&sub1=x", "//postback//A&B", "/c/a%3Fb%3Dc%26d", "/Postback%20%20/", "/%26%20&%3f"} {
+		f.Add(seed, "a=1")
+	}
+	f.Fuzz(func(t *testing.T, path, rawQuery string) {
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#") {
+			return
+		}
+		p, q := []byte(path), []byte(rawQuery)
+		one, first := Meant(cat, p, q)
+		two, second := Meant(cat, one, first)
+		if string(p) != path || string(q) != rawQuery {
+			t.Fatalf("%q %q was written over", path, rawQuery)
+		}
+		if len(one) == 0 || one[0] != '/' || !bytes.Equal(one, two) || !bytes.Equal(bytes.TrimLeft(first, "?"), second) {
+			t.Fatalf("%q %q is read as %q %q, that as %q %q", path, rawQuery, one, first, two, second)
+		}
+	})
 }
