@@ -201,10 +201,11 @@ ci-chaos:
 	fi; \
 	$(MAKE) chaos MINUTES=2 SEED=21 CHAOSFLAGS='--rate 2500 --gap 3s'
 
-# Disk faults of `up`. Power cuts (MODE=power) are not here yet: a rollup can miss rows after several (docs/decisions/power.md).
+# Faults of `up`, then cuts of the power, which need root and /dev/fuse.
 .PHONY: ci-chaos-up
 ci-chaos-up:
 	@$(MAKE) chaos MODE=up MINUTES=1.5 SEED=22
+	@$(MAKE) chaos MODE=power MINUTES=5 SEED=23 CHAOSFLAGS='--cuts 20 --gap 2s'
 
 # Its data goes away with it; ports are the defaults' neighbours, so that a running Tributary does not disturb it.
 .PHONY: ci-demo

@@ -17,7 +17,7 @@ func newImpression(id string, at int64, resent bool) *events.Impression {
 		Country: "DE", Device: "mobile", Os: "iOS", Browser: "Safari", CostBaseMicros: 1500, CostMicros: 1000, Currency: "EUR", Subs: []string{"a", "b"}, Resent: resent}
 }
 
-// traffic checks what tables and rollups have of impressions.
+// traffic checks what the table and the views of sums have of impressions.
 func (p *pipeline) traffic(rows, impressions, copies int) {
 	p.t.Helper()
 	if got, want := p.text("SELECT concat(toString(count()), ' ', toString(countIf(NOT copy)), ' ', toString(countIf(copy)), ' ', toString(uniqExact(impression_id))) FROM %s.impressions"), fmt.Sprintf("%d %d %d %d", rows, impressions, copies, impressions); got != want {
@@ -89,7 +89,7 @@ func TestLandingClicksLand(t *testing.T) {
 	r.end(t)
 	got := p.text("SELECT concat(toString(sum(landing_clicks)), ' at ', toString(any(hour))) FROM %s.rollup_hour_traffic")
 	if want := "150 at 2026-10-31 23:00:00"; got != want {
-		t.Errorf("the rollup has %s, want %s", got, want)
+		t.Errorf("the view has %s, want %s", got, want)
 	}
 	if got := p.text("SELECT toString(groupUniqArray((offer, landing_id, landing, button, country))) FROM %s.landing_clicks WHERE NOT copy"); got != "[('o',4,'page',2,'DE')]" {
 		t.Errorf("the rows are %s", got)

@@ -1,8 +1,8 @@
 // Package sink loads the scored topics and the dead letters into ClickHouse, each row exactly once.
 //
 // Place in the flow: last. It reads scored.clicks, scored.conversions, scored.anomalies, dead-letters and parked
-// (read_committed), and of the edge's topics those that have a table (see Topics), as one consumer group and fills the tables that schemas/clickhouse describes; the rollups follow in the
-// same inserts through materialized views.
+// (read_committed), and of the edge's topics those that have a table (see Topics), as one consumer group and fills the tables that schemas/clickhouse describes.
+// What is summed of their rows is in the same parts (projections).
 //
 // How: each partition's rows are gathered to a batch by rows, bytes or age (from its first row). Then
 //
@@ -15,7 +15,7 @@
 // Whoever takes over a partition carries out the plan it finds first.
 //
 // What it finds when somebody died in between, and what it does then, is in DESIGN.md: an uncertain insert is decided by
-// looking at the table and comparing its rollups, and a token counts only while it is surely remembered.
+// looking at the table: rows that are there are done with, and no token is evidence of rows.
 //
 // Over HTTP a block is streamed column by column as it is encoded; over the native protocol the same bytes go through the
 // driver's columns. Nothing else differs.
@@ -31,7 +31,7 @@
 //   - An offset is confirmed only after the rows before it, and the dead letters about those that were refused, are durable.
 //   - Records read and not landed take at most BufferedBytes plus what one fetch brings for each partition; their columns take
 //     about as much again.
-//   - Of the copies of an impression or a landing click, which the edge marks as resent, all rows but the first have copy set; rollups and views
+//   - Of the copies of an impression or a landing click, which the edge marks as resent, all rows but the first have copy set; sums
 //     leave them out. It follows from the topic alone, so that a replayed plan decides alike.
 //   - ClickHouse being away stops nothing but the inserts: no row is given up, a log line is written when it goes and when
 //     it comes back.

@@ -20,9 +20,6 @@ const (
 	pointScratch
 	// pointGrafted: the table has taken them over, and the scratch table is still there.
 	pointGrafted
-	// pointFilling: a rollup was found to miss rows; pointFilled: they were inserted into it, and nobody has looked again.
-	pointFilling
-	pointFilled
 	// pointPausing: a partition is to be read no further, and the Kafka client has not been told yet; no error is heard.
 	pointPausing
 )

@@ -10,15 +10,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// tokenWindow is non_replicated_deduplication_window of the tables: how many entries a table's deduplication log has.
-const tokenWindow = 10_000
-
-// tokenInserts is how many inserts a token is trusted to survive. ClickHouse 26 writes two entries for each insert, one
-// made from the token alone and one from the data too; a fifth is left for inserts under way.
-const tokenInserts = tokenWindow / 2 * 4 / 5
-
-// InsertSettings are the settings of the loader's inserts. They keep one batch one block: in the table and in what its materialized views are given. The token would
-// guard only the first of several.
+// InsertSettings are the settings of the loader's inserts. They keep one batch one block: the token would guard only the first of several. So are
+// the blocks that views of somebody's own are given.
 func InsertSettings(token string) clickhouse.Settings {
 	return clickhouse.Settings{
 		"async_insert":                0,
@@ -47,26 +40,22 @@ type inserter struct {
 	// through the driver's columns.
 	http    bool
 	encoder encoder
-	// tokenInserts is the constant, but in tests.
-	tokenInserts int64
-	// boot is Deps.Boot.
-	boot int64
 }
 
 func newInserter(conn driver.Conn, http bool, database string, t table) *inserter {
-	in := &inserter{conn: conn, http: http, database: database, table: t, tokenInserts: tokenInserts}
+	in := &inserter{conn: conn, http: http, database: database, table: t}
 	in.query = "INSERT INTO " + database + "." + t.name() + " (" + strings.Join(columnNames(t), ", ") + ")"
 	return in
 }
 
-// insert sends the rows of order as one block. A nil error means that they are in the table and in its rollups, or that
-// the token was known. Its last byte leaves before until, or it fails with errStale.
+// insert sends the rows of order as one block. A nil error means that they are in the table, or that the token was
+// known. Its last byte leaves before until, or it fails with errStale.
 func (in *inserter) insert(ctx context.Context, order []uint32, token string, until time.Time) error {
 	return in.send(ctx, in.query, order, token, until)
 }
 
-// scratch is the table by way of which a graft brings rows into the table, without giving them to its views and without a
-// token: one of the same kind, whose one part the table takes over.
+// scratch is the table by way of which a graft brings rows into the table without a token: one of the same kind, whose one part the table
+// takes over. It has the table's projections: a part keeps those that it came with, and lacks the others.
 func (in *inserter) scratch(partition int32) string {
 	return fmt.Sprintf("%s.%s_graft_%d", in.database, in.table.name(), partition)
 }
@@ -189,78 +178,12 @@ func (in *inserter) offsets(ctx context.Context, p place) (map[uint64]bool, erro
 	return found, nil
 }
 
-// placesByMonth are the rows that the table has of some offsets of a partition, month by month of received_at.
-func (in *inserter) placesByMonth(ctx context.Context, partition int32, first, last int64) (found []place, total int, err error) {
-	rows, err := in.conn.Query(ctx, fmt.Sprintf("SELECT count(), toUnixTimestamp64Milli(min(received_at)), toUnixTimestamp64Milli(max(received_at)) FROM %s.%s WHERE _partition = %d AND _offset BETWEEN %d AND %d GROUP BY toYYYYMM(received_at)",
-		in.database, in.table.name(), partition, first, last))
-	if err != nil {
-		return nil, 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
+// countOffsets counts the rows that the table has of some offsets of a partition, whatever their time.
+func (in *inserter) countOffsets(ctx context.Context, partition int32, first, last int64) (int, error) {
+	var count uint64
+	query := fmt.Sprintf("SELECT count() FROM %s.%s WHERE _partition = %d AND _offset BETWEEN %d AND %d", in.database, in.table.name(), partition, first, last)
+	if err := in.conn.QueryRow(ctx, query).Scan(&count); err != nil {
+		return 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
 	}
-	defer rows.Close() // its error is rows.Err's
-	for rows.Next() {
-		at := place{partition: partition, first: first, last: last}
-		var n uint64
-		if err := rows.Scan(&n, &at.minMS, &at.maxMS); err != nil {
-			return nil, 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
-		}
-		found, total = append(found, at), total+int(n)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
-	}
-	return found, total, nil
-}
-
-// blocks are the block numbers that the table and its rollups have reached, and the machine's boot where it is known. Every insert
-// takes a number, merges take none of their own: the difference of two readings is at least the inserts between them.
-func (in *inserter) blocks(ctx context.Context) ([]int64, error) {
-	tables := []string{in.table.name()}
-	for _, r := range rollupsOf[in.table.name()] {
-		tables = append(tables, r.table)
-	}
-	columns := make([]string, len(tables))
-	numbers := make([]int64, len(tables))
-	into := make([]any, len(tables))
-	for i, table := range tables {
-		columns[i], into[i] = fmt.Sprintf("toInt64(maxIf(max_block_number, table = '%s'))", table), &numbers[i]
-	}
-	query := fmt.Sprintf("SELECT %s FROM system.parts WHERE database = '%s'", strings.Join(columns, ", "), in.database)
-	if err := in.conn.QueryRow(ctx, query).Scan(into...); err != nil {
-		return nil, fmt.Errorf("reading the block numbers of %s.%s: %w", in.database, in.table.name(), err)
-	}
-	if in.boot != 0 {
-		numbers = append(numbers, in.boot)
-	}
-	return numbers, nil
-}
-
-// anotherBoot says whether a plan's block numbers are surely of before the last start of ClickHouse's machine.
-func (in *inserter) anotherBoot(blocks []int64) bool {
-	tables := 1 + len(rollupsOf[in.table.name()])
-	return in.boot != 0 && len(blocks) == tables+1 && blocks[tables] != in.boot
-}
-
-// remembers says whether ClickHouse surely knows the tokens of inserts made after it had reached the given block numbers,
-// in the table and in every rollup: each has a log of its own, and the rollups' fill up faster.
-func (in *inserter) remembers(ctx context.Context, since []int64) (bool, error) {
-	now, err := in.blocks(ctx)
-	if err != nil {
-		return false, err
-	}
-	if len(since) != len(now) {
-		return false, nil
-	}
-	if in.boot != 0 {
-		if in.anotherBoot(since) {
-			return false, nil
-		}
-		since, now = since[:len(since)-1], now[:len(now)-1]
-	}
-	for i := range now {
-		// A number that went back is another table's.
-		if now[i] < since[i] || now[i]-since[i] >= in.tokenInserts {
-			return false, nil
-		}
-	}
-	return true, nil
+	return int(count), nil
 }

@@ -57,8 +57,8 @@ type LostTable struct {
 type LostTables struct {
 	Database string      `json:"database"`
 	Tables   []LostTable `json:"tables"`
-	// Rollups is how many rows the rollups have. Where it is not 0, only a part of the database is gone.
-	Rollups uint64 `json:"rollups"`
+	// Archived are the tables of which the archive has sums of days that Kafka still has records of: filled again they would count twice.
+	Archived []string `json:"archived"`
 
 	now tablesNow
 }
@@ -78,8 +78,8 @@ func (l *LostTables) Error() string {
 var (
 	// ErrLoaders says that loaders of the group are at work.
 	ErrLoaders = errors.New("loaders of the group are at work")
-	// ErrRollups says that rollups have rows of tables that are gone, and would have them twice.
-	ErrRollups = errors.New("the rollups are still there")
+	// ErrArchived says that the archive has sums of rows that a refill would bring again.
+	ErrArchived = errors.New("the archive has them already")
 )
 
 type tablesNow map[string]tableNow
@@ -101,7 +101,7 @@ func (in *Installation) look(ctx context.Context, remember bool) (*LostTables, e
 		return nil, err
 	}
 	defer client.Close()
-	now, rollups, err := in.ask(ctx)
+	now, err := in.ask(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (in *Installation) look(ctx context.Context, remember bool) (*LostTables, e
 	if err != nil {
 		return nil, err
 	}
-	lost := &LostTables{Database: in.Database, Rollups: rollups, now: now}
+	lost := &LostTables{Database: in.Database, now: now}
 	filled := false
 	for _, topic := range Topics {
 		name := newTable(topic).name()
@@ -127,7 +127,7 @@ func (in *Installation) look(ctx context.Context, remember bool) (*LostTables, e
 	}
 	lost.Tables = slices.DeleteFunc(lost.Tables, func(t LostTable) bool { return t.Landed == 0 })
 	if len(lost.Tables) > 0 {
-		return lost, nil
+		return lost, in.archived(ctx, lost)
 	}
 	if !remember {
 		return nil, nil
@@ -148,8 +148,9 @@ func (in *Installation) Accept(ctx context.Context, lost *LostTables) error {
 // Refill sets the group's offsets of the lost tables' topics to the beginning, and remembers the tables: loaders fill them with everything
 // that Kafka has, each row once.
 func (in *Installation) Refill(ctx context.Context, lost *LostTables) error {
-	if lost.Rollups > 0 {
-		return fmt.Errorf("%w: they have %d rows, and would count the refilled ones again; drop the database %s, run `tributary migrate`, and begin again", ErrRollups, lost.Rollups, in.Database)
+	if len(lost.Archived) > 0 {
+		return fmt.Errorf("%w: days of %s of which Kafka has records are summed in the archive of %s, and would count twice; accept the loss, or drop the database, run `tributary migrate`, and begin again",
+			ErrArchived, strings.Join(lost.Archived, ", "), in.Database)
 	}
 	client, admin, err := in.admin()
 	if err != nil {
@@ -209,46 +210,82 @@ func (in *Installation) admin() (*kgo.Client, *kadm.Client, error) {
 	return client, kadm.NewClient(client), nil
 }
 
-// ask returns the tables as they are, and how many rows the rollups have.
-func (in *Installation) ask(ctx context.Context) (tablesNow, uint64, error) {
+// archives names, by table, the archive table that has sums of its rows, and the column that counts them there.
+var archives = map[string][2]string{
+	"clicks": {"archive_quarter", "clicks"}, "conversions": {"archive_quarter", "entries"},
+	"impressions": {"archive_quarter_traffic", "impressions"}, "landing_clicks": {"archive_quarter_traffic", "landing_clicks"},
+}
+
+// archived fills in Archived.
+func (in *Installation) archived(ctx context.Context, lost *LostTables) error {
+	conn, err := in.connect()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, t := range lost.Tables {
+		a, ok := archives[t.Table]
+		if !ok || t.Oldest.IsZero() {
+			continue
+		}
+		var n uint64
+		query := fmt.Sprintf("SELECT count() FROM %s.%s WHERE %s != 0 AND ledger_day >= '%s'", in.Database, a[0], a[1], t.Oldest.Format(time.DateOnly))
+		if err := conn.QueryRow(ctx, query).Scan(&n); err != nil {
+			return fmt.Errorf("asking ClickHouse what %s.%s has of %s: %w", in.Database, a[0], t.Table, err)
+		}
+		if n > 0 {
+			lost.Archived = append(lost.Archived, t.Table)
+		}
+	}
+	return nil
+}
+
+func (in *Installation) connect() (driver.Conn, error) {
 	options := *in.ClickHouse
 	options.Auth.Database = ""
 	conn, err := clickhouse.Open(&options)
 	if err != nil {
-		return nil, 0, fmt.Errorf("configuring a ClickHouse client: %w", err)
+		return nil, fmt.Errorf("configuring a ClickHouse client: %w", err)
+	}
+	return conn, nil
+}
+
+// ask returns the tables as they are.
+func (in *Installation) ask(ctx context.Context) (tablesNow, error) {
+	conn, err := in.connect()
+	if err != nil {
+		return nil, err
 	}
 	defer conn.Close()
 	rows, err := conn.Query(ctx, "SELECT name, toString(uuid), ifNull(total_rows, 0) FROM system.tables WHERE database = ?", in.Database)
 	if err != nil {
-		return nil, 0, fmt.Errorf("asking ClickHouse for the tables of %s: %w", in.Database, err)
+		return nil, fmt.Errorf("asking ClickHouse for the tables of %s: %w", in.Database, err)
 	}
 	defer rows.Close()
 	return readTables(rows)
 }
 
-func readTables(rows driver.Rows) (tablesNow, uint64, error) {
-	now, all, rollups := tablesNow{}, tablesNow{}, uint64(0)
+func readTables(rows driver.Rows) (tablesNow, error) {
+	now, all := tablesNow{}, tablesNow{}
 	for rows.Next() {
 		var name string
 		var t tableNow
 		if err := rows.Scan(&name, &t.uuid, &t.rows); err != nil {
-			return nil, 0, fmt.Errorf("reading ClickHouse's tables: %w", err)
+			return nil, fmt.Errorf("reading ClickHouse's tables: %w", err)
 		}
-		if all[name] = t; strings.HasPrefix(name, "rollup_") {
-			rollups += t.rows
-		}
+		all[name] = t
 	}
 	if err := rows.Err(); err != nil {
-		return nil, 0, fmt.Errorf("reading ClickHouse's tables: %w", err)
+		return nil, fmt.Errorf("reading ClickHouse's tables: %w", err)
 	}
 	for _, topic := range Topics {
 		name := newTable(topic).name()
 		if _, ok := all[name]; !ok {
-			return nil, 0, fmt.Errorf("ClickHouse has no table %s; run `tributary migrate` once to make the tables", name)
+			return nil, fmt.Errorf("ClickHouse has no table %s; run `tributary migrate` once to make the tables", name)
 		}
 		now[name] = all[name]
 	}
-	return now, rollups, nil
+	return now, nil
 }
 
 // remembered returns the UUIDs by table; none where nothing was remembered.

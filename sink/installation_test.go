@@ -117,7 +117,7 @@ func TestALossThatIsAccepted(t *testing.T) {
 	p.check(clicks[200:], nil)
 }
 
-// TestRefillRefusesHalves: rollups that are still there would count twice, and loaders at work would go on where they are.
+// TestRefillRefusesHalves: days that are summed in the archive would count twice, and loaders at work would go on where they are.
 func TestRefillRefusesHalves(t *testing.T) {
 	p := newPipeline(t, 1)
 	clicks, _ := newEvents(1, 100, 0)
@@ -141,10 +141,15 @@ func TestRefillRefusesHalves(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost, err := p.installation().Check(t.Context())
-	if err != nil || lost == nil || lost.Rollups == 0 {
+	if err != nil || lost == nil || len(lost.Archived) != 0 {
 		t.Fatalf("lost: %+v, %v", lost, err)
 	}
-	if err := p.installation().Refill(t.Context(), lost); !errors.Is(err, ErrRollups) {
-		t.Errorf("with rollups: %v", err)
+	p.exec("INSERT INTO %s.archive_quarter (ledger_day, clicks) VALUES (today() + 1, 100)")
+	lost, err = p.installation().Check(t.Context())
+	if err != nil || lost == nil || len(lost.Archived) != 1 {
+		t.Fatalf("lost: %+v, %v", lost, err)
+	}
+	if err := p.installation().Refill(t.Context(), lost); !errors.Is(err, ErrArchived) {
+		t.Errorf("with an archive: %v", err)
 	}
 }

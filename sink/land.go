@@ -31,10 +31,10 @@ var (
 
 // prepare makes a plan ready for its first commit.
 func (o *owner) prepare(p *plan, spans []span) error {
-	return o.insist(func(ctx context.Context) (err error) {
-		if p.blocks, err = o.loader.blocksOf(ctx, o.insert); err != nil || !o.astray {
-			return err
-		}
+	if !o.astray {
+		return nil
+	}
+	return o.insist(func(ctx context.Context) error {
 		o.astray = false
 		for _, s := range spans {
 			have, err := o.insert.present(ctx, o.place(s))
@@ -55,17 +55,12 @@ func (o *owner) prepare(p *plan, spans []span) error {
 	})
 }
 
-// mourn completes what is left of a replayed plan when Kafka no longer has all of its records: a block that the table has
-// is there as a whole, so its rollups can be filled from it.
+// mourn says what is left of a replayed plan when Kafka no longer has all of its records. What the table has of it is complete; of the rest
+// those rows are inserted that Kafka still has.
 func (o *owner) mourn(p *plan) error {
-	var found []place
 	rows := 0
-	first, last := p.first, p.last
-	if p.at != nil {
-		first, last = p.at.first, p.at.last
-	}
 	err := o.insist(func(ctx context.Context) (err error) {
-		found, rows, err = o.insert.placesByMonth(ctx, o.partition, first, last)
+		rows, err = o.insert.countOffsets(ctx, o.partition, p.first, p.last)
 		return err
 	})
 	if err != nil {
@@ -74,11 +69,6 @@ func (o *owner) mourn(p *plan) error {
 	o.loader.log.Error("Kafka no longer has all records of a batch plan: its topic's retention is too short for this stop, or records were deleted",
 		zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("first", p.first), zap.Int64("last", p.last),
 		zap.Int("planned_records", p.records), zap.Int("left_records", o.batch.records()), zap.Int("rows_in_table", rows))
-	for _, at := range found {
-		if err := o.settle(p, at, month(at.minMS)); err != nil {
-			return err
-		}
-	}
 	if p.at == nil {
 		p.at = &piece{}
 	}
@@ -148,7 +138,7 @@ func (o *owner) landRest(p *plan, s span) error {
 	return nil
 }
 
-// land inserts a span until it is in ClickHouse with its rollups, whatever it takes. again: it may have been tried before.
+// land inserts a span until it is in ClickHouse, whatever it takes. again: it may have been tried before.
 func (o *owner) land(p *plan, s span, again bool) error {
 	if p.at != nil {
 		if err := o.announcePiece(p, s, false); err != nil {
@@ -196,9 +186,9 @@ func (o *owner) land(p *plan, s span, again bool) error {
 				}
 				break
 			}
-			// The table has the rows and a view refuses them: no row can be put aside without making the two differ.
+			// The table has the rows; what refuses them is a view of somebody's own, which ClickHouse fills after the table.
 			class, again = classSchema, true
-			err = fmt.Errorf("a materialized view refuses rows that its table has taken: %w", err)
+			err = fmt.Errorf("a materialized view of your own refuses rows that its table has taken, and lacks them now: %w", err)
 		default:
 			again = again || tried
 		}
@@ -262,23 +252,18 @@ func (o *owner) attempt(p *plan, s span, again bool) (tried bool, err error) {
 	if err := o.takeSlot(); err != nil {
 		return false, err
 	}
-	found, tried, err := o.attemptInSlot(p, s, again)
-	o.giveSlot()
-	if err == nil && found {
-		err = o.settle(p, o.place(s), s.month)
-	}
-	return tried, err
+	defer o.giveSlot()
+	return o.attemptInSlot(p, s, again)
 }
 
-// attemptInSlot answers found when the table had the rows already: then the rollups may miss them.
-func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, err error) {
+func (o *owner) attemptInSlot(p *plan, s span, again bool) (tried bool, err error) {
 	l := o.loader
 	l.metrics.running.Inc()
 	defer l.metrics.running.Dec()
 	// While an insert waits for its slot or is not repeated for long, another member may take over.
 	if time.Since(o.planned) > l.config.SessionTimeout/4 {
 		if err := o.announce(*p); err != nil {
-			return false, false, err
+			return false, err
 		}
 	}
 	ctx, cancel := context.WithTimeout(o.ctx, l.config.InsertTimeout)
@@ -286,42 +271,34 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, e
 	at := o.place(s)
 	until := o.planned.Add(l.config.SessionTimeout / 2)
 	if o.named(p, s) && p.at.burnt {
-		return true, false, o.graft(ctx, s, until)
+		return false, o.graft(ctx, s, until)
 	}
 	if again {
 		have, err := o.insert.present(ctx, at)
 		switch {
 		case err != nil:
-			return false, false, err
+			return false, err
 		case have == len(s.order):
-			known, err := o.insert.remembers(ctx, p.blocks)
-			if err != nil {
-				return false, false, err
-			}
-			if !known {
-				return true, false, nil
-			}
-			// The insert changes nothing that is there, and adds what the views miss if they did not run to their end.
-			found = true
+			return false, nil // with their sums: these are in the same part
 		case have > 0:
-			return false, false, errPartial
+			return false, errPartial
 		}
 	}
 	start := time.Now()
 	name := token(l.config.Group, o.topic, o.partition, at.first, at.last, s.month, o.batch.digest(s))
 	if err := o.insert.insert(ctx, s.order, name, until); err != nil {
-		return false, true, err
+		return true, err
 	}
 	if err := l.faults.at(pointInserted, o, plan{first: at.first, last: at.last, records: len(s.order)}); err != nil {
-		return false, true, err
+		return true, err
 	}
-	if again && !found {
+	if again {
 		have, err := o.insert.present(ctx, at)
 		if err != nil {
-			return false, true, err
+			return true, err
 		}
 		if have == 0 {
-			return false, true, errOrphan
+			return true, errOrphan
 		}
 	}
 	took := time.Since(start)
@@ -330,7 +307,7 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (found, tried bool, e
 		line.Write(zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int32("month", s.month),
 			zap.Int64("first", at.first), zap.Int64("last", at.last), zap.Int("rows", len(s.order)), zap.Duration("took", took))
 	}
-	return found, true, nil
+	return true, nil
 }
 
 // graft brings the rows of a span in without their token, unless an earlier life has.
@@ -356,72 +333,6 @@ func (o *owner) graft(ctx context.Context, s span, until time.Time) error {
 	}
 	return o.insert.dropScratch(ctx, o.partition)
 }
-
-// settle makes sure that the rollups have the rows of a place, all of which the table has.
-func (o *owner) settle(p *plan, at place, month int32) error {
-	l := o.loader
-	after := l.settleAfter
-	if o.insert.anotherBoot(p.blocks) {
-		after = 0 // whoever made an insert under this plan ended with the machine, and the insert with it
-	}
-	for _, r := range rollupsOf[o.batch.table.name()] {
-		pauses := l.pauses()
-		var began, absentSince time.Time
-		for settled := false; !settled; {
-			var v verdict
-			err := o.insist(func(ctx context.Context) (err error) {
-				v, err = o.insert.inRollup(ctx, r, at, month)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			if began.IsZero() {
-				began = now
-			}
-			switch {
-			case v == present:
-				settled = true
-				continue
-			case v == absent && absentSince.IsZero():
-				absentSince = now
-			case v == absent && now.Sub(absentSince) >= after:
-				l.log.Warn("a rollup misses rows that its table has; filling it", zap.String("rollup", r.table), zap.Int32("partition", o.partition), zap.Int64("first", at.first), zap.Int64("last", at.last))
-				l.metrics.filled.Inc()
-				filled := plan{first: at.first, last: at.last}
-				if err := l.faults.at(pointFilling, o, filled); err != nil {
-					return err
-				}
-				// Whether it went through is seen at the next look.
-				if err := o.insist(func(ctx context.Context) error { return o.insert.fillRollup(ctx, r, at) }); err != nil {
-					return err
-				}
-				if err := l.faults.at(pointFilled, o, filled); err != nil {
-					return err
-				}
-				absentSince = time.Time{}
-				continue
-			case v == unclear:
-				absentSince = time.Time{}
-				if now.Sub(began) > settlePatience*l.settleAfter {
-					l.metrics.unsure.Inc()
-					l.log.Warn("whether a rollup has replayed rows cannot be told from its sums; compare it with its table for these rows",
-						zap.String("table", o.batch.table.name()), zap.String("rollup", r.table), zap.Int32("partition", o.partition), zap.Int64("first", at.first), zap.Int64("last", at.last))
-					settled = true
-					continue
-				}
-			}
-			if err := sleep(o.ctx, min(pauses.NextBackOff(), l.settleAfter)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// settlePatience times settleAfter is how long a comparison may stay unclear.
-const settlePatience = 4
 
 // insist repeats something that has no side effect, or one that may happen twice, until ClickHouse answers.
 func (o *owner) insist(do func(context.Context) error) error {

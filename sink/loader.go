@@ -31,9 +31,6 @@ type Deps struct {
 	// ClickHouse says how to connect: address, protocol (native or HTTP), user. Its database must exist whatever happens
 	// to ours: leave it empty. Pool sizes are set by the Loader.
 	ClickHouse *clickhouse.Options
-	// Boot is a number of its own for each start of the machine that ClickHouse runs on, 0 where that is not known. A power cut can take
-	// ClickHouse's memory of an insert and leave the insert's rows, so no token from before another boot is believed.
-	Boot int64
 }
 
 // Loader loads the scored topics and the dead letters into ClickHouse. It serves one Run.
@@ -51,13 +48,7 @@ type Loader struct {
 	// slots bounds the inserts that run at once.
 	slots  chan struct{}
 	faults faults
-	// settleAfter is how long a rollup must have missed rows before it is filled: time for every other insert that ended
-	// half done to be repeated by its owner.
-	settleAfter time.Duration
-	// boot is Deps.Boot.
-	boot int64
-	// tokenInserts and letterTransaction are the constants, but in tests.
-	tokenInserts      int64
+	// letterTransaction is the constant, but in tests.
 	letterTransaction time.Duration
 	// kafka are the process's options for every client.
 	kafka []kgo.Opt
@@ -77,7 +68,6 @@ type Loader struct {
 	// partitions are how many each topic had at the last look.
 	partitions map[string]int
 	joined     bool
-	blocks     map[string]blockReading
 	// down is the state of ClickHouse: when the first failure of the current outage was, and what it said.
 	down   time.Time
 	reason string
@@ -85,35 +75,6 @@ type Loader struct {
 	// silent is why ClickHouse did not answer when it was last asked, silentSince when it first did not.
 	silent      error
 	silentSince time.Time
-}
-
-// blockReading is what inserter.blocks said, and when.
-type blockReading struct {
-	numbers []int64
-	at      time.Time
-}
-
-// blocksEvery is how old a reading of block numbers may be: older ones make tokens seem older than they are.
-const blocksEvery = 10 * time.Second
-
-// blocksOf are block numbers that the inserter's table and its rollups have surely reached.
-func (l *Loader) blocksOf(ctx context.Context, in *inserter) ([]int64, error) {
-	table := in.table.name()
-	l.mu.Lock()
-	reading, ok := l.blocks[table]
-	l.mu.Unlock()
-	if ok && time.Since(reading.at) < blocksEvery {
-		return reading.numbers, nil
-	}
-	at := time.Now()
-	numbers, err := in.blocks(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	l.blocks[table] = blockReading{numbers, at}
-	l.mu.Unlock()
-	return numbers, nil
 }
 
 type key struct {
@@ -131,8 +92,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 	}
 	l := &Loader{config: cfg, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
 		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan), begun: make(map[key]int64), partitions: make(map[string]int),
-		blocks: make(map[string]blockReading), settleAfter: cfg.SessionTimeout, tokenInserts: tokenInserts,
-		letterTransaction: letterTransaction, kafka: deps.Kafka, boot: deps.Boot}
+		letterTransaction: letterTransaction, kafka: deps.Kafka}
 	if l.log == nil {
 		l.log = zap.NewNop()
 	}

@@ -15,9 +15,7 @@ type metrics struct {
 	commits    prometheus.Counter
 	fenced     prometheus.Counter
 	replays    prometheus.Counter
-	unsure     prometheus.Counter
 	orphans    prometheus.Counter
-	filled     prometheus.Counter
 	copies     prometheus.Counter
 	up         prometheus.Gauge
 	stalled    prometheus.Gauge
@@ -52,9 +50,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		commits:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_commits_total", Help: "Offset commits, each for any number of partitions."}),
 		fenced:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_fenced_commits_total", Help: "Plans refused by Kafka because this member no longer owns the partition."}),
 		replays:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_replayed_plans_total", Help: "Plans of an earlier life that were carried out again."}),
-		unsure:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_unproven_rollups_total", Help: "Replayed inserts of which it could not be told whether a rollup has them."}),
 		orphans:  prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_orphan_tokens_total", Help: "Inserts that ClickHouse lost but for their token, and whose rows were brought in without one."}),
-		filled:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_filled_rollups_total", Help: "Rollups that missed an insert of their table and were filled from it."}),
 		copies:   prometheus.NewCounter(prometheus.CounterOpts{Name: "tributary_sink_copies_total", Help: "Rows marked as copies: an edge that died had sent the impression or landing click before."}),
 		up:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_clickhouse_up", Help: "1 when ClickHouse answers and the last attempt of an insert succeeded."}),
 		stalled:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "tributary_sink_stalled_partitions", Help: "Partitions of which nothing landed for sink.stall_after while records waited."}),
@@ -71,7 +67,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 		}
 		m.topics[topic] = t
 	}
-	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.unsure, m.orphans, m.filled, m.copies, m.up, m.stalled} {
+	for _, collector := range []prometheus.Collector{rows, bytes, inserts, letters, refused, failures, seconds, freshness, lag, m.buffered, m.running, m.commits, m.fenced, m.replays, m.orphans, m.copies, m.up, m.stalled} {
 		if registerer == nil {
 			break
 		}

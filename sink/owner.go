@@ -66,7 +66,6 @@ func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *ow
 	o.batch.table = newTable(base)
 	o.batch.first, o.batch.last = -1, -1
 	o.insert = newInserter(l.conn, l.http, l.config.Database, o.batch.table)
-	o.insert.tokenInserts, o.insert.boot = l.tokenInserts, l.boot
 	o.ctx, o.cancel = context.WithCancel(l.crash)
 	return o
 }

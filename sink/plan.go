@@ -15,9 +15,6 @@ type plan struct {
 	first, last int64
 	// records is how many records it had.
 	records int
-	// blocks are the block numbers that the table and its rollups had reached before the first insert, and the boot of ClickHouse's
-	// machine: what has been inserted since says whether ClickHouse still remembers a token. See inserter.blocks.
-	blocks []int64
 	// at is set once the batch is no longer inserted as a whole. It names the one insert whose outcome may be unknown: of
 	// all other rows of the batch, those in the table are complete and those that are not have yet to be inserted.
 	at *piece
@@ -27,7 +24,7 @@ type plan struct {
 type piece struct {
 	month       int32
 	first, last int64
-	// burnt: ClickHouse remembers the insert's token without having its rows, and the views have been given them.
+	// burnt: ClickHouse remembers the insert's token without having its rows.
 	burnt bool
 }
 
@@ -37,15 +34,10 @@ var noPiece = piece{first: 0, last: -1}
 // planMark starts the metadata; its number is the format's version.
 const planMark = "tributary-plan:2:"
 
-// metadata is the plan's text, such as tributary-plan:2:100:299:200:5.7.9, with :202610.100.149 while it is in pieces.
+// metadata is the plan's text, such as tributary-plan:2:100:299:200:, with :202610.100.149 while it is in pieces. Its fourth field had block
+// numbers, by which older versions knew how old a token was; they read an empty one as too old.
 func (p plan) metadata() string {
 	b := fmt.Appendf(nil, "%s%d:%d:%d:", planMark, p.first, p.last, p.records)
-	for i, n := range p.blocks {
-		if i > 0 {
-			b = append(b, '.')
-		}
-		b = strconv.AppendInt(b, n, 10)
-	}
 	if p.at != nil {
 		b = fmt.Appendf(b, ":%d.%d.%d", p.at.month, p.at.first, p.at.last)
 		if p.at.burnt {
@@ -71,7 +63,7 @@ func parsePlan(offset int64, metadata string) (p plan, found bool, err error) {
 	}
 	numbers, err := parseInts(fields[:3])
 	if err == nil && fields[3] != "" {
-		p.blocks, err = parseInts(strings.Split(fields[3], "."))
+		_, err = parseInts(strings.Split(fields[3], "."))
 	}
 	if err != nil {
 		return plan{}, false, fmt.Errorf("reading the batch plan %q: %w", metadata, err)

@@ -22,15 +22,14 @@ import (
 	"tributary/schemas/events"
 )
 
-// smallWindow makes the tables remember few inserts, and loaders know it.
+// smallWindow makes the tables remember few inserts.
 func (p *pipeline) smallWindow() {
 	p.t.Helper()
-	for _, table := range []string{"clicks", "conversions", "rollup_minute", "rollup_hour", "rollup_minute_traffic", "rollup_hour_traffic"} {
+	for _, table := range []string{"clicks", "conversions"} {
 		if err := p.conn.Exec(p.t.Context(), "ALTER TABLE "+p.database+"."+table+" MODIFY SETTING non_replicated_deduplication_window = 20"); err != nil {
 			p.t.Fatal(err)
 		}
 	}
-	p.adjust = func(l *Loader) { l.tokenInserts, l.settleAfter = 8, 50*time.Millisecond }
 }
 
 // others inserts n clicks of a partition that no loader has, one by one, and returns them.
@@ -79,82 +78,70 @@ func value(t testing.TB, c prometheus.Counter) float64 {
 	return families[0].Metric[0].Counter.GetValue()
 }
 
-func (p *pipeline) views(do string, views ...string) {
-	p.t.Helper()
-	for _, view := range views {
-		if err := p.conn.Exec(p.t.Context(), do+" TABLE "+p.database+"."+view); err != nil {
-			p.t.Fatal(err)
+// TestTokenForgotten: by the time a plan is carried out again its tokens are forgotten. A repeated insert would double the rows.
+func TestTokenForgotten(t *testing.T) {
+	p := newPipeline(t, 1)
+	p.smallWindow()
+	clicks, _ := newEvents(20, 300, 0)
+	p.produceEvents(clicks, nil)
+	p.dies(pointInserted, 1)
+	clicks = append(clicks, p.others(25)...)
+	r := p.start()
+	p.awaitRows("clicks", len(clicks))
+	await(t, "all is confirmed", p.confirmed)
+	r.end(t)
+	p.check(clicks, nil)
+}
+
+// TestPowerTookTheTokens: the rows of an insert are on disk and ClickHouse's memory of its token is not.
+func TestPowerTookTheTokens(t *testing.T) {
+	p := newPipeline(t, 1)
+	clicks, _ := newEvents(28, 300, 0)
+	p.produceEvents(clicks, nil)
+	p.dies(pointInserted, 1)
+	for _, window := range []int{0, 10_000} {
+		if err := p.conn.Exec(t.Context(), fmt.Sprintf("ALTER TABLE %s.clicks MODIFY SETTING non_replicated_deduplication_window = %d", p.database, window)); err != nil {
+			t.Fatal(err)
 		}
 	}
+	r := p.start()
+	p.awaitRows("clicks", len(clicks))
+	await(t, "all is confirmed", p.confirmed)
+	r.end(t)
+	p.check(clicks, nil)
 }
 
-// TestTokenForgotten: by the time a plan is carried out again its tokens are forgotten, in the table or only in the
-// rollups, which two tables fill. A repeated insert would double the rows, or the sums.
-func TestTokenForgotten(t *testing.T) {
-	for name, detached := range map[string][]string{"rollups complete": nil, "one rollup missed": {"rollup_hour_from_clicks"}, "both missed": {"rollup_hour_from_clicks", "rollup_minute_from_clicks"}} {
+// TestPlanOfAnOlderVersion: a plan has what older versions wrote, whether its rows are in the table or not.
+func TestPlanOfAnOlderVersion(t *testing.T) {
+	for name, at := range map[string]point{"without rows": pointPlanned, "with rows": pointInserted} {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t, 1)
-			p.smallWindow()
-			clicks, _ := newEvents(20, 300, 0)
+			clicks, _ := newEvents(29, 300, 0)
+			for _, c := range clicks {
+				c.ReceivedMs = baseMS // one month, one insert
+			}
 			p.produceEvents(clicks, nil)
-			p.views("DETACH", detached...)
-			p.dies(pointInserted, 1)
-			p.views("ATTACH", detached...)
-			clicks = append(clicks, p.others(25)...)
+			p.dies(at, 1)
+			admin := kadm.NewClient(p.producer)
+			committed, err := admin.FetchOffsets(t.Context(), p.config.Group)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o, _ := committed.Lookup(p.prefix+schemas.TopicScoredClicks, 0)
+			if o.Metadata == "" || o.Metadata[len(o.Metadata)-1] != ':' {
+				t.Fatalf("the plan is %q", o.Metadata)
+			}
+			o.Metadata += "12.7.9.3.4.41" // block numbers of five tables, and a boot
+			var offsets kadm.Offsets
+			offsets.Add(o.Offset)
+			if answer, err := admin.CommitOffsets(t.Context(), p.config.Group, offsets); err != nil || answer.Error() != nil {
+				t.Fatal(err, answer.Error())
+			}
 			r := p.start()
 			p.awaitRows("clicks", len(clicks))
-			await(t, "all is confirmed", func() bool { return p.confirmed() })
-			filled := value(t, r.loader.metrics.filled)
+			await(t, "all is confirmed", p.confirmed)
 			r.end(t)
 			p.check(clicks, nil)
-			if int(filled) != len(detached) {
-				t.Errorf("%v rollups were filled, want %d", filled, len(detached))
-			}
-		})
-	}
-	t.Run("rollups only", func(t *testing.T) {
-		p := newPipeline(t, 1)
-		p.smallWindow()
-		_, conversions := newEvents(21, 300, 200)
-		p.produceEvents(nil, conversions)
-		p.dies(pointLanded, 1)
-		clicks := p.others(25) // of these conversions knows nothing
-		r := p.start()
-		p.awaitRows("conversions", len(conversions))
-		await(t, "all is confirmed", func() bool { return p.confirmed() })
-		r.end(t)
-		p.check(clicks, conversions)
-	})
-}
-
-// TestPowerTookTheTokens: the rows of an insert are on disk and ClickHouse's memory of its token is not. The machine was started since, so
-// the plan is not carried out again on the token's word.
-func TestPowerTookTheTokens(t *testing.T) {
-	for name, detached := range map[string][]string{"rollups complete": nil, "two rollups missed": {"rollup_hour_from_clicks", "rollup_minute_from_clicks"}} {
-		t.Run(name, func(t *testing.T) {
-			p := newPipeline(t, 1)
-			boot := int64(41)
-			p.adjust = func(l *Loader) { l.boot, l.settleAfter = boot, time.Hour } // nobody of before the boot is waited for
-			clicks, _ := newEvents(28, 300, 0)
-			p.produceEvents(clicks, nil)
-			p.views("DETACH", detached...)
-			p.dies(pointInserted, 1)
-			p.views("ATTACH", detached...)
-			for _, window := range []int{0, 10_000} {
-				if err := p.conn.Exec(t.Context(), fmt.Sprintf("ALTER TABLE %s.clicks MODIFY SETTING non_replicated_deduplication_window = %d", p.database, window)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			boot++
-			r := p.start()
-			p.awaitRows("clicks", len(clicks))
-			await(t, "all is confirmed", func() bool { return p.confirmed() })
-			filled := value(t, r.loader.metrics.filled)
-			r.end(t)
-			p.check(clicks, nil)
-			if int(filled) != len(detached) {
-				t.Errorf("%v rollups were filled, want %d", filled, len(detached))
-			}
 		})
 	}
 }
@@ -179,72 +166,66 @@ func (p *pipeline) confirmed() bool {
 }
 
 // TestTokenWithoutRows: ClickHouse was killed after it wrote an insert's token down and before the block had its name. The
-// repeated insert is answered like a good one. The next lives die while they bring the rows in.
+// repeated insert is answered like a good one. The next lives die while they bring the rows in. The part that comes by the scratch table has the
+// table's projections: what is summed is summed from them.
 func TestTokenWithoutRows(t *testing.T) {
-	for _, lost := range []string{"clicks", "rollup_minute"} {
-		t.Run(lost, func(t *testing.T) {
-			p := newPipeline(t, 1)
-			p.adjust = func(l *Loader) { l.settleAfter = 50 * time.Millisecond }
-			config := chdbtest.Config(t, t.TempDir())
-			process, err := chdb.Start(t.Context(), config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			config.Listen = process.Address()
-			p.options, p.conn = connect(t, process.Address())
-			if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
-				t.Fatal(err)
-			}
-			clicks, _ := newEvents(22, 200, 0)
-			for _, c := range clicks {
-				c.ReceivedMs = baseMS // one month, one insert
-			}
-			p.produceEvents(clicks, nil)
-			p.dies(pointInserted, 1)
-			var parts []string
-			gone := []string{lost}
-			if lost == "clicks" { // what comes after the table was not begun either, token or rows
-				gone = append(gone, "rollup_minute", "rollup_hour")
-			}
-			for _, table := range gone {
-				if err := p.conn.Exec(t.Context(), "SYSTEM STOP MERGES "+p.database+"."+table); err != nil {
-					t.Fatal(err)
-				}
-				parts = append(parts, p.text("SELECT path FROM system.parts WHERE database = '%s' AND active AND table = '"+table+"'"))
-				if table != lost {
-					log := p.text("SELECT arrayElement(data_paths, 1) FROM system.tables WHERE database = '%s' AND name = '"+table+"'") + "deduplication_logs"
-					parts = append(parts, log)
-				}
-			}
-			if err := process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			for _, part := range parts {
-				if err := os.RemoveAll(part); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if process, err = chdb.Start(t.Context(), config); err != nil {
-				t.Fatal(err)
-			}
-			defer process.Stop()
-			amid := map[string][]point{"clicks": {pointScratch, pointGrafted}, "rollup_minute": {pointFilling, pointFilled}}[lost]
-			for _, at := range amid {
-				p.dies(at, 1)
-			}
-			r := p.start()
-			p.awaitRows("clicks", len(clicks))
-			await(t, "all is confirmed", p.confirmed)
-			orphans, filled := value(t, r.loader.metrics.orphans), value(t, r.loader.metrics.filled)
-			r.end(t)
-			p.check(clicks, nil)
-			if want := [2]float64{}; orphans != want[0] || filled != want[1] {
-				t.Errorf("the last life had %v orphans and filled %v rollups, want %v: the earlier ones did it", orphans, filled, want)
-			}
-			if n := p.count("SELECT count() FROM system.tables WHERE database = '%s' AND name LIKE '%%graft%%'"); n != 0 {
-				t.Errorf("%d scratch tables are left", n)
-			}
-		})
+	p := newPipeline(t, 1)
+	config := chdbtest.Config(t, t.TempDir())
+	process, err := chdb.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Listen = process.Address()
+	p.options, p.conn = connect(t, process.Address())
+	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+		t.Fatal(err)
+	}
+	clicks, _ := newEvents(22, 200, 0)
+	for _, c := range clicks {
+		c.ReceivedMs = baseMS // one month, one insert
+	}
+	p.produceEvents(clicks, nil)
+	p.dies(pointInserted, 1)
+	if err := p.conn.Exec(t.Context(), "SYSTEM STOP MERGES "+p.database+".clicks"); err != nil {
+		t.Fatal(err)
+	}
+	part := p.text("SELECT path FROM system.parts WHERE database = '%s' AND active AND table = 'clicks'")
+	if err := process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(part); err != nil {
+		t.Fatal(err)
+	}
+	if process, err = chdb.Start(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	defer process.Stop()
+	for _, at := range []point{pointScratch, pointGrafted} {
+		p.dies(at, 1)
+	}
+	r := p.start()
+	p.awaitRows("clicks", len(clicks))
+	await(t, "all is confirmed", p.confirmed)
+	orphans := value(t, r.loader.metrics.orphans)
+	r.end(t)
+	p.check(clicks, nil)
+	if orphans != 0 {
+		t.Errorf("the last life had %v orphans, want none: the earlier ones did it", orphans)
+	}
+	if n := p.count("SELECT count() FROM system.tables WHERE database = '%s' AND name LIKE '%%graft%%'"); n != 0 {
+		t.Errorf("%d scratch tables are left", n)
+	}
+	p.projected()
+}
+
+// projected checks that every part of a table with projections has them.
+func (p *pipeline) projected() {
+	p.t.Helper()
+	for _, table := range schema.ProjectedTables {
+		query := "SELECT count() FROM system.parts WHERE database = '%s' AND table = '" + table + "' AND active AND rows > 0 AND NOT has(projections, '" + schema.Projection + "')"
+		if n := p.count(query); n != 0 {
+			p.t.Errorf("%d parts of %s have no projection %s", n, table, schema.Projection)
+		}
 	}
 }
 
@@ -278,13 +259,28 @@ func TestDeathInPieces(t *testing.T) {
 				}
 				p.faults = dieAt(at, n)
 				r := p.start()
-				select {
-				case err := <-r.result:
-					if !errors.Is(err, errKilled) {
+				done := false
+				await(t, fmt.Sprintf("life %d ends or has nothing left to do", life), func() bool {
+					select {
+					case err := <-r.result:
+						if !errors.Is(err, errKilled) {
+							t.Fatalf("life %d ended with %v", life, err)
+						}
+						return true
+					default:
+						done = p.count("SELECT count() FROM %s.dead_letters") == uint64(len(bad)) && p.confirmed()
+						return done
+					}
+				})
+				if done {
+					if life < 4 {
+						t.Errorf("after %d lives nothing is left to do", life)
+					}
+					r.stop()
+					if err := <-r.result; err != nil && !errors.Is(err, errKilled) {
 						t.Fatalf("life %d ended with %v", life, err)
 					}
-				case <-time.After(time.Minute):
-					t.Fatalf("life %d does not end", life)
+					break
 				}
 			}
 			p.faults = nil
@@ -344,21 +340,17 @@ func TestOfferedAgain(t *testing.T) {
 	p.check(clicks, conversions)
 }
 
-// TestPlanExpired: Kafka has lost some or all records of a plan whose insert was left half done. The block is in the table
-// as a whole, so that its rollups are completed.
+// TestPlanExpired: Kafka has lost some or all records of a plan whose insert had no answer. The block is in the table as a whole.
 func TestPlanExpired(t *testing.T) {
 	for name, upTo := range map[string]int64{"some": 120, "all": -1} {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t, 1)
-			p.adjust = func(l *Loader) { l.settleAfter = 50 * time.Millisecond }
 			clicks, _ := newEvents(25, 300, 0)
 			for _, c := range clicks {
 				c.ReceivedMs = baseMS
 			}
 			p.produceEvents(clicks[:250], nil)
-			p.views("DETACH", "rollup_hour_from_clicks")
 			p.dies(pointInserted, 1)
-			p.views("ATTACH", "rollup_hour_from_clicks")
 			landed := int64(p.count("SELECT count() FROM %s.clicks"))
 			if upTo < 0 {
 				upTo = landed
@@ -415,8 +407,14 @@ func TestSameInsertAtOnce(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if err := newInserter(p.conn, true, p.database, table).insert(t.Context(), order, "one token", time.Now().Add(time.Minute)); err != nil {
+			in := newInserter(p.conn, true, p.database, table)
+			if err := in.insert(t.Context(), order, "one token", time.Now().Add(time.Minute)); err != nil {
 				t.Error(err)
+			}
+			// Whoever is told that the token is known sees the rows: nobody takes an insert on its way for an orphan.
+			at := place{partition: 0, first: 0, last: int64(len(values) - 1), minMS: baseMS, maxMS: baseMS}
+			if have, err := in.present(t.Context(), at); err != nil || have != len(values) {
+				t.Errorf("after its insert a member sees %d rows: %v", have, err)
 			}
 		})
 	}

@@ -149,8 +149,7 @@ type spannedWords struct{ *reasonColumns }
 func (s *spannedWords) reset()                         { s.codes.reset(); s.ends = s.ends[:0] }
 func (s *spannedWords) put(e *encoder, order []uint32) { s.codes.put(e, order) }
 
-// checkTimes refuses times that ClickHouse's DateTime cannot hold: such a row would land in a partition that its rollup
-// rows do not share.
+// checkTimes refuses times that ClickHouse's DateTime cannot hold: sums go by them.
 func checkTimes(names [3]string, times [3]int64) error {
 	for i, ms := range times {
 		if names[i] != "" && (ms < 0 || ms >= schemas.MaxTimeMS) {

@@ -25,11 +25,18 @@ import (
 )
 
 func TestPlanSurvivesItsText(t *testing.T) {
-	for _, want := range []plan{{first: 0, last: 0, records: 1}, {first: 7, last: math.MaxInt64, records: 200_000, blocks: []int64{1, 0, 1 << 40}},
-		{first: 5, last: 9, records: 2, blocks: []int64{3}, at: &piece{202610, 5, 5, true}}, {first: 5, last: 9, records: 2, at: &noPiece}} {
+	for _, want := range []plan{{first: 0, last: 0, records: 1}, {first: 7, last: math.MaxInt64, records: 200_000},
+		{first: 5, last: 9, records: 2, at: &piece{202610, 5, 5, true}}, {first: 5, last: 9, records: 2, at: &noPiece}} {
 		got, found, err := parsePlan(want.first, want.metadata())
 		if err != nil || !found || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v came back as %+v, %v, %v", want, got, found, err)
+		}
+	}
+	// Older versions had block numbers in the fourth field.
+	for text, want := range map[string]plan{"tributary-plan:2:100:299:200:5.7.9": {first: 100, last: 299, records: 200}, "tributary-plan:2:100:299:200:5.7.9.8.7.41": {first: 100, last: 299, records: 200},
+		"tributary-plan:2:100:299:200:5:202610.100.149.1": {first: 100, last: 299, records: 200, at: &piece{202610, 100, 149, true}}} {
+		if got, found, err := parsePlan(100, text); err != nil || !found || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is read as %+v, %v, %v", text, got, found, err)
 		}
 	}
 	for _, foreign := range []string{"", "consumer-1-3f", "tributary"} {
@@ -220,7 +227,7 @@ func TestColumnsMatchTheSchema(t *testing.T) {
 			t.Errorf("%s sends %v\nand has %v", table.name(), want, got)
 		}
 	}
-	if n := p.count("SELECT toUInt64(count()) FROM system.tables WHERE database = '%s' AND engine LIKE '%%MergeTree' AND name != 'schema_migrations' AND create_table_query NOT LIKE '%%non_replicated_deduplication_window = " + fmt.Sprint(tokenWindow) + "%%'"); n != 0 {
+	if n := p.count("SELECT toUInt64(count()) FROM system.tables WHERE database = '%s' AND engine LIKE '%%MergeTree' AND name != 'schema_migrations' AND name NOT LIKE 'archive%%' AND create_table_query NOT LIKE '%%non_replicated_deduplication_window = 10000%%'"); n != 0 {
 		t.Errorf("%d tables have another token window", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -216,8 +217,8 @@ func printLostTables(out io.Writer, l *sink.LostTables) {
 		fmt.Fprintf(out, "%-15s  %14d  %15d  %15d  %s\n", t.Table, t.Landed, t.Kept, t.Gone, from)
 	}
 	fmt.Fprintln(out)
-	if l.Rollups > 0 {
-		fmt.Fprintf(out, "The rollups are still there with %d rows: filling the tables would count them again. Drop the database, run `tributary migrate`, and run this again.\n", l.Rollups)
+	if len(l.Archived) > 0 {
+		fmt.Fprintf(out, "The archive has sums of days of %s that Kafka still has records of: filling the tables would count them twice. Accept the loss, or drop the database, run `tributary migrate`, and run this again.\n", strings.Join(l.Archived, ", "))
 	}
 }
 

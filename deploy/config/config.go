@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tributary/schemas"
+	schema "tributary/schemas/clickhouse"
 )
 
 // Where an engine runs.
@@ -85,7 +86,7 @@ type ClickHouse struct {
 
 	GuestsWithoutSandbox bool `yaml:"guests_without_sandbox" doc:"Embedded: let the user analyst in although the operating system cannot confine the engine (Linux before 5.19, or not Linux); whoever has its password may then be able to read files of this machine. Where the engine is confined this changes nothing."`
 
-	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
+	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows of anomalies, dead_letters, postbacks and parked are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Rows of clicks, conversions, impressions and landing_clicks stay: counts and money are sums of them, and an archive of old months is yet to come. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
 }
 
 func (c *Config) defaults() {
@@ -237,8 +238,8 @@ func (c *Config) validateClickHouse(wrong wrongFunc, oneOf oneOfFunc) {
 		wrong("sink.database", "is %q, but the tables are made in clickhouse.database, %q; leave it out", c.Sink.Database, h.Database)
 	}
 	for _, table := range slices.Sorted(maps.Keys(h.RetentionDays)) {
-		if h.RetentionDays[table] < 0 {
-			wrong("clickhouse.retention_days."+table, "want a number of days, or 0 for ever, got %d", h.RetentionDays[table])
+		if err := schema.CheckRetention(table, h.RetentionDays[table]); err != nil {
+			wrong("clickhouse.retention_days."+table, "%v", err)
 		}
 	}
 	validateTLS(wrong, "clickhouse.tls", h.TLS)

@@ -58,7 +58,7 @@ kafka:
   retention: {clicks: 3d, dead-letters: 90m}
   retention_bytes: 64MiB
 ops: {drain_timeout: 1m30s}
-clickhouse: {retention_days: {clicks: 400}}
+clickhouse: {retention_days: {parked: 400}}
 ingest:
 `),
 		Environ: []string{"TRIBUTARY_INGEST_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1"},
@@ -77,7 +77,7 @@ ingest:
 	if c.Kafka.RetentionBytes != 64<<20 || c.Ingest.MaxBodyBytes != 2<<20 {
 		t.Errorf("sizes = %d, %d", c.Kafka.RetentionBytes, c.Ingest.MaxBodyBytes)
 	}
-	if c.Ops.DrainTimeout != 90*time.Second || c.ClickHouse.RetentionDays["clicks"] != 400 {
+	if c.Ops.DrainTimeout != 90*time.Second || c.ClickHouse.RetentionDays["parked"] != 400 {
 		t.Errorf("drain_timeout = %v, retention_days = %v", c.Ops.DrainTimeout, c.ClickHouse.RetentionDays)
 	}
 	if !slices.Equal(c.Ingest.TrustedProxies, []string{"10.0.0.0/8", "192.0.2.1"}) {

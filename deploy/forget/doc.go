@@ -8,10 +8,10 @@
 //
 // What is kept: the click ID (a key of the tables, and a pseudonym that leads to nothing any more but campaign, source and time),
 // the network's transaction ID (with it the network is asked about money), country, device, operating system and browser
-// (rollups are sums by them), and all money.
+// (sums are made by them), and all money.
 //
 // Invariants:
-//   - No column that a rollup, the ledger or the auditor looks at is changed: afterwards rollups equal their tables, and
+//   - No column that a sum, the ledger or the auditor looks at is changed: afterwards sums are what they were, and
 //     `tributary verify` finds what it found before.
 //   - A dry run writes nothing.
 //   - What cannot be reached is named in the report, not passed over.

@@ -32,7 +32,7 @@ func (r *Report) Print(out io.Writer) error {
 	case personal == 0:
 		b.WriteString("\nNothing personal is left to blank.\n")
 	case r.Done && left == 0:
-		fmt.Fprintf(&b, "\nBlanked %d rows. Click IDs, money, country, device, operating system and browser are kept; rollups equal their tables as before.\n", personal)
+		fmt.Fprintf(&b, "\nBlanked %d rows. Click IDs, money, country, device, operating system and browser are kept; sums are what they were.\n", personal)
 	case r.Done:
 		fmt.Fprintf(&b, "\nBlanked %d of %d rows.\n", personal-left, personal)
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.uber.org/zap"
 
 	"tributary/deploy/config"
 	schema "tributary/schemas/clickhouse"
@@ -41,13 +42,14 @@ func ClickHouseOptions(c config.ClickHouse) (*clickhouse.Options, error) {
 	return opts, nil
 }
 
-// Migrate brings the database to this program's schema and answers what it applied.
-func Migrate(ctx context.Context, c config.ClickHouse) ([]schema.Applied, error) {
+// Migrate brings the database to this program's schema and answers what it applied. It tells the log how far a long part is.
+func Migrate(ctx context.Context, c config.ClickHouse, logger *zap.Logger) ([]schema.Applied, error) {
 	opts, err := ClickHouseOptions(c)
 	if err != nil {
 		return nil, err
 	}
 	opts.Auth.Database = "default" // ours may not exist yet
+	opts.ReadTimeout = time.Hour   // for sums of the rows of a month
 	conn, err := clickhouse.Open(opts)
 	if err != nil {
 		return nil, fmt.Errorf("opening ClickHouse: %w", err)
@@ -56,11 +58,28 @@ func Migrate(ctx context.Context, c config.ClickHouse) ([]schema.Applied, error)
 	if err := reach(ctx, conn, c); err != nil {
 		return nil, err
 	}
-	applied, err := schema.Migrate(ctx, conn, schema.Options{Database: c.Database, RetentionDays: c.RetentionDays})
+	applied, err := schema.Migrate(ctx, conn, schema.Options{Database: c.Database, RetentionDays: c.RetentionDays, Progress: tell(logger)})
 	if err != nil {
 		return applied, fmt.Errorf("migrating the database %s: %w", c.Database, err)
 	}
 	return applied, nil
+}
+
+// progressEvery is how often a long part of a migration is told of.
+const progressEvery = 2 * time.Second
+
+// tell writes what a migration says into the log: how far it is now and then, all else at once.
+func tell(logger *zap.Logger) func(schema.Progress) {
+	var last time.Time
+	return func(p schema.Progress) {
+		switch {
+		case p.Total == 0:
+			logger.Warn("migrating: " + p.What)
+		case p.Done == p.Total || time.Since(last) >= progressEvery:
+			last = time.Now()
+			logger.Info("migrating: "+p.What, zap.Int("done", p.Done), zap.Int("of", p.Total), zap.Duration("left", p.Left.Round(time.Second)))
+		}
+	}
 }
 
 func reach(ctx context.Context, conn driver.Conn, c config.ClickHouse) error {

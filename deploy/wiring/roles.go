@@ -64,7 +64,7 @@ func (s *System) AddSink() {
 			mean := func(ctx context.Context) error { return keepInTables(ctx, s.loaded, log) }
 			return &guarded{tables: tables, log: log, mean: mean, loader: func() (*sink.Loader, error) {
 				return sink.New(c.Sink, sink.Deps{
-					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(), Boot: engineBoot(c),
+					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(),
 				})
 			}}, nil
 		}})

@@ -33,7 +33,7 @@ const (
 	UnitIngest     = "ingest"
 )
 
-// setupLimit is how long topics and tables may take to be made; a cluster far away needs seconds.
+// setupLimit is how long topics may take to be made; a cluster far away needs seconds. Tables take as long as rows that are there need.
 const setupLimit = 2 * time.Minute
 
 // A System is the units of one process, made of one configuration. Add units, then Run.
@@ -201,16 +201,16 @@ func (done) Ready() error                  { return nil }
 // the configuration would give the tables another meaning (meaning.ErrMismatch), no topics are made.
 func Setup(ctx context.Context, loaded *config.Loaded, logger *zap.Logger) error {
 	c := &loaded.Config
-	ctx, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("took longer than %s", setupLimit))
+	err := setupTables(ctx, c, logger) // which may take as long as it takes
+	limited, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("took longer than %s", setupLimit))
 	defer cancel()
-	err := setupTables(ctx, c, logger)
 	if err == nil {
-		err = keepInTables(ctx, loaded, logger)
+		err = keepInTables(limited, loaded, logger)
 	}
 	if errors.Is(err, meaning.ErrMismatch) {
 		return process.Permanent(err)
 	}
-	return errors.Join(setupTopics(ctx, c, logger), err)
+	return errors.Join(setupTopics(limited, c, logger), err)
 }
 
 func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) error {
@@ -224,7 +224,7 @@ func setupTopics(ctx context.Context, c *config.Config, logger *zap.Logger) erro
 }
 
 func setupTables(ctx context.Context, c *config.Config, logger *zap.Logger) error {
-	applied, err := Migrate(ctx, c.ClickHouse)
+	applied, err := Migrate(ctx, c.ClickHouse, logger)
 	for _, migration := range applied {
 		logger.Info("applied a migration", zap.Uint32("version", migration.Version), zap.String("name", migration.Name), zap.Duration("took", migration.Took.Round(time.Millisecond)))
 	}

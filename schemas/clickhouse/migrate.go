@@ -98,17 +98,40 @@ COMMENT 'Which migrations this database has had. Written by the migration runner
 			continue
 		}
 		start := time.Now()
-		if err := apply(ctx, r, m); err != nil {
-			// Another process that was at the same may have finished it, and taken away what this one was about to use.
-			if had, err := history(ctx, conn, database); err == nil && had[m.Version].Checksum == m.Checksum {
-				continue
+		if done, err := r.migration(ctx, m); err != nil || !done {
+			if err != nil {
+				return applied, err
 			}
-			return applied, err
+			continue
 		}
 		applied = append(applied, Applied{m.Version, m.Name, time.Since(start)})
 	}
 	return applied, nil
 }
+
+// attempts of a migration with steps: another process that is at the same takes away what it has finished with, and what this one was about
+// to use.
+const attempts = 3
+
+// migration applies one. done is false where another process has.
+func (r *run) migration(ctx context.Context, m Migration) (done bool, err error) {
+	for i := 1; ; i++ {
+		if err = apply(ctx, r, m); err == nil {
+			return true, nil
+		}
+		if had, err := history(ctx, r.conn, r.database); err == nil && had[m.Version].Checksum == m.Checksum {
+			return false, nil
+		}
+		if i == attempts || !slices.ContainsFunc(m.statements, isCall) {
+			return false, err
+		}
+	}
+}
+
+func isCall(statement string) bool { return strings.HasPrefix(statement, call) }
+
+// call begins a statement that runs a step.
+const call = "CALL "
 
 func history(ctx context.Context, conn driver.Conn, database string) (map[uint32]Migration, error) {
 	rows, err := conn.Query(ctx, "SELECT version, name, checksum FROM "+database+".schema_migrations FINAL ORDER BY version")
@@ -162,7 +185,7 @@ func apply(ctx context.Context, r *run, m Migration) error {
 
 // do runs a statement of a migration's file.
 func (r *run) do(ctx context.Context, statement string) error {
-	if name, ok := strings.CutPrefix(statement, "CALL "); ok {
+	if name, ok := strings.CutPrefix(statement, call); ok {
 		if steps[name] == nil {
 			return fmt.Errorf("there is no step %q", name)
 		}

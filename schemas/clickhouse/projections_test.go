@@ -177,6 +177,39 @@ func TestProjectionsUpgrade(t *testing.T) {
 	}
 }
 
+// TestMigrationsAtOnce: several processes migrate the same database with rows in it.
+func TestMigrationsAtOnce(t *testing.T) {
+	conn, ctx := open(t), t.Context()
+	all, err := Migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := migrate(ctx, quiet(conn, DefaultDatabase), all[:projectionsVersion-1]); err != nil {
+		t.Fatal(err)
+	}
+	insertClicks(t, conn, DefaultDatabase, "clicks", "2026-01-10 12:00:00", 1000)
+	execIn(t, conn, DefaultDatabase, "ALTER TABLE {db}.clicks DROP PARTITION ID '202601'")
+	insertClicks(t, conn, DefaultDatabase, "clicks", "2026-03-10 12:00:00", 1000)
+	failed := make(chan error, 3)
+	for range cap(failed) {
+		go func() {
+			_, err := migrate(ctx, quiet(conn, DefaultDatabase), all)
+			failed <- err
+		}()
+	}
+	for range cap(failed) {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := asText(t, conn, "SELECT sum(clicks), sum(cost) FROM tributary.rollup_hour"); got != "2000 500\n" {
+		t.Errorf("rollup_hour has %s", got)
+	}
+	if got := asText(t, conn, "SELECT groupArray(name) FROM (SELECT name FROM system.tables WHERE database = 'tributary' AND (name LIKE 'archive%' OR name LIKE 'replaced%') ORDER BY name)"); got != "[archive_minute archive_minute_traffic archive_quarter archive_quarter_traffic]\n" {
+		t.Errorf("there are %s", got)
+	}
+}
+
 // TestUnexplainedSurplus: what a rollup has more than the rows, where no retention took any, is not booked and not thrown away.
 func TestUnexplainedSurplus(t *testing.T) {
 	conn, ctx := open(t), t.Context()

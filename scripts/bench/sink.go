@@ -32,7 +32,7 @@ const (
 	sinkDatabase = "tributary_limit"
 )
 
-// benchSink: scored clicks from Kafka into the tables and rollups, exactly once, against the engine's own insert of the same
+// benchSink: scored clicks from Kafka into the tables, exactly once, against the engine's own insert of the same
 // blocks; in turns, each into empty tables. Then how fresh the rows are.
 func benchSink(ctx context.Context, b *bench) error {
 	broker, address, err := b.startChild("child-broker", filepath.Join(b.dir, "sink-kafka"))
@@ -199,7 +199,7 @@ func merged(ctx context.Context, conn driver.Conn) error {
 }
 
 func empty(ctx context.Context, conn driver.Conn, database string) error {
-	for _, table := range []string{"clicks", "rollup_minute", "rollup_hour"} {
+	for _, table := range []string{"clicks"} {
 		if err := conn.Exec(ctx, "TRUNCATE TABLE "+database+"."+table); err != nil {
 			return fmt.Errorf("emptying %s.%s: %w", database, table, err)
 		}
@@ -210,7 +210,7 @@ func empty(ctx context.Context, conn driver.Conn, database string) error {
 // alone is what inserts without a loader showed; engine, and client that sends files to it, are CPU-seconds a million rows.
 type alone struct{ rate, settledRate, engine, client float64 }
 
-// engineRate inserts the loader's blocks into the empty tables of the same schema, views included, with the loader's settings: by a
+// engineRate inserts the loader's blocks into the empty tables of the same schema, projections included, with the loader's settings: by a
 // client that only copies bytes, as many inserts at once as the loader makes, in the order in which the loader made them.
 func (b *bench) engineRate(ctx context.Context, s *site, conn driver.Conn, engine *process, files []string) (a alone, err error) {
 	if err := merged(ctx, conn); err != nil {

@@ -92,9 +92,6 @@ func (s *site) cutAgainAndAgain(ctx context.Context, l *ledger) error {
 	return nil
 }
 
-// bootVariable names the machine's boot to a program built with the tag chaos.
-const bootVariable = "CHAOS_BOOT="
-
 // cut is one power cut: a moment for the disk, the end of every process, and what is lost.
 func (p *power) cut(m *member, loss powerfs.Loss, random *rand.Rand, r *report) error {
 	p.fs.PowerOff()
@@ -107,8 +104,6 @@ func (p *power) cut(m *member, loss powerfs.Loss, random *rand.Rand, r *report) 
 		return err
 	}
 	p.losses = append(p.losses, loss)
-	m.env = slices.DeleteFunc(m.env, func(v string) bool { return strings.HasPrefix(v, bootVariable) })
-	m.env = append(m.env, fmt.Sprintf("%safter cut %d", bootVariable, len(p.losses)))
 	r.say("   %s", report)
 	p.mount, err = p.fs.Mount(p.mount.Path())
 	return err

@@ -200,7 +200,7 @@ func (s *site) judge(ctx context.Context, t *traffic) error {
 	if verifyErr != nil {
 		s.report.say("tributary verify: %v\n%s", verifyErr, report)
 	} else {
-		s.report.say("tributary verify: exit code 0: topics, tables and rollups add up")
+		s.report.say("tributary verify: exit code 0: topics, tables and sums add up")
 	}
 	if len(differences) > 0 || verifyErr != nil || !verdict.right() {
 		return errDiffers

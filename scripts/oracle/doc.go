@@ -5,12 +5,12 @@
 // processor.New and sink.New, on Pebble over an in-memory file system that crashes, kfake's brokers, a network of our own (network.go)
 // and, in ClickHouse's place, the only stand-in there is (standin.go), which decodes what clickhouse-go sends. At the end the model
 // (model.go) computes from the records that Kafka acknowledged what the tables must have, and compare (check.go) reports every difference:
-// of money, counts, status, kind and number of each ledger entry, of clicks, dead letters and findings, and between base tables and rollups.
+// of money, counts, status, kind and number of each ledger entry, of clicks, dead letters and findings.
 //
 // Faults: a process dies at any moment (its network is cut, what it had written is still delivered, its disk is as a crash leaves it) and comes
 // back under its name; its disk is lost; it stops in order; it hangs longer than its session and then goes on, a zombie; links are
 // slow; a broker is away, breaks connections, moves leaders and coordinators, answers errors or loses answers; ClickHouse loses answers,
-// applies late, refuses, dies between a table and its views or between a token and its rows, answers twice, is away, forgets
+// applies late, refuses, dies between a token and its rows, answers twice, is away, forgets
 // tokens; clocks are skewed; everything dies at once.
 //
 // Left out, because two outcomes would be right: a click comes within a fraction of its grace or never, and no edge is held up so long that

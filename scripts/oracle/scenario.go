@@ -434,7 +434,7 @@ func (g *generator) faults(o Options) {
 		case faultKafka:
 			f.Target, f.Count, f.For = pick(g.Rand, kafkaErrorNames...), 1+g.IntN(5), 20*time.Second
 		case faultClickHouse:
-			f.Target = pick(g.Rand, mishapLoseAnswer, mishapLoseAnswer, mishapLate, mishapRefuse, mishapHalf, mishapHalf, mishapDrop, mishapTwice, mishapUnknown, mishapOrphan)
+			f.Target = pick(g.Rand, mishapLoseAnswer, mishapLoseAnswer, mishapLate, mishapRefuse, mishapLoseAnswer, mishapOrphan, mishapDrop, mishapTwice, mishapUnknown, mishapOrphan)
 			f.Count, f.For = 1+g.IntN(4), between(g.Rand, 10*time.Second, 2*time.Minute)
 		case faultAway:
 			f.For = between(g.Rand, 0, 90*time.Second)

@@ -20,8 +20,8 @@ import (
 const tokenWindow = 10_000
 
 // A standin answers for ClickHouse over HTTP: it takes the sink's inserts as the engine would, deduplicates by token, table and
-// ClickHouse partition, keeps the rollups through views, and answers the few questions the sink has. It can do what an engine does to its
-// clients at a bad moment: see mishap.
+// ClickHouse partition, and answers the few questions the sink has. It can do what an engine does to its clients at a bad moment: see mishap.
+// What is summed is in the same part as the rows (projections), so that there is nothing beside them to keep.
 type standin struct {
 	database string
 	trace    *trace
@@ -42,15 +42,12 @@ type standin struct {
 	inserts, repeats int
 }
 
-// A standinTable is a base table and what its views fill.
+// A standinTable is a table of rows.
 type standinTable struct {
 	rows []Row
-	// tokens remember inserts, oldest first: of the table itself and of each rollup.
-	tokens map[string]*tokenLog
-	rollup map[string]map[string]sums
-	// numbers are the newest block numbers: of the table itself and of each rollup.
-	numbers map[string]int64
-	// scratch: a table that the sink made, without views.
+	// tokens remember inserts, oldest first.
+	tokens *tokenLog
+	// scratch: a table that the sink made.
 	scratch bool
 }
 
@@ -72,7 +69,6 @@ const (
 	mishapLoseAnswer = "lose-answer" // applied, the connection breaks before the answer
 	mishapLate       = "late"        // applied long after the client gave up
 	mishapRefuse     = "refuse"      // refused for now
-	mishapHalf       = "half"        // the table has it, the views not all; the engine dies
 	mishapDrop       = "drop"        // the connection breaks before anything is done
 	mishapTwice      = "twice"       // applied, the answer comes twice
 	mishapUnknown    = "unknown"     // applied, answered by an error nobody has heard of
@@ -91,25 +87,10 @@ type mishap struct {
 // loadedTables are those that the sink loads a topic into.
 var loadedTables = []string{"clicks", "conversions", "anomalies", "dead_letters", "postbacks", "parked"}
 
-var rollups = []string{"rollup_minute", "rollup_hour", "rollup_minute_traffic", "rollup_hour_traffic"}
-
-// feeds tells whether a table has a view that fills the rollup: of the inputs here only clicks are traffic.
-func feeds(table, rollup string) bool {
-	return table == "clicks" || table == "conversions" && !strings.HasSuffix(rollup, "_traffic")
-}
-
 func newStandin(database string, tr *trace) *standin {
 	s := &standin{database: database, trace: tr, tables: map[string]*standinTable{}, running: map[int]time.Time{}}
 	for _, name := range loadedTables {
-		t := newStandinTable()
-		if name == "clicks" || name == "conversions" {
-			for _, r := range rollups {
-				if feeds(name, r) {
-					t.rollup[r] = map[string]sums{}
-				}
-			}
-		}
-		s.tables[name] = t
+		s.tables[name] = newStandinTable()
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
 	s.server = &http.Server{Handler: s}
@@ -117,11 +98,7 @@ func newStandin(database string, tr *trace) *standin {
 }
 
 func newStandinTable() *standinTable {
-	t := &standinTable{tokens: map[string]*tokenLog{}, rollup: map[string]map[string]sums{}, numbers: map[string]int64{}}
-	for _, target := range append([]string{""}, rollups...) {
-		t.tokens[target] = &tokenLog{known: map[string]bool{}}
-	}
-	return t
+	return &standinTable{tokens: &tokenLog{known: map[string]bool{}}}
 }
 
 // close ends the server and waits for late inserts.
@@ -147,13 +124,8 @@ func (s *standin) forgetTokens() {
 		return
 	}
 	for _, t := range s.tables {
-		for _, target := range append([]string{""}, rollups...) {
-			t.numbers[target] += tokenWindow
-		}
-		for _, l := range t.tokens {
-			l.order = nil
-			clear(l.known)
-		}
+		t.tokens.order = nil
+		clear(t.tokens.known)
 	}
 }
 
@@ -247,7 +219,7 @@ func (s *standin) serveInsert(w http.ResponseWriter, r *http.Request, query stri
 	case mishapRefuse:
 		s.refuse(w, &exception{241, "memory limit exceeded, says the stand-in"})
 		return
-	case mishapHalf, mishapOrphan:
+	case mishapOrphan:
 		_ = insert(kind)
 		panic(http.ErrAbortHandler)
 	case mishapLate:
@@ -314,7 +286,7 @@ func (s *standin) trouble(table string) string {
 	return ""
 }
 
-// insert applies the blocks of one insert, as a whole or as a dying engine does: mishapHalf, mishapOrphan.
+// insert applies the blocks of one insert, as a whole or as a dying engine does: mishapOrphan.
 func (s *standin) insert(database, name, columns string, settings url.Values, body []byte, how string) error {
 	blocks, err := decodeNative(body)
 	if err != nil {
@@ -350,7 +322,6 @@ func (s *standin) insert(database, name, columns string, settings url.Values, bo
 	if limit, _ := strconv.Atoi(settings.Get("max_partitions_per_insert_block")); limit > 0 && len(order) > limit {
 		return &exception{252, fmt.Sprintf("an insert into %d partitions", len(order))}
 	}
-	views := settings.Get("deduplicate_blocks_in_dependent_materialized_views") == "1"
 	for _, m := range order {
 		id := strconv.Itoa(m) + "/"
 		if token := settings.Get("insert_deduplication_token"); token != "" {
@@ -361,67 +332,38 @@ func (s *standin) insert(database, name, columns string, settings url.Values, bo
 		if settings.Get("insert_deduplicate") == "0" {
 			id = ""
 		}
-		s.apply(t, name, id, months[m], views, how)
+		s.apply(t, name, id, months[m], how)
 	}
 	return nil
 }
 
-// apply adds one block to the table and to what its views fill. The caller holds s.mu.
-func (s *standin) apply(t *standinTable, name, id string, rows []Row, dedupViews bool, how string) {
-	repeated := id != "" && t.tokens[""].known[id]
+// apply adds one block to the table. The caller holds s.mu.
+func (s *standin) apply(t *standinTable, name, id string, rows []Row, how string) {
+	repeated := id != "" && t.tokens.known[id]
 	if repeated {
 		s.repeats++
 	} else {
 		s.inserts++
 		if id != "" {
-			t.tokens[""].add(id)
+			t.tokens.add(id)
 		}
 		if how == mishapOrphan && id != "" {
 			return
 		}
-		t.numbers[""]++
 		t.rows = append(t.rows, rows...)
 	}
 	s.trace.add("standin", "%s: %d rows, repeated %t", name, len(rows), repeated)
-	if how != "" || t.scratch || repeated && !dedupViews {
-		return
-	}
-	for _, r := range rollups {
-		into := t.rollup[r]
-		if into == nil {
-			continue
-		}
-		if dedupViews && id != "" {
-			if t.tokens[r].known[id] {
-				continue
-			}
-			t.tokens[r].add(id)
-		}
-		t.numbers[r]++
-		addRollup(into, r, name, rows)
-	}
 }
 
 // snapshot copies what is compared.
 func (s *standin) snapshot() tables {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := tables{rows: map[string][]Row{}, rollups: map[string]map[string]sums{}, odd: slices.Clone(s.odd)}
+	out := tables{rows: map[string][]Row{}, odd: slices.Clone(s.odd)}
 	for name, t := range s.tables {
 		if !t.scratch {
 			out.rows[name] = slices.Clone(t.rows)
 		}
-	}
-	for _, r := range rollups {
-		all := map[string]sums{}
-		for _, name := range []string{"clicks", "conversions"} {
-			for key, v := range s.tables[name].rollup[r] {
-				sum := all[key]
-				sum.add(v)
-				all[key] = sum
-			}
-		}
-		out.rollups[r] = all
 	}
 	return out
 }

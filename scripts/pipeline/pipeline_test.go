@@ -203,8 +203,6 @@ func auditorBites(t *testing.T, system *System) {
 		{"table clicks", "1 row missing", click},
 		{"table conversions", "too many", receipt},
 		{"table dead_letters", "other contents", letter},
-		{"table rollup_minute", "clicks +1"},
-		{"table rollup_hour", "clicks +1"},
 		{"table conversions", "entries have gaps, repeat"},
 	})
 }

@@ -1,0 +1,174 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	schema "tributary/schemas/clickhouse"
+)
+
+// A sum is a column of a view of sums, and what it is of a row's table.
+type sum struct{ column, of string }
+
+// A base is a table of which sums are shown: its time that they go by, the rows that count, the view that shows them, and the archive
+// table that has what was summed of rows that are gone.
+type base struct {
+	table, at, only, view, archive string
+	sums                           []sum
+}
+
+var bases = []base{
+	{"clicks", "event_at", "1", "rollup_hour", "archive_quarter", []sum{{"clicks", "toInt64(count())"}, {"flagged_clicks", "toInt64(countIf(score >= 50))"},
+		{"bot_clicks", "toInt64(countIf(bot != ''))"}, {"click_score_sum", "toInt64(sum(score))"}, {"cost", "sum(cost)"}}},
+	{"clicks", "event_at", "_layout >= 1", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"clicks", "toInt64(count())"},
+		{"unique_clicks", "toInt64(countIf(unique))"}, {"landing_views", "toInt64(countIf(landing_id != 0))"}}},
+	{"conversions", "click_at", "1", "rollup_hour", "archive_quarter", []sum{{"entries", "toInt64(count())"}, {"conversions", "sum(conversions_delta)"},
+		{"registered", "sum(registered_delta)"}, {"pending", "sum(pending_delta)"}, {"approved", "sum(approved_delta)"}, {"rejected", "sum(rejected_delta)"},
+		{"chargebacks", "sum(chargeback_delta)"}, {"revenue_hold", "sum(revenue_hold_delta)"}, {"revenue_confirmed", "sum(revenue_confirmed_delta)"},
+		{"flagged", "sum(flagged_delta)"}, {"created", "toInt64(countIf(kind = 'created'))"}, {"created_score_sum", "toInt64(sumIf(score, kind = 'created'))"}}},
+	{"impressions", "event_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"impressions", "toInt64(count())"},
+		{"bot_impressions", "toInt64(countIf(bot != ''))"}, {"impression_cost", "sum(cost)"}}},
+	{"landing_clicks", "click_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"landing_clicks", "toInt64(count())"}}},
+}
+
+// liveLooks is how often sums are looked at while rows come in: an insert may come between the two halves of a query.
+const liveLooks = 8
+
+// maxSumRows is how many differing sums of a table are named.
+const maxSumRows = 10
+
+// compareSums adds up rows twice, from the projections and one by one, with opposite signs: all must cancel, by campaign, source and hour
+// of the click. Of the days that the archive has sums of, the views must show archive and rows together.
+func (a *auditor) compareSums(ctx context.Context) error {
+	for i := range bases {
+		b := &bases[i]
+		if i == 0 || bases[i-1].table != b.table {
+			if err := a.checkParts(ctx, b.table); err != nil {
+				return err
+			}
+		}
+		for _, c := range []struct{ where, query, what string }{
+			{"sums of " + b.table, a.projectionQuery(b), "the projection " + schema.Projection + " differs from the rows by"},
+			{"table " + b.view, a.archiveQuery(b), "it differs from the rows of " + b.table + " and " + b.archive + " by"},
+		} {
+			if err := a.compareSum(ctx, b, c.where, c.query, c.what); err != nil {
+				return fmt.Errorf("comparing %s: %w", c.where, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkParts looks for parts that lack the projection. What is summed of them is right, and slow.
+func (a *auditor) checkParts(ctx context.Context, table string) error {
+	query := fmt.Sprintf("SELECT count() FROM system.parts WHERE database = '%s' AND table = '%s' AND active AND rows > 0 AND NOT has(projections, '%s')", a.options.Database, table, schema.Projection)
+	return a.query(ctx, query, func(rows driver.Rows) error {
+		var n uint64
+		if err := rows.Scan(&n); err != nil || n == 0 {
+			return err
+		}
+		a.differ("sums of "+table, fmt.Sprintf("%d parts lack the projection %s, so that sums of them are slow: ALTER TABLE %s.%s MATERIALIZE PROJECTION %s",
+			n, schema.Projection, a.options.Database, table, schema.Projection))
+		return nil
+	})
+}
+
+func (a *auditor) compareSum(ctx context.Context, b *base, where, query, what string) error {
+	a.options.Progress(Progress{What: where})
+	var found []string
+	for range liveLooks {
+		var err error
+		if found, err = a.sumDifferences(ctx, b, query, what); err != nil {
+			return err
+		}
+		if !a.live || len(found) == 0 {
+			break
+		}
+		if err := pause(ctx, settlePoll); err != nil {
+			return err
+		}
+	}
+	for i, what := range found {
+		if i == maxSumRows {
+			a.differ(where, fmt.Sprintf("%d more of its hours differ", len(found)-i))
+			break
+		}
+		a.differ(where, what)
+	}
+	return nil
+}
+
+func (a *auditor) sumDifferences(ctx context.Context, b *base, query, what string) (found []string, err error) {
+	err = a.query(ctx, query, func(rows driver.Rows) error {
+		var campaign, source, hour string
+		by := make([]string, len(b.sums))
+		into := []any{&campaign, &source, &hour}
+		for i := range by {
+			into = append(into, &by[i])
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		var parts []string
+		for i, s := range b.sums {
+			if strings.Trim(by[i], "0.") != "" {
+				parts = append(parts, fmt.Sprintf("%s %s", s.column, signed(by[i])))
+			}
+		}
+		found = append(found, fmt.Sprintf("campaign %s, source %s, hour %s: %s %s", campaign, source, hour, what, strings.Join(parts, ", ")))
+		return nil
+	})
+	return found, err
+}
+
+func signed(number string) string {
+	if strings.HasPrefix(number, "-") {
+		return number
+	}
+	return "+" + number
+}
+
+// Two forms of a row's hour: ClickHouse answers the first from the projection, where a part has it, and for the second it must read rows.
+const (
+	projectedHour = "toStartOfHour(toStartOfInterval(%s, INTERVAL 15 MINUTE))"
+	rowsHour      = "toStartOfHour(toDateTime(%s, 'UTC'))"
+)
+
+// part adds up a source of a query.
+func (a *auditor) part(b *base, sign, hour, from, only string, of func(sum) string) string {
+	columns := make([]string, len(b.sums))
+	for i, s := range b.sums {
+		columns[i] = fmt.Sprintf("%stoDecimal256(%s, 6) AS x_%s", sign, of(s), s.column)
+	}
+	return fmt.Sprintf("SELECT campaign_id AS k_campaign, source_id AS k_source, %s AS k_hour, %s FROM %s.%s WHERE %s GROUP BY k_campaign, k_source, k_hour",
+		hour, strings.Join(columns, ", "), a.options.Database, from, only)
+}
+
+func ofRows(s sum) string { return s.of }
+
+func ofSums(s sum) string { return "sum(" + s.column + ")" }
+
+func (a *auditor) projectionQuery(b *base) string {
+	return b.unequal(a.part(b, "", fmt.Sprintf(projectedHour, b.at), b.table, b.only, ofRows), a.part(b, "-", fmt.Sprintf(rowsHour, b.at), b.table, b.only, ofRows))
+}
+
+func (a *auditor) archiveQuery(b *base) string {
+	days := " AND %s IN (SELECT DISTINCT ledger_day FROM " + a.options.Database + "." + b.archive + ")"
+	return b.unequal(a.part(b, "", "hour", b.view, "1"+fmt.Sprintf(days, "ledger_day"), ofSums),
+		a.part(b, "-", fmt.Sprintf(rowsHour, b.at), b.table, b.only+fmt.Sprintf(days, "toDate(received_at)"), ofRows),
+		a.part(b, "-", "toStartOfHour(quarter)", b.archive, "1", ofSums))
+}
+
+// unequal answers the keys at which parts do not cancel.
+func (b *base) unequal(parts ...string) string {
+	var outer, having []string
+	for _, s := range b.sums {
+		outer = append(outer, fmt.Sprintf("toString(sum(x_%s) AS d_%s)", s.column, s.column))
+		having = append(having, fmt.Sprintf("d_%s != 0", s.column))
+	}
+	return fmt.Sprintf("SELECT toString(k_campaign), toString(k_source), toString(k_hour), %s FROM (\n%s\n) GROUP BY k_campaign, k_source, k_hour HAVING %s ORDER BY k_campaign, k_source, k_hour LIMIT %d",
+		strings.Join(outer, ", "), strings.Join(parts, "\nUNION ALL "), strings.Join(having, " OR "), maxNamed)
+}
