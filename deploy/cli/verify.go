@@ -21,8 +21,8 @@ import (
 )
 
 const verifyLong = `Reads every topic and every table, and holds against each other: what was acknowledged and what
-became of it, each scored topic and its table, the ledger and itself, the sums and the rows,
-and the configuration's base currency, topic prefix and keys and those that the data came with.
+became of it, each scored topic and its table, the ledger and itself, the sums and the rows, and
+the configuration's base currency, topic prefix and keys and those that the data came with.
 It reads Kafka through another client than the pipeline writes with, and changes nothing.
 
 Exit code 0: everything adds up. 1: something does not; each difference is named with its topic,

@@ -223,9 +223,9 @@ func (done) Ready() error                  { return nil }
 // the configuration would give the tables another meaning (meaning.ErrMismatch), no topics are made.
 func Setup(ctx context.Context, loaded *config.Loaded, logger *zap.Logger) error {
 	c := &loaded.Config
+	err := setupTables(ctx, c, logger) // which may take as long as it takes
 	limited, cancel := context.WithTimeoutCause(ctx, setupLimit, fmt.Errorf("took longer than %s", setupLimit))
 	defer cancel()
-	err := setupTables(ctx, c, logger)
 	if err == nil {
 		err = keepInTables(limited, loaded, logger)
 	}
