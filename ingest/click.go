@@ -169,7 +169,7 @@ func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
 		}
 		value = v.text[start:len(v.text):len(v.text)]
 	}
-	switch unfilled := query.IsMacro(raw, value) || oneValue[f] && dialect.StandsForNone(raw, value); {
+	switch unfilled := query.IsMacro(raw, value) || (f == fieldExternalID || f == fieldCurrency) && dialect.StandsForNone(raw, value); {
 	case *dst != nil:
 		// Which of two values is right nobody can tell.
 		if !unfilled && !bytes.Equal(*dst, value) {

@@ -48,7 +48,7 @@ func (d *Dialect) unfilledValue(raw, value []byte) bool {
 	}
 	if isPlain(value) {
 		// An ID or an amount, almost always: it has a digit, and what stands for none has hardly ever one.
-		if bytes.ContainsAny(value, "0123456789") && value[0]|0x20 != 's' && value[0]|0x20 != 'a' {
+		if value[0]|0x20 != 's' && value[0]|0x20 != 'a' && hasDigit(value) {
 			return d.isPlaceholder(value)
 		}
 		return d.isPlaceholder(value) || standIn(value)
@@ -98,6 +98,15 @@ func isMarked(value []byte, marks []Mark) bool {
 		m := &marks[i]
 		if n := len(value) - len(m.Open) - len(m.Shut); n > 0 && n <= maxMarkedBytes && string(value[:len(m.Open)]) == m.Open &&
 			string(value[len(value)-len(m.Shut):]) == m.Shut && hasLetter(value[len(m.Open):len(m.Open)+n]) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasDigit(text []byte) bool {
+	for _, c := range text {
+		if c >= '0' && c <= '9' {
 			return true
 		}
 	}

@@ -71,6 +71,7 @@ var Everflow = Dialect{
 			{"nid", ParamIgnored, Plain}, {"oid", ParamIgnored, Plain}, {"aid", ParamIgnored, Plain}, {"offer_id", ParamIgnored, Plain},
 			{"coupon_code", ParamIgnored, Plain}, {"email", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
 		}, ignored("adv", 10)),
+		Spaced:  true,
 		Words:   []Word{{"approved", approved}, {"pending", pending}, {"rejected", rejected}, {"on hold", pending}, {"on_hold", pending}},
 		Default: approved,
 		Events:  []Rename{{"0", ""}},

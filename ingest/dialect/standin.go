@@ -17,7 +17,7 @@ func standIn(value []byte) bool {
 	}
 	var buf [maxMarkedBytes]byte
 	lower := appendLower(buf[:0], value)
-	return absences[string(lower)] || isSheetError(lower) || isVariable(value) || isNumbered(value) || isMarkedName(value) || isMacroName(lower)
+	return absences[string(lower)] || isMacroName(lower) || !isPlain(value) && isMarkedUp(value, lower)
 }
 
 // StandsForNone tells whether the value of an amount, an ID or a currency is none, whoever sent it: a macro in any marks, or what people,
@@ -44,8 +44,13 @@ func standInWord(value []byte) bool {
 	}
 	var buf [maxMarkedBytes]byte
 	lower := appendLower(buf[:0], value)
-	return absences[string(lower)] || isSheetError(lower) || isVariable(value) || isNumbered(value) || isMarkedName(value) ||
+	return absences[string(lower)] || !isPlain(value) && isMarkedUp(value, lower) ||
 		wordNames[string(lower)] && (string(lower) != string(value) || bytes.IndexByte(value, '_') > 0)
+}
+
+// isMarkedUp tells what has a sign in it that says so.
+func isMarkedUp(value, lower []byte) bool {
+	return isSheetError(lower) || isVariable(value) || isNumbered(value) || isMarkedName(value)
 }
 
 // absences are how programs and people write that there is nothing, in lower case.
@@ -214,6 +219,9 @@ func isRounded(value []byte) bool {
 			n++
 		}
 		return n
+	}
+	if len(value) == 0 || isLetter(value[0]) {
+		return false
 	}
 	value = bytes.TrimPrefix(bytes.TrimSpace(value), []byte("-"))
 	whole := digits(value)

@@ -1,6 +1,9 @@
 package query
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // maxJoinedName is the longest name that is looked for behind what may stand for an ampersand.
 const maxJoinedName = 64
@@ -82,12 +85,22 @@ func mayJoin(raw []byte) bool {
 			}
 		}
 	}
-	for _, c := range raw {
-		if c >= 0x80 {
-			return true
+	return !isASCII(raw)
+}
+
+// isASCII looks at eight bytes at once.
+func isASCII(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		if binary.LittleEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
 		}
 	}
-	return false
+	for _, c := range text {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=". What

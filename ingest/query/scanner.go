@@ -31,7 +31,11 @@ func ScanFor(raw []byte, known func(name []byte) bool) Scanner {
 // Next answers the next pair, or ok == false at the end.
 func (s *Scanner) Next() (key, value []byte, ok bool) {
 	for len(s.rest) > 0 {
-		whole := s.rest[ampersand(s.rest):]
+		whole := s.rest
+		switch whole[0] {
+		case 'a', 'A', '#', '%':
+			whole = whole[ampersand(whole):]
+		}
 		pair := whole
 		if i := bytes.IndexByte(pair, '&'); i >= 0 {
 			pair, s.rest = pair[:i], pair[i+1:]
