@@ -50,7 +50,7 @@ func TestMoneyAsWritten(t *testing.T) {
 		{"comma", "payout=12,5+z%C5%82&currency=PLN", 12_500_000, "PLN", "", ""}, {"comma", "payout=12+USD", 12_000_000,
 			"USD", "", ""}, {"comma", "payout=12+USD&currency=EUR", 0, "", schemas.RejectBadCurrency, "one currency"},
 		{"comma", "payout=12+GBP", 0, "", schemas.RejectNoExchangeRate, "exchange_rates"}, {"comma", "payout=12+XYZ", 0,
-			"", schemas.RejectNoExchangeRate, ""},
+			"", schemas.RejectBadCurrency, "ISO 4217"},
 		{"flow", "amount=12,50&order_id=ORDER&transaction_id=CLICK", 12_500_000, "USD", "", ""},
 		{"flow", "amount=1.234%2C5&order_id=ORDER&transaction_id=CLICK", 1_234_500_000, "USD", "", ""},
 		{"point", "payout=1,234.50", 1_234_500_000, "USD", "", ""}, {"point", "payout=1,234", 1_234_000_000, "USD", "",

@@ -40,7 +40,7 @@ func (t *postbacks) columns() []namedColumn { return t.all }
 // add makes no row of what the processor reports as a dead letter: a record that is no postback.
 func (t *postbacks) add(value []byte, partition int32, offset int64) error {
 	e := &t.event
-	*e = events.Postback{}
+	*e = events.Postback{NotTaken: e.NotTaken[:0]} // its memory is used again; the column keeps copies
 	if err := e.UnmarshalVTUnsafe(value); err != nil {
 		return fmt.Errorf("decoding a Postback: %w: %w", errReported, err)
 	}

@@ -260,7 +260,7 @@ var (
 	// link is a relative link of a page.
 	link = regexp.MustCompile(`\]\(([^)#: ]+)(?:#[^)]*)?\)`)
 	// page is a document that a message names.
-	page = regexp.MustCompile(`\b(?:docs|deploy)/[a-zA-Z0-9_./-]+\.(?:md|yaml|yml)\b`)
+	page = regexp.MustCompile(`(?:^|[^/a-zA-Z0-9_.-])((?:docs|deploy)/[a-zA-Z0-9_./-]+\.(?:md|yaml|yml))\b`)
 )
 
 // Every target, page and file that a message or a page names is there.
@@ -276,7 +276,8 @@ func TestAdvisedPagesAndTargetsExist(t *testing.T) {
 				t.Errorf("%s names make %s, which there is none of", s.where, name)
 			}
 		}
-		for _, name := range page.FindAllString(s.text, -1) {
+		for _, match := range page.FindAllStringSubmatch(s.text, -1) {
+			name := match[1]
 			if _, err := os.Stat(filepath.Join(repository, name)); err != nil && !strings.Contains(s.where, ".md") {
 				t.Errorf("%s names %s: %v", s.where, name, err)
 			}

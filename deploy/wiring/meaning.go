@@ -60,6 +60,15 @@ func (s *System) checkMeaning() error {
 				"deploy/tributary.example.yaml and name that", stored)
 		}
 	}
+	if value == nil && m.Example {
+		// Engines make their folders before the tables exist with which the rest is kept: a start that ends between the two, over a
+		// taken address, must not make the next one take these folders for somebody else's data.
+		value = &meaning.Kept{TopicPrefix: &m.TopicPrefix, Example: true}
+		if err := meaning.WriteFile(folder, value); err != nil {
+			return err
+		}
+		s.kept.value = value
+	}
 	if value == nil {
 		return nil
 	}

@@ -106,7 +106,7 @@ func secretBytes(s Secret) []byte {
 // Fingerprint tells keys of click IDs apart, in 16 hexadecimal digits that do not give the secret away.
 func Fingerprint(s Secret) string {
 	mac := hmac.New(sha256.New, secretBytes(s))
-	mac.Write([]byte("tributary click ID key")) // never fails
+	mac.Write([]byte("fingerprint of a click ID key")) // never fails
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
