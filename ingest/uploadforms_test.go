@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 
@@ -199,5 +200,19 @@ func TestByteOrderMark(t *testing.T) {
 	}
 	if n := len(b.postbacks()); n != 2 {
 		t.Errorf("%d postbacks", n)
+	}
+}
+
+// TestUploadBomb holds that of a packed upload no more is unpacked than shows that it is too large.
+func TestUploadBomb(t *testing.T) {
+	for name, text := range map[string]string{"ASCII": "x", "UTF-16": "x\x00"} {
+		body := gzipped(t, strings.Repeat(text, 64*schemas.MaxBatchBytes/len(text)))
+		_, file, refused := uploadText(&fasthttp.RequestHeader{}, []byte(body), false)
+		if refused == nil || refused.Reason != schemas.RejectTooLong {
+			t.Fatalf("%s: %+v", name, refused)
+		}
+		if taken := file.Taken(); taken > int64(len(body))/4 {
+			t.Errorf("%s: %d of %d bytes were unpacked", name, taken, len(body))
+		}
 	}
 }
