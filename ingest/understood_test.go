@@ -16,6 +16,7 @@ import (
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
+	"tributary/ingest/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -295,6 +296,45 @@ func TestIDsAreNotText(t *testing.T) {
 	} {
 		if got := b.send("POST", "/v1/clicks", jsonType, body); got.status != 400 || !strings.Contains(got.body, string(reason)) {
 			t.Errorf("%.60s is answered %d %s", body, got.status, got.body)
+		}
+	}
+}
+
+// TestOneIDThroughEveryDoor: a transaction ID with a space or a plus is the same one in a table, in JSON and in a query.
+func TestOneIDThroughEveryDoor(t *testing.T) {
+	b := newBench(t, nil)
+	id := clickID(t, testSecret, 1, 1)
+	for _, txid := range []string{"Order 17", "Zm9v+YmFy==", "a b+c", "100%"} {
+		before := len(b.postbacks())
+		if _, a := b.upload("acme", csvType, "click_id,payout,txid\n"+id+",1,"+txid+"\n"); a.Accepted != 1 {
+			t.Fatalf("%s in a table: %+v", txid, a)
+		}
+		if _, a := b.upload("acme", ndjsonType, `{"click_id":"`+id+`","payout":1,"txid":"`+txid+`"}`); a.Accepted != 1 {
+			t.Fatalf("%s in JSON: %+v", txid, a)
+		}
+		if got := b.get("/postback/acme?payout=1&click_id=" + id + "&txid=" + query.EncodeID(txid)); got.status != 200 {
+			t.Fatalf("%s in a query: %d %s", txid, got.status, got.body)
+		}
+		for i, p := range b.postbacks()[before:] {
+			if p.Txid != txid {
+				t.Errorf("%q came as %q through door %d", txid, p.Txid, i)
+			}
+		}
+	}
+}
+
+// TestSignedIDIsOne: a signature's message has a space for a plus. Whoever sends a signed request on in another encoding, to an edge
+// that does not know its nonce, must not make another transaction of it.
+func TestSignedIDIsOne(t *testing.T) {
+	id := clickID(t, testSecret, 1, 1)
+	target := "/postback?" + signed("click_id="+id+"&payout=1&txid=ab+cd", "nonce-0001")
+	for _, sent := range []string{target, strings.Replace(target, "ab+cd", "ab%20cd", 1)} {
+		b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
+		if got := b.get(sent); got.status != 200 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		if list := b.postbacks(); len(list) != 1 || list[0].Txid != "ab cd" {
+			t.Errorf("%s is %v", sent, list)
 		}
 	}
 }
