@@ -17,6 +17,7 @@ import (
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
 	"tributary/ingest/query"
+	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -335,6 +336,30 @@ func TestSignedIDIsOne(t *testing.T) {
 		}
 		if list := b.postbacks(); len(list) != 1 || list[0].Txid != "ab cd" {
 			t.Errorf("%s is %v", sent, list)
+		}
+	}
+}
+
+// TestStrangersLettersProveNothing: what was refused before it was known whose it is has to be proved when its network is declared.
+func TestStrangersLettersProveNothing(t *testing.T) {
+	b := newBench(t, nil)
+	id := clickID(t, testSecret, 1, 1)
+	queries := []string{"click_id=CLICK&payout=1", "click_id=1.23457E%2B15", "click_id=CLICK&txid=a%2526payout=5", "click_id=CLICK&txid=A%253Bpayout=5",
+		"click_id=CLICK&txid=a%26payout%3D5", "click_id=%7Bclick_id%7D", "click_id=CLICK&txid=%FF", "click_id=CLICK&payout=1&payout=2", "click_id=CLICK&amount=1",
+		"click_id=CLICK&txid=" + strings.Repeat("x", schemas.MaxTxIDBytes+1), "click_id=CLICK&payout=abc"}
+	for _, q := range queries {
+		b.get("/postback/tomorrow?" + strings.ReplaceAll(q, "CLICK", id))
+	}
+	for _, body := range []string{`{"click_id":1e21}`, `{"click_id":[1]}`, `{`} {
+		b.send("POST", "/postback/tomorrow", jsonType, body)
+	}
+	letters := b.letters()
+	if len(letters) != len(queries)+3 {
+		t.Errorf("%d dead letters of %d requests", len(letters), len(queries)+3)
+	}
+	for _, l := range letters {
+		if trust.Proves(schemas.RejectReason(l.Reason)) {
+			t.Errorf("%s proves whose %q is", l.Reason, l.Raw)
 		}
 	}
 }
