@@ -454,6 +454,9 @@ func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *ca
 		}
 		p := Param{Name: string(query.Decode(nil, key)), Value: string(query.Decode(nil, raw))}
 		means := reader.Param([]byte(p.Name))
+		if isSigned := network != nil && network.Trust.Signed(); !isSigned && (means == dialect.ClickID || means == dialect.TxID) {
+			p.Value = string(query.DecodeID(nil, raw))
+		}
 		before, taken := seen[means]
 		switch {
 		case p.Name == "network":
