@@ -216,3 +216,29 @@ func TestUploadBomb(t *testing.T) {
 		}
 	}
 }
+
+// TestUploadSecrets holds that a token is kept of no upload that is refused as a whole, in whatever form it is written.
+func TestUploadSecrets(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
+	text := "payout,token\n1," + theToken + "\n"
+	wide, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := gzipped(t, text)
+	for _, body := range []string{text, wide, packed} {
+		if got := b.send("POST", "/postback/acme/batch", csvType, body); got.status != http.StatusBadRequest {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	letters := b.letters()
+	if len(letters) != 3 {
+		t.Fatalf("%d dead letters", len(letters))
+	}
+	for _, l := range letters {
+		plain := bytes.ReplaceAll(l.Raw, []byte{0}, nil)
+		if bytes.Contains(plain, []byte(theToken)) || bytes.Contains(l.Raw, []byte(packed[20:])) {
+			t.Errorf("the token is kept: %q", l.Raw)
+		}
+	}
+}
