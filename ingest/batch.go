@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -162,13 +163,23 @@ func (e *Edge) refuseUpload(ctx *fasthttp.RequestCtx, u *upload, refused *refusa
 	if e.overUnproved(ctx, u.whole, u.cat, refused, u.now) {
 		return
 	}
-	letter, _ := e.postbackLetter(u.whole, u.cat, refused, u.now, rawRequest(ctx))
+	letter, _ := e.postbackLetter(u.whole, u.cat, refused, u.now, rawUpload(ctx))
 	if err := e.file(letter, nil); err != nil {
 		u.whole.admission.Undo()
 		e.answerUnavailable(ctx, err)
 		return
 	}
 	e.answerError(ctx, refused.status(), answer{Error: refused, ReceiptID: letter.LetterId})
+}
+
+// rawUpload is rawRequest of an upload. In a body that is packed or in UTF-16 nobody finds the secrets and addresses that are to be
+// hidden, and nobody reads it: it is not kept.
+func rawUpload(ctx *fasthttp.RequestCtx) []byte {
+	body := ctx.Request.Body()
+	if !bytes.HasPrefix(body, []byte(gzipMagic)) && bytes.IndexByte(clip(body, schemas.MaxRawBytes), 0) < 0 {
+		return rawRequest(ctx)
+	}
+	return fmt.Appendf(requestLine(ctx), "\n\n(%d bytes, packed or in UTF-16, are not kept)", len(body))
 }
 
 // begin makes the postback of the next line.

@@ -129,11 +129,17 @@ func ownWord(cat *catalog.Catalog, path []byte) []byte {
 	return path
 }
 
-// saidIn is the part of a request's target in which parameters may stand.
-func saidIn(ctx *fasthttp.RequestCtx) []byte {
+// saidIn are the parts of a request's target in which parameters may stand: what is behind its first & or ?, and behind the ?
+// that comes after that &.
+func saidIn(ctx *fasthttp.RequestCtx) (parts [2][]byte) {
 	uri := ctx.Request.Header.RequestURI()
-	if i := bytes.IndexAny(uri, "?&"); i >= 0 {
-		return uri[i+1:]
+	i := bytes.IndexAny(uri, "?&")
+	if i < 0 {
+		return parts
 	}
-	return nil
+	parts[0] = uri[i+1:]
+	if uri[i] == '&' {
+		parts[0], parts[1], _ = bytes.Cut(parts[0], []byte{'?'})
+	}
+	return parts
 }

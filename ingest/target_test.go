@@ -192,13 +192,18 @@ func TestSecretsInOddTargets(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
 	}
-	for _, topic := range []string{schemas.TopicPostbacks, schemas.TopicDeadLetters} {
+	// Another tracker's secret, that nobody declared, behind a question mark that an ampersand stands before.
+	if got := b.get("/postback/tok&payout=x?verification_token=theirsecret&token=" + token + "&click_id=" + id); got.status != 400 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	for topic, want := range map[string]int{schemas.TopicPostbacks: 3, schemas.TopicDeadLetters: 4} {
 		records := b.records(topic)
-		if len(records) != 3 {
+		if len(records) != want {
 			t.Errorf("%d records in %s", len(records), topic)
 		}
 		for _, r := range records {
-			if bytes.Contains(r.Value, []byte(theToken)) || bytes.Contains(r.Value, []byte(token)) {
+			if bytes.Contains(r.Value, []byte(theToken)) || bytes.Contains(r.Value, []byte(token)) ||
+				bytes.Contains(r.Value, []byte("theirsecret")) {
 				t.Errorf("%s has the token: %q", topic, r.Value)
 			}
 		}

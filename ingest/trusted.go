@@ -141,7 +141,9 @@ func (e *Edge) believe(ctx *fasthttp.RequestCtx, p *postback, rawQuery []byte) *
 // its form.
 func hideToken(ctx *fasthttp.RequestCtx, policy *trust.Policy, rawQuery []byte) {
 	policy.Hide(rawQuery)
-	policy.Hide(saidIn(ctx))
+	for _, said := range saidIn(ctx) {
+		policy.Hide(said)
+	}
 	if isForm(ctx) {
 		policy.Hide(ctx.Request.Body())
 	}
@@ -165,11 +167,12 @@ func (p *postback) hideOtherTokens(ctx *fasthttp.RequestCtx) {
 	if p.network == nil {
 		return
 	}
-	rawQuery := saidIn(ctx)
+	said := saidIn(ctx)
 	for _, name := range tokenNames {
 		switch p.reader.Param([]byte(name)) {
 		case dialect.Token, dialect.ParamUnknown, dialect.ParamIgnored:
-			p.network.Trust.HideOther(rawQuery, name)
+			p.network.Trust.HideOther(said[0], name)
+			p.network.Trust.HideOther(said[1], name)
 			if isForm(ctx) {
 				p.network.Trust.HideOther(ctx.Request.Body(), name)
 			}
@@ -216,9 +219,10 @@ func (e *Edge) hideTokens(ctx *fasthttp.RequestCtx) {
 	if cat == nil {
 		return
 	}
-	query := saidIn(ctx)
+	said := saidIn(ctx)
 	for _, policy := range cat.Networks() {
-		policy.Hide(query)
+		policy.Hide(said[0])
+		policy.Hide(said[1])
 	}
 	path, rawQuery := target(ctx)
 	if m, ok := cat.Router().Match(path, rawQuery); ok && m.Kind == dialect.KindPostback {

@@ -16,6 +16,8 @@ import (
 
 	"tributary/ingest/catalog"
 	"tributary/ingest/dialect"
+	"tributary/ingest/query"
+	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -295,6 +297,69 @@ func TestIDsAreNotText(t *testing.T) {
 	} {
 		if got := b.send("POST", "/v1/clicks", jsonType, body); got.status != 400 || !strings.Contains(got.body, string(reason)) {
 			t.Errorf("%.60s is answered %d %s", body, got.status, got.body)
+		}
+	}
+}
+
+// TestOneIDThroughEveryDoor: a transaction ID with a space or a plus is the same one in a table, in JSON and in a query.
+func TestOneIDThroughEveryDoor(t *testing.T) {
+	b := newBench(t, nil)
+	id := clickID(t, testSecret, 1, 1)
+	for _, txid := range []string{"Order 17", "Zm9v+YmFy==", "a b+c", "100%"} {
+		before := len(b.postbacks())
+		if _, a := b.upload("acme", csvType, "click_id,payout,txid\n"+id+",1,"+txid+"\n"); a.Accepted != 1 {
+			t.Fatalf("%s in a table: %+v", txid, a)
+		}
+		if _, a := b.upload("acme", ndjsonType, `{"click_id":"`+id+`","payout":1,"txid":"`+txid+`"}`); a.Accepted != 1 {
+			t.Fatalf("%s in JSON: %+v", txid, a)
+		}
+		if got := b.get("/postback/acme?payout=1&click_id=" + id + "&txid=" + query.EncodeID(txid)); got.status != 200 {
+			t.Fatalf("%s in a query: %d %s", txid, got.status, got.body)
+		}
+		for i, p := range b.postbacks()[before:] {
+			if p.Txid != txid {
+				t.Errorf("%q came as %q through door %d", txid, p.Txid, i)
+			}
+		}
+	}
+}
+
+// TestSignedIDIsOne: a signature's message has a space for a plus. Whoever sends a signed request on in another encoding, to an edge
+// that does not know its nonce, must not make another transaction of it.
+func TestSignedIDIsOne(t *testing.T) {
+	id := clickID(t, testSecret, 1, 1)
+	target := "/postback?" + signed("click_id="+id+"&payout=1&txid=ab+cd", "nonce-0001")
+	for _, sent := range []string{target, strings.Replace(target, "ab+cd", "ab%20cd", 1)} {
+		b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
+		if got := b.get(sent); got.status != 200 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		if list := b.postbacks(); len(list) != 1 || list[0].Txid != "ab cd" {
+			t.Errorf("%s is %v", sent, list)
+		}
+	}
+}
+
+// TestStrangersLettersProveNothing: what was refused before it was known whose it is has to be proved when its network is declared.
+func TestStrangersLettersProveNothing(t *testing.T) {
+	b := newBench(t, nil)
+	id := clickID(t, testSecret, 1, 1)
+	queries := []string{"click_id=CLICK&payout=1", "click_id=1.23457E%2B15", "click_id=CLICK&txid=a%2526payout=5", "click_id=CLICK&txid=A%253Bpayout=5",
+		"click_id=CLICK&txid=a%26payout%3D5", "click_id=%7Bclick_id%7D", "click_id=CLICK&txid=%FF", "click_id=CLICK&payout=1&payout=2", "click_id=CLICK&amount=1",
+		"click_id=CLICK&txid=" + strings.Repeat("x", schemas.MaxTxIDBytes+1), "click_id=CLICK&payout=abc"}
+	for _, q := range queries {
+		b.get("/postback/tomorrow?" + strings.ReplaceAll(q, "CLICK", id))
+	}
+	for _, body := range []string{`{"click_id":1e21}`, `{"click_id":[1]}`, `{`} {
+		b.send("POST", "/postback/tomorrow", jsonType, body)
+	}
+	letters := b.letters()
+	if len(letters) != len(queries)+3 {
+		t.Errorf("%d dead letters of %d requests", len(letters), len(queries)+3)
+	}
+	for _, l := range letters {
+		if trust.Proves(schemas.RejectReason(l.Reason)) {
+			t.Errorf("%s proves whose %q is", l.Reason, l.Raw)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 
@@ -199,5 +200,45 @@ func TestByteOrderMark(t *testing.T) {
 	}
 	if n := len(b.postbacks()); n != 2 {
 		t.Errorf("%d postbacks", n)
+	}
+}
+
+// TestUploadBomb holds that of a packed upload no more is unpacked than shows that it is too large.
+func TestUploadBomb(t *testing.T) {
+	for name, text := range map[string]string{"ASCII": "x", "UTF-16": "x\x00"} {
+		body := gzipped(t, strings.Repeat(text, 64*schemas.MaxBatchBytes/len(text)))
+		_, file, refused := uploadText(&fasthttp.RequestHeader{}, []byte(body), false)
+		if refused == nil || refused.Reason != schemas.RejectTooLong {
+			t.Fatalf("%s: %+v", name, refused)
+		}
+		if taken := file.Taken(); taken > int64(len(body))/4 {
+			t.Errorf("%s: %d of %d bytes were unpacked", name, taken, len(body))
+		}
+	}
+}
+
+// TestUploadSecrets holds that a token is kept of no upload that is refused as a whole, in whatever form it is written.
+func TestUploadSecrets(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
+	text := "payout,token\n1," + theToken + "\n"
+	wide, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed := gzipped(t, text)
+	for _, body := range []string{text, wide, packed} {
+		if got := b.send("POST", "/postback/acme/batch", csvType, body); got.status != http.StatusBadRequest {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+	}
+	letters := b.letters()
+	if len(letters) != 3 {
+		t.Fatalf("%d dead letters", len(letters))
+	}
+	for _, l := range letters {
+		plain := bytes.ReplaceAll(l.Raw, []byte{0}, nil)
+		if bytes.Contains(plain, []byte(theToken)) || bytes.Contains(l.Raw, []byte(packed[20:])) {
+			t.Errorf("the token is kept: %q", l.Raw)
+		}
 	}
 }

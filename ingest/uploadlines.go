@@ -60,10 +60,15 @@ const (
 	uploadEither
 )
 
+const gzipMagic = "\x1f\x8b"
+
+// mostUnpacked bytes are always more than an upload may have: in UTF-16 a letter has two that is one in UTF-8.
+const mostUnpacked = 2 * (schemas.MaxBatchBytes + 2)
+
 // uploadText is an upload as UTF-8, whatever it was written in. signed tells that the network proved itself by a
 // signature, which covers the body and not its headers: no header may then change what the body says.
 func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byte, file *sheet.File, refused *refusal) {
-	packed := bytes.HasPrefix(body, []byte("\x1f\x8b"))
+	packed := bytes.HasPrefix(body, []byte(gzipMagic))
 	if isCoded(h) && !(packed && bytes.EqualFold(bytes.TrimSpace(h.ContentEncoding()), []byte("gzip"))) {
 		return nil, nil, refuseCoded(h)
 	}
@@ -73,7 +78,7 @@ func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byt
 		return nil, nil, refuse(schemas.RejectBadBody, "",
 			"the content type of a signed upload names the character set "+quoted([]byte(charset))+", which the signature does not cover", "UTF-8")
 	}
-	file, err := sheet.Open(bytes.NewReader(body), int64(len(body)), charset)
+	file, err := sheet.OpenWithin(bytes.NewReader(body), int64(len(body)), charset, mostUnpacked)
 	var reader io.Reader
 	if err == nil {
 		reader, err = file.Text(file.Start())
@@ -88,7 +93,7 @@ func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byt
 	case err != nil:
 		return nil, nil, refuse(schemas.RejectBadBody, "", "the upload cannot be read: "+err.Error(), rightUpload)
 	case len(text) > schemas.MaxBatchBytes:
-		return nil, nil, refuse(schemas.RejectTooLong, "",
+		return nil, file, refuse(schemas.RejectTooLong, "",
 			"the upload has more than "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes", "at most "+strconv.Itoa(schemas.MaxBatchBytes)+" bytes, unpacked, in several uploads")
 	}
 	return text, file, nil
@@ -245,7 +250,12 @@ func (c *csvLines) next(p *postback, l *uploadLine) bool {
 			c.raw = append(c.raw, '&')
 		}
 		c.raw = append(append(c.raw, c.encoded[i]...), '=')
-		c.raw = append(c.raw, url.QueryEscape(value)...)
+		if param := c.params[i]; param == dialect.ClickID || param == dialect.TxID {
+			value = query.EncodeID(value)
+		} else {
+			value = url.QueryEscape(value)
+		}
+		c.raw = append(c.raw, value...)
 	}
 	l.raw = c.raw
 	if size > schemas.MaxBodyBytes || len(c.raw) > schemas.MaxBodyBytes {

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"tributary/ingest/dialect"
 	"tributary/ingest/moment"
 	"tributary/ingest/money"
-	"tributary/ingest/query"
 	"tributary/schemas"
 )
 
@@ -29,19 +27,10 @@ func (p *postback) decimalOf() money.Decimal {
 	return p.network.Decimal
 }
 
-// payoutText is the amount as it came. A dialect's own way of writing amounts counts for networks without a decimal only.
-func (p *postback) payoutText() []byte {
-	value := &p.reading.Values[dialect.Payout]
-	if p.decimalOf() == money.DecimalPlain || len(value.Raw) == 0 {
-		return value.Text
-	}
-	return bytes.TrimSpace(query.Decode(nil, value.Raw))
-}
-
 // readPayout reads the amount that is booked. currency is the one that holds when nothing stands beside the amount.
 func (p *postback) readPayout(cat *catalog.Catalog, currency *catalog.Currency) (int64, *catalog.Currency, *refusal) {
 	field := p.field(dialect.Payout)
-	w, err := p.network.Decimal.Read(p.payoutText())
+	w, err := p.network.Decimal.Read(p.value(dialect.Payout))
 	var micros int64
 	if err == nil {
 		micros, err = money.ParseSigned(w.Plain)
@@ -124,7 +113,7 @@ func CostOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *ca
 
 // legiblePayout is as much of the money as can be read, and the code of its currency, empty for the network's own.
 func (p *postback) legiblePayout() (micros int64, code []byte, ok bool) {
-	w, err := p.decimalOf().Read(p.payoutText())
+	w, err := p.decimalOf().Read(p.value(dialect.Payout))
 	if err != nil {
 		return 0, nil, false
 	}

@@ -193,3 +193,46 @@ func TestAcceptedAmounts(t *testing.T) {
 		}
 	}
 }
+
+// TestAmountsTwice holds that two amounts of one postback are compared as their network writes them, and that one which stands for none
+// says nothing beside one that is.
+func TestAmountsTwice(t *testing.T) {
+	b := writtenBench(t)
+	id := clickID(t, testSecret, 1, 1)
+	for i, c := range []struct {
+		network, query string
+		micros         int64 // -1: they are two
+	}{
+		{"comma", "payout=12,50&payout=12,5", 12_500_000}, {"comma", "payout=1.000&payout=1000,00", 1_000_000_000},
+		{"comma", "payout=1.000&payout=1", -1}, {"comma", "payout=12,50&payout=12.50", -1},
+		{"point", "payout=1,000&payout=1000.0", 1_000_000_000}, {"point", "payout=1,000&payout=1", -1},
+		{"acme", "payout=1.000&payout=1", 1_000_000}, {"auto", "payout=1.234.000&payout=1.234", -1},
+		{"acme", "payout=5&payout=null", 5_000_000}, {"acme", "payout=5&payout=%7Bpayout%7D", 5_000_000},
+		{"acme", "payout=5&payout=0", -1}, {"acme", "payout=12+EUR&payout=12+USD", -1},
+	} {
+		before := len(b.postbacks())
+		got := b.get(fmt.Sprint("/postback/", c.network, "?txid=T", i, "&click_id=", id, "&", c.query))
+		if c.micros < 0 {
+			if got.status != 400 || !strings.Contains(got.body, string(schemas.RejectTwoValues)) {
+				t.Errorf("%s %s: %d %s", c.network, c.query, got.status, got.body)
+			}
+			continue
+		}
+		if list := b.postbacks()[before:]; len(list) != 1 || list[0].PayoutMicros != c.micros {
+			t.Errorf("%s %s: %d %s, %v", c.network, c.query, got.status, got.body, list)
+		}
+	}
+}
+
+// TestDecimalOfDialectInJSON holds that a declared decimal counts before a dialect's own way of writing amounts in every body.
+func TestDecimalOfDialectInJSON(t *testing.T) {
+	b := writtenBench(t)
+	id := clickID(t, testSecret, 1, 1)
+	for i, amount := range []string{`"12,50"`, `12.50`, `"12,5"`} {
+		body := fmt.Sprintf(`{"transaction_id":%q,"order_id":"F%d","amount":%s,"fraud":"false"}`, id, i, amount)
+		got := b.send("POST", "/postback/flow", jsonType, body)
+		if list := b.postbacks(); len(list) != i+1 || list[i].PayoutMicros != 12_500_000 {
+			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+}

@@ -84,5 +84,6 @@ func accepted(e *events.DeadLetter) string {
 	if e.PayoutMicros != 0 {
 		set("payout", amount(e.PayoutMicros))
 	}
-	return v.Encode()
+	// An encoded plus stays one; a space must not be one, which an ID would keep.
+	return strings.ReplaceAll(v.Encode(), "+", "%20")
 }

@@ -21,7 +21,7 @@ const rightAmount = "digits with a point, such as 0.0125"
 // beside it. problem says what is wrong with it.
 func amount(text string, decimal money.Decimal, cents bool) (plain string, micros int64, beside money.Written, problem,
 	right string) {
-	text = withoutExponent(strings.TrimSpace(text))
+	text = withoutExponent(strings.TrimSpace(text), decimal)
 	written, err := decimal.Read([]byte(text))
 	switch {
 	case errors.Is(err, money.ErrComma):
@@ -49,8 +49,9 @@ func amount(text string, decimal money.Decimal, cents bool) (plain string, micro
 	return string(money.Append(nil, micros)), micros, written, "", ""
 }
 
-// withoutExponent writes out what a spreadsheet shows of a small cost: 1.5e-05. Anything else stays as it is.
-func withoutExponent(text string) string {
+// withoutExponent writes out what a spreadsheet shows of a small cost, 1.5e-05, with the decimal mark that is declared: whoever
+// writes an exponent writes no thousands. Anything else stays as it is.
+func withoutExponent(text string, decimal money.Decimal) string {
 	mantissa, exponent, ok := strings.Cut(strings.ToLower(text), "e")
 	n, err := strconv.Atoi(strings.TrimPrefix(exponent, "+"))
 	r, isNumber := new(big.Rat).SetString(strings.Replace(mantissa, ",", ".", 1))
@@ -64,7 +65,7 @@ func withoutExponent(text string) string {
 	} else {
 		r.Mul(r, power)
 	}
-	return r.FloatString(9)
+	return string(decimal.Write([]byte(r.FloatString(9))))
 }
 
 // DateOrders are the values of --dates.

@@ -454,6 +454,9 @@ func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *ca
 		}
 		p := Param{Name: string(query.Decode(nil, key)), Value: string(query.Decode(nil, raw))}
 		means := reader.Param([]byte(p.Name))
+		if isSigned := network != nil && network.Trust.Signed(); !isSigned && (means == dialect.ClickID || means == dialect.TxID) {
+			p.Value = string(query.DecodeID(nil, raw))
+		}
 		before, taken := seen[means]
 		switch {
 		case p.Name == "network":
@@ -469,7 +472,7 @@ func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *ca
 			p.Note = "known to " + reader.Dialect().Name + ", and a postback has no place for it: dropped"
 		case means == dialect.ParamUnknown:
 			p.Note = fmt.Sprintf("dropped: no parameter of a %s postback%s", reader.Dialect().Name, nearPostbackParam(p.Name, reader.Dialect()))
-		case taken && dialect.SameValue(means, []byte(values[means]), []byte(p.Value)):
+		case taken && reader.SameValue(means, []byte(values[means]), []byte(p.Value)):
 			p.Note = fmt.Sprintf("says what %s says as %s", before, means)
 		case taken:
 			p.Note = fmt.Sprintf("%s stands before, as %s, with another value", before, means)

@@ -208,7 +208,7 @@ func TestCheck(t *testing.T) {
 		"alias":               {"https://t.example/Hs7dK2?keyword=a&sub_id_3=b&sub_id_25=x&cost=0.5#part", true},
 		"guess":               {"/Hs7dK3?keyword=a", false},
 		"postback":            {"/postback?network=acme&click_id=" + own + "&payout=12.50&status=ok&amount=1", true},
-		"postback_correction": {"/postback/refunds?cid=" + own + "&payout=-12.50&txid=9", true},
+		"postback_correction": {"/postback/refunds?cid=" + own + "&payout=-12.50&txid=9+a", true},
 		"postback_negative":   {"/postback/acme?click_id=" + own + "&payout=-12.50", false},
 		"postback_macro":      {"https://t.example/postback/acme?click_id=" + own + "&payout={payout}", false},
 		"postback_status":     {"/postback/acme?click_id=" + own + "&status=paid", false},

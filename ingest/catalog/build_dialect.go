@@ -242,7 +242,7 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 	}
 	out.Trust = b.trust(field+".trust", n.Name, n.Trust, minToken)
 	reader, err := dialect.NewPostback(d, dialect.Custom{
-		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus, UnknownStatus: n.UnknownStatus, Proofs: proofs,
+		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus, UnknownStatus: n.UnknownStatus, Decimal: out.Decimal, Proofs: proofs,
 	})
 	if err != nil {
 		// What is wrong was said above, with its place.

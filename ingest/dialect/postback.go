@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tributary/ingest/money"
 	"tributary/ingest/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -25,6 +26,8 @@ type Custom struct {
 	DefaultStatus string
 	// UnknownStatus is what a status word stands for that nothing declares; empty refuses it.
 	UnknownStatus string
+	// Decimal is how the network writes amounts; a declared one counts before the dialect's own way.
+	Decimal money.Decimal
 	// Proofs are parameters by which senders prove themselves in every dialect. They are read elsewhere.
 	Proofs []string
 }
@@ -48,6 +51,7 @@ type Postback struct {
 	events        map[string]string
 	defaultStatus events.Status
 	unknownStatus events.Status
+	decimal       money.Decimal
 }
 
 type paramName struct {
@@ -68,7 +72,7 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 	}
 	t := &d.Postback
 	p := &Postback{
-		dialect: d, defaultStatus: t.Default, names: make(map[string]paramName, len(t.Names)+len(c.Params)),
+		dialect: d, defaultStatus: t.Default, decimal: c.Decimal, names: make(map[string]paramName, len(t.Names)+len(c.Params)),
 		words: make(map[string]events.Status), events: make(map[string]string),
 	}
 	var problems []error
@@ -223,7 +227,11 @@ func (p *Postback) Unfilled(r *Reading) *Problem {
 
 // isUnfilled is strict where the parameter is money or identity. A word that the configuration knows is one.
 func (p *Postback) isUnfilled(n Param, value *Value) bool {
-	if n != Event && n != Status {
+	switch n {
+	case Event, Status:
+	case Fraud: // a flag, of which false is a value
+		return !bytes.EqualFold(value.Text, []byte("false")) && p.dialect.unfilledValue(value.Raw, value.Text)
+	default:
 		return p.dialect.unfilledValue(value.Raw, value.Text)
 	}
 	if !p.dialect.unfilled(value.Raw, value.Text, n == Status) && !standInWord(value.Text) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
+	"tributary/ingest/money"
 	"tributary/ingest/query"
 	"tributary/schemas"
 )
@@ -128,7 +129,7 @@ func (p *Postback) set(r *Reading, n *paramName, known bool, key, raw, value []b
 		r.Dropped = append(r.Dropped, Dropped{key, value, why})
 		return
 	}
-	if n.form == Comma {
+	if n.form == Comma && p.decimal == money.DecimalPlain {
 		value = pointed(value)
 	}
 	one := Value{n.name, raw, value, n.form == Second}
@@ -136,11 +137,14 @@ func (p *Postback) set(r *Reading, n *paramName, known bool, key, raw, value []b
 	switch {
 	case old.Text == nil:
 		*old = one
-	case sameValue(n.param, old.Text, value):
+	case p.SameValue(n.param, old.Text, value):
 	case old.second && !one.second:
 		r.Dropped = append(r.Dropped, Dropped{[]byte(old.Name), old.Text, DropNoPlace})
 		*old = one
 	case one.second && !old.second:
+		r.Dropped = append(r.Dropped, Dropped{key, value, DropNoPlace})
+	case isOne(n.param) && p.isUnfilled(n.param, &one):
+		// It stands for none: the one before is not in doubt.
 		r.Dropped = append(r.Dropped, Dropped{key, value, DropNoPlace})
 	case r.conflict == nil && isOne(n.param):
 		r.conflict = &Problem{schemas.RejectTwoValues, n.param, n.name, value,
@@ -157,8 +161,10 @@ func isOne(n Param) bool {
 	return false
 }
 
-// sameValue tells whether two values say the same: 1 and 1.00, usd and USD.
-func sameValue(n Param, a, b []byte) bool {
+// SameValue tells whether two values of a parameter say the same: 1 and 1.00, usd and USD. Of amounts it tells as their network
+// writes them: with a comma for the decimal mark 1.000 is a thousand, and not 1.
+func (p *Postback) SameValue(n Param, a, b []byte) bool {
+	a, b = bytes.TrimSpace(a), bytes.TrimSpace(b)
 	if bytes.Equal(a, b) {
 		return true
 	}
@@ -166,17 +172,21 @@ func sameValue(n Param, a, b []byte) bool {
 	case Event, Status, PayoutCurrency:
 		return bytes.EqualFold(a, b)
 	case Payout, SaleAmount:
-		return bytes.Equal(trimmedAmount(a), trimmedAmount(b))
+		one, code, ok := p.amount(a)
+		other, otherCode, otherOK := p.amount(b)
+		return ok && otherOK && one == other && code == otherCode
 	}
 	return false
 }
 
-// trimmedAmount is an amount without zeros behind its point.
-func trimmedAmount(text []byte) []byte {
-	if bytes.IndexByte(text, '.') < 0 {
-		return text
+// amount reads an amount, and what stands beside it for its currency.
+func (p *Postback) amount(text []byte) (micros int64, currency string, ok bool) {
+	w, err := p.decimal.Read(text)
+	if err != nil {
+		return 0, "", false
 	}
-	return bytes.TrimRight(bytes.TrimRight(text, "0"), ".")
+	micros, err = money.ParseSigned(w.Plain)
+	return micros, w.Code + w.Sign, err == nil
 }
 
 // pointed writes the comma before the last one or two digits as a point. A comma elsewhere may separate thousands: nobody
@@ -193,21 +203,17 @@ func pointed(value []byte) []byte {
 
 // ReadQuery takes the parameters of a raw query or of a form, also where something else stands for an ampersand between them.
 func (p *Postback) ReadQuery(r *Reading, raw []byte) {
-	p.readQuery(r, raw, query.ScanFor(raw, p.knows))
+	p.readQuery(r, raw, query.ScanFor(raw, p.knows), query.DecodeID)
 }
 
 // Scan walks over the parameters of a query as ReadQuery does.
 func (p *Postback) Scan(raw []byte) query.Scanner { return query.ScanFor(raw, p.knows) }
 
-// SameValue tells whether two values of a parameter say the same: 1 and 1.00, usd and USD.
-func SameValue(n Param, a, b []byte) bool {
-	return sameValue(n, bytes.TrimSpace(a), bytes.TrimSpace(b))
-}
-
 // ReadSigned takes the parameters of a raw query or of a form of which a signature covers every byte. Where something else than "&"
-// stands between them it is not sure what was signed: the problem is then that of the postback.
+// stands between them it is not sure what was signed: the problem is then that of the postback. An ID is decoded as the signature's
+// message has it, where a plus is a space: one message must not be two IDs, by how the request happens to be encoded.
 func (p *Postback) ReadSigned(r *Reading, raw []byte) *Problem {
-	p.readQuery(r, raw, query.Scan(raw))
+	p.readQuery(r, raw, query.Scan(raw), query.Decode)
 	for scan := query.Scan(raw); ; {
 		key, value, ok := scan.Next()
 		switch {
@@ -219,7 +225,7 @@ func (p *Postback) ReadSigned(r *Reading, raw []byte) *Problem {
 	}
 }
 
-func (p *Postback) readQuery(r *Reading, raw []byte, scan query.Scanner) {
+func (p *Postback) readQuery(r *Reading, raw []byte, scan query.Scanner, decodeID func(dst, raw []byte) []byte) {
 	// Decoded text is never longer than raw, so one buffer does.
 	text := make([]byte, 0, len(raw))
 	for {
@@ -237,7 +243,7 @@ func (p *Postback) readQuery(r *Reading, raw []byte, scan query.Scanner) {
 		if query.Encoded(value) {
 			start := len(text)
 			if known && isID(n.param) {
-				text = query.DecodeID(text, value)
+				text = decodeID(text, value)
 			} else {
 				text = query.Decode(text, value)
 			}

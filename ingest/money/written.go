@@ -210,6 +210,7 @@ func (d Decimal) mark(number string) (byte, error) {
 		if comma >= 0 {
 			return 0, ErrComma
 		}
+		return '.', nil
 	}
 	last := byte('.')
 	if comma > point {

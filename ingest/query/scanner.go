@@ -2,6 +2,8 @@ package query
 
 import (
 	"bytes"
+	"net/url"
+	"strings"
 )
 
 // Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty pairs
@@ -89,6 +91,9 @@ func DecodeID(dst, raw []byte) []byte {
 	}
 	return decode(dst, raw, '+')
 }
+
+// EncodeID encodes an ID so that DecodeID and Decode read it alike: no plus stands for a space.
+func EncodeID(id string) string { return strings.ReplaceAll(url.QueryEscape(id), "+", "%20") }
 
 func decode(dst, raw []byte, plus byte) []byte {
 	for i := 0; i < len(raw); i++ {

@@ -44,6 +44,8 @@ type File struct {
 
 	source io.ReaderAt
 	size   int64
+	// most is how many bytes are unpacked at most; 0 for all.
+	most int64
 	// decoder is nil for UTF-8; start is where a text begins that is read where it lies.
 	decoder encoding.Encoding
 	start   int64
@@ -53,7 +55,13 @@ type File struct {
 // Open finds out how size bytes are written. declared is a character set that somebody said they have, empty for none;
 // a byte order mark counts before it. The error matches ErrForm unless reading failed.
 func Open(source io.ReaderAt, size int64, declared string) (*File, error) {
-	f := &File{source: source, size: size, Encoding: "UTF-8"}
+	return OpenWithin(source, size, declared, 0)
+}
+
+// OpenWithin is Open for what a stranger sent: of a compressed text nothing is unpacked behind its first most bytes, for a
+// few of them may become thousands of times as many. 0 is no bound.
+func OpenWithin(source io.ReaderAt, size int64, declared string, most int64) (*File, error) {
+	f := &File{source: source, size: size, Encoding: "UTF-8", most: most}
 	magic := make([]byte, 4)
 	n, err := source.ReadAt(magic, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -257,6 +265,9 @@ func (f *File) unpacked() (io.Reader, error) {
 	packed, err := gzip.NewReader(bufio.NewReader(raw))
 	if err != nil {
 		return nil, f.broken(err)
+	}
+	if f.most > 0 {
+		return io.LimitReader(packed, f.most), nil
 	}
 	return packed, nil
 }

@@ -34,7 +34,7 @@ func Proves(reason schemas.RejectReason) bool {
 	switch reason {
 	case schemas.RejectBadSignature, schemas.RejectStaleRequest, schemas.RejectReplayedRequest, schemas.RejectBadToken, schemas.RejectIPNotAllowed,
 		schemas.RejectRateLimited, schemas.RejectTooLong, schemas.RejectBadBody, schemas.RejectUnknownNetwork, schemas.RejectBadText, schemas.RejectUnexpandedMacro,
-		schemas.RejectUnknownPath:
+		schemas.RejectUnknownPath, schemas.RejectRoundedID, schemas.RejectJoined:
 		return false
 	}
 	return true
