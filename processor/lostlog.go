@@ -308,7 +308,8 @@ func (p *Processor) moveTo(lost *LostLog) error {
 		if err := part.load(); err != nil {
 			return err
 		}
-		part.meta = meta{settled: true, watermarkMS: part.meta.watermarkMS, sentMS: part.meta.sentMS, positions: map[string]int64{}}
+		part.meta = meta{settled: true, watermarkMS: part.meta.watermarkMS, sentMS: part.meta.sentMS, positions: map[string]int64{},
+			decisions: part.meta.decisions}
 		part.own.Put(metaKey, part.meta.append(nil))
 		part.own.Put(outboxKey, appendOutbox(nil, nil))
 		if err := part.state.Flush(); err != nil {

@@ -7,9 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"tributary/processor/state"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -142,4 +144,32 @@ func TestBothLostIsAFreshStart(t *testing.T) {
 		t.Error(err)
 	}
 	r.stop()
+}
+
+// TestAMovedStateKeepsItsVersion: what was decided stays decided by the rules that it was decided by, also on new topics.
+func TestAMovedStateKeepsItsVersion(t *testing.T) {
+	w := newWorld(t, 1)
+	p, err := New(w.config(), w.deps(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.store, err = state.Open(state.Options{Dir: "s", FS: vfs.NewMem(), CacheBytes: 8 << 20, MemtableBytes: 16 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	defer p.store.Close()
+	part := p.newPartition(0)
+	part.own.Put(metaKey, (&meta{cycle: cycleID{7, 8}, watermarkMS: 5, positions: map[string]int64{"clicks": 9}, decisions: schemas.Decisions}).append(nil))
+	if err := part.state.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.moveTo(&LostLog{Partitions: []LostPartition{{Partition: 0}}}); err != nil {
+		t.Fatal(err)
+	}
+	part = p.newPartition(0)
+	if err := part.load(); err != nil {
+		t.Fatal(err)
+	}
+	if m := part.meta; m.decisions != schemas.Decisions || m.watermarkMS != 5 || len(m.positions) != 0 || m.cycle != (cycleID{}) {
+		t.Errorf("it is %+v", m)
+	}
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"go.uber.org/zap"
+
+	"tributary/schemas"
 )
 
 // A refusal is a row that ClickHouse refuses by itself, and why.
@@ -29,25 +32,39 @@ var (
 	errStale = errors.New("the batch plan is too old for an insert under it")
 )
 
+// behindMS is how much earlier than a batch's rows those of later offsets may have been received: what waited for its
+// click, or in an edge's spool, comes late.
+const behindMS = 24 * 60 * 60 * 1000
+
 // prepare makes a plan ready for its first commit.
 func (o *owner) prepare(p *plan, spans []span) error {
 	if !o.astray {
 		return nil
 	}
 	return o.insist(func(ctx context.Context) error {
-		o.astray = false
+		// Rows behind the batch: it is a hole, and the table has what follows.
+		behind := place{partition: o.partition, first: p.last + 1, last: math.MaxInt64, minMS: math.MaxInt64, maxMS: schemas.MaxTimeMS}
 		for _, s := range spans {
-			have, err := o.insert.present(ctx, o.place(s))
+			at := o.place(s)
+			have, err := o.insert.present(ctx, at)
 			if err != nil {
-				o.astray = true
 				return err
 			}
 			if have > 0 {
-				o.astray, p.at = true, &piece{}
+				p.at = &piece{}
 				*p.at = noPiece
 			}
+			behind.minMS = max(0, min(behind.minMS, at.minMS-behindMS))
 		}
-		if o.astray {
+		have := 0
+		if p.at == nil && len(spans) > 0 {
+			var err error
+			if have, err = o.insert.present(ctx, behind); err != nil {
+				return err
+			}
+		}
+		o.astray = p.at != nil || have > 0
+		if p.at != nil {
 			o.loader.log.Warn("rows that Kafka gives are in the table already; only those that are not will be inserted. Were the group's offsets set back or lost?",
 				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("first", p.first), zap.Int64("last", p.last))
 		}
@@ -170,6 +187,7 @@ func (o *owner) land(p *plan, s span, again bool) error {
 			o.loader.log.Warn("ClickHouse lost an insert and kept its token; bringing the rows in without one", zap.String("table", o.batch.table.name()),
 				zap.Int32("partition", o.partition), zap.Int64("first", o.batch.table.offset(s.from)), zap.Int("rows", len(s.order)))
 			o.loader.metrics.orphans.Inc()
+			o.astray = true // parts may be lost that were confirmed
 			if err := o.announcePiece(p, s, true); err != nil {
 				return err
 			}
@@ -292,7 +310,9 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (tried bool, err erro
 	if err := l.faults.at(pointInserted, o, plan{first: at.first, last: at.last, records: len(s.order)}); err != nil {
 		return true, err
 	}
-	if again {
+	// Whoever set the group's offsets back, or lost parts of the table, may have left the tokens. Records that came into
+	// being under this owner have none.
+	if again || p.at != nil || at.first < o.old {
 		have, err := o.insert.present(ctx, at)
 		if err != nil {
 			return true, err

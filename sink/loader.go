@@ -313,6 +313,7 @@ func (l *Loader) hand(p kgo.FetchTopicPartition) {
 	o := l.owners[k]
 	if o == nil && l.assigned[k] && len(p.Records) > 0 {
 		o = newOwner(l, p.Topic, strings.TrimPrefix(p.Topic, l.prefix), p.Partition, l.plans[k])
+		o.old = p.HighWatermark
 		delete(l.plans, k)
 		l.owners[k] = o
 		go o.run()

@@ -29,12 +29,15 @@ type owner struct {
 	planned time.Time
 	// landed is the last offset that is in ClickHouse and not confirmed yet, else -1.
 	landed int64
-	// astray is set until a batch is found of which the table has nothing: the group's offsets, or Kafka's, may have gone back.
+	// astray is set until a batch is found of which, and behind which, the table has nothing: the group's offsets, or
+	// Kafka's, may have gone back.
 	astray bool
 	// came is the offset of the last record that came, else -1.
 	came int64
 	// repeats is the last of the offsets that came before Kafka went back, else -1: up to it every batch is looked up.
 	repeats int64
+	// old is the end of the log when this owner began: records before it may have been inserted by others.
+	old int64
 	// slot is set while this owner has one of the loader's slots.
 	slot bool
 	// refused are the rows of the batch that ClickHouse does not take.
@@ -219,7 +222,7 @@ func (o *owner) goBack(offset int64) error {
 			return err
 		}
 	}
-	o.astray, o.repeats = true, max(o.repeats, o.came)
+	o.astray, o.repeats, o.old = true, max(o.repeats, o.came), max(o.old, o.came+1)
 	return nil
 }
 

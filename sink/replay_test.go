@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -315,6 +316,69 @@ func TestOffsetsSetBack(t *testing.T) {
 	await(t, "all is confirmed", p.confirmed)
 	r.end(t)
 	p.check(clicks, conversions)
+}
+
+// TestOffsetsSetBackAfterLostParts: the disk lost the part of an insert that was confirmed long ago, and ClickHouse still
+// knows its token. Who sets the group's offsets back, as docs/backup.md says, gets the rows: whether the loader cuts the
+// records as it did before, or finds some of them in the table, before what is lost or behind it.
+func TestOffsetsSetBackAfterLostParts(t *testing.T) {
+	for name, lost := range map[string]string{"all": "1", "the first of two": "min_block_number = 1", "the second of two": "min_block_number = 2"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, 1)
+			config := chdbtest.Config(t, t.TempDir())
+			process, err := chdb.Start(t.Context(), config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.Listen = process.Address()
+			p.options, p.conn = connect(t, process.Address())
+			if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+				t.Fatal(err)
+			}
+			p.exec("SYSTEM STOP MERGES %s.clicks")
+			p.config.BatchRows = 100
+			clicks, _ := newEvents(35, 200, 0)
+			for _, c := range clicks {
+				c.ReceivedMs = baseMS // one month
+			}
+			r := p.start()
+			for _, n := range []int{100, 200} {
+				p.produceEvents(clicks[n-100:n], nil)
+				p.awaitRows("clicks", n)
+				await(t, "it is confirmed", p.confirmed)
+			}
+			r.end(t)
+			part := p.text("SELECT arrayStringConcat(groupArray(path), ' ') FROM system.parts WHERE database = '%s' AND active AND table = 'clicks' AND " + lost)
+			if err := process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			for path := range strings.FieldsSeq(part) {
+				if err := os.RemoveAll(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if process, err = chdb.Start(t.Context(), config); err != nil {
+				t.Fatal(err)
+			}
+			defer process.Stop()
+			if n := p.count("SELECT count() FROM %s.clicks"); n >= uint64(len(clicks)) {
+				t.Fatalf("nothing is lost: %s", part)
+			}
+			var offsets kadm.Offsets
+			offsets.AddOffset(p.prefix+schemas.TopicScoredClicks, 0, 0, -1)
+			if err := kadm.NewClient(p.producer).CommitAllOffsets(t.Context(), p.config.Group, offsets); err != nil {
+				t.Fatal(err)
+			}
+			if lost != "1" {
+				p.config.BatchRows = 70 // other batches than before
+			}
+			r = p.start()
+			await(t, "all is confirmed", p.confirmed)
+			r.end(t)
+			p.check(clicks, nil)
+			p.projected()
+		})
+	}
 }
 
 // TestOfferedAgain: Kafka gives a loader at work records that it has landed, as after its log was cut short. What the table has

@@ -13,7 +13,8 @@
 //     identity and amounts, and nothing else is there;
 //   - of the copies of an impression or a landing click one row counts;
 //   - a click ID is counted once; a conversion's entries are numbered without a gap and add up to one conversion or none;
-//   - the sums that the projections have are those of the rows, by campaign, source and hour, and the views show them and the archive together.
+//   - the sums that the projections have are those of the rows, by campaign, source and hour, and the views show them and the archive together;
+//   - the archive of minutes and that of hours have the same sums: a note where not, for nobody can tell which is right.
 //
 // Invariants:
 //   - kafka-go hands out the records of aborted transactions even at read_committed; this package leaves them out itself, by

@@ -67,7 +67,9 @@ func WriteInstallation(ctx context.Context, conn driver.Conn, database string, b
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(changed)) {
-		err := conn.Exec(ctx, "INSERT INTO "+database+".installation (name, value, written_at) SETTINGS async_insert = 0 SELECT ?, ?, now64(3, 'UTC')", name, changed[name])
+		// The newest counts, also where ClickHouse's clock went back since.
+		err := conn.Exec(ctx, "INSERT INTO "+database+".installation (name, value, written_at) SETTINGS async_insert = 0 "+
+			"SELECT ?, ?, greatest(now64(3, 'UTC'), max(written_at) + toIntervalMillisecond(1)) FROM "+database+".installation", name, changed[name])
 		if err != nil {
 			return fmt.Errorf("writing %s.installation: %w", database, err)
 		}

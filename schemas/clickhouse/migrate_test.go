@@ -125,3 +125,28 @@ func TestReadMigrations(t *testing.T) {
 }
 
 func quiet(conn driver.Conn, database string) *run { return &run{conn, database, func(Progress) {}} }
+
+// TestInstallationOutlivesAClockThatWentBack: the newest value counts, whatever ClickHouse's clock said when the one before was written.
+func TestInstallationOutlivesAClockThatWentBack(t *testing.T) {
+	conn, ctx := open(t), t.Context()
+	if _, err := Migrate(ctx, conn, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	execIn(t, conn, DefaultDatabase, "INSERT INTO {db}.installation SELECT 'base_currency', 'EUR', now64(3, 'UTC') + 3600")
+	for _, want := range []string{"USD", "GBP", ""} {
+		before, err := ReadInstallation(ctx, conn, DefaultDatabase)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now := map[string]string{"topic_prefix": "''"}
+		if want != "" {
+			now["base_currency"] = want
+		}
+		if err := WriteInstallation(ctx, conn, DefaultDatabase, before, now); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadInstallation(ctx, conn, DefaultDatabase); err != nil || got["base_currency"] != want || got["topic_prefix"] != "''" {
+			t.Errorf("there is %v, want %q: %v", got, want, err)
+		}
+	}
+}

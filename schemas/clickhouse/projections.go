@@ -16,7 +16,8 @@ const Projection = "by_quarter"
 var ProjectedTables = []string{"clicks", "conversions", "impressions", "landing_clicks"}
 
 // noteRetention writes down, before anything else is changed, up to which day rows of a table may be gone by its retention: the sums of
-// those days are in the old rollups only.
+// those days are in the old rollups only. It does so at every run, and the latest counts: what a killed run wrote may be days old, in
+// which retention went on.
 func noteRetention(ctx context.Context, r *run) error {
 	if err := r.exec(ctx, `CREATE TABLE IF NOT EXISTS %[1]s.retention_before
 (
@@ -26,10 +27,6 @@ func noteRetention(ctx context.Context, r *run) error {
 ENGINE = MergeTree
 ORDER BY base
 COMMENT 'Up to when retention may have taken rows. The migration to projections keeps it while it runs.'`); err != nil {
-		return err
-	}
-	var noted uint64
-	if err := r.conn.QueryRow(ctx, "SELECT count() FROM "+r.database+".retention_before").Scan(&noted); err != nil || noted > 0 {
 		return err
 	}
 	ttl := regexp.MustCompile(` TTL toDateTime\(received_at\) \+ toIntervalDay\((\d+)\)`)
