@@ -38,7 +38,7 @@ const behindMS = 24 * 60 * 60 * 1000
 
 // prepare makes a plan ready for its first commit.
 func (o *owner) prepare(p *plan, spans []span) error {
-	if !o.astray {
+	if !o.offsetsInDoubt {
 		return nil
 	}
 	return o.insist(func(ctx context.Context) error {
@@ -63,7 +63,7 @@ func (o *owner) prepare(p *plan, spans []span) error {
 				return err
 			}
 		}
-		o.astray = p.at != nil || have > 0
+		o.offsetsInDoubt = p.at != nil || have > 0
 		if p.at != nil {
 			o.loader.log.Warn("rows that Kafka gives are in the table already; only those that are not will be inserted. Were the group's offsets set back or lost?",
 				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("first", p.first), zap.Int64("last", p.last))
@@ -72,9 +72,9 @@ func (o *owner) prepare(p *plan, spans []span) error {
 	})
 }
 
-// mourn says what is left of a replayed plan when Kafka no longer has all of its records. What the table has of it is complete; of the rest
+// explainLoss says what is left of a replayed plan when Kafka no longer has all of its records. What the table has of it is complete; of the rest
 // those rows are inserted that Kafka still has.
-func (o *owner) mourn(p *plan) error {
+func (o *owner) explainLoss(p *plan) error {
 	rows := 0
 	err := o.insist(func(ctx context.Context) (err error) {
 		rows, err = o.insert.countOffsets(ctx, o.partition, p.first, p.last)
@@ -187,7 +187,7 @@ func (o *owner) land(p *plan, s span, again bool) error {
 			o.loader.log.Warn("ClickHouse lost an insert and kept its token; bringing the rows in without one", zap.String("table", o.batch.table.name()),
 				zap.Int32("partition", o.partition), zap.Int64("first", o.batch.table.offset(s.from)), zap.Int("rows", len(s.order)))
 			o.loader.metrics.orphans.Inc()
-			o.astray = true // parts may be lost that were confirmed
+			o.offsetsInDoubt = true // parts may be lost that were confirmed
 			if err := o.announcePiece(p, s, true); err != nil {
 				return err
 			}
@@ -250,12 +250,12 @@ func (o *owner) putAside(p *plan, s span, cause error) (done bool, err error) {
 }
 
 // announcePiece names the next insert in the plan, unless it does already.
-func (o *owner) announcePiece(p *plan, s span, burnt bool) error {
-	if o.named(p, s) && (p.at.burnt || !burnt) {
+func (o *owner) announcePiece(p *plan, s span, tokenSpent bool) error {
+	if o.named(p, s) && (p.at.tokenSpent || !tokenSpent) {
 		return nil
 	}
 	t := o.batch.table
-	p.at = &piece{month: s.month, first: t.offset(s.from), last: t.offset(s.to - 1), burnt: burnt}
+	p.at = &piece{month: s.month, first: t.offset(s.from), last: t.offset(s.to - 1), tokenSpent: tokenSpent}
 	return o.announce(*p)
 }
 
@@ -288,7 +288,7 @@ func (o *owner) attemptInSlot(p *plan, s span, again bool) (tried bool, err erro
 	defer cancel()
 	at := o.place(s)
 	until := o.planned.Add(l.config.SessionTimeout / 2)
-	if o.named(p, s) && p.at.burnt {
+	if o.named(p, s) && p.at.tokenSpent {
 		return false, o.graft(ctx, s, until)
 	}
 	if again {

@@ -29,9 +29,9 @@ type owner struct {
 	planned time.Time
 	// landed is the last offset that is in ClickHouse and not confirmed yet, else -1.
 	landed int64
-	// astray is set until a batch is found of which, and behind which, the table has nothing: the group's offsets, or
+	// offsetsInDoubt is set until a batch is found of which, and behind which, the table has nothing: the group's offsets, or
 	// Kafka's, may have gone back.
-	astray bool
+	offsetsInDoubt bool
 	// came is the offset of the last record that came, else -1.
 	came int64
 	// repeats is the last of the offsets that came before Kafka went back, else -1: up to it every batch is looked up.
@@ -64,7 +64,7 @@ type owner struct {
 }
 
 func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *owner {
-	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, came: -1, repeats: -1, to: -1, seen: -1, astray: true,
+	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, came: -1, repeats: -1, to: -1, seen: -1, offsetsInDoubt: true,
 		finish: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	o.batch.table = newTable(base)
 	o.batch.first, o.batch.last = -1, -1
@@ -222,7 +222,7 @@ func (o *owner) goBack(offset int64) error {
 			return err
 		}
 	}
-	o.astray, o.repeats, o.old = true, max(o.repeats, o.came), max(o.old, o.came+1)
+	o.offsetsInDoubt, o.repeats, o.old = true, max(o.repeats, o.came), max(o.old, o.came+1)
 	return nil
 }
 
@@ -277,14 +277,14 @@ func (o *owner) flush() error {
 		p = *o.pending
 		o.loader.metrics.replays.Inc()
 		if o.batch.records() != p.records {
-			if err := o.mourn(&p); err != nil {
+			if err := o.explainLoss(&p); err != nil {
 				return err
 			}
 		}
 	} else if err := o.prepare(&p, spans); err != nil {
 		return err
 	}
-	o.astray = o.astray || p.last < o.repeats
+	o.offsetsInDoubt = o.offsetsInDoubt || p.last < o.repeats
 	if o.batch.records() > 0 {
 		if err := o.announce(p); err != nil {
 			return err

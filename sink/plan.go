@@ -24,8 +24,8 @@ type plan struct {
 type piece struct {
 	month       int32
 	first, last int64
-	// burnt: ClickHouse remembers the insert's token without having its rows.
-	burnt bool
+	// tokenSpent: ClickHouse remembers the insert's token without having its rows.
+	tokenSpent bool
 }
 
 // noPiece stands for a batch in pieces none of which was tried yet.
@@ -40,7 +40,7 @@ func (p plan) metadata() string {
 	b := fmt.Appendf(nil, "%s%d:%d:%d:", planMark, p.first, p.last, p.records)
 	if p.at != nil {
 		b = fmt.Appendf(b, ":%d.%d.%d", p.at.month, p.at.first, p.at.last)
-		if p.at.burnt {
+		if p.at.tokenSpent {
 			b = append(b, ".1"...)
 		}
 	}
@@ -77,7 +77,7 @@ func parsePlan(offset int64, metadata string) (p plan, found bool, err error) {
 		if err != nil || len(n) < 3 || len(n) > 4 || n[0] < 0 || n[0] > 1<<30 || len(n) == 4 && n[3] != 1 {
 			return plan{}, false, fmt.Errorf("reading the batch plan %q: %q is no piece, want month.first.last, or month.first.last.1", metadata, fields[4])
 		}
-		p.at = &piece{month: int32(n[0]), first: n[1], last: n[2], burnt: len(n) == 4}
+		p.at = &piece{month: int32(n[0]), first: n[1], last: n[2], tokenSpent: len(n) == 4}
 	}
 	return p, true, nil
 }

@@ -50,7 +50,7 @@ var (
 func TestTheFirstStepsAreWalked(t *testing.T) {
 	for _, program := range []string{"bash", "curl"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("there is no %s here", program)
+			t.Skipf("%s is not installed here: the commands of the first steps were not typed", program)
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "data")
