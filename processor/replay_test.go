@@ -103,7 +103,7 @@ func TestARebuiltStateIsTheSame(t *testing.T) {
 
 	again := vfs.NewMem()
 	r = w.start(cfg, w.deps(again))
-	w.awaitReady(r)
+	w.awaitReplayed(r)
 	r.stop()
 	sameContents(t, contents(t, again), lost)
 	if n := len(lost); n < 100 {
@@ -117,7 +117,7 @@ func TestARebuiltStateIsTheSame(t *testing.T) {
 	w.claimsDone(cfg.Group)
 	r.stop()
 	r = w.start(cfg, w.deps(again))
-	w.awaitReady(r)
+	w.awaitReplayed(r)
 	r.stop()
 	sameContents(t, contents(t, again), contents(t, fs))
 }
@@ -144,7 +144,7 @@ func TestACrashAmidARebuild(t *testing.T) {
 				t.Fatalf("it ended with %v", err)
 			}
 			r = w.start(cfg, w.deps(c.saved))
-			w.awaitReady(r)
+			w.awaitReplayed(r)
 			r.stop()
 			sameContents(t, contents(t, c.saved), contents(t, fs))
 		})
@@ -182,12 +182,24 @@ func deleteAll(t *testing.T, w *world, topic string) {
 	}
 }
 
+// awaitReplayed waits until the processor is ready and has read records to rebuild its state.
+func (w *world) awaitReplayed(r *running) {
+	w.t.Helper()
+	w.awaitState(r, func() bool { return r.p.Ready() == nil && valueOf(r.p.metrics.restored) > 0 })
+}
+
+// awaitReady waits until the processor is ready, also where a checkpoint left nothing to read.
 func (w *world) awaitReady(r *running) {
 	w.t.Helper()
+	w.awaitState(r, func() bool { return r.p.Ready() == nil })
+}
+
+func (w *world) awaitState(r *running, done func() bool) {
+	w.t.Helper()
 	deadline := time.Now().Add(patience)
-	for r.p.Ready() != nil || valueOf(r.p.metrics.restored) == 0 {
+	for !done() {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("the processor is not ready: %v", r.p.Ready())
+			w.t.Fatalf("the processor is not ready: %v; it read %v records", r.p.Ready(), valueOf(r.p.metrics.restored))
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -100,7 +100,7 @@ func TestAnUpgradeKeepsWhatWasPublished(t *testing.T) {
 
 			again := vfs.NewMem()
 			r = w.start(cfg, w.deps(again))
-			w.awaitReady(r)
+			w.awaitReplayed(r)
 			r.stop()
 			sameContents(t, contents(t, again), kept)
 			sameLedger(t, w.publishedLedger(), published)
@@ -188,7 +188,7 @@ func TestRecordsOfNoCycleAreNotKnown(t *testing.T) {
 	deleteAll(t, w, schemas.TopicCycles)
 	fs := vfs.NewMem()
 	r = start(schemas.DecisionsByTransaction, fs)
-	w.awaitReady(r)
+	w.awaitReplayed(r)
 	w.sendClick(w.newClick())
 	w.caughtUp(cfg.Group)
 	r.stop()
@@ -200,7 +200,7 @@ func TestRecordsOfNoCycleAreNotKnown(t *testing.T) {
 		<-seen
 	}
 	r = start(schemas.Decisions, vfs.NewMem())
-	w.awaitReady(r)
+	w.awaitReplayed(r)
 	r.stop()
 	for i, want := range []string{"0 false", "0 true", "1 true"} {
 		select {
