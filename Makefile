@@ -51,7 +51,7 @@ test: engine ## Run every test (fetches the engine)
 	$(GO) test -timeout 15m $(GOTESTFLAGS) $(PACKAGES)
 
 # What shares memory between goroutines and holds money: edge, spool, processor, sink.
-RACE_PACKAGES ?= ./ingest/... ./processor/... ./sink/...
+RACE_PACKAGES ?= ./catalog/... ./ingest/... ./processor/... ./sink/...
 
 .PHONY: test-race
 test-race: engine ## Run the tests of edge, spool, processor and sink with the race detector (needs a C compiler; RACE_PACKAGES=./... for all)
@@ -73,7 +73,7 @@ test-kafka: engine ## Run the pipeline suite and the loader's transactions on Ap
 	fi; \
 	packages=$$($(GO) list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(KAFKA_PACKAGES)); \
 	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) $$packages; \
-	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) -run $(KAFKA_SINK) ./sink
+	TRIBUTARY_TEST_BROKER=kafka $(GO) test -count=1 -timeout 15m $(GOTESTFLAGS) -run $(KAFKA_SINK) ./sink/clickhouse
 
 OUTAGE ?= 60s
 .PHONY: outage

@@ -5,7 +5,7 @@ import (
 	"context"
 	"os"
 
-	"tributary/deploy/cli"
+	"tributary/cli"
 )
 
 func main() {

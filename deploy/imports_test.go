@@ -17,16 +17,20 @@ import (
 // not listed may import any.
 var mayImport = map[string][]string{
 	"schemas":    {},
-	"ingest":     {"schemas"},
+	"catalog":    {"schemas"},
+	"ingest":     {"schemas", "catalog"},
 	"attributor": {"schemas"},
-	"processor":  {"schemas", "attributor"},
-	"sink":       {"schemas"},
-	"deploy":     {"schemas", "ingest", "attributor", "processor", "sink", "scripts"},
-	"scripts":    {"schemas", "ingest", "attributor", "processor", "sink", "deploy"},
+	"processor":  {"schemas", "catalog", "attributor"},
+	"sink":       {"schemas", "catalog"},
+	"report":     {"schemas", "catalog"},
+	"console":    {"schemas", "catalog", "report"},
+	"deploy":     {"schemas", "catalog", "attributor", "ingest", "processor", "sink", "report", "console"},
+	"cli":        {"schemas", "catalog", "attributor", "ingest", "processor", "sink", "report", "console", "deploy"},
+	"scripts":    {"schemas", "catalog", "attributor", "ingest", "processor", "sink", "report", "console", "deploy", "cli"},
 }
 
-// testMayImport is what a folder's tests may use besides: a real engine.
-var testMayImport = []string{"deploy/embedded", "scripts/kafka", "scripts/loadgen"}
+// testMayImport is what a folder's tests may use besides: a real engine, a broker's driver, traffic, the whole pipeline, the audit.
+var testMayImport = []string{"deploy/embedded", "scripts/kafka", "scripts/pipeline", "cli/loadgen", "cli/verify"}
 
 // goFiles visits every Go file of the module.
 func goFiles(t *testing.T, visit func(folder, file string, tree *ast.File, set *token.FileSet)) {

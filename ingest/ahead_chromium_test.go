@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // chromium is the browser's program; empty where there is none.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/dialect"
+	"tributary/catalog/dialect"
 )
 
 // TestAheadOfTheVisitor holds that what a browser or an app asks for ahead of its visitor is no click, no impression and no press, that

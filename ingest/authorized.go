@@ -6,7 +6,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 )
 
 // reasonUnauthorized is not in the closed list: nothing is dropped, the sender keeps its clicks.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 )
 
 // TestWhoMayBringClicks posts the same right click as different senders: whoever is refused must know how to be taken, and must

@@ -13,9 +13,9 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/trust"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/fuzzbound"

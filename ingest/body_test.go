@@ -9,7 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -12,8 +12,8 @@ import (
 
 	"github.com/valyala/fastjson"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // caps count the clicks of each offer that has a cap, in this process: clicks_per_day divided by ingest.edges, rounded up.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // TestDamagedCapsFileKeepsNobodyDown starts an edge on every prefix of a file of counts, and on others that are none:

@@ -10,9 +10,9 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/query"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -5,7 +5,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 )
 
 // proxies are the networks whose X-Forwarded-For is believed.

@@ -6,10 +6,10 @@ import (
 	"net"
 	"time"
 
+	"tributary/catalog/trust"
 	"tributary/ingest/geo"
 	"tributary/ingest/privacy"
 	"tributary/ingest/spool"
-	"tributary/ingest/trust"
 	"tributary/ingest/unique"
 	"tributary/ingest/useragent"
 	"tributary/schemas"

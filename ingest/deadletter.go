@@ -7,8 +7,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/query"
+	"tributary/catalog"
+	"tributary/catalog/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

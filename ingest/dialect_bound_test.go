@@ -6,8 +6,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/fuzzbound"

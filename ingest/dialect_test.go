@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -1,8 +1,8 @@
 package ingest
 
 import (
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
 	"tributary/schemas"
 )
 

@@ -22,7 +22,7 @@
 //     its ID (package spool). What is reused from request to request is blank when it is.
 //   - A body is read as exactly one thing, which the body says and no header: a signature covers it whole (body.go). Only an unsigned
 //     upload may say its character set in a header. Names
-//     have no character that nobody sees (ingest/query, text.go). No header makes a request more local than its connection is.
+//     have no character that nobody sees (catalog/query, text.go). No header makes a request more local than its connection is.
 //   - What the process lacks for another connection never ends those that are open (package accept).
 //   - A paid click is never lost for a bad optional parameter of its link: the parameter is cut, cleaned or blanked and
 //     counted. A postback is money: it is taken exactly as written, or refused with a reason.

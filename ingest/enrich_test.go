@@ -14,10 +14,10 @@ import (
 	"github.com/maxmind/mmdbwriter"
 	"github.com/maxmind/mmdbwriter/mmdbtype"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
+	"tributary/catalog/trust"
 	"tributary/ingest/geo"
 	"tributary/ingest/privacy"
-	"tributary/ingest/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

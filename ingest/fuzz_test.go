@@ -12,8 +12,8 @@ import (
 	"github.com/valyala/fastjson"
 	"google.golang.org/protobuf/proto"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/query"
+	"tributary/catalog"
+	"tributary/catalog/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/fuzzbound"

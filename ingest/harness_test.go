@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/id"

@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // filesEdgeEnv makes this test binary the edge of TestHostileFewFiles; it has the brokers' addresses.

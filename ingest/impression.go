@@ -3,8 +3,8 @@ package ingest
 import (
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/query"
+	"tributary/catalog"
+	"tributary/catalog/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

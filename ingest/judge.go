@@ -7,7 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

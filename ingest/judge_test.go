@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -8,8 +8,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/money"
+	"tributary/catalog"
+	"tributary/catalog/money"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/id"

@@ -3,8 +3,8 @@ package ingest
 import (
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/id"

@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // macros counts who sends macros that were never replaced by a value: the person who set a link or a postback up has to mend

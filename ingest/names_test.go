@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // hiddenInside are characters that nobody sees, in a word.

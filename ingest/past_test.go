@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // History that is brought in at once looks like a flood of one address: it must neither be taken for one, nor use up the cap

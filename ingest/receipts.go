@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 	"tributary/schemas/id"
 )

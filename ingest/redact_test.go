@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 )
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 const iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.7 Mobile/15E148 Safari/604.1"

@@ -8,9 +8,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/query"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -5,9 +5,9 @@ import (
 
 	"github.com/valyala/fastjson"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/query"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/query"
 	"tributary/schemas"
 )
 

@@ -3,7 +3,7 @@ package ingest
 import (
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 var (

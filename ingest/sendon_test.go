@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // TestRedirectKinds sends values through every kind of answer that would break out of it.

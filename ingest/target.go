@@ -5,8 +5,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/query"
+	"tributary/catalog"
+	"tributary/catalog/query"
 )
 
 // target splits the request line's target, which is a path or, from a proxy, a whole URL.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
 	"tributary/schemas"
 )
 

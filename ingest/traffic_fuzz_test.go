@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 	"tributary/schemas"
 	"tributary/schemas/fuzzbound"
 	"tributary/schemas/id"

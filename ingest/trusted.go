@@ -13,9 +13,9 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/trust"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 )
 

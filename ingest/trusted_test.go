@@ -23,8 +23,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/trust"
+	"tributary/catalog"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -14,10 +14,10 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/query"
-	"tributary/ingest/trust"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/query"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

@@ -7,9 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/trust"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/trust"
 	"tributary/schemas"
 	"tributary/schemas/id"
 )

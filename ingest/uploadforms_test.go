@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 	"tributary/schemas"
 )
 

@@ -15,8 +15,8 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fastjson"
 
-	"tributary/ingest/dialect"
-	"tributary/ingest/query"
+	"tributary/catalog/dialect"
+	"tributary/catalog/query"
 	"tributary/ingest/sheet"
 	"tributary/schemas"
 )

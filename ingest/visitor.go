@@ -6,7 +6,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/valyala/fasthttp"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // A visitor's key decides which of a campaign's offers he gets and whether a click is his first. It is what the visitor

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"tributary/ingest/catalog"
-	"tributary/ingest/dialect"
-	"tributary/ingest/moment"
-	"tributary/ingest/money"
+	"tributary/catalog"
+	"tributary/catalog/dialect"
+	"tributary/catalog/moment"
+	"tributary/catalog/money"
 	"tributary/schemas"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )

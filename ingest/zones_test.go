@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // oddZones are those whose days begin between UTC's hours, or have 23, 23.5, 24.5 or 25 hours, or a midnight that comes twice or never.

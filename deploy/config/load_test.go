@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"tributary/catalog"
 	"tributary/deploy"
-	"tributary/ingest/catalog"
 	"tributary/schemas/fuzzbound"
 )
 

@@ -3,11 +3,11 @@ package config
 import (
 	"path/filepath"
 
+	"tributary/catalog"
 	"tributary/ingest"
-	"tributary/ingest/catalog"
 	"tributary/processor"
 	"tributary/schemas"
-	"tributary/sink"
+	sink "tributary/sink/clickhouse"
 )
 
 // Config is the whole file. A role's section is the role's own struct.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"tributary/catalog"
 	"tributary/deploy/config"
-	"tributary/ingest/catalog"
 	"tributary/schemas"
 )
 

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"strings"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 )
 
 // A guard decides who is told what is inside the process: figures, profiles, the reasons of /readyz. Whether it lives

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 )
 
 // The operations server's routes. The edge has the first three on its own port too; of them it tells strangers only

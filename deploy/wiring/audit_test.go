@@ -9,9 +9,9 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl/scram"
 
+	"tributary/cli/verify"
 	"tributary/deploy/config"
 	"tributary/deploy/meaning"
-	"tributary/deploy/verify"
 	"tributary/deploy/wiring"
 )
 

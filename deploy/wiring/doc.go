@@ -1,7 +1,7 @@
 // Package wiring makes running things out of the configuration: Kafka and ClickHouse options, the click ID key, the
 // catalog, and one process.Unit a role. A role knows nothing of the configuration file or of this package.
 //
-// Place in the flow: between deploy/config (what is wanted) and deploy/process (what runs), called by deploy/cli.
+// Place in the flow: between deploy/config (what is wanted) and deploy/process (what runs), called by cli.
 //
 // Invariants:
 //   - Units are added engines first, then set-up (topics, tables), sink, processor, edge; the supervisor stops them the

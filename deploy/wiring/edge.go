@@ -3,7 +3,7 @@ package wiring
 import (
 	"sync"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
 )
 
 // edgeSlot joins an edge, which may be made anew, with the catalog in force, which may change.

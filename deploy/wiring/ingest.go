@@ -5,9 +5,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/catalog"
 	"tributary/deploy/process"
 	"tributary/ingest"
-	"tributary/ingest/catalog"
 )
 
 // filesOfAll is what every role in one process opens beside the edge's connections: the state's tables (1,000 at

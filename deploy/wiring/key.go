@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"tributary/catalog"
 	"tributary/deploy/config"
-	"tributary/ingest/catalog"
 	"tributary/ingest/durable"
 )
 

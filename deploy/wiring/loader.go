@@ -12,7 +12,7 @@ import (
 	"tributary/deploy/config"
 	"tributary/deploy/meaning"
 	"tributary/deploy/process"
-	"tributary/sink"
+	sink "tributary/sink/clickhouse"
 )
 
 // tablesPoll is how often a loader that waits asks for its tables again, tablesLimit how long one question may take.

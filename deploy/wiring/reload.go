@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"tributary/catalog"
 	"tributary/deploy/config"
-	"tributary/ingest/catalog"
 )
 
 // reloads is what is known about readings of the configuration after the start.

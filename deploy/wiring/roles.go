@@ -9,7 +9,7 @@ import (
 	"tributary/deploy/process"
 	"tributary/processor"
 	"tributary/processor/stages"
-	"tributary/sink"
+	sink "tributary/sink/clickhouse"
 )
 
 // AddRoles adds every role, the last one in the flow first, so that it stops last: what the edge accepted can still be

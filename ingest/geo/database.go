@@ -11,7 +11,7 @@ import (
 
 	"github.com/oschwald/maxminddb-golang/v2"
 
-	"tributary/ingest/query"
+	"tributary/catalog/query"
 	"tributary/schemas"
 )
 

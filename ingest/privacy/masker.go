@@ -11,7 +11,7 @@ import (
 	"slices"
 	"sync"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 )
 
 // Forms of a kept address.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/ingest/trust"
+	"tributary/catalog/trust"
 )
 
 const (

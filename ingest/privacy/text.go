@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"tributary/ingest/query"
+	"tributary/catalog/query"
 )
 
 // maxAddressBytes is the longest text of an address, 0000:…:255.255.255.255.

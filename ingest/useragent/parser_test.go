@@ -10,8 +10,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"tributary/cli/loadgen/useragents"
 	"tributary/schemas/fuzzbound"
-	"tributary/scripts/loadgen/useragents"
 )
 
 func newParser(t testing.TB, config Config) *Parser {

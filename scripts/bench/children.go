@@ -23,11 +23,11 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"tributary/cli/loadgen"
 	"tributary/deploy/embedded"
 	"tributary/deploy/embedded/chdb"
 	"tributary/ingest"
 	"tributary/schemas"
-	"tributary/scripts/loadgen"
 )
 
 // children are what this program does when it starts itself again. A child serves until its standard input ends, so it

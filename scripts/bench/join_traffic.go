@@ -11,11 +11,11 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tributary/cli/loadgen"
+	"tributary/cli/loadgen/useragents"
 	"tributary/ingest/useragent"
 	"tributary/schemas/events"
 	"tributary/schemas/id"
-	"tributary/scripts/loadgen"
-	"tributary/scripts/loadgen/useragents"
 )
 
 // Shares of the run that meets the live clicks. The others are new clicks.

@@ -23,7 +23,7 @@ import (
 	"tributary/deploy/embedded/chdb"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
-	"tributary/sink"
+	sink "tributary/sink/clickhouse"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"tributary/scripts/loadgen"
+	"tributary/cli/loadgen"
 )
 
 // A ledger keeps the ID of every acknowledged click: a few bytes in memory, the text in a file.

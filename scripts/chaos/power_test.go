@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"tributary/scripts/loadgen"
+	"tributary/cli/loadgen"
 	"tributary/scripts/powerfs"
 )
 

@@ -17,11 +17,11 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/cli/loadgen"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/wiring"
 	"tributary/scripts/kafka"
-	"tributary/scripts/loadgen"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"tributary/scripts/loadgen"
+	"tributary/cli/loadgen"
 )
 
 // lookbackWindow is processor.window's default.

@@ -15,7 +15,7 @@ import (
 
 	"tributary/processor"
 	"tributary/schemas"
-	"tributary/sink"
+	sink "tributary/sink/clickhouse"
 )
 
 // firstPort is the first broker's.

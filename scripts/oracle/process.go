@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/processor"
-	"tributary/sink"
+	sink "tributary/sink/clickhouse"
 )
 
 // A process is one processor or sink that lives, dies and is started again, always under the same name.

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"tributary/ingest/catalog"
-	"tributary/scripts/loadgen"
+	"tributary/catalog"
+	"tributary/cli/loadgen"
 )
 
 // TestNetworksOfOneClick: two networks pay for one click, and one of them takes its conversion back; networks

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 	"go.yaml.in/yaml/v4"
 
+	"tributary/catalog"
 	"tributary/ingest"
-	"tributary/ingest/catalog"
 )
 
 // edgeVariable makes the test binary an edge, described by the variable's JSON, until it is killed.

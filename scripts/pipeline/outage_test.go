@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"tributary/scripts/loadgen"
+	"tributary/cli/loadgen"
 )
 
 // OutageVariable is how long Kafka is gone in TestOutage; 4 s when empty.

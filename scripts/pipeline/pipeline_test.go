@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"tributary/deploy/verify"
-	"tributary/scripts/loadgen"
+	"tributary/cli/loadgen"
+	"tributary/cli/verify"
 )
 
 func sizes(t *testing.T) (clicks, postbacks int) {

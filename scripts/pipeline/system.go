@@ -16,16 +16,16 @@ import (
 	"go.uber.org/zap/zaptest"
 	"go.yaml.in/yaml/v4"
 
+	"tributary/catalog"
+	"tributary/cli/loadgen"
 	"tributary/deploy/embedded"
 	"tributary/deploy/embedded/chdb/chdbtest"
 	"tributary/deploy/topics"
 	"tributary/ingest"
-	"tributary/ingest/catalog"
 	"tributary/processor"
 	schema "tributary/schemas/clickhouse"
 	"tributary/scripts/kafka"
-	"tributary/scripts/loadgen"
-	"tributary/sink"
+	sink "tributary/sink/clickhouse"
 )
 
 // BrokerVariable chooses the broker: "kafka" for Apache Kafka, anything else for the embedded one.

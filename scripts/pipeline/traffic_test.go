@@ -9,10 +9,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"tributary/ingest/catalog"
+	"tributary/catalog"
+	"tributary/cli/loadgen"
 	"tributary/schemas"
 	"tributary/schemas/events"
-	"tributary/scripts/loadgen"
 )
 
 // TestFunnel sends impressions, clicks, presses of landing pages' buttons and postbacks, and what an edge that died would send again: the

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"tributary/scripts/loadgen/useragents"
+	"tributary/cli/loadgen/useragents"
 )
 
 //go:embed testdata/instances.tsv

@@ -14,7 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
-	"tributary/scripts/loadgen"
+	"tributary/cli/loadgen"
 )
 
 func main() {

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/spf13/cobra"
+
+	"tributary/cli/terminal"
+	"tributary/deploy/process"
+	"tributary/deploy/receipts"
+	"tributary/deploy/wiring"
+	"tributary/schemas/id"
+)
+
+const receiptLong = `Says what became of a postback by the receipt_id of its answer: received, parked, joined,
+duplicate, orphan or rejected and why, and the conversion it made. The same as the edge's
+GET /v1/receipts/{id}, asked of ClickHouse. A postback is there about a second after it was
+accepted, and what was decided about a second after the decision.
+
+Exit code 0: found. 1: ClickHouse has not seen it, or not yet.`
+
+func newReceipt(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:     "receipt ID",
+		Short:   "What became of a postback, by its receipt",
+		Long:    receiptLong,
+		Example: `  tributary receipt 06h08g6cc4jsttg0016znk6sj8 | jq .state`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{fmt.Errorf("receipt takes one receipt ID, got %d; see `tributary receipt --help`", len(args))}
+			}
+			if _, err := id.ParseReceipt(args[0]); err != nil {
+				return usageError{fmt.Errorf("%w; right would be the receipt_id of an answer to a postback", err)}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			receipt, err := id.ParseReceipt(args[0])
+			if err != nil {
+				return err
+			}
+			from := env.sources()
+			from.Sections = []string{}
+			loaded, _, err := env.load(from)
+			if err != nil {
+				return err
+			}
+			ctx, _, giveBack := process.WithSignals(cmd.Context())
+			defer giveBack()
+			c := &loaded.Config
+			server, err := wiring.ClickHouseOptions(c.ClickHouse)
+			if err != nil {
+				return err
+			}
+			conn, err := clickhouse.Open(server)
+			if err != nil {
+				return fmt.Errorf("opening ClickHouse: %w", err)
+			}
+			found, err := receipts.NewReader(conn, c.ClickHouse.Database).Find(ctx, receipt)
+			if err = errors.Join(err, conn.Close()); err != nil {
+				return fmt.Errorf("%w (clickhouse.addr: %s)", err, c.ClickHouse.Addr)
+			}
+			if found == nil {
+				return fmt.Errorf("receipt %s was not seen, or not yet: a receipt of this system that is not older than clickhouse.retention_days would be right", receipt)
+			}
+			encoder := terminal.NewJSON(env.stdout)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(found)
+		},
+	}
+}
