@@ -55,6 +55,18 @@ const (
 	FillNone
 )
 
+// Privacy says whether a column tells of a visitor.
+type Privacy int
+
+const (
+	// PrivacyUndecided is refused of a column that may have a person's words.
+	PrivacyUndecided Privacy = iota
+	// PrivacyNone tells nothing of a visitor, or must stay whoever asks.
+	PrivacyNone
+	// PrivacyPersonal tells of one, or may: `tributary forget` blanks it.
+	PrivacyPersonal
+)
+
 // A Table is a ClickHouse table that the loader fills from a topic, and all that is known of it.
 type Table struct {
 	Name, Comment string
@@ -84,10 +96,9 @@ type Column struct {
 	Codec, Default, Alias string
 	Fill                  Fill
 	// Path is the field: of the table's message, or of a message in a field of it.
-	Path []protoreflect.FieldDescriptor
-	// Personal: it tells of a visitor, or may.
-	Personal bool
-	// Audited: verify holds it against its record.
+	Path    []protoreflect.FieldDescriptor
+	Privacy Privacy
+	// Audited: verify holds it against its record. Of a table of rows that is every column that is not personal: those may be blanked.
 	Audited bool
 	// Required: an event without it is refused.
 	Required bool
@@ -143,7 +154,7 @@ func PersonalColumns(tables []Table) []string {
 	var names []string
 	for _, t := range tables {
 		for _, c := range t.Columns {
-			if c.Personal && !slices.Contains(names, c.Name) {
+			if c.Privacy == PrivacyPersonal && !slices.Contains(names, c.Name) {
 				names = append(names, c.Name)
 			}
 		}

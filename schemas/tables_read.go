@@ -127,7 +127,7 @@ var fills = map[events.Column_Fill]Fill{events.Column_OR_RECEIVED: FillOrReceive
 func (b *builder) field(path []protoreflect.FieldDescriptor, said *events.Column, array bool) {
 	f := path[len(path)-1]
 	c := Column{Name: said.Name, Comment: said.Comment, Type: fieldType(f), Codec: said.Codec, Path: path, Fill: fills[said.Fill],
-		Personal: said.Privacy == events.Column_PERSONAL, Audited: said.Audited, Required: said.Required}
+		Privacy: Privacy(said.Privacy), Audited: said.Audited, Required: said.Required}
 	if c.Name == "" {
 		c.Name = columnName(f)
 	}
@@ -153,8 +153,8 @@ func (b *builder) field(path []protoreflect.FieldDescriptor, said *events.Column
 	if said.Alias != "" || said.Count != 0 || c.Fill == FillLayout {
 		b.fail(c.Name, "alias, count and fill LAYOUT are for columns of `more`, not for a field's")
 	}
-	if said.Privacy == events.Column_PRIVACY_UNSPECIFIED && c.IsText() && f.Kind() != protoreflect.EnumKind {
-		b.fail(c.Name, "it may have a person's words: want privacy NONE or PERSONAL")
+	if f.Kind() == protoreflect.EnumKind {
+		c.Privacy = PrivacyNone
 	}
 	if c.Codec == "" {
 		c.Codec = codec(c.Type)
@@ -235,11 +235,16 @@ func (t *Table) check() error {
 			fail(c.Name, "it has no type")
 		}
 		seen[c.Name] = true
+		if c.IsText() && c.Alias == "" && c.Privacy == PrivacyUndecided {
+			fail(c.Name, "it may have a person's words: want privacy NONE or PERSONAL")
+		}
 		switch {
 		case c.Fill == FillOrReceived && c.Type != TypeTime:
 			fail(c.Name, "fill OR_RECEIVED is for a time, not for %s", c.Type)
 		case c.Fill == FillCopy && (c.Type != TypeBool || c.Name != "copy"):
 			fail(c.Name, "fill COPY is for a bool whose column is `copy`")
+		case c.Audited && (c.IsArray() || c.Privacy == PrivacyPersonal || c.Type == TypeAddress || c.Fill != FillField && c.Fill != FillRow):
+			fail(c.Name, "only a field's number, text or time can be audited, and none that may be blanked")
 		case c.Required && c.Type != TypeText && len(c.Path) < 2:
 			fail(c.Name, "only a text or a message can be required, not %s", c.Type)
 		}

@@ -110,8 +110,11 @@ func TestDeclarationsThatMakeNoSense(t *testing.T) {
 			d.add("again", boolKind, &events.Column{Comment: "Again.", Fill: events.Column_COPY})
 		},
 		`only a text or a message can be required, not Decimal(18, 6)`: func(d *declared) { d.columns["cost_micros"].Required = true },
-		`column x: nothing fills it: want an alias or fill LAYOUT`:     func(d *declared) { d.table.More = []*events.Column{{Name: "x", Comment: "X."}} },
-		`column x: it has no type`:                                     func(d *declared) { d.table.More = []*events.Column{{Name: "x", Comment: "X.", Alias: "1"}} },
+		`column received_at: only a field's number, text or time can be audited`: func(d *declared) {
+			d.columns["received_ms"].Audited, d.columns["received_ms"].Fill = true, events.Column_OR_RECEIVED
+		},
+		`column x: nothing fills it: want an alias or fill LAYOUT`: func(d *declared) { d.table.More = []*events.Column{{Name: "x", Comment: "X."}} },
+		`column x: it has no type`:                                 func(d *declared) { d.table.More = []*events.Column{{Name: "x", Comment: "X.", Alias: "1"}} },
 	} {
 		d := alarm()
 		turn(d)

@@ -19,11 +19,10 @@ import (
 // ErrUnlike is wrapped when a table has a column that is not as declared and cannot be made so.
 var ErrUnlike = errors.New("a column is not as declared")
 
-// standing is what the database has of a table.
+// A standing is what the database has of a table.
 type standing struct {
-	engine  string // empty where there is no such table
-	comment string
-	columns map[string]standingColumn
+	engine, comment string
+	columns         map[string]standingColumn
 }
 
 type standingColumn struct{ kind, comment, defaultKind string }
@@ -39,21 +38,22 @@ func applyTables(ctx context.Context, r *run, tables []schemas.Table) (changed [
 }
 
 func applyTablesOnce(ctx context.Context, r *run, tables []schemas.Table) ([]string, error) {
-	there := make([]standing, len(tables))
+	there, err := r.standings(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var unlike []error
 	for i := range tables { // all are looked at before any is touched
-		var err error
-		if there[i], err = r.standing(ctx, tables[i].Name); err != nil {
-			return nil, err
+		if s := there[tables[i].Name]; s != nil {
+			unlike = append(unlike, compareTable(&tables[i], s))
 		}
-		unlike = append(unlike, compareTable(&tables[i], there[i]))
 	}
 	if err := errors.Join(unlike...); err != nil {
 		return nil, fmt.Errorf("comparing database %s with the tables that this program declares: %w", r.database, err)
 	}
 	var changed []string
 	for i := range tables {
-		for _, statement := range alterations(&tables[i], there[i], r.database) {
+		for _, statement := range alterations(&tables[i], there[tables[i].Name], r.database) {
 			if err := r.conn.Exec(ctx, statement); err != nil {
 				return changed, fmt.Errorf("making table %s as declared: %.160s: %w", tables[i].Name, statement, err)
 			}
@@ -65,8 +65,8 @@ func applyTablesOnce(ctx context.Context, r *run, tables []schemas.Table) ([]str
 }
 
 // compareTable says which columns are not as declared.
-func compareTable(t *schemas.Table, there standing) error {
-	if there.engine != "" && !strings.HasSuffix(there.engine, "MergeTree") {
+func compareTable(t *schemas.Table, there *standing) error {
+	if !strings.HasSuffix(there.engine, "MergeTree") {
 		return fmt.Errorf("%w: %s is a %s, declared is a table; rename it in the database, or the declared one", ErrUnlike, t.Name, there.engine)
 	}
 	var unlike []error
@@ -88,8 +88,8 @@ func compareTable(t *schemas.Table, there standing) error {
 }
 
 // alterations are the statements that make what is there as declared.
-func alterations(t *schemas.Table, there standing, database string) []string {
-	if there.engine == "" {
+func alterations(t *schemas.Table, there *standing, database string) []string {
+	if there == nil {
 		return []string{createTable(t, database)}
 	}
 	alter := "ALTER TABLE " + database + "." + t.Name
@@ -155,37 +155,42 @@ func quote(text string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
 }
 
-// standing looks at a table.
-func (r *run) standing(ctx context.Context, table string) (standing, error) {
-	s := standing{columns: map[string]standingColumn{}}
-	rows, err := r.conn.Query(ctx, "SELECT engine, comment FROM system.tables WHERE database = ? AND name = ?", r.database, table)
+// standings looks at the database's tables, by name.
+func (r *run) standings(ctx context.Context) (map[string]*standing, error) {
+	all := map[string]*standing{}
+	rows, err := r.conn.Query(ctx, "SELECT name, engine, comment FROM system.tables WHERE database = ?", r.database)
 	if err != nil {
-		return s, fmt.Errorf("looking for table %s: %w", table, err)
+		return nil, fmt.Errorf("looking for the tables: %w", err)
 	}
 	defer rows.Close() // its error is rows.Err's
 	for rows.Next() {
-		if err := rows.Scan(&s.engine, &s.comment); err != nil {
-			return s, fmt.Errorf("looking for table %s: %w", table, err)
+		var name string
+		s := &standing{columns: map[string]standingColumn{}}
+		if err := rows.Scan(&name, &s.engine, &s.comment); err != nil {
+			return nil, fmt.Errorf("looking for the tables: %w", err)
 		}
+		all[name] = s
 	}
 	if err := rows.Err(); err != nil {
-		return s, fmt.Errorf("looking for table %s: %w", table, err)
+		return nil, fmt.Errorf("looking for the tables: %w", err)
 	}
-	rows, err = r.conn.Query(ctx, "SELECT name, type, comment, default_kind FROM system.columns WHERE database = ? AND table = ?", r.database, table)
+	rows, err = r.conn.Query(ctx, "SELECT table, name, type, comment, default_kind FROM system.columns WHERE database = ?", r.database)
 	if err != nil {
-		return s, fmt.Errorf("looking for the columns of table %s: %w", table, err)
+		return nil, fmt.Errorf("looking for the tables' columns: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var name string
+		var table, name string
 		var c standingColumn
-		if err := rows.Scan(&name, &c.kind, &c.comment, &c.defaultKind); err != nil {
-			return s, fmt.Errorf("looking for the columns of table %s: %w", table, err)
+		if err := rows.Scan(&table, &name, &c.kind, &c.comment, &c.defaultKind); err != nil {
+			return nil, fmt.Errorf("looking for the tables' columns: %w", err)
 		}
-		s.columns[name] = c
+		if s := all[table]; s != nil { // nil of one that came between
+			s.columns[name] = c
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return s, fmt.Errorf("looking for the columns of table %s: %w", table, err)
+		return nil, fmt.Errorf("looking for the tables' columns: %w", err)
 	}
-	return s, nil
+	return all, nil
 }
