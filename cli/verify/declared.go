@@ -123,6 +123,9 @@ func (t *table) text(offset int64, e event) string {
 			return ""
 		}
 		for i := range t.values {
+			if !t.values[i].Audited {
+				continue
+			}
 			v := &events.Value{}
 			if i < len(row.Values) {
 				v = row.Values[i]
