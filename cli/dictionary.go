@@ -12,9 +12,9 @@ import (
 	"tributary/schemas"
 )
 
-const dictionaryLong = `Prints what each table that is loaded means, as Markdown: its topic and its columns with their types,
-those of your own stages included. Without names it prints all. It needs no engine. Of views, and of
-events, reasons and signals, schemas/DICTIONARY.md tells, and so does ClickHouse: DESCRIBE clicks.`
+const dictionaryLong = `Prints what each table that is loaded means, as Markdown: its topic, and its columns with their
+types, those of your own stages included. Without names it prints all. It needs no engine. Of views,
+events, reasons and signals schemas/DICTIONARY.md tells; ClickHouse has the same texts.`
 
 func newDictionary(env *environment) *cobra.Command {
 	return &cobra.Command{

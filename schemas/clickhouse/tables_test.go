@@ -1,7 +1,9 @@
 package clickhouse
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -139,6 +141,59 @@ func TestApplyTables(t *testing.T) {
 		changed, err := applyTables(ctx, quiet(conn, DefaultDatabase), tables)
 		if !errors.Is(err, ErrUnlike) || !strings.Contains(err.Error(), bad.want) || len(changed) > 0 {
 			t.Errorf("%v after %q, want %q", err, changed, bad.want)
+		}
+	}
+}
+
+// killable is a connection of a process that is killed after so many statements.
+type killable struct {
+	driver.Conn
+	left int
+}
+
+var errKilled = errors.New("killed")
+
+func (d *killable) Exec(ctx context.Context, query string, arguments ...any) error {
+	if d.left == 0 {
+		return errKilled
+	}
+	d.left--
+	return d.Conn.Exec(ctx, query, arguments...)
+}
+
+// TestApplyTablesIsKilledAnywhere: whoever comes next finishes it.
+func TestApplyTablesIsKilledAnywhere(t *testing.T) {
+	conn, ctx := open(t), t.Context()
+	before := []schemas.Table{schemas.Tables()[5], schemas.Tables()[7]}
+	now := altered()
+	now = []schemas.Table{now[5], now[7], now[6]}
+	now[0].Columns = append(now[0].Columns, schemas.Column{Name: "rank", Type: schemas.TypeUint32, Comment: "Rank."})
+	now[0].Column("n").Comment = "How many."
+	now[1].Comment = "Waiting."
+	want := ""
+	for killed := range 5 {
+		database := fmt.Sprint("killed_", killed)
+		if err := conn.Exec(ctx, "CREATE DATABASE "+database); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := applyTables(ctx, quiet(conn, database), before); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := applyTablesOnce(ctx, quiet(&killable{conn, killed}, database), now); (killed < 4) != errors.Is(err, errKilled) {
+			t.Fatalf("after %d statements: %v", killed, err)
+		}
+		if changed, err := applyTables(ctx, quiet(conn, database), now); err != nil || len(changed) != 4-killed {
+			t.Errorf("killed after %d statements, the next did %q: %v", killed, changed, err)
+		}
+		var got string
+		if err := conn.QueryRow(ctx, "SELECT arrayStringConcat(groupArray(create_table_query), '\n') FROM (SELECT create_table_query FROM system.tables WHERE database = ? ORDER BY name)", database).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got = strings.ReplaceAll(got, database, "db"); want == "" {
+			want = got
+		}
+		if got != want || !strings.Contains(got, "rank") {
+			t.Errorf("killed after %d statements, the tables are\n%s\nwant\n%s", killed, got, want)
 		}
 	}
 }
