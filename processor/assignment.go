@@ -57,6 +57,8 @@ func (p *Processor) applyEvents() error {
 			return fmt.Errorf("partition %d was taken over again without having been given up", e.ready.id)
 		}
 		p.parts[e.ready.id] = e.ready
+		e.ready.reached = p.reachedOf(e.ready.id)
+		e.ready.publish()
 		p.session.Client().ResumeFetchPartitions(p.allInputs(e.ready.id))
 	}
 	p.metrics.partitions.Set(float64(len(p.parts)))
@@ -187,6 +189,7 @@ func (p *Processor) revoked(gone map[string][]int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropReady(seen)
+	p.forgetProgress(ids)
 	for _, id := range ids {
 		if prep := p.preparing[id]; prep != nil {
 			prep.cancel()

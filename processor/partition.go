@@ -43,6 +43,8 @@ type partition struct {
 	// pending are the outputs since the last known commit; touched says that the state holds a cycle that is not known to be committed.
 	pending []stage.Output
 	touched bool
+	// reached tells the watcher how far this partition is; nil where nobody watches.
+	reached reached
 
 	// decisions is the version of the rules that new cycles are decided by.
 	decisions uint32

@@ -111,6 +111,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (begin map[string]int64
 			}
 		}
 	}
+	p.reaches(id, part.meta.positions)
 	begin = maps.Clone(part.meta.positions) // the partition is the loop's, or a preparation's, before this returns
 	replaying := len(until) > 0 && c.any
 	checking := p.deps.LooseCommits && len(part.pending) > 0
