@@ -16,6 +16,7 @@ type metrics struct {
 	setAside              prometheus.Counter
 	failed                map[schemas.RejectReason]prometheus.Counter
 	restored              prometheus.Counter
+	guessed               prometheus.Counter
 	restoring             prometheus.Gauge
 	partitions            prometheus.Gauge
 	cycleSeconds          prometheus.Histogram
@@ -61,6 +62,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 			schemas.RejectStageFailed: rejects.WithLabelValues(string(schemas.RejectStageFailed)),
 		},
 		restored:      counter("restored_records_total", "Records read to rebuild state."),
+		guessed:       counter("guessed_decisions_total", "Postbacks run again to rebuild state of which neither cycles nor the ledger told by which version of the rules they had been decided."),
 		restoring:     gauge("restoring_partitions", "Partitions whose state is being rebuilt."),
 		partitions:    gauge("partitions", "Partitions that are being processed."),
 		cycleSeconds:  histogram("cycle_seconds", "Time of one cycle with records, without waiting for them."),
@@ -78,7 +80,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 	for _, t := range outputs {
 		m.recordsOut[t] = out.WithLabelValues(t)
 	}
-	collectors := []prometheus.Collector{in, out, rejects, lag, m.stalled, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.restoring, m.partitions,
+	collectors := []prometheus.Collector{in, out, rejects, lag, m.stalled, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.guessed, m.restoring, m.partitions,
 		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.otherLogs, m.stateBytes}
 	for i, c := range collectors {
 		if err := reg.Register(c); err != nil {
