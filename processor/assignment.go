@@ -241,6 +241,15 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	if len(ids) == 0 {
 		return offsets, nil
 	}
+	for id := range ids {
+		// The group may learn of added partitions before watchPartitions does.
+		if id >= p.partitions {
+			err := fmt.Errorf("%w: %s had %d partitions at the start, and this processor is given partition %d: keys have changed theirs. Nothing more is processed%s",
+				ErrRepartitioned, p.kafkaName(p.inputs[0]), p.partitions, id, whenAdded)
+			p.leave(event{err: err})
+			return nil, err
+		}
+	}
 	p.mu.Lock()
 	p.dropReady(ids)
 	p.mu.Unlock()
