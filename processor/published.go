@@ -70,6 +70,7 @@ func (p *Processor) readPublished(ctx context.Context, id int32, untilMS int64) 
 	}
 	inputOf := kgo.StickyKeyPartitioner(nil).ForTopic(topic)
 	together := len(ends[topic]) == int(p.partitions)
+	reaches := false // back to before the rules changed; a topic that was made anew begins at 0 too
 	for from, end := range ends[topic] {
 		if together && from != id {
 			continue // the same key, and the same number of partitions
@@ -93,6 +94,7 @@ func (p *Processor) readPublished(ctx context.Context, id int32, untilMS int64) 
 			if of, ok := attributor.DecisionsOf(e); ok {
 				// The entries before the first one that tells are gone, or there are none.
 				l.sure = l.sure && (told || start == 0 || of == schemas.DecisionsByTransaction)
+				reaches = reaches || of == schemas.DecisionsByTransaction
 				version, told = max(version, of), true
 			}
 			if version >= schemas.DecisionsByNetwork {
@@ -105,5 +107,6 @@ func (p *Processor) readPublished(ctx context.Context, id int32, untilMS int64) 
 		}
 		l.sure = l.sure && (told || start == 0)
 	}
+	l.sure = l.sure && reaches
 	return l, nil
 }
