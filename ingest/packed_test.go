@@ -127,6 +127,9 @@ func TestPackedBounds(t *testing.T) {
 		if got.status != 400 || !strings.Contains(got.body, `"`+c.reason+`"`) || !strings.Contains(got.body, "receipt_id") {
 			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
+		if c.reason == "too_long" && !strings.Contains(got.body, "the body has more than 16384 bytes") {
+			t.Errorf("%s: more is unpacked than shows that it is too large: %s", name, got.body)
+		}
 	}
 	if n := len(b.postbacks()); n != 0 {
 		t.Errorf("%d are booked", n)
