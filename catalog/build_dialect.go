@@ -246,7 +246,8 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 		currency = out.Currency.Code
 	}
 	reader, err := dialect.NewPostback(d, dialect.Custom{
-		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus, UnknownStatus: n.UnknownStatus, Decimal: out.Decimal, Currency: currency, Proofs: proofs,
+		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus,
+		UnknownStatus: n.UnknownStatus, Decimal: out.Decimal, Currency: currency, Proofs: proofs,
 	})
 	if err != nil {
 		// What is wrong was said above, with its place.

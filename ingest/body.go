@@ -73,7 +73,8 @@ func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, obj
 		if len(body) == schemas.MaxBodyBytes+1 { // of a packed one no more was unpacked
 			size = "more than " + strconv.Itoa(schemas.MaxBodyBytes)
 		}
-		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+size+" bytes", "at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes, unpacked")
+		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+size+" bytes",
+			"at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes, unpacked")
 	}
 	switch body = textOf(body); kind {
 	case bodyForm:

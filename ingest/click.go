@@ -375,9 +375,10 @@ func (e *Edge) price(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 	return nil
 }
 
-// namedPrice reads the cost that the click itself names. Whoever posts clicks writes amounts as this tracker has them, and not as the
-// source's links do.
-func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64, posted bool) *refusal {
+// namedPrice reads the cost that the click itself names. Whoever posts clicks writes amounts as this tracker has
+// them, and not as the source's links do.
+func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64,
+	posted bool) *refusal {
 	decimal, currency := costRules(campaign, source)
 	if posted {
 		decimal = money.DecimalPlain
@@ -416,7 +417,8 @@ func findCurrency(cat *catalog.Catalog, code []byte) (*catalog.Currency, *refusa
 				"a currency with a rate in catalog.exchange_rates")
 		}
 	}
-	return nil, refuse(schemas.RejectBadCurrency, "currency", quoted(code)+" is no ISO 4217 code", catalog.RightCurrency(string(clip(code, schemas.MaxNameBytes))))
+	return nil, refuse(schemas.RejectBadCurrency, "currency", quoted(code)+" is no ISO 4217 code",
+		catalog.RightCurrency(string(clip(code, schemas.MaxNameBytes))))
 }
 
 // datedBase converts at the rate in force; field is the amount's.

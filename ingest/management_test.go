@@ -76,7 +76,8 @@ func TestStrangersLearnNoNetworks(t *testing.T) {
 	}
 }
 
-// TestGuardedPathsHaveOneSpelling: whoever lets nobody see /metrics by a rule in front of the edge has said all that there is to say.
+// TestGuardedPathsHaveOneSpelling: whoever lets nobody see /metrics by a rule in front of the edge has said all that
+// there is to say.
 func TestGuardedPathsHaveOneSpelling(t *testing.T) {
 	b := newBench(t, nil)
 	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
@@ -86,8 +87,10 @@ func TestGuardedPathsHaveOneSpelling(t *testing.T) {
 		if got := b.onWire(path + "?x=1"); got != 200 {
 			t.Errorf("%s?x=1: %d", path, got)
 		}
-		for _, odd := range []string{"/" + path, "//" + path, path + "%20", path + "&x=1", path + "%3Fx=1", path + "%26x=1", path + "#x", path + "/", path + "//", "/." + path, "/x/.." + path,
-			"/%2e" + path, "/%6" + path[1:], strings.ToUpper(path), "/" + strings.ToUpper(path[1:2]) + path[2:], path + "%00", path + ";x", "http://t.example" + path,
+		for _, odd := range []string{"/" + path, "//" + path, path + "%20", path + "&x=1", path + "%3Fx=1", path + "%26x=1",
+			path + "#x", path + "/", path + "//", "/." + path, "/x/.." + path,
+			"/%2e" + path, "/%6" + path[1:], strings.ToUpper(path), "/" + strings.ToUpper(path[1:2]) + path[2:], path + "%00",
+			path + ";x", "http://t.example" + path,
 			"http://t.example/" + path} {
 			if got := b.onWire(odd); got < 400 {
 				t.Errorf("%s: %d", odd, got)

@@ -22,11 +22,13 @@ func (b *bench) packedTo(path, kind, coding, body string) reply {
 	return b.do(r)
 }
 
-// TestPackedPostback: a packed body says what its text says, through every door, whether a header says that it is packed or not.
+// TestPackedPostback: a packed body says what its text says, through every door, whether a header says that it is
+// packed or not.
 func TestPackedPostback(t *testing.T) {
 	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
 	id := clickID(t, testSecret, 1, 1)
-	form, object := "click_id="+id+"&payout=12.5&status=rejected", `{"click_id":"`+id+`","payout":12.5,"status":"rejected"}`
+	form, object := "click_id="+id+"&payout=12.5&status=rejected",
+		`{"click_id":"`+id+`","payout":12.5,"status":"rejected"}`
 	taken := 0
 	for _, coding := range []string{"gzip", "", "x-gzip", "GZIP", "identity"} {
 		for kind, body := range map[string]string{formType: form, jsonType: object} {
@@ -44,23 +46,26 @@ func TestPackedPostback(t *testing.T) {
 	}
 	list := b.postbacks()
 	for _, p := range list {
-		if p.PayoutMicros != 12_500_000 || p.ClickId != id || p.OriginalStatus != "rejected" || !bytes.Contains(p.Raw, []byte(id)) {
+		if p.PayoutMicros != 12_500_000 || p.ClickId != id || p.OriginalStatus != "rejected" || !bytes.Contains(p.Raw,
+			[]byte(id)) {
 			t.Errorf("a packed postback is %s of %q", postbackFields(p), p.Raw)
 		}
 	}
 	if len(list) != taken+1 {
 		t.Errorf("%d of %d are booked", len(list), taken+1)
 	}
-	if got := b.packedTo("/v1/clicks", jsonType, "gzip", gzipped(t, `[{"campaign":"summer"},{"campaign":"summer"}]`)); got.status != 200 || len(b.clicks()) != 2 {
+	if got := b.packedTo("/v1/clicks", jsonType, "gzip", gzipped(t,
+		`[{"campaign":"summer"},{"campaign":"summer"}]`)); got.status != 200 || len(b.clicks()) != 2 {
 		t.Errorf("packed clicks: %d %s", got.status, got.body)
 	}
 }
 
-// TestPackedLetter: what is kept of a refused packed postback is its text, which people read, in which secrets are hidden, and which
-// is booked when it is looked at again.
+// TestPackedLetter: what is kept of a refused packed postback is its text, which people read, in which secrets are
+// hidden, and which is booked when it is looked at again.
 func TestPackedLetter(t *testing.T) {
 	cfg := testCatalog()
-	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "tok", Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}}})
+	cfg.Networks = append(cfg.Networks, catalog.NetworkConfig{Name: "tok",
+		Trust: catalog.TrustConfig{Tokens: map[string]catalog.Secret{"a": theToken}}})
 	cat, err := catalog.Build(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -68,10 +73,12 @@ func TestPackedLetter(t *testing.T) {
 	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = cat })
 	id := clickID(t, testSecret, 1, 1)
 	text := "click_id=" + id + "&payout=5&conversion_state=x&my_status=rejected"
-	if got := b.packedTo("/postback/acme", formType, "gzip", gzipped(t, text)); got.status != 400 || !strings.Contains(got.body, "unread_parameter") {
+	if got := b.packedTo("/postback/acme", formType, "gzip", gzipped(t, text)); got.status != 400 ||
+		!strings.Contains(got.body, "unread_parameter") {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
-	if got := b.packedTo("/postback/tok", jsonType, "gzip", gzipped(t, `{"click_id":"`+id+`","payout":"x","token":"`+theToken+`"}`)); got.status != 400 {
+	if got := b.packedTo("/postback/tok", jsonType, "gzip", gzipped(t,
+		`{"click_id":"`+id+`","payout":"x","token":"`+theToken+`"}`)); got.status != 400 {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	letters := b.letters()
@@ -91,24 +98,27 @@ func TestPackedLetter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j := JudgePostback(mended, PostbackRequest{Path: []byte(strings.TrimPrefix(head, "POST ")), Body: []byte(body), Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
+		j := JudgePostback(mended, PostbackRequest{Path: []byte(strings.TrimPrefix(head, "POST ")), Body: []byte(body),
+			Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
 		if j.Postback == nil || j.Postback.PayoutMicros != 5_000_000 || j.Postback.OriginalStatus != "rejected" {
 			t.Errorf("looked at again it is %+v", j)
 		}
 		// One that was kept packed by an earlier version is read, too.
-		j = JudgePostback(mended, PostbackRequest{Path: []byte("/postback/acme"), Body: []byte(gzipped(t, body)), Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
+		j = JudgePostback(mended, PostbackRequest{Path: []byte("/postback/acme"), Body: []byte(gzipped(t, body)),
+			Arrived: testNow, IP: netip.MustParseAddr("127.0.0.1"), Proved: true}, testNow)
 		if j.Postback == nil || j.Postback.PayoutMicros != 5_000_000 {
 			t.Errorf("a packed one looked at again is %+v", j)
 		}
 	}
 	// A path of nobody's.
-	if got := b.packedTo("/conversion", formType, "", gzipped(t, "cid="+id+"&payout=3")); got.status != 404 || !strings.Contains(got.body, "unknown_path") {
+	if got := b.packedTo("/conversion", formType, "", gzipped(t, "cid="+id+"&payout=3")); got.status != 404 ||
+		!strings.Contains(got.body, "unknown_path") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 
-// TestPackedBounds: what is damaged, packed twice or becomes too large is refused with a row that people can read, and no more is unpacked
-// than shows it.
+// TestPackedBounds: what is damaged, packed twice or becomes too large is refused with a row that people can read,
+// and no more is unpacked than shows it.
 func TestPackedBounds(t *testing.T) {
 	b := newBench(t, nil)
 	id := clickID(t, testSecret, 1, 1)
@@ -119,9 +129,12 @@ func TestPackedBounds(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ coding, body, reason string }{
 		"a bomb": {"gzip", bomb, "too_long"}, "a bomb that nobody announces": {"", bomb, "too_long"},
-		"cut off": {"gzip", gzipped(t, form)[:20], "bad_body"}, "damaged": {"gzip", gzipped(t, form)[:25] + "xxxxxxxxxxxxxxxx", "bad_body"},
-		"twice": {"gzip, gzip", gzipped(t, gzipped(t, form)), "bad_body"}, "twice, said once": {"gzip", gzipped(t, gzipped(t, form)), "bad_body"},
-		"none at all": {"gzip", form, "bad_body"}, "brotli": {"br", "\x1b\x0f\x00\xf8\x25\xc2\x82\x8c", "bad_body"}, "gzip as brotli": {"br", gzipped(t, form), "bad_body"},
+		"cut off": {"gzip", gzipped(t, form)[:20], "bad_body"}, "damaged": {"gzip", gzipped(t, form)[:25] +
+			"xxxxxxxxxxxxxxxx", "bad_body"},
+		"twice": {"gzip, gzip", gzipped(t, gzipped(t, form)), "bad_body"}, "twice, said once": {"gzip", gzipped(t,
+			gzipped(t, form)), "bad_body"},
+		"none at all": {"gzip", form, "bad_body"}, "brotli": {"br", "\x1b\x0f\x00\xf8\x25\xc2\x82\x8c", "bad_body"},
+		"gzip as brotli": {"br", gzipped(t, form), "bad_body"},
 	} {
 		got := b.packedTo("/postback/acme", formType, c.coding, c.body)
 		if got.status != 400 || !strings.Contains(got.body, `"`+c.reason+`"`) || !strings.Contains(got.body, "receipt_id") {
@@ -147,7 +160,8 @@ func TestPackedBounds(t *testing.T) {
 		t.Errorf("a text that is said to be packed is kept %d times", plain)
 	}
 	small := newBench(t, func(c *Config, _ *Deps) { c.MaxBodyBytes = schemas.MaxBodyBytes })
-	if got := small.packedTo("/v1/clicks", jsonType, "gzip", gzipped(t, `{"campaign":"`+strings.Repeat("x", 8<<20)+`"}`)); got.status != 400 || !strings.Contains(got.body, "more than 16384 bytes") {
+	if got := small.packedTo("/v1/clicks", jsonType, "gzip", gzipped(t, `{"campaign":"`+strings.Repeat("x",
+		8<<20)+`"}`)); got.status != 400 || !strings.Contains(got.body, "more than 16384 bytes") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }

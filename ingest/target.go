@@ -24,8 +24,9 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 	return path, rawQuery
 }
 
-// spelled is path where the request's target names it so, letter by letter; nil where it had to be read as it was meant. What is not for
-// everybody is found by its own spelling alone: whoever guards /metrics in front of the edge knows of no //metrics.
+// spelled is path where the request's target names it so, letter by letter; nil where it had to be read as it was
+// meant. What is not for everybody is found by its own spelling alone: whoever guards /metrics in front of the edge
+// knows of no //metrics.
 func spelled(ctx *fasthttp.RequestCtx, path []byte) []byte {
 	uri, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
 	if bytes.Equal(uri, path) {

@@ -104,7 +104,8 @@ func TestEscapedLink(t *testing.T) {
 	})
 	for i, target := range []string{
 		"/c/summer?sub1=a&amp;cost=0.5&amp;external_id=x%2Fy", "/c/summer?sub1=a;cost=0.5;external_id=x/y", "/c/summer?sub1=a&#38;cost=0.5&#38;external_id=x/y",
-		"/c/summer?sub1=a&amp;cost=0.5&amp%3Bexternal_id=x/y", "/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?var1=a&amp;cost=0.5;externalid=x/y",
+		"/c/summer?sub1=a&amp;cost=0.5&amp%3Bexternal_id=x/y",
+		"/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?var1=a&amp;cost=0.5;externalid=x/y",
 	} {
 		if status := b.onWire(target); status != http.StatusFound {
 			t.Errorf("%s is answered %d", target, status)
@@ -368,15 +369,17 @@ func TestStrangersLettersProveNothing(t *testing.T) {
 	}
 }
 
-// TestVisitorsTextIsNoParameter: what a visitor typed comes back half encoded, and changes nothing of what is booked, signed or not;
-// in a link it is a text and no cost.
+// TestVisitorsTextIsNoParameter: what a visitor typed comes back half encoded, and changes nothing of what is booked,
+// signed or not; in a link it is a text and no cost.
 func TestVisitorsTextIsNoParameter(t *testing.T) {
 	id := clickID(t, testSecret, 1, 1)
-	for i, text := range []string{"Tom%26payout=999%26status=rejected%26currency=JPY%26txid=T9%26event=x", "Tom%26amp;payout=999", "Tom%3Bpayout=999", "Tom%26amp%3Bstatus=rejected",
+	for i, text := range []string{"Tom%26payout=999%26status=rejected%26currency=JPY%26txid=T9%26event=x",
+		"Tom%26amp;payout=999", "Tom%3Bpayout=999", "Tom%26amp%3Bstatus=rejected",
 		"Tom%2526payout=999", "%26network=legacy", "Tom%26Jerry"} {
 		b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
 		for _, got := range []reply{
-			b.get("/postback/acme?click_id=" + id + "&payout=1&name=" + text), b.send("POST", "/postback/acme", formType, "name="+text+"&click_id="+id+"&payout=1"),
+			b.get("/postback/acme?click_id=" + id + "&payout=1&name=" + text), b.send("POST", "/postback/acme", formType,
+				"name="+text+"&click_id="+id+"&payout=1"),
 			b.get("/postback?" + signed("click_id="+id+"&payout=1&name="+text, fmt.Sprintf("nonce-%04d", i))),
 		} {
 			if got.status != 200 {
@@ -384,7 +387,8 @@ func TestVisitorsTextIsNoParameter(t *testing.T) {
 			}
 		}
 		for _, p := range b.postbacks() {
-			if p.PayoutMicros != 1_000_000 || p.Currency != "USD" || p.Status != events.Status_STATUS_APPROVED || p.Txid != "" && !strings.HasPrefix(p.Txid, "nonce-") || strings.Join(p.NotTaken, " ") != "name" {
+			if p.PayoutMicros != 1_000_000 || p.Currency != "USD" || p.Status != events.Status_STATUS_APPROVED ||
+				p.Txid != "" && !strings.HasPrefix(p.Txid, "nonce-") || strings.Join(p.NotTaken, " ") != "name" {
 				t.Errorf("%s becomes %s, %q", text, postbackFields(p), p.NotTaken)
 			}
 		}
@@ -407,7 +411,8 @@ func TestVisitorsTextIsNoParameter(t *testing.T) {
 func TestExponents(t *testing.T) {
 	b := newBench(t, nil)
 	id := clickID(t, testSecret, 1, 1)
-	for number, micros := range map[string]int64{"1e2": 100_000_000, "1.5E1": 15_000_000, "1.25e-2": 12_500, "1E+2": 100_000_000, "0.5e0": 500_000, "1e9": 1_000_000_000_000_000} {
+	for number, micros := range map[string]int64{"1e2": 100_000_000, "1.5E1": 15_000_000, "1.25e-2": 12_500,
+		"1E+2": 100_000_000, "0.5e0": 500_000, "1e9": 1_000_000_000_000_000} {
 		before := len(b.postbacks())
 		one := `{"click_id":"` + id + `","payout":` + number + `,"ts":1.7723592e9}`
 		if got := b.send("POST", "/postback/acme", jsonType, one); got.status != 200 {
@@ -426,7 +431,8 @@ func TestExponents(t *testing.T) {
 			t.Errorf("%s is booked %d times", number, len(list))
 		}
 	}
-	if got := b.send("POST", "/v1/clicks", jsonType, `{"campaign":"summer","cost":2.5e-1,"event_ms":1.7723592e12}`); got.status != 200 {
+	if got := b.send("POST", "/v1/clicks", jsonType,
+		`{"campaign":"summer","cost":2.5e-1,"event_ms":1.7723592e12}`); got.status != 200 {
 		t.Fatalf("answered %d %s", got.status, got.body)
 	}
 	if c := b.clicks(); len(c) != 1 || c[0].CostMicros != 250_000 || c[0].EventMs != 1772359200000 {

@@ -106,10 +106,10 @@ func costOf(cat *catalog.Catalog, cost, code []byte, decimal money.Decimal, perM
 	return micros, currency, refused
 }
 
-// CostOf reads the cost of a click link as the edge does; source is nil for one that is not declared. problem says why the
-// edge would not take it, and right what would be; empty when it would.
-func CostOf(cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, cost, code []byte, perMille bool) (
-	micros int64, in *catalog.Currency, problem, right string) {
+// CostOf reads the cost of a click link as the edge does; source is nil for one that is not declared. problem says
+// why the edge would not take it, and right what would be; empty when it would.
+func CostOf(cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, cost, code []byte,
+	perMille bool) (micros int64, in *catalog.Currency, problem, right string) {
 	decimal, currency := costRules(campaign, source)
 	micros, in, refused := costOf(cat, cost, code, decimal, perMille, currency)
 	if refused != nil {

@@ -243,19 +243,25 @@ func TestDecimalOfDialectInJSON(t *testing.T) {
 func TestCostsOfASource(t *testing.T) {
 	b := newBench(t, func(_ *Config, d *Deps) {
 		d.Catalog = dialectCatalog(t, &dialect.Voluum, "0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90", func(c *catalog.Config) {
-			c.Sources = append(c.Sources, catalog.SourceConfig{ID: 3, Name: "comma", Currency: "EUR", Decimal: "comma", LinkParams: map[string]string{"bid": "cost"}},
-				catalog.SourceConfig{ID: 4, Name: "auto", Decimal: "auto"}, catalog.SourceConfig{ID: 5, Name: "point", Decimal: "point"})
+			c.Sources = append(c.Sources, catalog.SourceConfig{ID: 3, Name: "comma", Currency: "EUR", Decimal: "comma",
+				LinkParams: map[string]string{"bid": "cost"}},
+				catalog.SourceConfig{ID: 4, Name: "auto", Decimal: "auto"}, catalog.SourceConfig{ID: 5, Name: "point",
+					Decimal: "point"})
 		})
 	})
 	for i, c := range []struct {
 		target, currency string
 		micros           int64
 	}{
-		{"/c/summer?source=comma&cost=12,50", "EUR", 12_500_000}, {"/c/summer?source=comma&cost=0%2C0125", "EUR", 12_500}, {"/c/summer?source=comma&bid=1.234,5", "EUR", 1_234_500_000},
-		{"/c/summer?source=comma&cost=1.234", "EUR", 1_234_000_000}, {"/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?cost=0,5", "USD", 20_000},
-		{"/c/summer?source=auto&cost=0,5", "USD", 500_000}, {"/c/summer?source=auto&cost=0.5", "USD", 500_000}, {"/c/summer?source=point&cost=1,234.5", "USD", 1_234_500_000},
+		{"/c/summer?source=comma&cost=12,50", "EUR", 12_500_000}, {"/c/summer?source=comma&cost=0%2C0125", "EUR", 12_500},
+		{"/c/summer?source=comma&bid=1.234,5", "EUR", 1_234_500_000},
+		{"/c/summer?source=comma&cost=1.234", "EUR", 1_234_000_000}, {"/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?cost=0,5",
+			"USD", 20_000},
+		{"/c/summer?source=auto&cost=0,5", "USD", 500_000}, {"/c/summer?source=auto&cost=0.5", "USD", 500_000},
+		{"/c/summer?source=point&cost=1,234.5", "USD", 1_234_500_000},
 		// Refused, and counted: the campaign's own.
-		{"/c/summer?source=comma&cost=12.50", "USD", 20_000}, {"/c/summer?source=auto&cost=1,234", "USD", 20_000}, {"/c/summer?cost=0,5", "USD", 20_000},
+		{"/c/summer?source=comma&cost=12.50", "USD", 20_000}, {"/c/summer?source=auto&cost=1,234", "USD", 20_000},
+		{"/c/summer?cost=0,5", "USD", 20_000},
 		{"/c/summer?source=pushads&cost=0,5", "USD", 20_000}, {"/c/summer?source=unknown&cost=0,5", "USD", 20_000},
 	} {
 		got := b.get(c.target)
@@ -288,7 +294,9 @@ func TestCostsOfASource(t *testing.T) {
 			t.Errorf("the impression costs %d %s, %v", shown.CostMicros, shown.Currency, err)
 		}
 	}
-	for body, status := range map[string]int{`{"campaign":"summer","source":"comma","cost":"0.5"}`: 200, `{"campaign":"summer","source":"comma","cost":0.5}`: 200, `{"campaign":"summer","source":"comma","cost":"0,5"}`: 400} {
+	for body, status := range map[string]int{`{"campaign":"summer","source":"comma","cost":"0.5"}`: 200,
+		`{"campaign":"summer","source":"comma","cost":0.5}`:   200,
+		`{"campaign":"summer","source":"comma","cost":"0,5"}`: 400} {
 		got := b.send("POST", "/v1/clicks", jsonType, body)
 		if got.status != status || strings.Contains(got.body, "decimal for its source") {
 			t.Errorf("%s is answered %d %s", body, got.status, got.body)

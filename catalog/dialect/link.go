@@ -114,7 +114,8 @@ func (c *Click) AnyUnfilled() bool { return c.unfilled != 0 }
 
 var _ [64 - Fields]struct{} // unfilled has a bit a field
 
-// Joined tells whether a value has another parameter of the link in it, which its sender encoded as if it were a part of it.
+// Joined tells whether a value has another parameter of the link in it, which its sender encoded as if it were a part
+// of it.
 func (l *Link) Joined(value []byte) bool { return !isPlain(value) && query.Joined(value, l.knows) }
 
 // Scan walks over the parameters of a query as Read does.

@@ -77,7 +77,8 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 	}
 	t := &d.Postback
 	p := &Postback{
-		dialect: d, defaultStatus: t.Default, decimal: c.Decimal, currency: c.Currency, names: make(map[string]paramName, len(t.Names)+len(c.Params)),
+		dialect: d, defaultStatus: t.Default, decimal: c.Decimal, currency: c.Currency, names: make(map[string]paramName,
+			len(t.Names)+len(c.Params)),
 		words: make(map[string]events.Status), events: make(map[string]string),
 	}
 	var problems []error

@@ -69,8 +69,8 @@ func words(list ...string) [][]byte {
 	return all
 }
 
-// partNamed returns which part of a postback the name of a parameter says it is, ParamUnknown for none. half is what its
-// value has to say besides; nil where the name says it all.
+// partNamed returns which part of a postback the name of a parameter says it is, ParamUnknown for none. half is what
+// its value has to say besides; nil where the name says it all.
 func (p *Postback) partNamed(name []byte) (part Param, half func(value []byte) bool) {
 	if len(name) > schemas.MaxNameBytes {
 		return ParamUnknown, nil
@@ -175,8 +175,8 @@ func (p *Postback) rightUnread(part Param, name []byte) string {
 	return p.Name(part) + " in its place, or in the network's params: {" + string(name) + ": " + part.String() + "} to take it, {" + string(name) + ": ignored} to leave it out"
 }
 
-// UnreadNames answers the first of the names of a table's columns that is unread where no other column is that part; -1 for none. Where
-// a status' name leaves it to the values, each line is asked.
+// UnreadNames answers the first of the names of a table's columns that is unread where no other column is that part;
+// -1 for none. Where a status' name leaves it to the values, each line is asked.
 func (p *Postback) UnreadNames(names [][]byte) (at int, part Param) {
 	has := map[Param]bool{}
 	for _, name := range names {

@@ -10,7 +10,8 @@ import (
 
 const (
 	decimals = 6
-	// maxTextBytes bounds the work for one amount. A program that writes a float to its last digit needs some 60 characters:
+	// maxTextBytes bounds the work for one amount. A program that writes a float to its last digit needs some 60
+	// characters:
 	// 0.1000000000000000055511151231257827021181583404541015625.
 	maxTextBytes = 64
 

@@ -108,15 +108,15 @@ func Joined(text []byte, known func(name []byte) bool) bool {
 	return at >= 0
 }
 
-// JoinedRaw tells the same of a value as it came, in which ScanFor would find another parameter: what is percent-encoded in it
-// is text and separates nothing.
+// JoinedRaw tells the same of a value as it came, in which ScanFor would find another parameter: what is
+// percent-encoded in it is text and separates nothing.
 func JoinedRaw(raw []byte, known func(name []byte) bool) bool {
 	at, _, _ := joined(raw, known, false)
 	return at >= 0
 }
 
-// joined returns where the first other parameter's separator is, what is behind it, and the beginning of the name that it took
-// away; -1 for none. encoded: "&" and ";" separate where they are percent-encoded, too.
+// joined returns where the first other parameter's separator is, what is behind it, and the beginning of the name
+// that it took away; -1 for none. encoded: "&" and ";" separate where they are percent-encoded, too.
 func joined(text []byte, known func([]byte) bool, encoded bool) (at, behind int, eaten string) {
 	for i := 0; i < len(text); i++ {
 		n, name, isText := separator(text[i:])
@@ -144,8 +144,8 @@ func joined(text []byte, known func([]byte) bool, encoded bool) (at, behind int,
 	return -1, 0, ""
 }
 
-// separator is how many bytes at the beginning of text stand for an ampersand, and the beginning of a name that is in them.
-// isText: it is "&" or ";" percent-encoded, as whoever sends a text encodes them.
+// separator is how many bytes at the beginning of text stand for an ampersand, and the beginning of a name that is in
+// them. isText: it is "&" or ";" percent-encoded, as whoever sends a text encodes them.
 func separator(text []byte) (n int, eaten string, isText bool) {
 	c := text[0]
 	switch {

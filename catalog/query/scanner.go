@@ -9,10 +9,10 @@ import (
 // Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty pairs
 // are passed over; a pair without "=" has an empty value. Key and value are still encoded and point into the query.
 //
-// A query that stood in a page keeps what HTML writes for an ampersand: "a=1&amp;b=2" and its like are read as "a=1&b=2". One
-// that ScanFor reads is also separated where something else stands for the ampersand (see JoinedRaw). A percent-encoded one
-// never separates: whoever sends a text with an ampersand in it writes it so, and what a visitor typed must not become a
-// parameter.
+// A query that stood in a page keeps what HTML writes for an ampersand: "a=1&amp;b=2" and its like are read as
+// "a=1&b=2". One that ScanFor reads is also separated where something else stands for the ampersand (see JoinedRaw).
+// A percent-encoded one never separates: whoever sends a text with an ampersand in it writes it so, and what a
+// visitor typed must not become a parameter.
 type Scanner struct {
 	rest  []byte
 	known func(name []byte) bool

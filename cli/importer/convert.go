@@ -143,7 +143,8 @@ func (c *converter) convert(r *Record) (*click, *rejection) {
 	return out, nil
 }
 
-// unsure finds what is identity or money in a record of a file whose character set was guessed, and is another text in others.
+// unsure finds what is identity or money in a record of a file whose character set was guessed, and is another text
+// in others.
 func (c *converter) unsure(r *Record) (Field, bool) {
 	if c.guessed == "" {
 		return 0, false

@@ -39,8 +39,8 @@ func TestIDsOfAFileAreWhole(t *testing.T) {
 	}
 }
 
-// TestLettersAreNotGuessed: what is identity or money in a file that does not say its character set is asked for. Nothing of such a line
-// is sent, and nothing is written of it, for the guess would stand there as if it were the ID.
+// TestLettersAreNotGuessed: what is identity or money in a file that does not say its character set is asked for.
+// Nothing of such a line is sent, and nothing is written of it, for the guess would stand there as if it were the ID.
 func TestLettersAreNotGuessed(t *testing.T) {
 	// "Зима" in windows-1251, which reads as "Çèìà" in windows-1252.
 	const word = "\xc7\xe8\xec\xe0"
@@ -48,10 +48,14 @@ func TestLettersAreNotGuessed(t *testing.T) {
 		line   string
 		unsure bool
 	}{
-		"sub_id": {word + "1;2026-02-20 10:00:00;summer;0,5;s;x;x;1;agent", true}, "campaign": {"k1;2026-02-20 10:00:00;" + word + ";0,5;s;x;x;1;agent", true},
-		"cost": {"k1;2026-02-20 10:00:00;summer;\x88 0,5;s;x;x;1;agent", true}, "ts": {"k1;2026-02-20 10:00:00;summer;0,5;" + word + ";x;x;1;agent", true},
-		"external_id": {"k1;2026-02-20 10:00:00;summer;0,5;s;" + word + ";x;1;agent", true}, "sub_id_1": {"k1;2026-02-20 10:00:00;summer;0,5;s;x;x;" + word + ";agent", true},
-		"keyword": {"k1;2026-02-20 10:00:00;summer;0,5;s;x;" + word + ";1;agent", false}, "user_agent": {"k1;2026-02-20 10:00:00;summer;0,5;s;x;x;1;" + word, false},
+		"sub_id": {word + "1;2026-02-20 10:00:00;summer;0,5;s;x;x;1;agent", true}, "campaign": {"k1;2026-02-20 10:00:00;" +
+			word + ";0,5;s;x;x;1;agent", true},
+		"cost":        {"k1;2026-02-20 10:00:00;summer;\x88 0,5;s;x;x;1;agent", true},
+		"ts":          {"k1;2026-02-20 10:00:00;summer;0,5;" + word + ";x;x;1;agent", true},
+		"external_id": {"k1;2026-02-20 10:00:00;summer;0,5;s;" + word + ";x;1;agent", true},
+		"sub_id_1":    {"k1;2026-02-20 10:00:00;summer;0,5;s;x;x;" + word + ";agent", true},
+		"keyword":     {"k1;2026-02-20 10:00:00;summer;0,5;s;x;" + word + ";1;agent", false},
+		"user_agent":  {"k1;2026-02-20 10:00:00;summer;0,5;s;x;x;1;" + word, false},
 	} {
 		text := "sub_id;datetime;campaign;cost;ts;external_id;keyword;sub_id_1;user_agent\n" + c.line + "\n"
 		var out bytes.Buffer
@@ -59,10 +63,12 @@ func TestLettersAreNotGuessed(t *testing.T) {
 		if err := Run(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Contains(out.String(), "column "+column) && strings.Contains(out.String(), "right would be --encoding windows-1252, or another"); got != c.unsure {
+		if got := strings.Contains(out.String(), "column "+column) && strings.Contains(out.String(),
+			"right would be --encoding windows-1252, or another"); got != c.unsure {
 			t.Errorf("%s: the report is\n%s", column, out.String())
 		}
-		if got := strings.Contains(out.String(), "give --encoding") || strings.Contains(out.String(), "Nothing can be imported as it is"); got != c.unsure {
+		if got := strings.Contains(out.String(), "give --encoding") || strings.Contains(out.String(),
+			"Nothing can be imported as it is"); got != c.unsure {
 			t.Errorf("%s: the report says\n%s", column, out.String())
 		}
 		sent := 0

@@ -234,7 +234,8 @@ func (w *World) costNote(r *Reading, campaign *catalog.Campaign, source *catalog
 		r.fact("cost", own)
 		return
 	}
-	micros, currency, problem, right := ingest.CostOf(w.Catalog, campaign, source, value, c.Values[dialect.Currency], c.PerMille)
+	micros, currency, problem, right := ingest.CostOf(w.Catalog, campaign, source, value, c.Values[dialect.Currency],
+		c.PerMille)
 	if problem != "" {
 		r.fact("cost", own)
 		r.note(fmt.Sprintf("The link's cost is not taken: %s; right would be %s.", shown(problem, 200), right))
