@@ -87,11 +87,13 @@ func TestGuardedPathsHaveOneSpelling(t *testing.T) {
 		if got := b.onWire(path + "?x=1"); got != 200 {
 			t.Errorf("%s?x=1: %d", path, got)
 		}
+		if got := b.onWire("http://t.example" + path); got != 200 {
+			t.Errorf("%s of a whole URL: %d", path, got)
+		}
 		for _, odd := range []string{"/" + path, "//" + path, path + "%20", path + "&x=1", path + "%3Fx=1", path + "%26x=1",
 			path + "#x", path + "/", path + "//", "/." + path, "/x/.." + path,
 			"/%2e" + path, "/%6" + path[1:], strings.ToUpper(path), "/" + strings.ToUpper(path[1:2]) + path[2:], path + "%00",
-			path + ";x", "http://t.example" + path,
-			"http://t.example/" + path} {
+			path + ";x", "http://t.example/" + path} {
 			if got := b.onWire(odd); got < 400 {
 				t.Errorf("%s: %d", odd, got)
 			}

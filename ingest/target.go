@@ -29,6 +29,9 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 // knows of no //metrics.
 func spelled(ctx *fasthttp.RequestCtx, path []byte) []byte {
 	uri, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+	if _, behind, whole := bytes.Cut(uri, []byte("://")); whole && uri[0] != '/' {
+		uri = behind[max(0, bytes.IndexByte(behind, '/')):]
+	}
 	if bytes.Equal(uri, path) {
 		return path
 	}
