@@ -42,6 +42,8 @@ var publicCases = []struct {
 		"/postback/acme", jsonType, "{\"click_id\" : CLICK, \"payout\" : 0.99,}", schemas.RejectBadBody, ""},
 	{"posh-partners.com/faq/what-is-a-postback: a template without its question mark",
 		"/postback/acme/click_id=CLICK&payout=5", "", "", schemas.RejectUnknownPath, ""},
+	{"a URL to which ?payout= was appended although it had a query", "/postback/acme?click_id=CLICK&txid=T1?payout=5", "",
+		"", schemas.RejectJoined, ""},
 	{"posh-partners.com: the same behind the network", "/postback/acme&click_id=CLICK&payout=5", "", "", "",
 		"network=acme event=sale status=approved txid= payout=5000000 USD"},
 	{"woocommerce/woocommerce#11663: a float to its last digit", "/postback/acme", jsonType,

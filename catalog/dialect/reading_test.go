@@ -126,6 +126,7 @@ func TestUnread(t *testing.T) {
 func TestJoinedValues(t *testing.T) {
 	for query, want := range map[string]said{
 		"click_id=c1&amp;payout=12.5&amp;status=rejected&amp;txid=T2": {clickID: "c1", payout: "12.5", txid: "T2", status: rejected},
+		"click_id=c1&comment=http://x.example/?payout=9":              {clickID: "c1", status: approved},
 		"click_id=c1&comment=a%26payout=99":                           {clickID: "c1", status: approved},
 		"click_id=c1&comment=a%26amp;status=rejected&payout=5":        {clickID: "c1", payout: "5", status: approved},
 		"click_id=c1&comment=a%3Btxid=T2&txid=T1":                     {clickID: "c1", txid: "T1", status: approved},
@@ -141,7 +142,7 @@ func TestJoinedValues(t *testing.T) {
 	}
 	for _, query := range []string{"click_id=c1%26payout%3D12.5", "click_id=c1&txid=T1%3Bpayout%3D5",
 		"click_id=c1&txid=T1%26amp%3Bstatus%3Drejected", "click_id=c1&status=ok%26payout%3D1",
-		"click_id=c1%26payout=12.5", "click_id=c1%26amp;payout=12.5", "click_id=c1&txid=T1%3Bpayout=5",
+		"click_id=c1?payout=12.5", "click_id=c1&txid=T1?payout=12.5", "click_id=c1&txid=T1%3Fstatus%3Drejected", "click_id=c1%26payout=12.5", "click_id=c1%26amp;payout=12.5", "click_id=c1&txid=T1%3Bpayout=5",
 		"click_id=c1&currency=EUR%26status=x&payout=1"} {
 		if _, _, _, problem := readPostback(t, &Native, Custom{UnknownStatus: "approved"}, query); problem == nil || problem.Reason != schemas.RejectJoined {
 			t.Errorf("%s is %v", query, problem)

@@ -100,9 +100,9 @@ func isASCII(text []byte) bool {
 	return true
 }
 
-// Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=". What
-// stands for one is "&" in text that was decoded, ";", either of them percent-encoded, and the character that a page makes of the
-// beginning of a name.
+// Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=".
+// What stands for one is "&" in text that was decoded, ";", either of them percent-encoded, "?", and the character that
+// a page makes of the beginning of a name.
 func Joined(text []byte, known func(name []byte) bool) bool {
 	at, _, _ := joined(text, known, true)
 	return at >= 0
@@ -145,12 +145,15 @@ func joined(text []byte, known func([]byte) bool, encoded bool) (at, behind int,
 }
 
 // separator is how many bytes at the beginning of text stand for an ampersand, and the beginning of a name that is in
-// them. isText: it is "&" or ";" percent-encoded, as whoever sends a text encodes them.
+// them. isText: it is a "?", which a URL in a text has, or "&" or ";" percent-encoded, as whoever sends a text encodes
+// them.
 func separator(text []byte) (n int, eaten string, isText bool) {
 	c := text[0]
 	switch {
 	case c == '&' || c == ';':
 		return 1, "", false
+	case c == '?': // a second one, where & belongs, or that of a URL that is the value
+		return 1, "", true
 	case c == '%' && len(text) >= 3:
 		decoded, ok := HexByte(text[1], text[2])
 		switch {

@@ -50,16 +50,17 @@ func TestAmpersands(t *testing.T) {
 		"txid=T1¬ify=1":                    "txid:T1 notify:1",
 		"foo;payout=1":                     "foo: payout:1",
 		// What its sender encoded is text, whatever it looks like.
-		"click_id=C%26payout=1":                  "click_id:C&payout=1",
-		"click_id=C%26amp;payout=1":              "click_id:C&amp;payout=1",
-		"click_id=C%26amp%3Bpayout=1&a=b":        "click_id:C&amp;payout=1 a:b",
-		"click_id=C%26amp;amp;payout=1;a=b":      "click_id:C&amp;amp;payout=1;a=b",
-		"click_id=C%26#38;payout=1&payout=2":     "click_id:C&#38;payout=1 payout:2",
-		"click_id=C%3Bpayout=1":                  "click_id:C;payout=1",
-		"click_id=C%3bpayout=1;status=x":         "click_id:C;payout=1 status:x",
-		"sub1=Tom%26payout=99&click_id=C":        "sub1:Tom&payout=99 click_id:C",
-		"sub1=Tom%2526payout=99&click_id=C":      "sub1:Tom%26payout=99 click_id:C",
-		"sub1=%26status=rejected%26currency=JPY": "sub1:&status=rejected&currency=JPY",
+		"click_id=C%26payout=1":                     "click_id:C&payout=1",
+		"click_id=C%26amp;payout=1":                 "click_id:C&amp;payout=1",
+		"click_id=C%26amp%3Bpayout=1&a=b":           "click_id:C&amp;payout=1 a:b",
+		"click_id=C%26amp;amp;payout=1;a=b":         "click_id:C&amp;amp;payout=1;a=b",
+		"click_id=C%26#38;payout=1&payout=2":        "click_id:C&#38;payout=1 payout:2",
+		"click_id=C%3Bpayout=1":                     "click_id:C;payout=1",
+		"click_id=C%3bpayout=1;status=x":            "click_id:C;payout=1 status:x",
+		"sub1=Tom%26payout=99&click_id=C":           "sub1:Tom&payout=99 click_id:C",
+		"sub1=Tom%2526payout=99&click_id=C":         "sub1:Tom%26payout=99 click_id:C",
+		"sub1=%26status=rejected%26currency=JPY":    "sub1:&status=rejected&currency=JPY",
+		"ref=http://x.example/?payout=9&click_id=C": "ref:http://x.example/?payout=9 click_id:C",
 		// What only looks like it stays.
 		"sub1=a;b=c":              "sub1:a;b=c",
 		"sub1=Tom%26amp%3BJerry":  "sub1:Tom&amp;Jerry",
@@ -82,7 +83,7 @@ func TestAmpersands(t *testing.T) {
 
 func TestJoined(t *testing.T) {
 	for text, want := range map[string]bool{
-		"C&payout=1": true, "C;payout=1": true, "C%26payout=1": true, "C&amp;payout=1": true, "C¤cy=EUR": true,
+		"C&payout=1": true, "C;payout=1": true, "C%26payout=1": true, "C&amp;payout=1": true, "C¤cy=EUR": true, "C?payout=1": true, "C??payout=1": true, "C?&payout=1": true, "C?p=1": false,
 		"C": false, "C&p=1": false, "C&payout": false, "payout=1": false, "a=b=c": false, "Q29va2ll==": false, "": false, "C&=1": false,
 	} {
 		if got := Joined([]byte(text), knownNames); got != want {
