@@ -34,9 +34,12 @@ func openBody(ctx *fasthttp.RequestCtx) {
 // formOfParts writes multipart/form-data, which PHP's curl makes of an array and web forms make of their fields, as a
 // form. Of a file it has the name. It returns false for anything that is not whole.
 func formOfParts(body []byte) (form []byte, ok bool) {
-	line, _, _ := bytes.Cut(body, []byte{'\n'})
-	boundary, ok := bytes.CutPrefix(bytes.TrimRight(line, " \t\r"), []byte("--"))
-	if !ok || len(boundary) == 0 || len(boundary) > maxBoundaryBytes {
+	rest, ok := bytes.CutPrefix(body, []byte("--"))
+	if !ok {
+		return nil, false
+	}
+	boundary, _, _ := bytes.Cut(rest, []byte{'\n'})
+	if boundary = bytes.TrimRight(boundary, " \t\r"); len(boundary) == 0 || len(boundary) > maxBoundaryBytes {
 		return nil, false
 	}
 	parts := multipart.NewReader(bytes.NewReader(body), string(boundary))
