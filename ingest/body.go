@@ -29,6 +29,8 @@ const (
 const (
 	mediaJSON = "application/json"
 	mediaForm = "application/x-www-form-urlencoded"
+	// mediaParts is written as a form; see openBody.
+	mediaParts = "multipart/form-data"
 )
 
 // mediaType is a Content-Type without its parameters, in lower case. No charset changes how a body is read: all text
@@ -85,7 +87,7 @@ func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, obj
 	case bodyCoded:
 		return nil, nil, refuseCoded(&ctx.Request.Header)
 	case bodyOther:
-		return nil, nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(mediaType(ctx.Request.Header.ContentType()))+" cannot be read", mediaJSON+" or "+mediaForm)
+		return nil, nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(mediaType(ctx.Request.Header.ContentType()))+" cannot be read", mediaJSON+", "+mediaForm+" or a whole "+mediaParts)
 	}
 	return nil, nil, nil
 }

@@ -20,9 +20,14 @@ const (
 )
 
 // openBody makes a postback's body one that is read: unpacked, and a form where it is one in parts. That it is one its
-// own first line says, whatever the Content-Type: a body that was signed says one thing.
+// own first line says, and a Content-Type can only have it refused: a body that was signed says one thing.
 func openBody(ctx *fasthttp.RequestCtx) {
 	unpack(ctx, schemas.MaxBodyBytes)
+	switch string(mediaType(ctx.Request.Header.ContentType())) {
+	case "", mediaForm, mediaParts:
+	default:
+		return
+	}
 	form, ok := formOfParts(ctx.Request.Body())
 	if !ok {
 		return

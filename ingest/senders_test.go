@@ -29,6 +29,10 @@ var publicCases = []struct {
 		"--x\r\nContent-Disposition: form-data; name=\"click_id\"\r\n\r\nCLICK\r\n--x\r\nContent-Disposition: form-data; name=\"payout\"\r\n\r\n12.5\r\n--x\r\n" +
 			"Content-Disposition: form-data; name=\"txid\"\r\n\r\na+b c\r\n--x\r\nContent-Disposition: form-data; name=\"doc\"; filename=\"a.pdf\"\r\nContent-Type: application/pdf\r\n\r\n%PDF\x00\r\n--x--\r\n",
 		"", "network=acme event=sale status=approved txid=a+b c payout=12500000 USD"},
+	{"the same, said to be a form", "/postback/acme", formType, "--x\r\nContent-Disposition: form-data; name=\"click_id\"\r\n\r\nCLICK\r\n--x--",
+		"", "network=acme event=sale status=approved txid= payout=none"},
+	{"the same as JSON", "/postback/acme", jsonType, "--x\r\nContent-Disposition: form-data; name=\"click_id\"\r\n\r\nCLICK\r\n--x--",
+		schemas.RejectBadBody, ""},
 	{"the same, cut off", "/postback/acme", "multipart/form-data; boundary=x",
 		"--x\r\nContent-Disposition: form-data; name=\"click_id\"\r\n\r\nCLICK\r\n", schemas.RejectBadBody, ""},
 	{"enactsoft.com/resources/cashbackos-postback-setup: the page itself shows what HTML makes of &currency=",
