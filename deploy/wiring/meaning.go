@@ -52,6 +52,11 @@ func (s *System) checkMeaning() error {
 		return err
 	}
 	s.kept.folder, s.kept.value = folder, value
+	if err := s.loaded.CutSince(folder); errors.Is(err, config.ErrShape) {
+		s.logger.Warn("going on without it", zap.Error(err))
+	} else if err != nil {
+		return err
+	}
 	m := meaning.Of(s.loaded)
 	if value == nil || !value.Example {
 		if stored := dataBeside(&s.loaded.Config); m.Example && stored != "" {
@@ -105,6 +110,17 @@ func (s *System) keepMeaning(m meaning.Meaning) error {
 	s.kept.value = &next
 	sayNews(s.logger, "what the stored data mean", first && dataBeside(&s.loaded.Config) != "", news, s.kept.folder)
 	return nil
+}
+
+// keepShape remembers the configuration's file beside what it is in force for. Without it the next start does not notice
+// that the file was cut short, which is no reason to end this one.
+func (s *System) keepShape(loaded *config.Loaded) {
+	if s.kept.folder == "" {
+		return
+	}
+	if err := loaded.Keep(s.kept.folder); err != nil {
+		s.logger.Warn("the next start cannot tell whether the file was cut short", zap.Error(err))
+	}
 }
 
 func sayNews(logger *zap.Logger, what string, older bool, news []string, where string) {
@@ -230,5 +246,9 @@ func (s *System) keepEdgeMeaning(ctx context.Context) error {
 			s.logger.Info("ClickHouse does not say what its tables mean; going on with what this edge has kept", zap.Error(err))
 		}
 	}
-	return s.keepMeaning(meaning.Of(s.loaded))
+	if err := s.keepMeaning(meaning.Of(s.loaded)); err != nil {
+		return err
+	}
+	s.keepShape(s.loaded)
+	return nil
 }
