@@ -17,6 +17,7 @@ import (
 type loser struct {
 	*installation
 	dir    string
+	file   string              // its configuration
 	page   map[string][]string // commands of docs/recovery.md by what is lost
 	clicks []string            // whose postbacks came, in order
 }
@@ -162,7 +163,7 @@ func newLoser(t *testing.T) *loser {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "data")
-	l := &loser{installation: newInstallation(t, dir, file), dir: dir, page: losses(t)}
+	l := &loser{installation: newInstallation(t, dir, file), dir: dir, file: file, page: losses(t)}
 	l.start()
 	return l
 }
