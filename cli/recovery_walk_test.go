@@ -183,12 +183,12 @@ const (
 	lostSpool     = "the edge's `spool/`"
 )
 
-// walkedElsewhere are rows that a test of the role follows: real processes would show no more of them.
-var walkedElsewhere = map[string]string{
-	lostTail:     "processor: TestATopicThatEndsEarlierRebuildsItsPartition",
-	lostFile:     "processor: damage_test.go",
-	newerState:   "processor/state",
-	refusingDisk: "processor: failure_test.go",
+// walkedElsewhere are rows that a test of the role follows, by its package and name: real processes would show no more.
+var walkedElsewhere = map[string][2]string{
+	lostTail:     {"processor", "TestJudge"},
+	lostFile:     {"processor", "TestEveryHarmOfAStateEndsInTheRightLedger"},
+	newerState:   {"processor/state", "TestANewerFormatIsNoDamage"},
+	refusingDisk: {"processor/state", "TestRefusalsAreNoDamage"},
 }
 
 // Each row of the page has its walk, here or with the role that it is about.
@@ -198,6 +198,17 @@ func TestEveryLossHasItsWalk(t *testing.T) {
 	for row := range page {
 		if _, elsewhere := walkedElsewhere[row]; !elsewhere && !slices.Contains(walked, row) {
 			t.Errorf("docs/recovery.md has the row %q, which no test follows", row)
+		}
+	}
+	for row, test := range walkedElsewhere {
+		found := false
+		files, _ := filepath.Glob(filepath.Join(repository, test[0], "*_test.go"))
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			found = found || err == nil && strings.Contains(string(text), "\nfunc "+test[1]+"(")
+		}
+		if !found {
+			t.Errorf("%q is followed by %s of %s, which is not there", row, test[1], test[0])
 		}
 	}
 	if n := len(walked) + len(walkedElsewhere); len(page) != n {
@@ -306,4 +317,35 @@ func TestLostTopicsAreWalked(t *testing.T) {
 	l.sends(2)
 	l.figures(4, 4)
 	l.asks("")
+
+	// docs/trust.md and docs/sql.md: who deletes a generated password gets another one, and clients' files have it.
+	secrets := []string{"kafka_password", "clickhouse_password", "analyst_password"}
+	before := map[string]string{}
+	for _, name := range secrets {
+		before[name] = l.content(name)
+	}
+	l.loses(append(secrets, "kcat.conf", "kafka-client.properties", "installation.json", "configuration.json")...)
+	l.readiness(isReady)
+	for _, name := range secrets {
+		if l.content(name) == before[name] {
+			t.Errorf("%s is what it was", name)
+		}
+	}
+	for _, name := range []string{"kcat.conf", "kafka-client.properties"} {
+		if !strings.Contains(l.content(name), strings.TrimSpace(l.content("kafka_password"))) {
+			t.Errorf("%s does not have the new password", name)
+		}
+	}
+	l.sends(1)
+	l.figures(5, 5)
+}
+
+// content is what a file of data_dir has.
+func (l *loser) content(name string) string {
+	l.t.Helper()
+	text, err := os.ReadFile(filepath.Join(l.dir, name))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return string(text)
 }

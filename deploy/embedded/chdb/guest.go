@@ -33,6 +33,9 @@ type GuestLimits struct {
 	// MaxSessions bounds the sessions kept for their requests with a session_id; beyond it the one idle longest ends.
 	// Default 64.
 	MaxSessions int
+	// MaxExternalBytes bounds the data that comes with one as external tables; in memory it may take four times as much.
+	// Default 8 MiB.
+	MaxExternalBytes int64
 }
 
 // guestSettings are the settings that a guest may send with a query. The rest is refused as the engine refuses every
