@@ -171,7 +171,9 @@ func (l *loser) setMaxMessage(topic, bytes string) {
 			env.set = append(env.set, l.flags[n+1])
 		}
 	}
-	loaded, _, err := env.load(env.sources())
+	from := env.sources()
+	from.Sections = []string{}
+	loaded, _, err := env.load(from)
 	if err != nil {
 		l.t.Fatal(err)
 	}

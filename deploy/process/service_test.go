@@ -127,3 +127,32 @@ func TestServiceTellsAManagerWithoutAFile(t *testing.T) {
 		t.Errorf("started: %q", got)
 	}
 }
+
+// What the manager shows follows the units within a second until all are ready.
+func TestTheStatusFollowsTheStart(t *testing.T) {
+	next := manager(t)
+	s := NewService(zap.NewNop())
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	asked := 0
+	go func() {
+		defer close(ended)
+		s.Watch(ctx, func() error {
+			if asked++; asked < 3 {
+				return errors.New("kafka: is starting")
+			}
+			return nil
+		})
+	}()
+	began := time.Now()
+	for _, want := range []string{"STATUS=not ready: kafka: is starting", "STATUS=not ready: kafka: is starting", "STATUS=ready"} {
+		if got := next(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if took := time.Since(began); took >= statusEvery {
+		t.Errorf("it took %s", took)
+	}
+	end()
+	<-ended
+}

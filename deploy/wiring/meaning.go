@@ -24,6 +24,7 @@ const tablesMeaningLimit = 5 * time.Second
 // kept is what this process's own folder keeps of the stored data's meaning.
 type kept struct {
 	folder string
+	older  bool // there were data before this start, and nothing was kept of them
 	mu     sync.Mutex
 	value  *meaning.Kept // nil before it was read, or where nothing is kept
 }
@@ -52,6 +53,7 @@ func (s *System) checkMeaning() error {
 		return err
 	}
 	s.kept.folder, s.kept.value = folder, value
+	s.kept.older = value == nil && dataBeside(&s.loaded.Config) != "" // engines that start make folders
 	if err := s.loaded.CutSince(folder); errors.Is(err, config.ErrShape) {
 		s.logger.Warn("going on without it", zap.Error(err))
 	} else if err != nil {
@@ -96,8 +98,8 @@ func (s *System) keepMeaning(m meaning.Meaning) error {
 	}
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
-	next, first := meaning.Kept{}, s.kept.value == nil
-	if !first {
+	next := meaning.Kept{}
+	if s.kept.value != nil {
 		next = *s.kept.value
 	}
 	news := next.Take(m, nowMS())
@@ -108,7 +110,8 @@ func (s *System) keepMeaning(m meaning.Meaning) error {
 		return err
 	}
 	s.kept.value = &next
-	sayNews(s.logger, "what the stored data mean", first && dataBeside(&s.loaded.Config) != "", news, s.kept.folder)
+	sayNews(s.logger, "what the stored data mean", s.kept.older, news, s.kept.folder)
+	s.kept.older = false
 	return nil
 }
 
