@@ -101,7 +101,7 @@ func TestDeadLettersAreWalked(t *testing.T) {
 		t.Fatalf("the README has %q", commands)
 	}
 	listed := l.types(commands[0])
-	if !strings.Contains(listed, "unknown_status") || !strings.Contains(listed, "unread_parameter") || !strings.Contains(listed, "Money at stake: 2.50 USD") {
+	if !strings.Contains(listed, "unknown_status") || !strings.Contains(listed, "unread_parameter") || !strings.Contains(listed, "Money at stake: 1.25 USD") {
 		t.Errorf("list: %s", listed)
 	}
 	if said := l.types(commands[1]); !strings.Contains(said, "unknown_status") || !strings.Contains(said, "statuses") {
