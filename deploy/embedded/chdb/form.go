@@ -49,12 +49,12 @@ func isForm(r *http.Request) bool {
 	return err == nil && kind == formType
 }
 
-// readForm reads a body that is a form. Values of the query's parameters (param_NAME) go into params, and what describes
-// tables comes out of them: the rest of them are settings. The caller gives the tables' data back with drop.
+// readForm reads a body that is a form. Values of the query's parameters (param_NAME) go into params, and what
+// describes tables comes out of them: the rest of them are settings. The caller gives the tables' data back with drop.
 func (s *server) readForm(r *http.Request, body io.Reader, params url.Values, who admitted) (f *form, err error) {
 	_, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || attributes["boundary"] == "" {
-		return nil, refuse(codeCannotParse, "CANNOT_PARSE_TEXT", "The Content-Type %s names no boundary", quote(r.Header.Get("Content-Type")))
+		return nil, unreadable("The Content-Type %s names no boundary", quote(r.Header.Get("Content-Type")))
 	}
 	f = new(form)
 	defer func() {
@@ -95,6 +95,10 @@ func (s *server) readForm(r *http.Request, body io.Reader, params url.Values, wh
 	return f, nil
 }
 
+func unreadable(format string, arguments ...any) error {
+	return refuse(codeCannotParse, "CANNOT_PARSE_TEXT", format, arguments...)
+}
+
 // isTable tells whether a part is a file, which a name of a file makes it, even an empty one.
 func isTable(part *multipart.Part) bool {
 	_, attributes, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
@@ -110,7 +114,8 @@ func (f *form) takeField(part *multipart.Part, params url.Values, limit int64) e
 	}
 	name := part.FormName()
 	if int64(len(value)) > limit {
-		return refuse(codeQueryTooLarge, "QUERY_IS_TOO_LARGE", "The form's part %s is longer than %d bytes", quote(name), limit)
+		return refuse(codeQueryTooLarge, "QUERY_IS_TOO_LARGE", "The form's part %s is longer than %d bytes", quote(name),
+			limit)
 	}
 	switch {
 	case name == "query":
@@ -118,8 +123,8 @@ func (f *form) takeField(part *multipart.Part, params url.Values, limit int64) e
 	case strings.HasPrefix(name, "param_") || isDescription(name):
 		params.Set(name, string(value))
 	default:
-		return refuse(codeUnknownSetting, "UNKNOWN_SETTING", "The form's part %s is neither the query, nor a parameter of it (param_NAME), nor a table (a file): "+
-			"settings belong into the URL", quote(name))
+		return refuse(codeUnknownSetting, "UNKNOWN_SETTING", "The form's part %s is neither the query, nor a parameter "+
+			"of it (param_NAME), nor a table (a file): settings belong into the URL", quote(name))
 	}
 	return nil
 }
@@ -137,11 +142,11 @@ func isDescription(name string) bool {
 func (s *server) takeTable(f *form, part *multipart.Part, left *int64) error {
 	name := part.FormName()
 	if !tableName.MatchString(name) {
-		return refuse(codeCannotParse, "CANNOT_PARSE_TEXT", "An external table cannot be called %s: a name has letters, digits and _", quote(name))
+		return unreadable("An external table cannot be called %s: a name has letters, digits and _", quote(name))
 	}
 	for _, t := range f.tables {
 		if t.name == name {
-			return refuse(codeCannotParse, "CANNOT_PARSE_TEXT", "The external table %s is there twice", name)
+			return unreadable("The external table %s is there twice", name)
 		}
 	}
 	if len(f.tables) == maxExternalTables {
@@ -154,7 +159,8 @@ func (s *server) takeTable(f *form, part *multipart.Part, left *int64) error {
 	f.tables = append(f.tables, externalTable{name: name, data: data})
 	if err := data.fill(nil, &cappedReader{source: part, left: *left}); err != nil {
 		if errors.Is(err, errBodyTooLarge) {
-			return refuse(codeRequestTooLarge, "TOO_MANY_BYTES", "The external tables have more than %d bytes that are left to them: load them into a table, or send less", *left)
+			return refuse(codeRequestTooLarge, "TOO_MANY_BYTES", "The external tables have more than the %d bytes that are "+
+				"left to them: load them into a table, or send less", *left)
 		}
 		return err
 	}
@@ -171,17 +177,19 @@ func (s *server) describe(t *externalTable, params url.Values, guest bool) (err 
 	}
 	format, structure, types := take("_format"), take("_structure"), take("_types")
 	if t.format = firstOf(format, "TabSeparated"); !formatName.MatchString(t.format) {
-		return refuse(codeCannotParse, "CANNOT_PARSE_TEXT", "%s is no name of a format", quote(t.format))
+		return unreadable("%s is no name of a format", quote(t.format))
 	}
 	if structure == "" && types == "" {
-		return refuse(codeCannotParse, "CANNOT_PARSE_TEXT", "Nothing says which columns the external table %s has: give %[1]s_structure (such as 'id UInt64, name String') or %[1]s_types as parameters of the URL", t.name)
+		return unreadable("Nothing says which columns the external table %s has: give %[1]s_structure (such as "+
+			"'id UInt64, name String') or %[1]s_types as parameters of the URL", t.name)
 	}
 	var columns []string
 	for i, column := range separated(firstOf(structure, types)) {
 		name, kind := fmt.Sprintf("_%d", i+1), column
 		if structure != "" {
 			if name, kind = namedColumn(column); name == "" {
-				return refuse(codeCannotParse, "CANNOT_PARSE_TEXT", "%s is no column of the external table %s: right would be a name and a type", quote(column), t.name)
+				return unreadable("%s is no column of the external table %s: right would be a name and a type",
+					quote(column), t.name)
 			}
 		}
 		if kind, err = s.typeName(kind, guest); err != nil {
@@ -223,7 +231,8 @@ func (s *server) typeName(text string, guest bool) (name string, err error) {
 	by := s.parserOf(guest)
 	by.Lock()
 	defer by.Unlock()
-	err = by.conn.run("SELECT toTypeName(defaultValueOfTypeName({type:String}))", "RawBLOB", params, func(output []byte, _ progress) error {
+	const ask = "SELECT toTypeName(defaultValueOfTypeName({type:String}))"
+	err = by.conn.run(ask, "RawBLOB", params, func(output []byte, _ progress) error {
 		name = string(output)
 		return nil
 	})
@@ -262,8 +271,8 @@ func (s *server) put(f *form, conn *connection, values map[string]string, guest 
 		}
 		// What is small on its way may be large in memory, and no bound of a query counts it there.
 		if held += size; guest && held > 4*s.cfg.Guests.MaxExternalBytes {
-			return refuse(codeRequestTooLarge, "TOO_MANY_BYTES", "The external tables take more than the %d bytes of memory that a guest's may",
-				4*s.cfg.Guests.MaxExternalBytes)
+			return refuse(codeRequestTooLarge, "TOO_MANY_BYTES", "The external tables take more than the %d bytes of memory "+
+				"that a guest's may", 4*s.cfg.Guests.MaxExternalBytes)
 		}
 	}
 	return nil
@@ -287,7 +296,8 @@ func (t *externalTable) put(conn *connection) error {
 
 // bytes are what the table takes in memory.
 func (t *externalTable) bytes(conn *connection) (size int64, err error) {
-	text := "SELECT toUInt64(ifNull(sum(total_bytes), 0)) FROM system.tables WHERE is_temporary AND name = " + quote(t.name)
+	text := "SELECT toUInt64(ifNull(sum(total_bytes), 0)) FROM system.tables " +
+		"WHERE is_temporary AND name = " + quote(t.name)
 	err = conn.run(text, "TabSeparated", nil, func(output []byte, _ progress) error {
 		size, err = strconv.ParseInt(strings.TrimSpace(string(output)), 10, 64)
 		return err
