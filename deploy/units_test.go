@@ -26,6 +26,10 @@ func TestUnitsAreVerified(t *testing.T) {
 			t.Fatal(err)
 		}
 		units[strings.Replace(name, "@.", "@ingest.", 1)] = string(text)
+		// Of the main process alone systemd looks at the code after which another try would find the same.
+		if strings.Contains(string(text), "\nExecStartPre=") || !strings.Contains(string(text), "\nRestartPreventExitStatus=2\n") {
+			t.Errorf("%s: a wrong configuration is tried again and again", name)
+		}
 	}
 	page, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
