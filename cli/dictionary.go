@@ -29,7 +29,8 @@ func newDictionary(env *environment) *cobra.Command {
 			tables := slices.Concat(schemas.Tables(), stage.Tables())
 			for _, name := range args {
 				if !slices.Contains(tableNames(), name) {
-					return usageError{fmt.Errorf("there is no table %q that is loaded; right would be one of %s", name, strings.Join(tableNames(), ", "))}
+					return usageError{fmt.Errorf("there is no table %q that is loaded; right would be one of %s", name,
+						strings.Join(tableNames(), ", "))}
 				}
 			}
 			for i := range tables {
@@ -54,7 +55,8 @@ func tableNames() (names []string) {
 func printTable(w io.Writer, t *schemas.Table) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "## %s\n\n%s\n\nTopic `%s`, event %s. Sorted by %s.\n\n| column | type | meaning |\n|---|---|---|\n",
-		t.Name, t.Comment, t.Topic.Name, strings.TrimPrefix(t.Topic.Message, "tributary.v1."), strings.Join(t.OrderBy, ", "))
+		t.Name, t.Comment, t.Topic.Name, strings.TrimPrefix(t.Topic.Message, "tributary.v1."), strings.Join(t.OrderBy,
+			", "))
 	for _, c := range t.Columns {
 		kind, comment := c.Type, c.Comment
 		if c.Alias != "" {

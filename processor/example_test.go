@@ -23,8 +23,9 @@ const topicClicksByIP = "clicks.by-ip"
 
 const dayMS = 24 * 60 * 60 * 1000
 
-// alarms is a table of the stage's own. `migrate` and `up` make it and its topic, the loader fills it, verify audits it, and
-// `tributary tail alarms` and `tributary dictionary alarms` know it. A new column goes to the end of Columns and of EmitRow's values.
+// alarms is a table of the stage's own. `migrate` and `up` make it and its topic, the loader fills it, verify audits
+// it, and `tributary tail alarms` and `tributary dictionary alarms` know it. A new column goes to the end of Columns
+// and of EmitRow's values.
 var alarms = must(schemas.RowTable(schemas.Table{
 	Name: "alarms", Comment: "Addresses with too many clicks within a minute, one row an alarm.",
 	Topic:   schemas.Topic{Name: "alarms", Key: "IP address, 16 bytes", RetentionMS: 7 * dayMS},
@@ -32,8 +33,10 @@ var alarms = must(schemas.RowTable(schemas.Table{
 	OrderBy: []string{"ip", "received_at"},
 	Columns: []schemas.Column{
 		{Name: "ip", Type: schemas.TypeText, Comment: "The address.", Privacy: schemas.PrivacyPersonal},
-		{Name: "click_id", Type: schemas.TypeText, Comment: "The click that was one too many.", Privacy: schemas.PrivacyNone},
-		{Name: "clicks", Type: schemas.TypeUint32, Comment: "Clicks of the address within the minute, that one included."},
+		{Name: "click_id", Type: schemas.TypeText, Comment: "The click that was one too many.",
+			Privacy: schemas.PrivacyNone},
+		{Name: "clicks", Type: schemas.TypeUint32,
+			Comment: "Clicks of the address within the minute, that one included."},
 	},
 }))
 
@@ -46,7 +49,8 @@ type settings struct {
 func register() (undo func()) {
 	first := stage.Register(stage.Declaration[struct{}]{
 		Name: "by_ip", New: func(struct{}) (stage.Stage, error) { return byIP{}, nil },
-		Topics: []schemas.Topic{{Name: topicClicksByIP, Key: "IP address, 16 bytes", RetentionMS: dayMS, Transactional: true}},
+		Topics: []schemas.Topic{{Name: topicClicksByIP, Key: "IP address, 16 bytes", RetentionMS: dayMS,
+			Transactional: true}},
 	})
 	second := stage.Register(stage.Declaration[settings]{
 		Name: "ip_alarm", Defaults: settings{Clicks: 3}, Tables: []schemas.Table{alarms},
@@ -62,8 +66,8 @@ func must(t schemas.Table, err error) schemas.Table {
 	return t
 }
 
-// byIP sends each click's address to the partition of that address: the key of clicks is the click ID, so that clicks of
-// one address come to all partitions, and a stage sees those of its own only.
+// byIP sends each click's address to the partition of that address: the key of clicks is the click ID, so that clicks
+// of one address come to all partitions, and a stage sees those of its own only.
 type byIP struct{}
 
 func (byIP) Name() string              { return "by_ip" }
@@ -124,8 +128,8 @@ func (ipAlarmTask) OnTimer(ctx *processor.Context, ip []byte, _ int64) error {
 	return nil
 }
 
-// Stages of your own: what they remember and what they emit is exactly once, like the built-in stages'. On any number of
-// partitions an address's clicks are counted in one place.
+// Stages of your own: what they remember and what they emit is exactly once, like the built-in stages'. On any number
+// of partitions an address's clicks are counted in one place.
 func Example_stage() {
 	defer register()()
 	var topics []string
@@ -150,7 +154,8 @@ func Example_stage() {
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
 
-	client, _ := kgo.NewClient(append(opts, kgo.ConsumeTopics(alarms.Topic.Name), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	client, _ := kgo.NewClient(append(opts, kgo.ConsumeTopics(alarms.Topic.Name),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	defer client.Close()
 	for i := range 5 {
 		for _, ip := range []string{"192.0.2.1", "192.0.2.2"} {

@@ -13,11 +13,13 @@ import (
 const RowMessage = "tributary.v1.Row"
 
 // rowTypes are the types that columns of such a table may have.
-var rowTypes = []string{TypeText, TypeWord, TypeMoney, TypeTime, TypeBool, TypeUint32, TypeUint64, TypeInt32, TypeInt64, TypeFloat64}
+var rowTypes = []string{TypeText, TypeWord, TypeMoney, TypeTime, TypeBool, TypeUint32, TypeUint64, TypeInt32, TypeInt64,
+	TypeFloat64}
 
-// RowTable completes the declaration of a table whose rows a stage emits: t has name, comment, topic (name, key, retention), id,
-// order_by and columns (name, type, comment, and privacy of a text). The table gets received_at, _partition and _offset behind them.
-// Columns are only ever added, at the end: records of before have fewer. The error names all that makes no sense.
+// RowTable completes the declaration of a table whose rows a stage emits: t has name, comment, topic (name, key,
+// retention), id, order_by and columns (name, type, comment, and privacy of a text). The table gets received_at,
+// _partition and _offset behind them. Columns are only ever added, at the end: records of before have fewer. The
+// error names all that makes no sense.
 func RowTable(t Table) (Table, error) {
 	t.Topic.Message, t.Topic.Transactional = RowMessage, true
 	if t.PartitionBy == "" {
@@ -48,8 +50,9 @@ func RowTable(t Table) (Table, error) {
 // Values are the columns of a row's values, in their order.
 func (t *Table) Values() []Column { return t.Columns[:len(t.Columns)-3] }
 
-// NewRow makes the event of a row, or says which value does not fit. Values are in the order of the columns and may be fewer: string,
-// bool, int, int32, int64, uint32, uint64 or float64, as the column's type has it; money is in micros, a time in Unix milliseconds.
+// NewRow makes the event of a row, or says which value does not fit. Values are in the order of the columns and may
+// be fewer: string, bool, int, int32, int64, uint32, uint64 or float64, as the column's type has it; money is in
+// micros, a time in Unix milliseconds.
 func (t *Table) NewRow(receivedMS int64, values ...any) (*events.Row, error) {
 	row := &events.Row{ReceivedMs: receivedMS, Values: make([]*events.Value, len(values))}
 	for i, value := range values {
@@ -81,7 +84,8 @@ func (t *Table) NewRow(receivedMS int64, values ...any) (*events.Row, error) {
 			return nil, t.failing("", "value %d is a %T: want a string, bool, integer or float64", i+1, value)
 		}
 		if i < len(t.Values()) && !takesKind(t.Columns[i].Type, value) {
-			return nil, t.failing(t.Columns[i].Name, "it is %s, and the value is the %T %v", t.Columns[i].Type, value, value)
+			return nil, t.failing(t.Columns[i].Name, "it is %s, and the value is the %T %v", t.Columns[i].Type, value,
+				value)
 		}
 	}
 	return row, t.CheckRow(row)

@@ -98,7 +98,8 @@ type Column struct {
 	// Path is the field: of the table's message, or of a message in a field of it.
 	Path    []protoreflect.FieldDescriptor
 	Privacy Privacy
-	// Audited: verify holds it against its record. Of a table of rows that is every column that is not personal: those may be blanked.
+	// Audited: verify holds it against its record. Of a table of rows that is every column that is not personal:
+	// those may be blanked.
 	Audited bool
 	// Required: an event without it is refused.
 	Required bool
@@ -120,8 +121,8 @@ func (c *Column) IsText() bool { return strings.Contains(c.Type, "String") || c.
 // IsArray: a value has elements.
 func (c *Column) IsArray() bool { return strings.HasPrefix(c.Type, "Array(") }
 
-// Tables returns the tables that messages declare (proto/tributary/v1/options.proto), in the order of the messages. It panics where
-// a declaration makes no sense, which TestTables finds first. The result is shared: do not change it.
+// Tables returns the tables that messages declare (proto/tributary/v1/options.proto), in the order of the messages.
+// It panics where a declaration makes no sense, which TestTables finds first. The result is shared: do not change it.
 var Tables = sync.OnceValue(func() []Table {
 	var files []protoreflect.FileDescriptor
 	protoregistry.GlobalFiles.RangeFilesByPackage(events.File_tributary_v1_events_proto.Package(),
@@ -137,8 +138,8 @@ var Tables = sync.OnceValue(func() []Table {
 	return tables
 })
 
-// TableOf returns the table that a topic (without prefix) is loaded into, nil where there is none. Tables that stages declare are
-// not among them.
+// TableOf returns the table that a topic (without prefix) is loaded into, nil where there is none. Tables that stages
+// declare are not among them.
 func TableOf(topic string) *Table {
 	all := Tables()
 	for i := range all {
@@ -188,7 +189,8 @@ const byMonth = "toYYYYMM(received_at)"
 
 // columnType is the spelling of a type that an option names.
 var columnType = map[events.Column_Type]string{
-	events.Column_TEXT: TypeText, events.Column_WORD: TypeWord, events.Column_MONEY: TypeMoney, events.Column_TIME: TypeTime,
+	events.Column_TEXT: TypeText, events.Column_WORD: TypeWord, events.Column_MONEY: TypeMoney,
+	events.Column_TIME:    TypeTime,
 	events.Column_ADDRESS: TypeAddress, events.Column_BOOL: TypeBool, events.Column_UINT8: TypeUint8,
 	events.Column_UINT32: TypeUint32, events.Column_UINT64: TypeUint64, events.Column_INT32: TypeInt32,
 	events.Column_INT64: TypeInt64, events.Column_FLOAT64: TypeFloat64, events.Column_TEXTS: TypeTexts,
@@ -235,10 +237,12 @@ func fieldType(f protoreflect.FieldDescriptor) string {
 }
 
 // takes are the types that a field's column may have instead of the one by its kind.
-var takes = map[string][]string{TypeText: {TypeWord}, TypeMoney: {TypeInt64}, TypeTime: {TypeInt64}, TypeAddress: {TypeText}}
+var takes = map[string][]string{TypeText: {TypeWord}, TypeMoney: {TypeInt64}, TypeTime: {TypeInt64},
+	TypeAddress: {TypeText}}
 
 // arrayOf is the type of a column with one element a message.
-var arrayOf = map[string]string{TypeText: TypeTexts, TypeWord: TypeWords, TypeUint32: TypeUint32s, TypeUint64: TypeUint64s, TypeFloat64: TypeFloat64s}
+var arrayOf = map[string]string{TypeText: TypeTexts, TypeWord: TypeWords, TypeUint32: TypeUint32s,
+	TypeUint64: TypeUint64s, TypeFloat64: TypeFloat64s}
 
 // columnName is a field's column where the option names none.
 func columnName(f protoreflect.FieldDescriptor) string {

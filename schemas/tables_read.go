@@ -55,9 +55,11 @@ func readTable(m protoreflect.MessageDescriptor) (Table, error) {
 	topic := option.GetTopic()
 	t := Table{
 		Name: option.Name, Comment: option.Comment, Message: m, ID: option.Id, OrderBy: option.OrderBy,
-		PartitionBy: option.PartitionBy, Indexes: option.Index, Settings: option.Setting, ReportedElsewhere: option.ReportedElsewhere,
+		PartitionBy: option.PartitionBy, Indexes: option.Index, Settings: option.Setting,
+		ReportedElsewhere: option.ReportedElsewhere,
 		Topic: Topic{Name: topic.GetName(), Message: string(m.FullName()), Key: topic.GetKey(),
-			RetentionMS: int64(topic.GetKeptDays()) * dayMS, CoPartitioned: topic.GetCoPartitioned(), Transactional: topic.GetTransactional()},
+			RetentionMS: int64(topic.GetKeptDays()) * dayMS, CoPartitioned: topic.GetCoPartitioned(),
+			Transactional: topic.GetTransactional()},
 	}
 	if t.PartitionBy == "" {
 		t.PartitionBy = byMonth
@@ -96,7 +98,8 @@ func (b *builder) fail(column, format string, arguments ...any) {
 }
 
 // fields adds the columns of a message's fields: those with the option.
-func (b *builder) fields(fields protoreflect.FieldDescriptors, path []protoreflect.FieldDescriptor, option protoreflect.ExtensionType) {
+func (b *builder) fields(fields protoreflect.FieldDescriptors, path []protoreflect.FieldDescriptor,
+	option protoreflect.ExtensionType) {
 	for i := range fields.Len() {
 		f := fields.Get(i)
 		if !proto.HasExtension(f.Options(), option) {
@@ -121,12 +124,14 @@ func (b *builder) fields(fields protoreflect.FieldDescriptors, path []protorefle
 	}
 }
 
-var fills = map[events.Column_Fill]Fill{events.Column_OR_RECEIVED: FillOrReceived, events.Column_COPY: FillCopy, events.Column_LAYOUT: FillLayout}
+var fills = map[events.Column_Fill]Fill{events.Column_OR_RECEIVED: FillOrReceived, events.Column_COPY: FillCopy,
+	events.Column_LAYOUT: FillLayout}
 
 // field adds the column of one field.
 func (b *builder) field(path []protoreflect.FieldDescriptor, said *events.Column, array bool) {
 	f := path[len(path)-1]
-	c := Column{Name: said.Name, Comment: said.Comment, Type: fieldType(f), Codec: said.Codec, Path: path, Fill: fills[said.Fill],
+	c := Column{Name: said.Name, Comment: said.Comment, Type: fieldType(f), Codec: said.Codec, Path: path,
+		Fill:    fills[said.Fill],
 		Privacy: Privacy(said.Privacy), Audited: said.Audited, Required: said.Required}
 	if c.Name == "" {
 		c.Name = columnName(f)
@@ -142,7 +147,8 @@ func (b *builder) field(path []protoreflect.FieldDescriptor, said *events.Column
 		c.Type = columnType[said.Type]
 	}
 	if c.Type == "" || !slices.Contains(allowed, c.Type) {
-		b.fail(c.Name, "a field %s of kind %s cannot be %s: want %s", f.Name(), f.Kind(), c.Type, strings.Join(slices.DeleteFunc(allowed, func(s string) bool { return s == "" }), " or "))
+		b.fail(c.Name, "a field %s of kind %s cannot be %s: want %s", f.Name(), f.Kind(), c.Type,
+			strings.Join(slices.DeleteFunc(allowed, func(s string) bool { return s == "" }), " or "))
 	}
 	if f.IsList() && c.Type != TypeTexts {
 		b.fail(c.Name, "a repeated %s has no column: want a repeated string", f.Kind())
@@ -243,7 +249,8 @@ func (t *Table) check() error {
 			fail(c.Name, "fill OR_RECEIVED is for a time, not for %s", c.Type)
 		case c.Fill == FillCopy && (c.Type != TypeBool || c.Name != "copy"):
 			fail(c.Name, "fill COPY is for a bool whose column is `copy`")
-		case c.Audited && (c.IsArray() || c.Privacy == PrivacyPersonal || c.Type == TypeAddress || c.Fill != FillField && c.Fill != FillRow):
+		case c.Audited && (c.IsArray() || c.Privacy == PrivacyPersonal || c.Type == TypeAddress ||
+			c.Fill != FillField && c.Fill != FillRow):
 			fail(c.Name, "only a field's number, text or time can be audited, and none that may be blanked")
 		case c.Required && c.Type != TypeText && len(c.Path) < 2:
 			fail(c.Name, "only a text or a message can be required, not %s", c.Type)

@@ -29,8 +29,10 @@ type declared struct {
 }
 
 func alarm() *declared {
-	d := &declared{table: &events.Table{Name: "alarms", Comment: "Alarms.", Id: "alarm_id", OrderBy: []string{"received_at", "alarm_id"},
-		Topic: &events.Topic{Name: "alarms", Key: "none", KeptDays: 7}}, columns: map[string]*events.Column{}, kinds: map[string]kind{}}
+	d := &declared{table: &events.Table{Name: "alarms", Comment: "Alarms.", Id: "alarm_id",
+		OrderBy: []string{"received_at", "alarm_id"},
+		Topic:   &events.Topic{Name: "alarms", Key: "none", KeptDays: 7}}, columns: map[string]*events.Column{},
+		kinds: map[string]kind{}}
 	d.add("alarm_id", textKind, &events.Column{Comment: "Its ID.", Privacy: events.Column_NONE})
 	d.add("received_ms", int64Kind, &events.Column{Comment: "When."})
 	d.add("cost_micros", int64Kind, &events.Column{Comment: "Cost in its currency."})
@@ -50,10 +52,13 @@ func (d *declared) read(t *testing.T) ([]Table, error) {
 	for i, name := range d.names {
 		options := &descriptorpb.FieldOptions{}
 		proto.SetExtension(options, events.E_Column, d.columns[name])
-		m.Field = append(m.Field, &descriptorpb.FieldDescriptorProto{Name: proto.String(name), Number: proto.Int32(int32(i + 1)),
-			Type: d.kinds[name].Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), Options: options})
+		m.Field = append(m.Field,
+			&descriptorpb.FieldDescriptorProto{Name: proto.String(name), Number: proto.Int32(int32(i + 1)),
+				Type: d.kinds[name].Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+				Options: options})
 	}
-	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{Name: proto.String("alarm.proto"), Syntax: proto.String("proto3"),
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{Name: proto.String("alarm.proto"),
+		Syntax:  proto.String("proto3"),
 		Package: proto.String("x"), MessageType: []*descriptorpb.DescriptorProto{m}}, protoregistry.GlobalFiles)
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Word is an enumeration's value as ClickHouse has it and people read it: approved of STATUS_APPROVED; unknown of a number that this
-// program does not know yet.
+// Word is an enumeration's value as ClickHouse has it and people read it: approved of STATUS_APPROVED; unknown of a
+// number that this program does not know yet.
 func Word(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
 	value := e.Values().ByNumber(n)
 	if value == nil {

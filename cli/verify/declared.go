@@ -20,7 +20,8 @@ var inputs = []string{schemas.TopicClicks, schemas.TopicPostbacks}
 // A scope is what is audited: it follows from which tables there are.
 type scope struct {
 	tables []*table
-	// outputs are the topics that the processor writes and a table has, direct the edge's that the sink loads and no processor reads.
+	// outputs are the topics that the processor writes and a table has, direct the edge's that the sink loads and no
+	// processor reads.
 	outputs, direct []string
 	// loaded are the topics that have a table, audited all that are read, the processor's inputs first.
 	loaded, audited []string
@@ -114,8 +115,8 @@ func inTable(c *schemas.Column) string {
 	return name
 }
 
-// text is what a record's row must give too: what identifies it and every amount. It is empty where the record needs no row, for it
-// lacks what the loader requires.
+// text is what a record's row must give too: what identifies it and every amount. It is empty where the record needs
+// no row, for it lacks what the loader requires.
 func (t *table) text(offset int64, e event) string {
 	text := strconv.AppendInt(make([]byte, 0, 128), offset, 10)
 	if row, ok := e.(*events.Row); ok && t.values != nil {
@@ -189,7 +190,8 @@ func appendBool(text []byte, v bool) []byte {
 // identity is the column of an event that a person knows it by.
 func (t *table) identity(e event) string {
 	if row, ok := e.(*events.Row); ok && t.values != nil {
-		if i := slices.IndexFunc(t.values, func(c schemas.Column) bool { return c.Name == t.ID }); i >= 0 && i < len(row.Values) {
+		if i := slices.IndexFunc(t.values, func(c schemas.Column) bool { return c.Name == t.ID }); i >= 0 &&
+			i < len(row.Values) {
 			return row.Values[i].Text
 		}
 		return ""

@@ -21,8 +21,8 @@ func ownStages() map[string]any {
 	return settings
 }
 
-// rootOf is the configuration as it is read, printed and listed: c's own sections, and those of its stages, which only the program that
-// runs knows. Values that are set there are set in c.
+// rootOf is the configuration as it is read, printed and listed: c's own sections, and those of its stages, which
+// only the program that runs knows. Values that are set there are set in c.
 func rootOf(c *Config) reflect.Value {
 	if len(c.Stages) == 0 {
 		return reflect.ValueOf(c).Elem()
@@ -35,7 +35,9 @@ func rootOf(c *Config) reflect.Value {
 			continue
 		}
 		v := reflect.ValueOf(settings)
-		fields = append(fields, reflect.StructField{Name: fmt.Sprint("Stage", len(fields)), Type: v.Type(), Tag: reflect.StructTag(fmt.Sprintf("yaml:%q", s.Name))})
+		fields = append(fields,
+			reflect.StructField{Name: fmt.Sprint("Stage", len(fields)), Type: v.Type(),
+				Tag: reflect.StructTag(fmt.Sprintf("yaml:%q", s.Name))})
 		values = append(values, v)
 	}
 	stages := reflect.New(reflect.StructOf(fields))

@@ -63,7 +63,8 @@ func (t noteTask) Process(ctx *stage.Context, rec *stage.Record) error {
 		return fmt.Errorf("reading a click: %w", err)
 	}
 	if c.Keyword == "bad" {
-		row := &events.Row{ReceivedMs: c.ReceivedMs, Values: []*events.Value{{Text: c.ClickId}, {Text: "x"}, {Text: "no money"}}}
+		row := &events.Row{ReceivedMs: c.ReceivedMs,
+			Values: []*events.Value{{Text: c.ClickId}, {Text: "x"}, {Text: "no money"}}}
 		return ctx.EmitMessage(notesTable.Topic.Name, rec.Key, row)
 	}
 	return ctx.EmitRow(&notesTable, rec.Key, c.ReceivedMs, c.ClickId, t.text, c.CostBaseMicros, c.UserAgent)
@@ -71,12 +72,13 @@ func (t noteTask) Process(ctx *stage.Context, rec *stage.Record) error {
 
 func registerNotes(t *testing.T) {
 	t.Helper()
-	t.Cleanup(stage.Register(stage.Declaration[noteSettings]{Name: "notes", Defaults: noteSettings{Text: "seen"}, Tables: []schemas.Table{notesTable},
-		New: func(s noteSettings) (stage.Stage, error) { return notes{s.Text}, nil }}))
+	t.Cleanup(stage.Register(stage.Declaration[noteSettings]{Name: "notes", Defaults: noteSettings{Text: "seen"},
+		Tables: []schemas.Table{notesTable},
+		New:    func(s noteSettings) (stage.Stage, error) { return notes{s.Text}, nil }}))
 }
 
-// TestStageWithATable: a stage of one's own declares a table, and each row it emits is there once, over a restart too; what does not
-// fit is a dead letter, and the auditor knows of both.
+// TestStageWithATable: a stage of one's own declares a table, and each row it emits is there once, over a restart
+// too; what does not fit is a dead letter, and the auditor knows of both.
 func TestStageWithATable(t *testing.T) {
 	registerNotes(t)
 	dir, c := t.TempDir(), newOwnCatalog(t)
@@ -91,9 +93,15 @@ func TestStageWithATable(t *testing.T) {
 	}
 	response.Body.Close()
 	rows := "SELECT count(), uniqExact(click_id), any(note), countIf(cost > 0) FROM tributary.click_notes"
-	eventually(t, "rows", func() (bool, string) { got := u.query(rows); return strings.HasPrefix(got, "3\t3\thello"), got })
+	eventually(t, "rows", func() (bool, string) {
+		got := u.query(rows)
+		return strings.HasPrefix(got, "3\t3\thello"), got
+	})
 	letters := "SELECT count(), any(source_topic), any(detail LIKE '%column cost of table click_notes is Decimal(18, 6): want a whole number%') FROM tributary.dead_letters WHERE place = 'sink' AND reason = 'undecodable_record'"
-	eventually(t, "the dead letter", func() (bool, string) { got := u.query(letters); return got == "1\tclick-notes\t1", got })
+	eventually(t, "the dead letter", func() (bool, string) {
+		got := u.query(letters)
+		return got == "1\tclick-notes\t1", got
+	})
 	if got := u.query("SELECT comment FROM system.columns WHERE database = 'tributary' AND table = 'click_notes' AND name = 'cost'"); got != "Cost of the click, base currency." {
 		t.Errorf("the column says %q", got)
 	}
@@ -105,10 +113,14 @@ func TestStageWithATable(t *testing.T) {
 	u = startLogged(t, dir, c.file, zap.NewNop(), "stages.notes.text=again")
 	defer u.end()
 	u.click("summer")
-	eventually(t, "rows after a restart", func() (bool, string) { got := u.query(rows); return strings.HasPrefix(got, "4\t4\t"), got })
+	eventually(t, "rows after a restart", func() (bool, string) {
+		got := u.query(rows)
+		return strings.HasPrefix(got, "4\t4\t"), got
+	})
 	u.query("ALTER TABLE tributary.click_notes DELETE WHERE note = 'again' SETTINGS mutations_sync = 2")
 	report := u.audit(dir, c.file)
-	if len(report.Differences) != 1 || !strings.Contains(report.Differences[0].String(), "table click_notes: 1 row missing") {
+	if len(report.Differences) != 1 || !strings.Contains(report.Differences[0].String(),
+		"table click_notes: 1 row missing") {
 		t.Errorf("a row that is gone: %v", report.Differences)
 	}
 }
@@ -126,7 +138,8 @@ func TestStageSettings(t *testing.T) {
 	if got := loaded.Config.Stages["notes"].(*noteSettings).Text; got != "hello" {
 		t.Errorf("the stage is told %q", got)
 	}
-	if text, err := loaded.Print(); err != nil || !strings.Contains(string(text), "stages:\n  notes:\n    text: hello # --set") {
+	if text, err := loaded.Print(); err != nil || !strings.Contains(string(text),
+		"stages:\n  notes:\n    text: hello # --set") {
 		t.Errorf("%v\n%s", err, text)
 	}
 	for set, want := range map[string]string{

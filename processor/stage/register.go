@@ -9,22 +9,25 @@ import (
 	"tributary/schemas"
 )
 
-// A Declaration is a stage of your own and all that the program must know of it. C is the struct of its settings: the section
-// stages.NAME of the configuration, with `yaml` tags for the keys and `doc` tags for what they mean; struct{} where there are none.
+// A Declaration is a stage of your own and all that the program must know of it. C is the struct of its settings: the
+// section stages.NAME of the configuration, with `yaml` tags for the keys and `doc` tags for what they mean; struct{}
+// where there are none.
 type Declaration[C any] struct {
 	// Name is the stage's, as its Name() has it.
 	Name string
-	// Defaults are the settings of a configuration without its section. Where C has a method Validate() error, `tributary config check`
-	// calls it; the error is a *schemas.FieldError with the key, or several joined.
+	// Defaults are the settings of a configuration without its section. Where C has a method Validate() error,
+	// `tributary config check` calls it; the error is a *schemas.FieldError with the key, or several joined.
 	Defaults C
 	// New makes the stage.
 	New func(C) (Stage, error)
-	// Topics are those that it emits to and that have no table: `up` and `migrate` make them, `tail` prints them. One that another stage
-	// reads has the partition count of clicks, as every topic here. Message is the full name of a protobuf message that is linked into
-	// the program, or empty for text and whatever else; Transactional is true, for what a stage emits is.
+	// Topics are those that it emits to and that have no table: `up` and `migrate` make them, `tail` prints them. One
+	// that another stage reads has the partition count of clicks, as every topic here. Message is the full name of a
+	// protobuf message that is linked into the program, or empty for text and whatever else; Transactional is true,
+	// for what a stage emits is.
 	Topics []schemas.Topic
-	// Tables are made by schemas.RowTable, or as its argument: the stage emits to their topics with Context.EmitRow, the loader fills
-	// them, verify audits them, tail prints them. Neither they nor their topics are listed elsewhere.
+	// Tables are made by schemas.RowTable, or as its argument: the stage emits to their topics with Context.EmitRow,
+	// the loader fills them, verify audits them, tail prints them. Neither they nor their topics are listed
+	// elsewhere.
 	Tables []schemas.Table
 }
 
@@ -45,15 +48,16 @@ var (
 
 var nameForm = regexp.MustCompile(`^[a-z0-9_]{1,16}$`)
 
-// Register makes a stage of your own known: it is called by an init of the stage's package, which processor/stages imports. It panics
-// where the declaration makes no sense. What it returns takes it back, for tests.
+// Register makes a stage of your own known: it is called by an init of the stage's package, which processor/stages
+// imports. It panics where the declaration makes no sense. What it returns takes it back, for tests.
 func Register[C any](d Declaration[C]) (undo func()) {
 	r := Registered{Name: d.Name, Topics: d.Topics,
 		Settings: func() any { fresh := d.Defaults; return &fresh },
 		New:      func(settings any) (Stage, error) { return d.New(*settings.(*C)) },
 	}
 	if !nameForm.MatchString(d.Name) || d.New == nil {
-		panic(fmt.Sprintf("stage: registering %q: want a name of 1 to 16 of a-z, 0-9 and _, and how the stage is made", d.Name))
+		panic(fmt.Sprintf("stage: registering %q: want a name of 1 to 16 of a-z, 0-9 and _, and how the stage is made",
+			d.Name))
 	}
 	for _, t := range d.Tables {
 		if t.Topic.Message == "" {
@@ -73,7 +77,8 @@ func Register[C any](d Declaration[C]) (undo func()) {
 	return func() {
 		registryMu.Lock()
 		defer registryMu.Unlock()
-		registry = slices.DeleteFunc(slices.Clone(registry), func(other Registered) bool { return other.Name == d.Name })
+		registry = slices.DeleteFunc(slices.Clone(registry),
+			func(other Registered) bool { return other.Name == d.Name })
 	}
 }
 
@@ -146,8 +151,8 @@ func Tables() (tables []schemas.Table) {
 	return tables
 }
 
-// Make makes the registered stages. settings has, by stage, what Settings returned and the configuration filled in; a stage that is not
-// in it gets its defaults.
+// Make makes the registered stages. settings has, by stage, what Settings returned and the configuration filled in; a
+// stage that is not in it gets its defaults.
 func Make(settings map[string]any) ([]Stage, error) {
 	var stages []Stage
 	for _, r := range All() {
@@ -160,7 +165,8 @@ func Make(settings map[string]any) ([]Stage, error) {
 			return nil, fmt.Errorf("making the stage %s: %w", r.Name, err)
 		}
 		if s.Name() != r.Name {
-			return nil, fmt.Errorf("making the stage %s: its Name() is %q: want the name that it is registered under", r.Name, s.Name())
+			return nil, fmt.Errorf("making the stage %s: its Name() is %q: want the name that it is registered under",
+				r.Name, s.Name())
 		}
 		stages = append(stages, s)
 	}

@@ -9,12 +9,13 @@ import (
 	"tributary/schemas"
 )
 
-// Tables come from two places. What the loader fills is declared once, in schemas (Tables), and applyTables makes the database so:
-// after the migrations, which have what happened before there were declarations and what else a table needs (projections, archives).
-// A declaration may grow: tables and columns that the database lacks are made, comments changed. It may not turn: a column of another
-// type is refused, and wants a migration.
+// Tables come from two places. What the loader fills is declared once, in schemas (Tables), and applyTables makes the
+// database so: after the migrations, which have what happened before there were declarations and what else a table
+// needs (projections, archives). A declaration may grow: tables and columns that the database lacks are made,
+// comments changed. It may not turn: a column of another type is refused, and wants a migration.
 //
-// Every statement can be repeated and looks at what is there; two processes may be at it, and one may be killed anywhere.
+// Every statement can be repeated and looks at what is there; two processes may be at it, and one may be killed
+// anywhere.
 
 // ErrUnlike is wrapped when a table has a column that is not as declared and cannot be made so.
 var ErrUnlike = errors.New("a column is not as declared")
@@ -31,7 +32,8 @@ type standingColumn struct{ kind, comment, defaultKind string }
 func applyTables(ctx context.Context, r *run, tables []schemas.Table) (changed []string, err error) {
 	// Another process may have made, between our look and our statement, what we were about to make.
 	for i := 1; ; i++ {
-		if changed, err = applyTablesOnce(ctx, r, tables); err == nil || errors.Is(err, ErrUnlike) || i == attempts || ctx.Err() != nil {
+		if changed, err = applyTablesOnce(ctx, r, tables); err == nil || errors.Is(err, ErrUnlike) || i == attempts ||
+			ctx.Err() != nil {
 			return changed, err
 		}
 	}
@@ -67,7 +69,8 @@ func applyTablesOnce(ctx context.Context, r *run, tables []schemas.Table) ([]str
 // compareTable says which columns are not as declared.
 func compareTable(t *schemas.Table, there *standing) error {
 	if !strings.HasSuffix(there.engine, "MergeTree") {
-		return fmt.Errorf("%w: %s is a %s, declared is a table; rename it in the database, or the declared one", ErrUnlike, t.Name, there.engine)
+		return fmt.Errorf("%w: %s is a %s, declared is a table; rename it in the database, or the declared one",
+			ErrUnlike, t.Name, there.engine)
 	}
 	var unlike []error
 	for i := range t.Columns {
@@ -77,11 +80,14 @@ func compareTable(t *schemas.Table, there *standing) error {
 		switch {
 		case !ok:
 		case has.kind != c.Type:
-			unlike = append(unlike, fmt.Errorf("%w: %s.%s is %s, declared is %s; a type is changed by a migration, never by a declaration",
-				ErrUnlike, t.Name, c.Name, has.kind, c.Type))
-		case (has.defaultKind == "ALIAS" || has.defaultKind == "MATERIALIZED" || wantKind == "ALIAS") && has.defaultKind != wantKind:
-			unlike = append(unlike, fmt.Errorf("%w: %s.%s is stored as %q, declared is %q; drop the column of the database, or rename the declared one",
-				ErrUnlike, t.Name, c.Name, has.defaultKind, wantKind))
+			unlike = append(unlike,
+				fmt.Errorf("%w: %s.%s is %s, declared is %s; a type is changed by a migration, never by a declaration",
+					ErrUnlike, t.Name, c.Name, has.kind, c.Type))
+		case (has.defaultKind == "ALIAS" || has.defaultKind == "MATERIALIZED" || wantKind == "ALIAS") &&
+			has.defaultKind != wantKind:
+			unlike = append(unlike,
+				fmt.Errorf("%w: %s.%s is stored as %q, declared is %q; drop the column of the database, or rename the declared one",
+					ErrUnlike, t.Name, c.Name, has.defaultKind, wantKind))
 		}
 	}
 	return errors.Join(unlike...)
@@ -174,7 +180,8 @@ func (r *run) standings(ctx context.Context) (map[string]*standing, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("looking for the tables: %w", err)
 	}
-	rows, err = r.conn.Query(ctx, "SELECT table, name, type, comment, default_kind FROM system.columns WHERE database = ?", r.database)
+	rows, err = r.conn.Query(ctx,
+		"SELECT table, name, type, comment, default_kind FROM system.columns WHERE database = ?", r.database)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the tables' columns: %w", err)
 	}

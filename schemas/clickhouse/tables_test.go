@@ -20,7 +20,8 @@ func created(t *testing.T, conn driver.Conn, database string) map[string]string 
 	texts := map[string]string{}
 	for _, table := range schemas.Tables() {
 		var text string
-		if err := conn.QueryRow(t.Context(), "SELECT formatQuery(create_table_query) FROM system.tables WHERE database = ? AND name = ?",
+		if err := conn.QueryRow(t.Context(),
+			"SELECT formatQuery(create_table_query) FROM system.tables WHERE database = ? AND name = ?",
 			database, table.Name).Scan(&text); err != nil {
 			t.Fatalf("%s.%s: %v", database, table.Name, err)
 		}
@@ -35,15 +36,16 @@ func differ(t *testing.T, what string, want, got map[string]string) {
 		a, b := strings.Split(want[name], "\n"), strings.Split(got[name], "\n")
 		for i := range max(len(a), len(b)) {
 			if i >= len(a) || i >= len(b) || a[i] != b[i] {
-				t.Errorf("%s: table %s differs in line %d:\n%s\nwant\n%s", what, name, i+1, append(b, "(none)")[min(i, len(b))], append(a, "(none)")[min(i, len(a))])
+				t.Errorf("%s: table %s differs in line %d:\n%s\nwant\n%s", what, name, i+1, append(b, "(none)")[min(i,
+					len(b))], append(a, "(none)")[min(i, len(a))])
 				break
 			}
 		}
 	}
 }
 
-// TestDeclaredTablesAreTheMigratedOnes: it is all one whether the migrations make the tables and the declarations find them, or the
-// declarations make them and the migrations find them.
+// TestDeclaredTablesAreTheMigratedOnes: it is all one whether the migrations make the tables and the declarations
+// find them, or the declarations make them and the migrations find them.
 func TestDeclaredTablesAreTheMigratedOnes(t *testing.T) {
 	conn, ctx := open(t), t.Context()
 	all, err := Migrations()
@@ -92,8 +94,11 @@ func TestApplyTables(t *testing.T) {
 	tables := altered()
 	anomalies := slices.IndexFunc(tables, func(t schemas.Table) bool { return t.Name == "anomalies" })
 	grown := &tables[anomalies]
-	grown.Columns = slices.Insert(grown.Columns, 1, schemas.Column{Name: "rank", Type: schemas.TypeUint32, Comment: "It's the rank: \\1."})
-	grown.Columns = append(grown.Columns, schemas.Column{Name: "double", Type: schemas.TypeUint64, Alias: "n * 2", Comment: "Twice n.", Fill: schemas.FillNone})
+	grown.Columns = slices.Insert(grown.Columns, 1,
+		schemas.Column{Name: "rank", Type: schemas.TypeUint32, Comment: "It's the rank: \\1."})
+	grown.Columns = append(grown.Columns,
+		schemas.Column{Name: "double", Type: schemas.TypeUint64, Alias: "n * 2", Comment: "Twice n.",
+			Fill: schemas.FillNone})
 	grown.Column("n").Comment = "How many."
 	grown.Comment = "Findings."
 	added := altered()[anomalies]
@@ -112,7 +117,8 @@ func TestApplyTables(t *testing.T) {
 		both.Wait()
 	})
 	got := created(t, conn, DefaultDatabase)
-	for _, want := range []string{"`anomaly_id` String", "`rank` UInt32 COMMENT 'It\\'s the rank: \\\\1.',\n    `code`", "`double` UInt64 ALIAS n * 2 COMMENT 'Twice n.'",
+	for _, want := range []string{"`anomaly_id` String", "`rank` UInt32 COMMENT 'It\\'s the rank: \\\\1.',\n    `code`",
+		"`double` UInt64 ALIAS n * 2 COMMENT 'Twice n.'",
 		"`n` UInt64 COMMENT 'How many.'", "COMMENT 'Findings.'"} {
 		if !strings.Contains(got["anomalies"], want) {
 			t.Errorf("%s is not in\n%s", want, got["anomalies"])
@@ -131,8 +137,10 @@ func TestApplyTables(t *testing.T) {
 		turn func(*schemas.Table)
 		want string
 	}{
-		{func(t *schemas.Table) { t.Column("points").Type = schemas.TypeUint64 }, "anomalies.points is UInt32, declared is UInt64; a type is changed by a migration"},
-		{func(t *schemas.Table) { t.Column("points").Alias = "n" }, `anomalies.points is stored as "", declared is "ALIAS"`},
+		{func(t *schemas.Table) { t.Column("points").Type = schemas.TypeUint64 },
+			"anomalies.points is UInt32, declared is UInt64; a type is changed by a migration"},
+		{func(t *schemas.Table) { t.Column("points").Alias = "n" },
+			`anomalies.points is stored as "", declared is "ALIAS"`},
 		{func(t *schemas.Table) { t.Name = "receipts" }, "receipts is a View, declared is a table"},
 	} {
 		tables := altered()
@@ -179,14 +187,16 @@ func TestApplyTablesIsKilledAnywhere(t *testing.T) {
 		if _, err := applyTables(ctx, quiet(conn, database), before); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := applyTablesOnce(ctx, quiet(&killable{conn, killed}, database), now); (killed < 4) != errors.Is(err, errKilled) {
+		if _, err := applyTablesOnce(ctx, quiet(&killable{conn, killed}, database), now); (killed < 4) != errors.Is(err,
+			errKilled) {
 			t.Fatalf("after %d statements: %v", killed, err)
 		}
 		if changed, err := applyTables(ctx, quiet(conn, database), now); err != nil || len(changed) != 4-killed {
 			t.Errorf("killed after %d statements, the next did %q: %v", killed, changed, err)
 		}
 		var got string
-		if err := conn.QueryRow(ctx, "SELECT arrayStringConcat(groupArray(create_table_query), '\n') FROM (SELECT create_table_query FROM system.tables WHERE database = ? ORDER BY name)", database).Scan(&got); err != nil {
+		if err := conn.QueryRow(ctx,
+			"SELECT arrayStringConcat(groupArray(create_table_query), '\n') FROM (SELECT create_table_query FROM system.tables WHERE database = ? ORDER BY name)", database).Scan(&got); err != nil {
 			t.Fatal(err)
 		}
 		if got = strings.ReplaceAll(got, database, "db"); want == "" {

@@ -50,12 +50,16 @@ func (w *writer) line(format string, arguments ...any) {
 
 // buffer is what buffers a type's values: the Go type, and the function that makes one where zero is not enough.
 var buffer = map[string][2]string{
-	schemas.TypeText: {"textColumn"}, schemas.TypeWord: {"wordColumn"}, schemas.TypeMoney: {"int64Column"}, schemas.TypeTime: {"int64Column"},
-	schemas.TypeInt64: {"int64Column"}, schemas.TypeTexts: {"textsColumn"}, schemas.TypeAddress: {"ipColumn", "newIPColumn"},
-	schemas.TypeBool: {"plainColumn[bool]", "boolColumn"}, schemas.TypeUint8: {"plainColumn[uint8]", "uint8Column"},
-	schemas.TypeUint32: {"plainColumn[uint32]", "uint32Column"}, schemas.TypeUint64: {"plainColumn[uint64]", "uint64Column"},
-	schemas.TypeInt32: {"plainColumn[int32]", "int32Column"}, schemas.TypeFloat64: {"plainColumn[float64]", "float64Column"},
-	schemas.TypeWords: {"wordsColumn"}, schemas.TypeUint32s: {"numbersColumn"}, schemas.TypeUint64s: {"numbersColumn"},
+	schemas.TypeText: {"textColumn"}, schemas.TypeWord: {"wordColumn"}, schemas.TypeMoney: {"int64Column"},
+	schemas.TypeTime:  {"int64Column"},
+	schemas.TypeInt64: {"int64Column"}, schemas.TypeTexts: {"textsColumn"},
+	schemas.TypeAddress: {"ipColumn", "newIPColumn"},
+	schemas.TypeBool:    {"plainColumn[bool]", "boolColumn"}, schemas.TypeUint8: {"plainColumn[uint8]", "uint8Column"},
+	schemas.TypeUint32:  {"plainColumn[uint32]", "uint32Column"},
+	schemas.TypeUint64:  {"plainColumn[uint64]", "uint64Column"},
+	schemas.TypeInt32:   {"plainColumn[int32]", "int32Column"},
+	schemas.TypeFloat64: {"plainColumn[float64]", "float64Column"},
+	schemas.TypeWords:   {"wordsColumn"}, schemas.TypeUint32s: {"numbersColumn"}, schemas.TypeUint64s: {"numbersColumn"},
 	schemas.TypeFloat64s: {"numbersColumn"},
 }
 
@@ -252,7 +256,8 @@ func (w *writer) add() {
 		reported = ": %w"
 	}
 	fail := func(format string, arguments ...string) {
-		w.line("\t\treturn fmt.Errorf(\"decoding %s: %s\"%s)\n\t}", about, format, strings.Join(append([]string{""}, arguments...), ", "))
+		w.line("\t\treturn fmt.Errorf(\"decoding %s: %s\"%s)\n\t}", about, format, strings.Join(append([]string{""},
+			arguments...), ", "))
 	}
 	w.line("\tif err := e.UnmarshalVTUnsafe(value); err != nil {")
 	if reported != "" {
@@ -333,8 +338,10 @@ func (w *writer) order() {
 		by = append(by, w.table.Column(name))
 	}
 	key := "0, 0"
-	if len(by) >= 3 && by[0].Type == schemas.TypeUint32 && by[1].Type == schemas.TypeUint32 && by[2].Type == schemas.TypeTime {
-		key = fmt.Sprintf("uint64(%s.values[row])<<32 | uint64(%s.values[row]), %s.values[row]", w.at(by[0]), w.at(by[1]), w.at(by[2]))
+	if len(by) >= 3 && by[0].Type == schemas.TypeUint32 && by[1].Type == schemas.TypeUint32 &&
+		by[2].Type == schemas.TypeTime {
+		key = fmt.Sprintf("uint64(%s.values[row])<<32 | uint64(%s.values[row]), %s.values[row]", w.at(by[0]),
+			w.at(by[1]), w.at(by[2]))
 		by = by[3:]
 	}
 	row := "row"

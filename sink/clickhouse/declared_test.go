@@ -202,7 +202,8 @@ func alarms(t testing.TB) schemas.Table {
 	return table
 }
 
-// TestRowsOfAStage: values arrive in their columns, those that a record of before lacks are empty, and the block is in the table's order.
+// TestRowsOfAStage: values arrive in their columns, those that a record of before lacks are empty, and the block is
+// in the table's order.
 func TestRowsOfAStage(t *testing.T) {
 	declaration := alarms(t)
 	table := newTable("alarms", declaration)
@@ -244,13 +245,17 @@ func TestRowsOfAStage(t *testing.T) {
 		t.Errorf("the block is\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 	for want, row := range map[string]*events.Row{
-		"received_ms is -1: want Unix milliseconds":                        {ReceivedMs: -1},
-		"it has 11 values: table alarms has 10 columns":                    {Values: make([]*events.Value, 11)},
-		"column click_id of table alarms is String: want a text":           {Values: []*events.Value{{Number: 1}}},
-		"column cost of table alarms is Decimal(18, 6): want a whole":      {Values: []*events.Value{{}, {}, {Text: "1"}}},
-		"column sure of table alarms is Bool: want 0 to 1, got 2":          {Values: []*events.Value{{}, {}, {}, {}, {Number: 2}}},
-		"column clicks of table alarms is UInt32: want 0 to 4294967295":    {Values: []*events.Value{{}, {}, {}, {}, {}, {Number: -1}}},
-		"column at of table alarms is DateTime64(3, 'UTC'): want 0 to 429": {Values: []*events.Value{{}, {}, {}, {Number: -1}}},
+		"received_ms is -1: want Unix milliseconds":              {ReceivedMs: -1},
+		"it has 11 values: table alarms has 10 columns":          {Values: make([]*events.Value, 11)},
+		"column click_id of table alarms is String: want a text": {Values: []*events.Value{{Number: 1}}},
+		"column cost of table alarms is Decimal(18, 6): want a whole": {Values: []*events.Value{{}, {},
+			{Text: "1"}}},
+		"column sure of table alarms is Bool: want 0 to 1, got 2": {Values: []*events.Value{{}, {}, {}, {},
+			{Number: 2}}},
+		"column clicks of table alarms is UInt32: want 0 to 4294967295": {Values: []*events.Value{{}, {}, {}, {}, {},
+			{Number: -1}}},
+		"column at of table alarms is DateTime64(3, 'UTC'): want 0 to 429": {Values: []*events.Value{{}, {}, {},
+			{Number: -1}}},
 	} {
 		for i := range row.Values {
 			if row.Values[i] == nil {

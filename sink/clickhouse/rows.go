@@ -34,7 +34,8 @@ func newRows(t *schemas.Table) *rows {
 		compare[c.Name] = order
 	}
 	r.all = append(r.all, namedColumn{"received_at", schemas.TypeTime, &r.received},
-		namedColumn{"_partition", schemas.TypeUint32, &r.partitions}, namedColumn{"_offset", schemas.TypeUint64, &r.offsets})
+		namedColumn{"_partition", schemas.TypeUint32, &r.partitions},
+		namedColumn{"_offset", schemas.TypeUint64, &r.offsets})
 	for _, name := range t.OrderBy {
 		r.order = append(r.order, compare[name])
 	}
@@ -46,13 +47,16 @@ func rowBuffer(kind string) (columnBuffer, func(*events.Value), func(a, b uint32
 	switch kind {
 	case schemas.TypeText:
 		c := new(textColumn)
-		return c, func(v *events.Value) { c.add(v.Text) }, func(a, b uint32) int { return cmp.Compare(c.at(a), c.at(b)) }
+		order := func(a, b uint32) int { return cmp.Compare(c.at(a), c.at(b)) }
+		return c, func(v *events.Value) { c.add(v.Text) }, order
 	case schemas.TypeWord:
 		c := new(wordColumn)
-		return c, func(v *events.Value) { c.add(v.Text) }, func(a, b uint32) int { return cmp.Compare(c.at(a), c.at(b)) }
+		order := func(a, b uint32) int { return cmp.Compare(c.at(a), c.at(b)) }
+		return c, func(v *events.Value) { c.add(v.Text) }, order
 	case schemas.TypeMoney, schemas.TypeTime, schemas.TypeInt64:
 		c := new(int64Column)
-		return c, func(v *events.Value) { c.add(v.Number) }, func(a, b uint32) int { return cmp.Compare(c.values[a], c.values[b]) }
+		order := func(a, b uint32) int { return cmp.Compare(c.values[a], c.values[b]) }
+		return c, func(v *events.Value) { c.add(v.Number) }, order
 	case schemas.TypeBool:
 		return plainBuffer(boolColumn(), func(v *events.Value) bool { return v.Number != 0 }, func(a, b bool) int {
 			return map[bool]int{true: 1}[a] - map[bool]int{true: 1}[b]
@@ -69,7 +73,8 @@ func rowBuffer(kind string) (columnBuffer, func(*events.Value), func(a, b uint32
 	panic("sink: a table of rows has a column of type " + kind) // schemas.RowTable refuses it
 }
 
-func plainBuffer[T any](column plainColumn[T], of func(*events.Value) T, compare func(a, b T) int) (columnBuffer, func(*events.Value), func(a, b uint32) int) {
+func plainBuffer[T any](column plainColumn[T], of func(*events.Value) T, compare func(a, b T) int) (columnBuffer,
+	func(*events.Value), func(a, b uint32) int) {
 	c := &column
 	return c, func(v *events.Value) { c.add(of(v)) }, func(a, b uint32) int { return compare(c.values[a], c.values[b]) }
 }
