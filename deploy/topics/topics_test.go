@@ -56,7 +56,7 @@ func retention(t *testing.T, ctx context.Context, admin *kadm.Client, topic stri
 func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
 	ctx, admin := broker(t)
 	s := Settings{Prefix: "acme.", Partitions: 3, ReplicationFactor: 1, Retention: map[string]time.Duration{"clicks": time.Hour}}
-	if err := Check(ctx, admin, s); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "acme.clicks, acme.claims, ") {
+	if err := Check(ctx, admin, s); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "acme.clicks, acme.postbacks, ") {
 		t.Errorf("check before = %v", err)
 	}
 	made, err := Ensure(ctx, admin, s)
