@@ -20,6 +20,7 @@ import (
 	"tributary/deploy/embedded"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
+	"tributary/schemas/broker"
 )
 
 // dlqSources read the catalog that judges postbacks: the one that `up` or `ingest` has with the same configuration.
@@ -154,8 +155,8 @@ func newDLQReplay(env *environment) *cobra.Command {
 			}
 			defer done()
 			o.TransactionalID = c.Kafka.TopicPrefix + "tributary-dlq"
-			if c.Kafka.Mode == config.ModeEmbedded && o.Send {
-				// The embedded broker needs a new ID each time (wiring has the reason), so a lock keeps replays apart.
+			if abilities := c.Kafka.Abilities(); o.Send && !abilities.Can(broker.FenceByID) {
+				// Each life has an ID of its own, so a lock keeps replays apart.
 				o.TransactionalID += "-" + rand.Text()
 				release, err := embedded.Lock(filepath.Join(c.DataDir, "dlq"))
 				if errors.Is(err, embedded.ErrLocked) {

@@ -13,6 +13,7 @@ import (
 
 	"tributary/processor/state"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 	"tributary/schemas/events"
 )
 
@@ -46,7 +47,11 @@ func TestALostBrokerDoesNotTakeTheState(t *testing.T) {
 			cfg := w.config()
 			cfg.StateDir = t.TempDir()
 			deps := w.deps(nil)
-			deps.LooseCommits = step != "" // as the embedded broker
+			abilities := broker.Kafka()
+			if step != "" {
+				abilities = broker.Embedded()
+			}
+			deps.Broker = abilities
 			r := w.start(cfg, deps)
 			h := &history{w: w}
 			h.feed(20)
@@ -56,7 +61,7 @@ func TestALostBrokerDoesNotTakeTheState(t *testing.T) {
 
 			w2 := otherKafka(t, w)
 			deps = w2.deps(nil)
-			deps.LooseCommits = step != ""
+			deps.Broker = abilities
 			r = w2.start(cfg, deps)
 			awaitText(t, r.p, "the topics in Kafka are not those that the state in "+cfg.StateDir+" was built from")
 			var m dto.Metric
