@@ -15,6 +15,7 @@ import (
 	"tributary/catalog"
 	"tributary/cli/dlq"
 	"tributary/cli/loadgen"
+	"tributary/cli/misuse"
 	"tributary/deploy"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
@@ -104,7 +105,7 @@ func newDLQShow(env *environment) *cobra.Command {
   tributary dlq show row-scored.clicks-2-1855 --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("dlq show takes one letter ID, got %d; `tributary dlq list` prints them", len(args))}
+				return misuse.Errorf("dlq show takes one letter ID, got %d; `tributary dlq list` prints them", len(args))
 			}
 			return nil
 		},
@@ -144,7 +145,7 @@ func newDLQReplay(env *environment) *cobra.Command {
 			filter.Letters = args
 			var err error
 			if o.Filter, err = filter.Parse(time.Now()); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			c, done, err := env.dlqOptions(ctx, &o, withoutClickHouse)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"tributary/catalog/moment"
 	"tributary/catalog/money"
+	"tributary/cli/misuse"
 )
 
 // checkpoint is how far an import has come. It is written beside the file, whole or not at all.
@@ -85,7 +86,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	}
 	c := &checkpoint{}
 	if err := json.Unmarshal(text, c); err != nil || c.Version != checkpointVersion {
-		return nil, misused("%s is no checkpoint of this program; delete it, or begin anew with --restart", path)
+		return nil, misuse.Errorf("%s is no checkpoint of this program; delete it, or begin anew with --restart", path)
 	}
 	return c, nil
 }

@@ -19,6 +19,7 @@ import (
 	"tributary/catalog/dialect"
 	"tributary/catalog/money"
 	"tributary/catalog/trust"
+	"tributary/cli/misuse"
 	"tributary/schemas/id"
 )
 
@@ -45,12 +46,12 @@ func newSender(o *Options) (*sender, error) {
 		}
 	}
 	if s.network == nil {
-		return nil, misused("there is no network %q; the networks are %s", o.Network, o.Catalog.NetworkNames())
+		return nil, misuse.Errorf("there is no network %q; the networks are %s", o.Network, o.Catalog.NetworkNames())
 	}
 	s.reader = o.Catalog.Network([]byte(o.Network)).Postback
 	s.dialect = s.reader.Dialect()
 	if !o.Keep && !s.canReject() {
-		return nil, misused("postbacks of network %s have no status, so that the test conversion could not be taken back; right would be --keep (with --payout 0 it brings no money), or a parameter for the status in the network's params", o.Network)
+		return nil, misuse.Errorf("postbacks of network %s have no status, so that the test conversion could not be taken back; right would be --keep (with --payout 0 it brings no money), or a parameter for the status in the network's params", o.Network)
 	}
 	return s, nil
 }
