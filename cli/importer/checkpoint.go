@@ -13,6 +13,7 @@ import (
 	"tributary/catalog/moment"
 	"tributary/catalog/money"
 	"tributary/cli/misuse"
+	"tributary/ingest/durable"
 )
 
 // checkpoint is how far an import has come. It is written beside the file, whole or not at all.
@@ -97,11 +98,7 @@ func (c *checkpoint) write(path string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("writing the checkpoint: %w", err)
 	}
-	partial := path + ".new"
-	if err := os.WriteFile(partial, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("writing the checkpoint: %w", err)
-	}
-	if err := os.Rename(partial, path); err != nil {
+	if err := durable.Replace(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("writing the checkpoint: %w", err)
 	}
 	return nil

@@ -435,6 +435,9 @@ func (r *run) settle(ctx context.Context, order <-chan *batch, rejected *rejecte
 		r.progress("importing", mark.Offset, started, mark.Sent-before)
 		if now := r.o.Now(); now.Sub(last) >= checkpointEvery {
 			last = now
+			if err := rejected.sync(); err != nil {
+				return err
+			}
 			if err := mark.write(r.o.Checkpoint, now); err != nil {
 				return err
 			}
