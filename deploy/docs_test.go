@@ -3,7 +3,10 @@ package deploy_test
 import (
 	"go/ast"
 	"go/token"
+	"os"
 	"path"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -44,4 +47,51 @@ func TestPackagesSayTheirPlace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Pages at the top that no other test holds.
+var topPages = []string{"CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/decisions/libraries.md", "docs/decisions/abilities.md"}
+
+var (
+	namedPath   = regexp.MustCompile("`((?:\\./)?[A-Za-z.][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_.-]+)+)`")
+	linkedPath  = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
+	namedTarget = regexp.MustCompile("`make ([a-z-]+)")
+	testedPath  = regexp.MustCompile("`go test (\\./[a-z/]+)")
+)
+
+// TestTopPagesNameWhatIsThere: a file, a folder or a target of make that one of these pages names is there.
+func TestTopPagesNameWhatIsThere(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range topPages {
+		content, err := os.ReadFile(filepath.Join("..", page))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		text := string(content)
+		exists := func(base string, found [][]string) {
+			for _, match := range found {
+				if _, err := os.Stat(filepath.Join("..", base, match[1])); err != nil && !foreign[match[1]] {
+					t.Errorf("%s names %s, which is not there", page, match[1])
+				}
+			}
+		}
+		exists("", namedPath.FindAllStringSubmatch(text, -1))
+		exists("", testedPath.FindAllStringSubmatch(text, -1))
+		exists(filepath.Dir(page), linkedPath.FindAllStringSubmatch(text, -1))
+		for _, match := range namedTarget.FindAllStringSubmatch(text, -1) {
+			if !strings.Contains(string(makefile), "\n"+match[1]+":") {
+				t.Errorf("%s names `make %s`, which the Makefile has not", page, match[1])
+			}
+		}
+	}
+}
+
+// foreign are names with a slash that are no paths here.
+var foreign = map[string]bool{
+	"thejerf/suture": true, "cenkalti/backoff": true, "google/renameio": true, "natefinch/atomic": true, "pressly/goose": true,
+	"ClickHouse/ch-go": true, "golangci/golangci-lint": true, "net/http": true, "spf13/cobra": true, "database/sql": true,
 }
