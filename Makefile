@@ -14,7 +14,6 @@ TOOLS := $(CURDIR)/bin/tools
 GOTESTFLAGS ?=
 
 # Pinned: the same verdict on every machine.
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -134,7 +133,7 @@ bench-edge: build ## Measure the edge beside bare fasthttp and nginx, then at 80
 	$(GO) run ./scripts/bench --binary $(BINARY) --only edge $(BENCHFLAGS)
 
 .PHONY: lint
-lint: lint-format lint-vet lint-static lint-golangci lint-workflows lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, golangci-lint, workflows, imports, events, generated code, compose file
+lint: lint-format lint-vet lint-golangci lint-workflows lint-imports lint-schemas lint-compose ## Check format, vet, golangci-lint (staticcheck and more), workflows, imports, events, generated code, compose file
 
 .PHONY: lint-format
 lint-format:
@@ -145,11 +144,7 @@ lint-format:
 lint-vet:
 	$(GO) vet $(PACKAGES)
 
-.PHONY: lint-static
-lint-static:
-	$(GO) run $(STATICCHECK) $(PACKAGES)
-
-# What finds faults beyond vet and staticcheck: .golangci.yml.
+# staticcheck, and what else finds faults: .golangci.yml.
 .PHONY: lint-golangci
 lint-golangci:
 	@golangci=$$(scripts/tool $(GOLANGCI)); $$golangci run $(PACKAGES)

@@ -109,9 +109,9 @@ func TestALostBrokerDoesNotTakeTheState(t *testing.T) {
 			} else if err := lost.Accept(cfg.StateDir); err != nil {
 				t.Fatal(err)
 			}
-			out := w2.await("the copies' letters and the new click", func(o output) bool { return len(o.letters) >= 2*len(h.clicks) && len(o.conversions) >= 1 })
+			w2.await("the copies' letters and the new click", func(o output) bool { return len(o.letters) >= 2*len(h.clicks) && len(o.conversions) >= 1 })
 			w2.caughtUp(cfg.Group)
-			out = w2.read()
+			out := w2.read()
 			if len(out.clicks) != 1 || len(out.conversions) != 1 || out.conversions[0].ClickId != fresh.ClickId || len(out.letters) != 2*len(h.clicks) {
 				t.Errorf("copies count again: %s", out.summary())
 			}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -187,7 +188,8 @@ func (o *Options) get(ctx context.Context, address string) (*answer, error) {
 
 // stripURL leaves the address out of an error: a token may be in it.
 func stripURL(err error) error {
-	if e, ok := err.(*url.Error); ok {
+	var e *url.Error
+	if errors.As(err, &e) {
 		return e.Err
 	}
 	return err
