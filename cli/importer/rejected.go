@@ -40,7 +40,8 @@ func (r *rejectedFile) open(bytes int64) error {
 		bytes = 0
 	case info.Size() < bytes:
 		file.Close()
-		return misuse.Errorf("%s has %d bytes, and %d of rejected lines were written to it; right would be the file as it was, to move it away if those lines are not wanted any more, or --restart",
+		return misuse.Errorf("%s has %d bytes, and %d of rejected lines were written to it; right would be the file as it was, "+
+			"to move it away if those lines are not wanted any more, or --restart",
 			r.path, info.Size(), bytes)
 	}
 	if err := file.Truncate(bytes); err != nil {

@@ -9,8 +9,8 @@ import (
 	"tributary/cli/misuse"
 )
 
-// TestRejectedFileGoesOn: rejected lines are appended behind those of the run before. Where the file is not what that run left, nothing is
-// made up in their place.
+// TestRejectedFileGoesOn: rejected lines are appended behind those of the run before. Where the file is not what that run
+// left, nothing is made up in their place.
 func TestRejectedFileGoesOn(t *testing.T) {
 	reject := func(path string, bytes int64) (int64, error) {
 		file := &rejectedFile{path: path, format: &Format{Separator: ',', Header: []string{"id"}}}
@@ -33,7 +33,8 @@ func TestRejectedFileGoesOn(t *testing.T) {
 		t.Helper()
 		content, err := os.ReadFile(path)
 		text := string(content)
-		if err != nil || strings.Count(text, "\n") != want || strings.Contains(text, "\x00") || strings.Count(text, rejectedLine) != 1 {
+		if err != nil || strings.Count(text, "\n") != want || strings.Contains(text, "\x00") ||
+			strings.Count(text, rejectedLine) != 1 {
 			t.Errorf("%v, %q; want a header and %d lines", err, content, want-1)
 		}
 	}

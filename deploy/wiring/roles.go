@@ -71,8 +71,9 @@ func (s *System) AddSink() {
 		}})
 }
 
-// transactionalID is a new one for each life of the process where the broker cannot broker.FenceByID: what an earlier life left open the
-// broker ends at its start, and nothing of it is this producer's. A broker that is made again within a life fences by its epochs.
+// transactionalID is a new one for each life of the process where the broker cannot broker.FenceByID: what an earlier life
+// left open the broker ends at its start, and nothing of it is this producer's. A broker that is made again within a life
+// fences by its epochs.
 func (s *System) transactionalID() string {
 	c := &s.loaded.Config
 	if abilities := c.Kafka.Abilities(); abilities.Can(broker.FenceByID) {

@@ -26,8 +26,8 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// TestReplacePrepared: in a folder where others may write, a file made ready under the name that becomes ours would be read by whoever
-// made it.
+// TestReplacePrepared: in a folder where others may write, a file made ready under the name that becomes ours would be read
+// by whoever made it.
 func TestReplacePrepared(t *testing.T) {
 	path, outside := filepath.Join(t.TempDir(), "file"), filepath.Join(t.TempDir(), "outside")
 	for _, prepare := range []func(string) error{

@@ -41,8 +41,8 @@ func TestAbilities(t *testing.T) {
 	}
 }
 
-// TestFetchLimits reads records of aborted transactions, and committed ones behind them, under limits so small that the whole's would be
-// reached in the middle.
+// TestFetchLimits reads records of aborted transactions, and committed ones behind them, under limits so small that the
+// whole's would be reached in the middle.
 func TestFetchLimits(t *testing.T) {
 	const partitions, wholeBytes, partitionBytes = 4, 3 << 10, 1 << 10
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -74,7 +74,8 @@ func TestFetchLimits(t *testing.T) {
 		}
 	}
 	aborted := func(a broker.Abilities) (n int) {
-		reader, err := kgo.NewClient(append(a.FetchLimits(partitions, wholeBytes, partitionBytes).Options(), seeds, kgo.ConsumeTopics("t"),
+		limits := a.FetchLimits(partitions, wholeBytes, partitionBytes).Options()
+		reader, err := kgo.NewClient(append(limits, seeds, kgo.ConsumeTopics("t"),
 			kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))...)
 		if err != nil {
 			t.Fatal(err)
