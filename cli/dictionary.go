@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tributary/cli/misuse"
 	"tributary/processor/stage"
 	"tributary/schemas"
 )
@@ -29,8 +30,8 @@ func newDictionary(env *environment) *cobra.Command {
 			tables := slices.Concat(schemas.Tables(), stage.Tables())
 			for _, name := range args {
 				if !slices.Contains(tableNames(), name) {
-					return usageError{fmt.Errorf("there is no table %q that is loaded; right would be one of %s", name,
-						strings.Join(tableNames(), ", "))}
+					return misuse.Errorf("there is no table %q that is loaded; right would be one of %s",
+						name, strings.Join(tableNames(), ", "))
 				}
 			}
 			for i := range tables {

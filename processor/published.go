@@ -31,7 +31,8 @@ type published struct {
 const (
 	// maxPublished bounds the receipts that are remembered, some 100 MB of a partition.
 	maxPublished = 4 << 20
-	// publishedAfterMS is how far an entry may be behind those that follow it, by the clock of who decided: clocks are set back.
+	// publishedAfterMS is how far an entry may be behind those that follow it, by the clock of who decided: clocks are
+	// set back.
 	publishedAfterMS = 60 * 60 * 1000
 )
 

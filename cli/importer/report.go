@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tributary/catalog/money"
+	"tributary/cli/misuse"
 )
 
 const (
@@ -317,7 +318,7 @@ func (r *report) printSent(out io.Writer, before, now *checkpoint, took time.Dur
 		fmt.Fprintln(out, "Done. A repeated line counts once, as long as its click is remembered (processor.window after the import).")
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(out, "Stopped behind line %s; the same command goes on there.\n", grouped(now.Line-1))
-	case !errors.Is(err, ErrUsage):
+	case !misuse.Is(err):
 		fmt.Fprintf(out, "Broken off behind line %s; the same command goes on there.\n", grouped(now.Line-1))
 	}
 }
