@@ -66,7 +66,7 @@ var documentedLinks = []struct {
 	campaign string
 	want     map[string]string
 }{
-	{&Native, "README.md", "https://t.example/c/shoes?source=push&sub1=a&cost=0.02&external_id=x", nil, "shoes",
+	{&Native, "docs/links.md", "https://t.example/c/shoes?source=push&sub1=a&cost=0.02&external_id=x", nil, "shoes",
 		map[string]string{"source": "push", "sub1": "a", "cost": "0.02", "external_id": "x"}},
 
 	{&Keitaro, "https://docs.keitaro.io/ru/campaigns-and-streams/campaign-url.html",

@@ -44,7 +44,7 @@ var documentedPostbacks = []struct {
 	reason schemas.RejectReason
 	param  Param
 }{
-	{&Native, "README.md", "https://t.example/postback?click_id=abc&status=approved&payout=12.50&currency=EUR&txid=t1&event=FTD", Custom{},
+	{&Native, "docs/links.md", "https://t.example/postback?click_id=abc&status=approved&payout=12.50&currency=EUR&txid=t1&event=FTD", Custom{},
 		said{clickID: "abc", event: "ftd", payout: "12.50", currency: "EUR", txid: "t1", status: approved}, "", 0},
 
 	{&Keitaro, "https://docs.keitaro.io/en/conversions/postback.html", "https://example.com/key/postback?subid=s&status=lead&payout=10&currency=EUR", Custom{},
