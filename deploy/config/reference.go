@@ -11,7 +11,7 @@ func Reference() string {
 	var order []string
 	sections := map[string][]Key{}
 	for _, k := range Keys() {
-		section := sectionOf(k.Path)
+		section := group(k.Path)
 		if sections[section] == nil {
 			order = append(order, section)
 		}
@@ -45,8 +45,8 @@ func Reference() string {
 	return strings.TrimPrefix(b.String(), "\n")
 }
 
-// sectionOf returns the section that a key's path is in: "" at the top level, and "list[]" of an entry of a list.
-func sectionOf(path string) string {
+// group returns the section that a key's path is in: "" at the top level, and "list[]" of an entry of a list.
+func group(path string) string {
 	if list, _, is := strings.Cut(path, "[]"); is {
 		return list + "[]"
 	}
