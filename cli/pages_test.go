@@ -15,9 +15,9 @@ import (
 	"tributary/deploy/config"
 )
 
-// A block is a fenced part of a page. Its language says what it is: sh (commands), console (commands behind "$ " and what they
-// print), sql, yaml (a piece of the configuration), python, go (held by the test that writes it), ini (a unit); none: what is
-// printed, or a picture.
+// A block is a fenced part of a page. Its language says what it is: sh (commands), console (commands behind "$ " and what
+// they print), sql, yaml (a piece of the configuration), python, go (held by the test that writes it), ini (a unit); none:
+// what is printed, or a picture.
 type block struct {
 	where    string // page and line
 	language string
@@ -216,7 +216,8 @@ func TestPagesIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	if lines := strings.Count(string(readme), "\n"); lines > 120 || len(readme) > 10_000 {
-		t.Errorf("README.md has %d lines and %d bytes: two screens are 120 and 10,000; the rest belongs into docs", lines, len(readme))
+		t.Errorf("README.md has %d lines and %d bytes: two screens are 120 and 10,000; the rest belongs into docs",
+			lines, len(readme))
 	}
 }
 
