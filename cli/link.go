@@ -212,7 +212,7 @@ func pairs(flag string, values []string) (map[string]string, error) {
 	for _, value := range values {
 		name, text, ok := strings.Cut(value, "=")
 		if !ok {
-			return nil, usageError{fmt.Errorf("%s %q is no pair; right would be NAME=TEXT", flag, value)}
+			return nil, usageError{fmt.Errorf("%s %q is not a pair; right would be NAME=TEXT", flag, value)}
 		}
 		if _, taken := m[name]; taken {
 			return nil, usageError{fmt.Errorf("%s names %s twice", flag, name)}

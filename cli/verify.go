@@ -20,8 +20,8 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const verifyLong = `Reads every topic and every table, and holds against each other: what was acknowledged and what
-became of it, each scored topic and its table, the ledger and itself, the sums and the rows, and
+const verifyLong = `Reads every topic and every table, and compares: what was acknowledged and what became of it,
+ each scored topic and its table, the ledger and itself, the sums and the rows, and
 the configuration's base currency, topic prefix and keys and those that the data came with.
 It reads Kafka through another client than the pipeline writes with, and changes nothing.
 

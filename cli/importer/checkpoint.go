@@ -85,7 +85,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	}
 	c := &checkpoint{}
 	if err := json.Unmarshal(text, c); err != nil || c.Version != checkpointVersion {
-		return nil, misused("%s is no checkpoint of this program; delete it, or begin anew with --restart", path)
+		return nil, misused("%s is not a checkpoint of this program; delete it, or start over with --restart", path)
 	}
 	return c, nil
 }

@@ -144,7 +144,7 @@ func (c *converter) campaign(r *Record, out *click, refuse func(Field, string, s
 	case theirs == "":
 		return nil, refuse(Campaign, "the line names no campaign", "--campaign NAME for lines without one")
 	default:
-		return nil, refuse(Campaign, "no campaign of the catalog is named so"+nearName(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
+		return nil, refuse(Campaign, "the catalog has no campaign of that name"+nearName(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
 	}
 	campaign := c.o.Catalog.Campaign([]byte(name))
 	if campaign == nil {
@@ -201,7 +201,7 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 		out.Currency = code
 		if currency = c.o.Catalog.Currency([]byte(code)); currency == nil {
 			if !catalog.IsCurrencyCode(code) {
-				return refuse(of, "no ISO 4217 code", "three letters, such as USD")
+				return refuse(of, "not an ISO 4217 code", "three letters, such as USD")
 			}
 			return refuse(of, "no exchange rate is declared for "+code, "one in catalog.exchange_rates")
 		}

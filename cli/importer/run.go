@@ -106,7 +106,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("looking at the file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return misused("%s is no plain file; right would be a CSV file on disk, so that a broken import can go on", o.File)
+		return misused("%s is not a regular file; right would be a CSV file on disk, so that an interrupted import can go on", o.File)
 	}
 	format, err := Detect(file, info.Size(), o.Separator, o.Encoding)
 	if err != nil {
@@ -151,7 +151,7 @@ func (o *Options) check() error {
 	case o.Rate < 0:
 		return misused("--rate %v is out of range; right would be clicks a second, or 0 for no limit", o.Rate)
 	case o.Currency != "" && !catalog.IsCurrencyCode(o.Currency):
-		return misused("--currency %s is no ISO 4217 code; right would be three upper-case letters, such as USD", o.Currency)
+		return misused("--currency %s is not an ISO 4217 code; right would be three upper-case letters, such as USD", o.Currency)
 	case o.Currency != "" && o.Catalog.Currency([]byte(o.Currency)) == nil:
 		return misused("--currency %s: no exchange rate is declared for it; right would be one of catalog.exchange_rates, or the base currency %s", o.Currency, o.Catalog.Base().Code)
 	case o.Campaign != "" && o.Catalog.Campaign([]byte(o.Campaign)) == nil:
@@ -304,7 +304,7 @@ func (r *run) resume() (*checkpoint, error) {
 			r.o.File, kept.At.Format("2006-01-02 15:04:05 UTC"), plural(kept.Sent, "click"), kept.Refused)
 		return nil, nil
 	}
-	fmt.Fprintf(r.o.Out, "Going on behind line %s, where the last run ended: %s were sent.\n", grouped(kept.Line-1), plural(kept.Sent, "click"))
+	fmt.Fprintf(r.o.Out, "Continuing after line %s, where the last run ended: %s were sent.\n", grouped(kept.Line-1), plural(kept.Sent, "click"))
 	return kept, nil
 }
 
