@@ -96,7 +96,7 @@ func (b *builder) rules(field string, out *Campaign, list []RuleConfig) {
 		r.rotation, _ = b.rotationOf(at, out.ID, c.Offers, c.Weights)
 		for j, code := range c.Countries {
 			if code != unknown && countryNumber(code) == unknownCountry {
-				b.problem(fmt.Sprintf("%s.countries[%d]", at, j), "%q is no ISO 3166-1 code; give two upper-case letters, such as DE, or unknown", code)
+				b.problem(fmt.Sprintf("%s.countries[%d]", at, j), "%q is not an ISO 3166-1 code; give two upper-case letters, such as DE, or unknown", code)
 			}
 			if r.countries == nil {
 				r.countries = &countrySet{}
