@@ -49,7 +49,7 @@ func TestLinkImportAndPostbackMistakes(t *testing.T) {
 		"link no URL":    {[]string{"link", "check", "summer"}, `"summer" is not a URL; right would be one such as https://t.example`},
 		"link campaign":  {[]string{"link", "campaign", "sumer"}, `there is no campaign "sumer"; did you mean "summer"?`},
 		"link value":     {[]string{"link", "campaign", "summer", "--value", "sub1"}, `--value "sub1" is not a pair; right would be NAME=TEXT`},
-		"link base":      {[]string{"link", "campaign", "summer", "--base", "t.example"}, `"t.example" is no address of the edge`},
+		"link base":      {[]string{"link", "campaign", "summer", "--base", "t.example"}, `"t.example" is not an address of the edge`},
 		"link network":   {[]string{"link", "postback", "--network", "acne", "--sender", "tune"}, `there is no network "acne"; did you mean "acme"?`},
 		"import nothing": {[]string{"import", "clicks"}, "import clicks takes one file, got 0"},
 		"import tracker": {[]string{"import", "clicks", "--from", "kaitaro", csv}, `--from "kaitaro" is unknown; did you mean "keitaro"?`},

@@ -87,7 +87,7 @@ func (c *Config) Validate() error {
 		problems = append(problems, &schemas.FieldError{Field: field, Problem: fmt.Sprintf(format, args...)})
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
-		problem("listen", "%q is no address; give host:port or :port, such as :8080", c.Listen)
+		problem("listen", "%q is not an address; give host:port or :port, such as :8080", c.Listen)
 	}
 	if len(c.TrustedProxies) > maxTrustedProxies {
 		problem("trusted_proxies", "has %d entries, at most %d are allowed; join them into wider networks", len(c.TrustedProxies), maxTrustedProxies)
@@ -128,7 +128,7 @@ func (c *Config) Validate() error {
 	span("unique_window", c.UniqueWindow, time.Second, unique.MaxWindow)
 	number("unique_bytes", c.UniqueBytes, unique.MinBytes, unique.MaxBytes)
 	if !isCookieName(c.VisitorCookie) {
-		problem("visitor_cookie", "%q is no name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
+		problem("visitor_cookie", "%q is not a name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
 	}
 	span("landing_window", c.LandingWindow, time.Minute, 400*24*time.Hour)
 	span("visitor_cookie_age", c.VisitorCookieAge, time.Second, 400*24*time.Hour)
