@@ -13,7 +13,7 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const forgetLong = `Blanks a visitor's personal data in every ClickHouse table that has rows of the visitor's clicks: address,
+const forgetLong = `Blanks a visitor's personal data in every ClickHouse table that has rows of these clicks: address,
 user agent, referrer, subs, external ID, keyword, creative, city, region, network, and the raw
 requests of dead letters. Money, click IDs, country and device stay, so that every figure stays
 what it was and ` + "`tributary verify`" + ` finds what it found before.

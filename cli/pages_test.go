@@ -255,3 +255,30 @@ func TestPagesTestsExist(t *testing.T) {
 		t.Errorf("only %d tests were found", found)
 	}
 }
+
+// quaint are words that a reader stumbles over: plain English has another one for each.
+var quaint = regexp.MustCompile(`(?i)\b(anew|mourn\w*|lest|hither|thither|thereof|whoso\w*|(newer|later|older) word)\b`)
+
+// Help and messages are in plain words.
+func TestMessagesArePlain(t *testing.T) {
+	texts, _ := sayings(t)
+	seen := 0
+	for _, s := range texts {
+		path, err := filepath.Rel(repository, s.where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc([]string{"cli/", "catalog/", "deploy/config/"}, func(room string) bool {
+			return strings.HasPrefix(path, room) && !strings.HasPrefix(path, "cli/loadgen/")
+		}) {
+			continue
+		}
+		seen++
+		if found := quaint.FindString(s.text); found != "" {
+			t.Errorf("%s says %q: %s", s.where, found, s.text)
+		}
+	}
+	if seen < 2000 {
+		t.Errorf("only %d texts were seen", seen)
+	}
+}

@@ -144,7 +144,7 @@ func orNone(text string) string {
 }
 
 const recoverClickHouseLong = `Fills ClickHouse's tables again from Kafka, after the tables were lost. Each row lands once. What
-Kafka has no more is missing: the command says from when on rows will be there.
+Kafka no longer has stays missing: the command says from which time on rows will be there.
 
 With --accept nothing is filled: the tables stay without what they had, and loading goes on where it
 stopped.
