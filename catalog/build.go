@@ -112,7 +112,7 @@ func Fingerprint(s Secret) string {
 
 func (b *builder) rates(base string, rates []RateConfig) {
 	if !IsCurrencyCode(base) {
-		b.problem("base_currency", "%q is not an ISO 4217 code; give three upper-case letters, such as USD", base)
+		b.problem("base_currency", "%q is no ISO 4217 code; give three upper-case letters, such as USD", base)
 	}
 	b.cat.base = &Currency{Code: base, rates: []datedRate{{math.MinInt64, money.One}}}
 	b.cat.currencies[base] = b.cat.base
@@ -120,7 +120,7 @@ func (b *builder) rates(base string, rates []RateConfig) {
 		field := fmt.Sprintf("exchange_rates[%d]", i)
 		before := len(b.problems)
 		if !IsCurrencyCode(r.Currency) {
-			b.problem(field+".currency", "%q is not an ISO 4217 code; give three upper-case letters, such as EUR", r.Currency)
+			b.problem(field+".currency", "%q is no ISO 4217 code; give three upper-case letters, such as EUR", r.Currency)
 		} else if r.Currency == base {
 			b.problem(field+".currency", "%s is the base currency, its rate is always 1; leave it out", base)
 		}
@@ -353,7 +353,7 @@ func (b *builder) currency(field, code string) *Currency {
 	switch {
 	case c != nil:
 	case !IsCurrencyCode(code):
-		b.problem(field, "%q is not an ISO 4217 code; give three upper-case letters, such as EUR", code)
+		b.problem(field, "%q is no ISO 4217 code; give three upper-case letters, such as EUR", code)
 	default:
 		b.problem(field, "no exchange rate is declared for %s; add one to exchange_rates", code)
 	}

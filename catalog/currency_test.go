@@ -26,7 +26,7 @@ func TestACatalogNamesRealCurrencies(t *testing.T) {
 	} {
 		c.ClickIDKeys = keys
 		_, err := Build(c)
-		if err == nil || !strings.Contains(err.Error(), "is not an ISO 4217 code") ||
+		if err == nil || !strings.Contains(err.Error(), "is no ISO 4217 code") ||
 			!strings.Contains(err.Error(), field) {
 			t.Errorf("%s: %v", field, err)
 		}

@@ -412,7 +412,7 @@ func findCurrency(cat *catalog.Catalog, code []byte) (*catalog.Currency, *refusa
 				"a currency with a rate in catalog.exchange_rates")
 		}
 	}
-	return nil, refuse(schemas.RejectBadCurrency, "currency", quoted(code)+" is not an ISO 4217 code", "three letters, such as USD")
+	return nil, refuse(schemas.RejectBadCurrency, "currency", quoted(code)+" is no ISO 4217 code", "three letters, such as USD")
 }
 
 // datedBase converts at the rate in force; field is the amount's.

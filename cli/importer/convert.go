@@ -201,7 +201,7 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 		out.Currency = code
 		if currency = c.o.Catalog.Currency([]byte(code)); currency == nil {
 			if !catalog.IsCurrencyCode(code) {
-				return refuse(of, "not an ISO 4217 code", "three letters, such as USD")
+				return refuse(of, "no ISO 4217 code", "three letters, such as USD")
 			}
 			return refuse(of, "no exchange rate is declared for "+code, "one in catalog.exchange_rates")
 		}

@@ -151,7 +151,7 @@ func (o *Options) check() error {
 	case o.Rate < 0:
 		return misused("--rate %v is out of range; right would be clicks a second, or 0 for no limit", o.Rate)
 	case o.Currency != "" && !catalog.IsCurrencyCode(o.Currency):
-		return misused("--currency %s is not an ISO 4217 code; right would be three upper-case letters, such as USD", o.Currency)
+		return misused("--currency %s is no ISO 4217 code; right would be three upper-case letters, such as USD", o.Currency)
 	case o.Currency != "" && o.Catalog.Currency([]byte(o.Currency)) == nil:
 		return misused("--currency %s: no exchange rate is declared for it; right would be one of catalog.exchange_rates, or the base currency %s", o.Currency, o.Catalog.Base().Code)
 	case o.Campaign != "" && o.Catalog.Campaign([]byte(o.Campaign)) == nil:

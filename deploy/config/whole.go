@@ -17,7 +17,7 @@ func (l *Loaded) whole(inForce *Loaded) error {
 	if len(before) == 0 || sameConfig(l, inForce) || bytes.Equal(now, before) {
 		return nil
 	}
-	const or = "The previous configuration stays in force"
+	const or = "The one before stays in force"
 	switch marked := endsWithMark(now); {
 	case marked:
 		return nil
