@@ -249,7 +249,7 @@ func (a *auditor) checkLedger(ctx context.Context) error {
 				return fmt.Errorf("looking for copies in %s: %w", t.name, err)
 			}
 			if len(ids) > 0 {
-				a.differ("table "+t.name, atLeast(len(ids), t.what)+" of which not exactly one row counts and the others are marked as copies", ids...)
+				a.differ("table "+t.name, atLeast(len(ids), t.what)+" of which not exactly one row counts, the others being copies", ids...)
 			}
 		}
 	}
