@@ -39,6 +39,7 @@ func asUsage(err error) error {
 
 // run runs the units that add puts into a System until a signal. started is called once everything has started.
 func (e *environment) run(ctx context.Context, from config.Sources, loaded *config.Loaded, logger *zap.Logger, add func(*wiring.System), started func(*wiring.System)) error {
+	process.CrashBySignal()
 	ctx, hangups, giveBack := process.WithSignals(ctx)
 	defer giveBack()
 	defer func() { _ = logger.Sync() }() // a terminal cannot be synced

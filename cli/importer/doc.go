@@ -9,8 +9,8 @@
 //
 // Invariants:
 //   - Without Options.Send nothing is written or sent.
-//   - Money, times and identity are taken as written or refused, never guessed: an amount such as 1,234 and a date such as
-//     03/04/2026 need a word of the caller. Other texts are cleaned and cut as the edge does it with a link's; IDs are
+//   - Money, times and identity are taken as written or refused, never guessed: an amount such as 1,234, a date such as
+//     03/04/2026 and letters in a file that does not say its character set need a word of the caller. Other texts are cleaned and cut as the edge does it with a link's; IDs are
 //     never cut.
 //   - A line is either acknowledged by the edge, or in the rejected file, before the checkpoint passes it. A run that was broken
 //     off goes on behind its checkpoint; what it had sent beyond is sent again and counts once, for a click's identity is its ID.

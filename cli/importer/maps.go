@@ -71,6 +71,10 @@ func readMap(flag, path string, add func(theirs, ours, where string) error) erro
 		if row, err = rows.Next(); err != nil {
 			break
 		}
+		if opened.Guessed && !sheet.IsSure(strings.Join(row.Fields, "")) {
+			return misused("%s @%s: line %d has letters that depend on the file's character set, which nothing says; right would be a file in UTF-8",
+				flag, path, row.Line)
+		}
 		if row.Problem != "" || len(row.Fields) != 2 {
 			return misused("%s @%s: line %d has %d columns; right would be two, theirs and ours", flag, path, row.Line,
 				len(row.Fields))

@@ -118,6 +118,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	r := &run{o: &o, file: file, size: info.Size(), format: format, began: o.Now(),
 		converter: converter{o: &o, mapping: mapping, names: o.Campaigns, nowMS: o.Now().UnixMilli()}}
+	if format.file.Guessed {
+		r.guessed = format.file.Encoding
+	}
 	r.report = newReport(&o, format, mapping)
 	if !o.Send {
 		return r.look(ctx)
@@ -151,7 +154,7 @@ func (o *Options) check() error {
 	case o.Rate < 0:
 		return misused("--rate %v is out of range; right would be clicks a second, or 0 for no limit", o.Rate)
 	case o.Currency != "" && !catalog.IsCurrencyCode(o.Currency):
-		return misused("--currency %s is no ISO 4217 code; right would be three upper-case letters, such as USD", o.Currency)
+		return misused("--currency %s is no ISO 4217 code; right would be %s", o.Currency, catalog.RightCurrency(o.Currency))
 	case o.Currency != "" && o.Catalog.Currency([]byte(o.Currency)) == nil:
 		return misused("--currency %s: no exchange rate is declared for it; right would be one of catalog.exchange_rates, or the base currency %s", o.Currency, o.Catalog.Base().Code)
 	case o.Campaign != "" && o.Catalog.Campaign([]byte(o.Campaign)) == nil:
@@ -340,6 +343,10 @@ func (r *run) read(ctx context.Context, at, line int64, hand func(*batch) error)
 		}
 		c, refused := r.convert(record)
 		if refused != nil {
+			if refused.unsure {
+				// In the file of rejected lines the guess would stand as if it were what the line says.
+				return misused("line %d: %s", refused.line, refused)
+			}
 			if bad++; !good && bad >= giveUpAfter {
 				return misused("none of the first %d lines can be imported; line %d: %s; `tributary import clicks` without --yes shows more", bad, refused.line, refused)
 			}

@@ -234,14 +234,11 @@ func (w *World) costNote(r *Reading, campaign *catalog.Campaign, source *catalog
 		r.fact("cost", own)
 		return
 	}
-	currency := campaign.Currency
-	if source != nil && source.Currency != nil {
-		currency = source.Currency
-	}
-	micros, currency, problem := ingest.CostOf(w.Catalog, value, c.Values[dialect.Currency], c.PerMille, currency)
+	micros, currency, problem, right := ingest.CostOf(w.Catalog, campaign, source, value, c.Values[dialect.Currency],
+		c.PerMille)
 	if problem != "" {
 		r.fact("cost", own)
-		r.note(fmt.Sprintf("The link's cost is not taken: %s.", shown(problem, 200)))
+		r.note(fmt.Sprintf("The link's cost is not taken: %s; right would be %s.", shown(problem, 200), right))
 		return
 	}
 	if _, dated := currency.Rate(now.UnixMilli()); !dated {

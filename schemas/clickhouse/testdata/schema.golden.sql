@@ -282,6 +282,28 @@ CREATE TABLE tributary.clicks
             toDate(received_at),
             toYYYYMM(received_at),
             _layout >= 1
+    ),
+    PROJECTION by_names
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            max(received_at)
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            offer_id,
+            offer,
+            landing_id,
+            landing
     )
 )
 ENGINE = MergeTree
@@ -4847,6 +4869,20 @@ CREATE TABLE tributary.impressions
             toDate(received_at),
             toYYYYMM(received_at),
             copy
+    ),
+    PROJECTION by_names
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(received_at)
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
     )
 )
 ENGINE = MergeTree
@@ -4944,12 +4980,86 @@ CREATE VIEW tributary.latest_names
     `id` UInt32 COMMENT 'Its number in the catalog.',
     `name` String COMMENT 'Its latest name.'
 )
-COMMENT 'The latest name of each campaign, source, offer and landing page, one row each: what every view shows beside a number.'
+COMMENT 'The latest name of each campaign, source, offer and landing page, one row each: what every view shows beside a number. It reads the projections by_names of clicks and impressions, which are in the same parts as the rows, and names.'
 AS SELECT
     kind,
     id,
     argMax(name, (at, name)) AS name
-FROM tributary.names
+FROM
+(
+    SELECT
+        toString(kind) AS kind,
+        id,
+        toString(name) AS name,
+        at
+    FROM tributary.names
+    UNION ALL
+    SELECT
+        'campaign' AS kind,
+        campaign_id AS id,
+        toString(campaign) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (campaign_id != 0) AND (campaign != '')
+    GROUP BY
+        campaign_id,
+        campaign
+    UNION ALL
+    SELECT
+        'source' AS kind,
+        source_id AS id,
+        toString(source) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (source_id != 0) AND (source != '')
+    GROUP BY
+        source_id,
+        source
+    UNION ALL
+    SELECT
+        'offer' AS kind,
+        offer_id AS id,
+        toString(offer) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (offer_id != 0) AND (offer != '')
+    GROUP BY
+        offer_id,
+        offer
+    UNION ALL
+    SELECT
+        'landing' AS kind,
+        landing_id AS id,
+        toString(landing) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (landing_id != 0) AND (landing != '')
+    GROUP BY
+        landing_id,
+        landing
+    UNION ALL
+    SELECT
+        'campaign' AS kind,
+        campaign_id AS id,
+        toString(campaign) AS name,
+        max(received_at) AS at
+    FROM tributary.impressions
+    WHERE (campaign_id != 0) AND (campaign != '')
+    GROUP BY
+        campaign_id,
+        campaign
+    UNION ALL
+    SELECT
+        'source' AS kind,
+        source_id AS id,
+        toString(source) AS name,
+        max(received_at) AS at
+    FROM tributary.impressions
+    WHERE (source_id != 0) AND (source != '')
+    GROUP BY
+        source_id,
+        source
+) AS named
 GROUP BY
     kind,
     id;
@@ -4964,85 +5074,7 @@ CREATE TABLE tributary.names
 ENGINE = ReplacingMergeTree(at)
 ORDER BY (kind, id, name)
 SETTINGS index_granularity = 8192
-COMMENT 'Names by number: all that campaigns, sources, offers and landing pages have had. Views show the latest (latest_names); rows keep the one of their time.';
-
-CREATE MATERIALIZED VIEW tributary.names_from_clicks TO tributary.names
-(
-    `kind` LowCardinality(String) COMMENT 'campaign, source, offer or landing.',
-    `id` UInt32 COMMENT 'Its number in the catalog.',
-    `name` LowCardinality(String) COMMENT 'Its name.',
-    `at` DateTime64(3, 'UTC') COMMENT 'When it last had this name, UTC.'
-)
-COMMENT 'Feeds names from every insert into clicks; holds no data of its own. A block that comes twice changes nothing.'
-AS SELECT
-    named.1 AS kind,
-    named.2 AS id,
-    named.3 AS name,
-    max(newest) AS at
-FROM
-(
-    SELECT
-        campaign_id,
-        campaign,
-        source_id,
-        source,
-        offer_id,
-        offer,
-        landing_id,
-        landing,
-        max(received_at) AS newest
-    FROM tributary.clicks
-    GROUP BY
-        campaign_id,
-        campaign,
-        source_id,
-        source,
-        offer_id,
-        offer,
-        landing_id,
-        landing
-) AS groups
-ARRAY JOIN [('campaign', campaign_id, toString(campaign)), ('source', source_id, toString(source)), ('offer', offer_id, toString(offer)), ('landing', landing_id, toString(landing))] AS named
-WHERE ((named.2) != 0) AND ((named.3) != '')
-GROUP BY
-    kind,
-    id,
-    name;
-
-CREATE MATERIALIZED VIEW tributary.names_from_impressions TO tributary.names
-(
-    `kind` LowCardinality(String) COMMENT 'campaign, source, offer or landing.',
-    `id` UInt32 COMMENT 'Its number in the catalog.',
-    `name` LowCardinality(String) COMMENT 'Its name.',
-    `at` DateTime64(3, 'UTC') COMMENT 'When it last had this name, UTC.'
-)
-COMMENT 'Feeds names from every insert into impressions; holds no data of its own. A block that comes twice changes nothing.'
-AS SELECT
-    named.1 AS kind,
-    named.2 AS id,
-    named.3 AS name,
-    max(newest) AS at
-FROM
-(
-    SELECT
-        campaign_id,
-        campaign,
-        source_id,
-        source,
-        max(received_at) AS newest
-    FROM tributary.impressions
-    GROUP BY
-        campaign_id,
-        campaign,
-        source_id,
-        source
-) AS groups
-ARRAY JOIN [('campaign', campaign_id, toString(campaign)), ('source', source_id, toString(source))] AS named
-WHERE ((named.2) != 0) AND ((named.3) != '')
-GROUP BY
-    kind,
-    id,
-    name;
+COMMENT 'Names by number that are in no row any more: of the archive, and of rows from before their names were kept beside them. Views show the latest (latest_names); rows keep the one of their time.';
 
 CREATE TABLE tributary.parked
 (
