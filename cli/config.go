@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/catalog"
+	"tributary/cli/misuse"
 	"tributary/deploy"
 	"tributary/deploy/config"
 	"tributary/deploy/meaning"
@@ -83,11 +84,11 @@ Nothing is started, made or changed. Exit code 0: it is right; 2: it is not.`,
 			}
 			if !elsewhere {
 				if _, err := geo.Open(loaded.Config.Ingest.Geo); err != nil {
-					return usageError{fmt.Errorf("%w; --data-files-elsewhere does not look for data files", err)}
+					return misuse.Errorf("%w; --data-files-elsewhere does not look for data files", err)
 				}
 			}
 			if err := env.checkStored(loaded); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			what := "the built-in defaults"
 			if loaded.File != "" {

@@ -88,7 +88,7 @@ func ParseSigned(text []byte) (micros int64, err error) {
 		return Parse(text)
 	}
 	micros, err = Parse(text[1:])
-	if err == ErrRange {
+	if errors.Is(err, ErrRange) {
 		err = ErrBelow
 	}
 	return -micros, err

@@ -12,6 +12,7 @@ import (
 	"tributary/catalog/dialect"
 	"tributary/catalog/money"
 	"tributary/catalog/query"
+	"tributary/cli/misuse"
 	"tributary/ingest/sheet"
 	"tributary/schemas"
 )
@@ -173,11 +174,11 @@ func (c *converter) campaign(r *Record, out *click, refuse func(Field, string, s
 	case theirs == "":
 		return nil, refuse(Campaign, "the line names no campaign", "--campaign NAME for lines without one")
 	default:
-		return nil, refuse(Campaign, "the catalog has no campaign of that name"+nearName(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
+		return nil, refuse(Campaign, "no campaign of the catalog is named so"+misuse.Near(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
 	}
 	campaign := c.o.Catalog.Campaign([]byte(name))
 	if campaign == nil {
-		return nil, refuse(Campaign, fmt.Sprintf("it is mapped to %q, which the catalog lacks%s", name, nearName(name, c.names)), "one of "+list(c.names))
+		return nil, refuse(Campaign, fmt.Sprintf("it is mapped to %q, which the catalog lacks%s", name, misuse.Near(name, c.names)), "one of "+list(c.names))
 	}
 	if !campaign.AllowForeignClickIDs {
 		return nil, refuse(Campaign, fmt.Sprintf("the campaign %s does not take click IDs of another tracker", campaign.Name), "allow_foreign_click_ids: true for it in the catalog, at least until the import is done")

@@ -17,7 +17,7 @@
 //   - Memory does not grow with the file: a record is bounded by maxRecordBytes, what is under way by a few batches, lists of
 //     names in the report by maxNames.
 //
-// Concurrency: Run belongs to one goroutine; it sends from Options.Parallel others and ends them before it answers.
+// Concurrency: Run belongs to one goroutine; it sends from Options.Parallel others and ends them before it returns.
 //
 // Not responsible for: postbacks and conversions of the other tracker, offers (the campaign's own are used), and whether a
 // click ID was seen before: the processor knows that.

@@ -23,6 +23,7 @@ import (
 	"tributary/deploy/topics"
 	"tributary/ingest"
 	"tributary/processor"
+	"tributary/schemas/broker"
 	schema "tributary/schemas/clickhouse"
 	"tributary/scripts/kafka"
 	sink "tributary/sink/clickhouse"
@@ -47,6 +48,7 @@ type Options struct {
 // A System is every role on its engines.
 type System struct {
 	Brokers    []string
+	Abilities  broker.Abilities
 	Prefix     string
 	Database   string
 	Edge       *ingest.Edge
@@ -103,12 +105,16 @@ func Start(tb testing.TB, o Options) *System {
 	}
 	s.Processor, s.Sink = processorConfig, sinkConfig
 
-	loader, err := sink.New(sinkConfig, sink.Deps{Kafka: opts, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("sink"), ClickHouse: server})
+	loader, err := sink.New(sinkConfig, sink.Deps{
+		Kafka: opts, Broker: s.Abilities, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("sink"), ClickHouse: server,
+	})
 	if err != nil {
 		tb.Fatalf("making the sink: %v", err)
 	}
 	s.run("sink", loader.Run)
-	joiner, err := processor.New(processorConfig, processor.Deps{Kafka: opts, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("processor")})
+	joiner, err := processor.New(processorConfig, processor.Deps{
+		Kafka: opts, Broker: s.Abilities, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("processor"),
+	})
 	if err != nil {
 		tb.Fatalf("making the processor: %v", err)
 	}
@@ -134,12 +140,12 @@ func (s *System) startBroker() {
 		s.Brokers = []string{kafka.StartForTest(s.tb).Addr()}
 		return
 	}
-	broker, err := embedded.NewKafka("127.0.0.1:0", s.tb.TempDir(), zap.NewNop())
+	engine, err := embedded.NewKafka("127.0.0.1:0", s.tb.TempDir(), zap.NewNop())
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	s.run("kafka", broker.Run)
-	s.Brokers = []string{broker.Address()}
+	s.run("kafka", engine.Run)
+	s.Brokers, s.Abilities = []string{engine.Address()}, broker.Embedded()
 }
 
 func (s *System) makeTopics(ctx context.Context, opts []kgo.Opt, partitions int) {
