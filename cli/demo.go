@@ -73,7 +73,7 @@ func (e *environment) demo(parent context.Context, o demo.Options) error {
 	}
 	c := &loaded.Config
 	if !loaded.StoodIn {
-		return misuse.Errorf("the demo brings a catalog of its own, whose campaigns its traffic is for; leave `catalog` out of the configuration, or use `tributary up` with yours")
+		return misuse.Errorf("the demo has a catalog of its own; leave `catalog` out of the configuration, or use `tributary up` with yours")
 	}
 	keys := c.Catalog.ClickIDKeys
 	scenario.KeyID, scenario.Secret = uint8(keys.Active), string(keys.Keys[keys.Active])

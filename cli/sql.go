@@ -81,7 +81,7 @@ func queryOf(args []string, stdin io.Reader) (string, error) {
 	query := strings.Join(args, "")
 	if len(args) == 0 {
 		if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			return "", misuse.Errorf("there is no query: give it as the argument, in quotes, or by the standard input; see `tributary sql --help`")
+			return "", misuse.Errorf("there is no query: give it as the argument, in quotes, or on the standard input; see `tributary sql --help`")
 		}
 		text, err := io.ReadAll(io.LimitReader(stdin, maxQueryBytes+1))
 		if err != nil {

@@ -183,7 +183,7 @@ func isSpool(dir string) error {
 	case err != nil:
 		return fmt.Errorf("looking at the spool: %w", err)
 	case !info.IsDir():
-		return misuse.Errorf("%s is no folder; right would be the ingest.spool.dir of the edge", dir)
+		return misuse.Errorf("%s is not a folder; right would be the ingest.spool.dir of the edge", dir)
 	}
 	return nil
 }

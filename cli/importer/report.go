@@ -317,8 +317,8 @@ func (r *report) printSent(out io.Writer, before, now *checkpoint, took time.Dur
 	case err == nil:
 		fmt.Fprintln(out, "Done. A repeated line counts once, as long as its click is remembered (processor.window after the import).")
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(out, "Stopped behind line %s; the same command goes on there.\n", grouped(now.Line-1))
+		fmt.Fprintf(out, "Stopped after line %s; the same command goes on there.\n", grouped(now.Line-1))
 	case !misuse.Is(err):
-		fmt.Fprintf(out, "Broken off behind line %s; the same command goes on there.\n", grouped(now.Line-1))
+		fmt.Fprintf(out, "Interrupted after line %s; the same command goes on there.\n", grouped(now.Line-1))
 	}
 }

@@ -107,7 +107,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("looking at the file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return misuse.Errorf("%s is no plain file; right would be a CSV file on disk, so that a broken import can go on", o.File)
+		return misuse.Errorf("%s is not a regular file; right would be a CSV file on disk, so that an interrupted import can go on", o.File)
 	}
 	format, err := Detect(file, info.Size(), o.Separator, o.Encoding)
 	if err != nil {

@@ -153,7 +153,7 @@ func trafficOf(name, source string) (*Traffic, error) {
 	}
 	t := TrafficByName(name)
 	if t == nil {
-		return nil, misuse.Errorf("--traffic %q is none of those known%s; they are %s", name, misuse.Near(name, TrafficNames()), strings.Join(TrafficNames(), ", "))
+		return nil, misuse.Errorf("--traffic %q is not a known traffic source%s; they are %s", name, misuse.Near(name, TrafficNames()), strings.Join(TrafficNames(), ", "))
 	}
 	return t, nil
 }
@@ -192,7 +192,7 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 	b := &Built{}
 	if r.Sender != "" {
 		if o.Sender = dialect.ByName(r.Sender); o.Sender == nil {
-			return nil, misuse.Errorf("--sender %q is no system that is known%s; they are %s", r.Sender, misuse.Near(r.Sender, strings.Split(dialect.Names(), ", ")), dialect.Names())
+			return nil, misuse.Errorf("--sender %q is not a known system%s; they are %s", r.Sender, misuse.Near(r.Sender, strings.Split(dialect.Names(), ", ")), dialect.Names())
 		}
 		b.Notes = append(b.Notes, "Macros as "+o.Sender.Name+" writes them: "+strings.Join(o.Sender.Pages[:min(1, len(o.Sender.Pages))], " "))
 	}

@@ -133,7 +133,7 @@ func split(text string) (path, rawQuery []byte, err error) {
 	rest := strings.TrimSpace(text)
 	if scheme, behind, ok := strings.Cut(rest, "://"); ok && !strings.ContainsAny(scheme, "/?") {
 		if scheme != "http" && scheme != "https" {
-			return nil, nil, misuse.Errorf("%s is no http or https URL", shown(text, 80))
+			return nil, nil, misuse.Errorf("%s is not an http or https URL", shown(text, 80))
 		}
 		i := strings.IndexAny(behind, "/?#")
 		if i < 0 {
@@ -143,7 +143,7 @@ func split(text string) (path, rawQuery []byte, err error) {
 			rest = "/" + rest
 		}
 	} else if !strings.HasPrefix(rest, "/") {
-		return nil, nil, misuse.Errorf("%q is no URL; right would be one such as https://t.example/c/summer?source=pushads, or what stands behind the host, in quotes", shown(text, 80))
+		return nil, nil, misuse.Errorf("%q is not a URL; right would be one such as https://t.example/c/summer?source=pushads, or the part after the host, in quotes", shown(text, 80))
 	}
 	// What stands behind # never leaves a browser, unless it is what is left of an ampersand (&#38;).
 	if i := strings.IndexByte(rest, '#'); i > 0 && strings.Count(rest, "#") == 1 && rest[i-1] != '&' {
@@ -460,7 +460,7 @@ func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *ca
 		case p.Name == "network":
 			p.Becomes = "network"
 			if network == nil {
-				p.Note = "no network is named so" + misuse.Near(p.Value, w.networkNames())
+				p.Note = "there is no network of that name" + misuse.Near(p.Value, w.networkNames())
 			}
 		case slices.Contains(signature, p.Name):
 			p.Becomes = "signature"
