@@ -119,7 +119,7 @@ func (i *installation) start() {
 // awaitNotice passes over what the manager is told besides, such as STATUS.
 func (i *installation) awaitNotice(want string) {
 	i.t.Helper()
-	if err := i.manager.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+	if err := i.manager.SetReadDeadline(time.Now().Add(walkLimit)); err != nil {
 		i.t.Fatal(err)
 	}
 	buffer := make([]byte, 4096)
