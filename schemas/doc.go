@@ -1,5 +1,5 @@
 // Package schemas is everything that travels between the roles, and nothing that runs: topics and their keys, limits,
-// reason codes, and in its folders the events (protobuf), the identifiers, and the ClickHouse migrations and views.
+// reason codes, one declaration a table (Tables), and in its folders the events (protobuf), the identifiers, and the ClickHouse migrations and views.
 //
 // Place in the flow: below everything: each role reads and writes what is defined here.
 //

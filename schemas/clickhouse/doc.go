@@ -16,6 +16,9 @@
 //   - Where SQL cannot say what depends on what is found, a statement CALL name runs a step of this package (steps.go). It too may have been
 //     begun before, at any of its own statements (TestProjectionsUpgrade).
 //
+//   - What the loader fills is declared in schemas (Tables), beside the fields of its events: after the migrations, tables and columns that
+//     the database lacks are made and comments set (tables.go). A column of another type is refused. docs/tables.md.
+//
 //   - What is summed has no table of its own: clicks, conversions, impressions and landing_clicks have an aggregate projection by quarter of
 //     an hour (by_quarter), which is in the same part as the rows and cannot differ from them. The views of sums add up the projections
 //     (TestViewsReadProjections) and the archive tables, which have what was summed of rows that are gone. docs/decisions/projections.md.
