@@ -1,5 +1,6 @@
-// Package schemas is everything that travels between the roles, and nothing that runs: topics and their keys, limits,
-// reason codes, and in its folders the events (protobuf), the identifiers, and the ClickHouse migrations and views.
+// Package schemas is everything that travels between the roles and what is counted of it, and nothing that runs: topics
+// and their keys, limits, reason codes, the facts, metrics and dimensions of every report (docs/metrics.md), and in its
+// folders the events (protobuf), the identifiers, and the ClickHouse tables.
 //
 // It imports nothing of Tributary's, so that a program of your own can import it alone.
 package schemas
