@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/schemas"
 )
 
 // A Progress says how far a long part of a migration is.
@@ -37,6 +39,7 @@ type run struct {
 	conn     driver.Conn
 	database string
 	progress func(Progress)
+	views    schemas.Views
 }
 
 // exec formats a statement, in which %[1]s is the database.
