@@ -169,3 +169,13 @@ func TestUnits(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkClickAmountProblem(b *testing.B) {
+	click := testClick()
+	b.ReportAllocs()
+	for b.Loop() {
+		if ClickAmountProblem(click) != "" {
+			b.Fatal("a click as most are is refused")
+		}
+	}
+}

@@ -68,6 +68,23 @@ func isOf(item *state.Item, network string) bool {
 	return item.Network == network || item.Network == "" && item.Decisions < schemas.DecisionsByNetwork
 }
 
+// DecisionsOf answers the version of the rules that a conversion's ID was made by, from its first entry. Another entry,
+// and an ID that no version makes, tells none.
+func DecisionsOf(e *events.Conversion) (version uint32, told bool) {
+	if e.Seq != 1 || e.Kind != events.Conversion_KIND_CREATED && e.Kind != events.Conversion_KIND_CORRECTION {
+		return 0, false
+	}
+	item := state.Item{Event: e.Event, Txid: e.Txid, Network: e.Network, PayoutMicros: e.PayoutMicros, PayoutSource: int32(e.PayoutSource)}
+	for _, item.ReceiptId = range [...]string{"", e.ReceiptId} {
+		for item.Decisions = range schemas.Decisions + 1 {
+			if conversionID(e.ClickId, &item) == e.ConversionId {
+				return item.Decisions, true
+			}
+		}
+	}
+	return 0, false
+}
+
 // conversionID is the first 16 bytes of SHA-256 over the length-prefixed parts of the identity, in hex. That of an
 // item which was made before the network was a part of it stays what it was: four parts, one more for a correction.
 // No list of parts is another's beginning, and none has as many as those with a network, so that the two kinds

@@ -193,3 +193,35 @@ func TestEachNetworkAsIfAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestAnIDTellsItsVersion: of a conversion's first entry, whatever is said of it; of no other.
+func TestAnIDTellsItsVersion(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 4))
+	first := 0
+	for i := range 3000 {
+		book := &state.Book{}
+		decisions := uint32(rng.IntN(int(schemas.Decisions) + 1))
+		for j := range 4 {
+			pb := post(fmt.Sprintf("approved %s %d", []string{"-", "1", "2"}[rng.IntN(3)], rng.IntN(7)-3))
+			pb.Network, pb.ReceiptId, pb.MaxConversions = []string{"usd", "af", ""}[rng.IntN(3)], fmt.Sprint("r", i, j), uint32(rng.IntN(3))
+			pb.HasPayout, pb.BlankTxidIsNew = pb.HasPayout && rng.IntN(3) > 0, rng.IntN(3) == 0
+			e := Attribute(Input{pb, testClick(), book, &state.SourceStats{}, decisions}, &rules).Entry
+			if e == nil {
+				continue
+			}
+			version, told := DecisionsOf(e)
+			if told != (e.Seq == 1) || told && version != decisions {
+				t.Fatalf("%v tells %d %v, it was decided by %d", e, version, told, decisions)
+			}
+			if told {
+				first++
+			}
+		}
+	}
+	if first < 3000 {
+		t.Errorf("only %d conversions", first)
+	}
+	if _, told := DecisionsOf(&events.Conversion{Seq: 1, Kind: events.Conversion_KIND_CREATED, ConversionId: "of nobody"}); told {
+		t.Error("an ID that no version makes tells one")
+	}
+}

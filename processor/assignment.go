@@ -57,6 +57,8 @@ func (p *Processor) applyEvents() error {
 			return fmt.Errorf("partition %d was taken over again without having been given up", e.ready.id)
 		}
 		p.parts[e.ready.id] = e.ready
+		e.ready.reached = p.reachedOf(e.ready.id)
+		e.ready.publish()
 		p.session.Client().ResumeFetchPartitions(p.allInputs(e.ready.id))
 	}
 	p.metrics.partitions.Set(float64(len(p.parts)))
@@ -187,6 +189,7 @@ func (p *Processor) revoked(gone map[string][]int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropReady(seen)
+	p.forgetProgress(ids)
 	for _, id := range ids {
 		if prep := p.preparing[id]; prep != nil {
 			prep.cancel()
@@ -237,6 +240,15 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	}
 	if len(ids) == 0 {
 		return offsets, nil
+	}
+	for id := range ids {
+		// The group may learn of added partitions before watchPartitions does.
+		if id >= p.partitions {
+			err := fmt.Errorf("%w: %s had %d partitions at the start, and this processor is given partition %d: keys have changed theirs. Nothing more is processed%s",
+				ErrRepartitioned, p.kafkaName(p.inputs[0]), p.partitions, id, whenAdded)
+			p.leave(event{err: err})
+			return nil, err
+		}
 	}
 	p.mu.Lock()
 	p.dropReady(ids)

@@ -39,6 +39,7 @@ type Config struct {
 	MemtableBytes      int64         `yaml:"memtable_bytes" doc:"one of at most three write buffers of the state, in bytes"`
 	SessionTimeout     time.Duration `yaml:"session_timeout" doc:"how long a silent processor keeps its partitions"`
 	TransactionTimeout time.Duration `yaml:"transaction_timeout" doc:"when Kafka gives up a transaction of a dead processor; its partitions go to another no sooner"`
+	StallAfter         time.Duration `yaml:"stall_after" doc:"time without progress in a partition, while records wait in it, after which the processor is not ready and names it; more than transaction_timeout, for which a dead processor's transaction may hold records back"`
 	Workers            int           `yaml:"workers" doc:"partitions processed at the same time; 0: one for each CPU"`
 
 	Checkpoint checkpoint.Config `yaml:"checkpoint" doc:"copies of the state, for a partition that comes to a machine without it"`
@@ -64,6 +65,7 @@ func Defaults() Config {
 		MemtableBytes:      16 << 20,
 		SessionTimeout:     20 * time.Second,
 		TransactionTimeout: 30 * time.Second,
+		StallAfter:         45 * time.Second,
 		Checkpoint:         checkpoint.Defaults(),
 	}
 }
@@ -92,6 +94,7 @@ func (c *Config) Validate() error {
 	check(c.MemtableBytes >= 1<<20 && c.MemtableBytes < 2<<30, "memtable_bytes", "%d is out of range; 1048576 to 2147483647 would be right", c.MemtableBytes)
 	check(c.SessionTimeout >= time.Second, "session_timeout", "%s is too short; at least 1s would be right", c.SessionTimeout)
 	check(c.TransactionTimeout >= time.Second, "transaction_timeout", "%s is too short; at least 1s would be right", c.TransactionTimeout)
+	check(c.StallAfter >= time.Second && c.StallAfter <= time.Hour, "stall_after", "%s is out of range; 1s to 1h would be right", c.StallAfter)
 	check(c.Workers >= 0, "workers", "%d is negative; 0 or more would be right", c.Workers)
 	if err := c.Checkpoint.Validate(); err != nil {
 		problems = append(problems, inSection("checkpoint", err)...)

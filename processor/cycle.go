@@ -66,6 +66,9 @@ func (p *Processor) loop(ctx context.Context) error {
 		if err := p.cycle(); err != nil {
 			return err
 		}
+		for _, part := range p.parts {
+			part.publish()
+		}
 		if err := p.ship(); err != nil {
 			return err
 		}

@@ -70,3 +70,39 @@ func TestABuiltInStageTellsARecordFromAFault(t *testing.T) {
 		t.Errorf("a panic of the joining stage is %s", got)
 	}
 }
+
+// tardy is a stage that sets timers at every click and fails at each of them.
+type tardy struct{ moody }
+
+func (tardy) Task(int32) Task { return tardy{} }
+func (tardy) Process(ctx *Context, _ *Record) error {
+	for _, key := range []string{"a", "b", "c"} {
+		ctx.SetTimer(ctx.ArrivalMS()+1, []byte(key))
+	}
+	return nil
+}
+func (tardy) OnTimer(*Context, []byte, int64) error { return errors.New("forgot it") }
+
+// TestEachFailedTimerHasALetterOfItsOwn: letters of one ID are taken for one.
+func TestEachFailedTimerHasALetterOfItsOwn(t *testing.T) {
+	w := newWorld(t, 1)
+	part, records := partitionOver(t, w, 1)
+	part.stages = stage.NewPartition(0, part.state, []stage.Stage{tardy{}})
+	if err := part.begin(w.clockMS.Load()); err != nil {
+		t.Fatal(err)
+	}
+	outcome(t, part, records[0])
+	ids := map[string]bool{}
+	for range 2 { // all fire at the first one
+		if err := part.run(w.clockMS.Load()+1000, true, false); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range checkOutputs(t, part.pending) {
+			ids[l.LetterId] = true
+		}
+		part.committed()
+	}
+	if len(ids) != 3 {
+		t.Errorf("three timers failed, and the letters are %v", ids)
+	}
+}

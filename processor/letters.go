@@ -30,9 +30,11 @@ func (p *partition) recordFailed(f stage.Failure) {
 }
 
 func (p *partition) timerFailed(f stage.Failure) {
-	p.deadLetter(f, &events.DeadLetter{
-		LetterId: "timer-" + f.Stage + "-" + strconv.Itoa(int(p.id)) + "-" + strconv.FormatUint(p.meta.cycle.seq+1, 10), SourcePartition: p.id, ReceivedMs: p.stages.WatermarkMS(),
-	}, nil, nil)
+	letterID := "timer-" + f.Stage + "-" + strconv.Itoa(int(p.id)) + "-" + strconv.FormatUint(p.meta.cycle.seq+1, 10)
+	if p.timersFailed++; p.timersFailed > 1 { // each is a letter of its own
+		letterID += "-" + strconv.Itoa(p.timersFailed)
+	}
+	p.deadLetter(f, &events.DeadLetter{LetterId: letterID, SourcePartition: p.id, ReceivedMs: p.stages.WatermarkMS()}, nil, nil)
 }
 
 // deadLetter sends a letter about a record, which may be anything: whatever its key, value and time, the letter is one that a broker and

@@ -16,6 +16,7 @@ type metrics struct {
 	setAside              prometheus.Counter
 	failed                map[schemas.RejectReason]prometheus.Counter
 	restored              prometheus.Counter
+	guessed               prometheus.Counter
 	restoring             prometheus.Gauge
 	partitions            prometheus.Gauge
 	cycleSeconds          prometheus.Histogram
@@ -23,6 +24,8 @@ type metrics struct {
 	stateBytes            prometheus.GaugeFunc
 	watermarkLag          prometheus.Gauge
 	otherLogs             prometheus.Gauge
+	lag                   map[string]*prometheus.GaugeVec // by topic without prefix; label partition
+	stalled               prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes func() float64) (*metrics, []prometheus.Collector, error) {
@@ -42,6 +45,7 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 	}
 	in := prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_in_total", "Records read, by topic.")), []string{"topic"})
 	out := prometheus.NewCounterVec(prometheus.CounterOpts(opts("records_out_total", "Records produced in committed transactions, by topic.")), []string{"topic"})
+	lag := prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("lag_records", "Offsets of a partition between what is processed and the end of its log.")), []string{"topic", "partition"})
 	rejects := prometheus.NewCounterVec(prometheus.CounterOpts(opts("undecodable_total", "Records and timers that a stage could not process.")), []string{"reason"})
 	m := &metrics{
 		recordsIn: map[string]prometheus.Counter{}, recordsOut: map[string]prometheus.Counter{},
@@ -58,21 +62,25 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 			schemas.RejectStageFailed: rejects.WithLabelValues(string(schemas.RejectStageFailed)),
 		},
 		restored:      counter("restored_records_total", "Records read to rebuild state."),
+		guessed:       counter("guessed_decisions_total", "Postbacks run again to rebuild state of which neither cycles nor the ledger told by which version of the rules they had been decided."),
 		restoring:     gauge("restoring_partitions", "Partitions whose state is being rebuilt."),
 		partitions:    gauge("partitions", "Partitions that are being processed."),
 		cycleSeconds:  histogram("cycle_seconds", "Time of one cycle with records, without waiting for them."),
 		commitSeconds: histogram("commit_seconds", "Time from the last record processed to the transaction's end."),
 		watermarkLag:  gauge("watermark_lag_seconds", "How far the slowest partition's watermark is behind the clock."),
 		otherLogs:     gauge("other_topics", "1 while the processor waits because Kafka's topics are not those that its state was built from."),
+		lag:           map[string]*prometheus.GaugeVec{},
+		stalled:       gauge("stalled_partitions", "Partitions of inputs without progress for processor.stall_after while records waited."),
 		stateBytes:    prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts("state_bytes", "Size of the state on disk.")), stateBytes),
 	}
 	for _, t := range inputs {
 		m.recordsIn[t] = in.WithLabelValues(t)
+		m.lag[t] = lag.MustCurryWith(prometheus.Labels{"topic": t})
 	}
 	for _, t := range outputs {
 		m.recordsOut[t] = out.WithLabelValues(t)
 	}
-	collectors := []prometheus.Collector{in, out, rejects, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.restoring, m.partitions,
+	collectors := []prometheus.Collector{in, out, rejects, lag, m.stalled, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.guessed, m.restoring, m.partitions,
 		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.otherLogs, m.stateBytes}
 	for i, c := range collectors {
 		if err := reg.Register(c); err != nil {

@@ -43,6 +43,10 @@ type partition struct {
 	// pending are the outputs since the last known commit; touched says that the state holds a cycle that is not known to be committed.
 	pending []stage.Output
 	touched bool
+	// timersFailed counts those of the cycle at hand.
+	timersFailed int
+	// reached tells the watcher how far this partition is; nil where nobody watches.
+	reached reached
 
 	// decisions is the version of the rules that new cycles are decided by.
 	decisions uint32
@@ -111,6 +115,7 @@ func (p *partition) hasWork() bool {
 // idle says that nothing is left to read, so that the clock moves the watermark. replay rebuilds state and drops outputs.
 func (p *partition) run(nowMS int64, idle, replay bool) error {
 	p.stages.SetNow(nowMS)
+	p.timersFailed = 0
 	if !replay {
 		p.openCycle(nowMS, idle)
 	}

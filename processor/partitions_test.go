@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/schemas"
 )
@@ -62,6 +64,35 @@ func TestAddedPartitionsStopTheProcessor(t *testing.T) {
 			}
 			r.stop()
 		})
+	}
+}
+
+// TestAddedPartitionsAreNotProcessed: the group learns of partitions and shares them out before anybody else looks.
+func TestAddedPartitionsAreNotProcessed(t *testing.T) {
+	w := newWorld(t, testPartitions)
+	cfg := w.config()
+	cfg.SessionTimeout = 2 * time.Minute // and so long until the processor looks by itself
+	r := w.start(cfg, w.deps(vfs.NewMem()))
+	w.sendClick(w.newClick())
+	w.caughtUp(cfg.Group)
+	w.grow(testPartitions+1, schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicClaims, schemas.TopicCycles)
+	c := w.newClick()
+	value, err := c.MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := kgo.NewClient(append(w.opts(), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	if err := there.ProduceSync(t.Context(), &kgo.Record{Topic: schemas.TopicClicks, Partition: testPartitions, Key: []byte(c.ClickId), Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	r.p.session.Client().ForceMetadataRefresh()
+	refusesPartitions(t, r.wait(), ErrRepartitioned)
+	if n := len(w.read(schemas.TopicScoredClicks).clicks); n != 1 {
+		t.Errorf("%d clicks were counted, 1 is of a partition from before", n)
 	}
 }
 

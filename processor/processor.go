@@ -69,7 +69,9 @@ type Processor struct {
 	granted map[int32]bool
 	// ownerText says which partitions belong to nobody.
 	ownerText string
-	nudges    atomic.Uint64
+	// progressed is how far the partitions are.
+	progressed progress
+	nudges     atomic.Uint64
 	// asked is since when the committed offsets of an assignment are waited for.
 	asked atomic.Pointer[time.Time]
 	// interrupted: partitions were given up since the last transaction.
@@ -90,7 +92,8 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 		deps.Registerer = prometheus.NewRegistry()
 	}
 	p := &Processor{cfg: cfg, deps: deps, log: deps.Logger, now: deps.Now, isOutput: map[string]bool{}, topicOf: map[string]string{},
-		parts: map[int32]*partition{}, preparing: map[int32]*preparation{}, progress: map[int32]string{}, topicIDs: map[string]string{}, connected: make(chan struct{})}
+		parts: map[int32]*partition{}, preparing: map[int32]*preparation{}, progress: map[int32]string{}, topicIDs: map[string]string{}, connected: make(chan struct{}),
+		progressed: progress{reached: map[int32]reached{}}}
 	if p.now == nil {
 		p.now = time.Now
 	}
@@ -134,15 +137,20 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	return p, nil
 }
 
-// Ready answers nil while partitions are processed or none is left to take; else an error that says what is missing.
+// Ready answers nil while partitions are processed or none is left to take; else an error that says what is missing, or
+// which partition stands still while records wait in it.
 func (p *Processor) Ready() error {
 	if r := *p.readiness.Load(); r != "" {
 		return errors.New("processor: " + r)
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ownerText != "" {
-		return errors.New("processor: " + p.ownerText)
+	ownerText := p.ownerText
+	p.mu.Unlock()
+	if ownerText != "" {
+		return errors.New("processor: " + ownerText)
+	}
+	if err := p.progressing(); err != nil {
+		return fmt.Errorf("processor: %w", err)
 	}
 	return nil
 }
@@ -219,15 +227,11 @@ func (p *Processor) Run(ctx context.Context) (err error) {
 	close(p.connected)
 	p.setReadiness("joining its group")
 	watching, stopWatching := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		p.watchCoverage(watching)
-	}()
-	defer func() {
-		stopWatching()
-		<-watched
-	}()
+	var watched sync.WaitGroup
+	watched.Go(func() { p.watchCoverage(watching) })
+	watched.Go(func() { p.watchProgress(watching) })
+	defer watched.Wait()
+	defer stopWatching()
 	p.log.Info("processor started", zap.String("group", p.cfg.Group), zap.String("instance", p.cfg.instance()), zap.Strings("inputs", p.inputs),
 		zap.Duration("opening_state", opened.Sub(started)), zap.Duration("connecting", time.Since(opened)))
 	if err := p.loop(ctx); err != nil {

@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/processor/stage"
-	"tributary/schemas"
 )
 
 // A verdict says how a partition's state stands to what is committed in Kafka.
@@ -111,6 +110,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (begin map[string]int64
 			}
 		}
 	}
+	p.reaches(id, part.meta.positions)
 	begin = maps.Clone(part.meta.positions) // the partition is the loop's, or a preparation's, before this returns
 	replaying := len(until) > 0 && c.any
 	checking := p.deps.LooseCommits && len(part.pending) > 0
@@ -186,12 +186,6 @@ func (p *Processor) prepare(ctx context.Context, part *partition, c commit, from
 		if err := p.replay(ctx, part, c, from, until); err != nil {
 			return part, err
 		}
-		// Timers that the committed cycles fired, maybe on the clock alone.
-		part.stages.SetDecisions(schemas.Decisions, false)
-		if err := part.stages.Advance(c.watermarkMS, dropFailures); err != nil {
-			return part, err
-		}
-		part.stages.DropOutputs()
 	}
 	if err := p.fillOutbox(ctx, part); err != nil {
 		return part, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -27,11 +28,14 @@ const (
 
 // A replayer is the rebuilding of one partition's state from the topics.
 type replayer struct {
-	p            *Processor
-	part         *partition
-	until        map[string]int64
-	total, done  int64
-	merged       int64 // records that no cycle told of
+	p           *Processor
+	part        *partition
+	until       map[string]int64
+	total, done int64
+	merged      int64 // records that no cycle told of
+	// least is the version of the rules that the last cycle run again was decided by: what follows was by no earlier one.
+	least        uint32
+	published    *published // nil until a cycle is missing between two versions
 	started      time.Time
 	told, logged time.Time
 }
@@ -46,12 +50,26 @@ func (p *Processor) replay(ctx context.Context, part *partition, c commit, from,
 	if err := r.cycles(ctx, c); err != nil {
 		return err
 	}
-	if err := r.merge(ctx, until, schemas.Decisions); err != nil {
+	if err := r.merge(ctx, until, schemas.Decisions, math.MaxInt64-publishedAfterMS); err != nil {
 		return err
 	}
+	// Timers that the committed cycles fired, maybe on the clock alone.
+	part.stages.SetDecisions(schemas.Decisions, r.least == schemas.Decisions)
+	if err := part.stages.Advance(c.watermarkMS, dropFailures); err != nil {
+		return err
+	}
+	part.stages.DropOutputs()
+	part.stages.SetPublished(nil)
 	if r.merged > 0 {
-		p.log.Warn("no cycles tell how these records were processed: they were taken in the order of their timestamps, which may decide differently about postbacks whose grace ended then",
-			zap.Int32("partition", part.id), zap.Int64("records", r.merged), zap.String("topic", p.kafkaName(schemas.TopicCycles)))
+		guessed := int64(0)
+		if r.published != nil {
+			guessed = r.published.guessed
+		}
+		p.metrics.guessed.Add(float64(guessed))
+		p.log.Warn("no cycles tell how these records were processed: they were taken in the order of their timestamps, which may decide differently about postbacks whose grace ended then; "+
+			"postbacks of which neither cycles nor the ledger tell the version of the rules are judged by their edge (docs/identity.md)",
+			zap.Int32("partition", part.id), zap.Int64("records", r.merged), zap.Int64("postbacks_of_unknown_version", guessed),
+			zap.String("topic", p.kafkaName(schemas.TopicCycles)))
 	}
 	r.report(true)
 	part.meta.cycle, part.meta.base = c.cycle, c.cycle
@@ -137,8 +155,7 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 		for _, in := range c.Inputs {
 			to[in.Topic] = min(in.FromOffset, r.until[in.Topic])
 		}
-		// Versions only go up.
-		if err := r.merge(ctx, to, c.Decisions); err != nil {
+		if err := r.merge(ctx, to, c.Decisions, c.NowMs); err != nil {
 			return err
 		}
 		inputs.close() // it stands before what was merged
@@ -156,6 +173,7 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 	if err := r.part.rerun(c, records); err != nil {
 		return err
 	}
+	r.least = c.Decisions
 	for i := range r.part.inputs { // what retention took away is not waited for again
 		in := &r.part.inputs[i]
 		in.position = max(in.position, to[in.topic])
@@ -165,8 +183,8 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 }
 
 // merge runs the records up to until in the order of their timestamps, under rules of at most a version: which they
-// were decided by no cycle tells.
-func (r *replayer) merge(ctx context.Context, until map[string]int64, decisions uint32) error {
+// were decided by, up to untilMS, no cycle tells.
+func (r *replayer) merge(ctx context.Context, until map[string]int64, decisions uint32, untilMS int64) error {
 	from := r.positions()
 	for t := range until {
 		until[t] = max(until[t], from[t])
@@ -178,7 +196,18 @@ func (r *replayer) merge(ctx context.Context, until map[string]int64, decisions 
 	// While it lasts the state is a prefix of the stream under no cycle's name.
 	part.meta.cycle, part.meta.base = cycleID{}, cycleID{}
 	r.p.setEnds(part, until)
-	part.stages.SetDecisions(decisions, false)
+	part.stages.SetDecisions(decisions, r.least == decisions)
+	if r.least != decisions {
+		published, err := r.p.readPublished(ctx, part.id, untilMS)
+		if err != nil {
+			return err
+		}
+		if r.published != nil {
+			published.guessed = r.published.guessed
+		}
+		r.published = published
+		part.stages.SetPublished(published.decisions)
+	}
 	return r.p.read(ctx, part.id, from, until, func(next map[string][]*kgo.Record, _ bool) error {
 		for i := range part.inputs {
 			in := &part.inputs[i]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"tributary/processor/stage"
 	"tributary/schemas"
@@ -105,35 +106,110 @@ func TestAnUpgradeKeepsWhatWasPublished(t *testing.T) {
 			sameContents(t, contents(t, again), kept)
 			sameLedger(t, w.publishedLedger(), published)
 
-			// Everything that is booked is still known under the ID that it was published with.
-			known := map[string]*events.Conversion{}
-			for _, e := range w.read(schemas.TopicConversions).conversions {
-				if last := known[e.ConversionId]; e.Seq > last.GetSeq() {
-					known[e.ConversionId] = e
+			w.knowsItsBooks(t, cfg, again)
+		})
+	}
+}
+
+// knowsItsBooks charges back everything that is booked: a state still knows it under the ID that it was published with.
+func (w *world) knowsItsBooks(t *testing.T, cfg Config, fs vfs.FS) {
+	t.Helper()
+	known := map[string]*events.Conversion{}
+	for _, e := range w.read(schemas.TopicConversions).conversions {
+		if last := known[e.ConversionId]; e.Seq > last.GetSeq() {
+			known[e.ConversionId] = e
+		}
+	}
+	r := w.start(cfg, w.deps(fs))
+	changes := 0
+	for _, e := range known {
+		if e.Status != events.Status_STATUS_CHARGEBACK {
+			w.says(e.Network, e.ClickId, e.Txid, events.Status_STATUS_CHARGEBACK, -1)
+			changes++
+		}
+	}
+	w.done(r, cfg)
+	r.stop()
+	for _, e := range w.read(schemas.TopicConversions).conversions {
+		last := known[e.ConversionId]
+		switch {
+		case last == nil:
+			t.Errorf("a conversion came up that was not published: %v", e)
+		case e.Seq == last.Seq+1 && e.Status == events.Status_STATUS_CHARGEBACK && e.PreviousStatus == last.Status:
+			changes--
+		}
+	}
+	if changes != 0 {
+		t.Errorf("%d changes of published conversions are missing", changes)
+	}
+}
+
+// TestTheLedgerTellsWhatCyclesDoNot: the cycles of an upgrade are gone, and of its postbacks their edges say nothing, or the
+// wrong thing: an old edge before the new processor, a new edge before the old one. What was published tells how they
+// were decided, also where the ledger has another number of partitions.
+func TestTheLedgerTellsWhatCyclesDoNot(t *testing.T) {
+	for name, ledger := range map[string]int32{"as many partitions": 0, "more partitions": 5} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, testPartitions)
+			cfg := w.config()
+			if ledger > 0 {
+				if _, err := kadm.NewClient(w.client).UpdatePartitions(t.Context(), int(ledger), schemas.TopicConversions); err != nil {
+					t.Fatal(err)
 				}
 			}
-			r = w.start(cfg, w.deps(again))
-			changes := 0
-			for _, e := range known {
-				if e.Status != events.Status_STATUS_CHARGEBACK {
-					w.says(e.Network, e.ClickId, e.Txid, events.Status_STATUS_CHARGEBACK, -1)
-					changes++
+			stamped := func(network, clickID string, units int64) {
+				pb := w.newPostback(clickID, "", events.Status_STATUS_APPROVED)
+				pb.Network, pb.PayoutMicros, pb.PayoutBaseMicros = network, units*schemas.Micros, units*schemas.Micros
+				pb.TxidScope = events.TxidScope_TXID_SCOPE_NETWORK
+				w.sendPostback(pb)
+			}
+			two := func(of func(network, clickID string, units int64)) {
+				for range 12 {
+					click := w.newClick()
+					w.sendClick(click)
+					of("usd", click.ClickId, 30)
+					of("af", click.ClickId, 8)
 				}
 			}
+			plain := func(network, clickID string, units int64) {
+				w.says(network, clickID, "", events.Status_STATUS_APPROVED, units)
+			}
+			fs := vfs.NewMem()
+			r := w.start(cfg, older(w.deps(fs), schemas.DecisionsByTransaction))
+			two(plain)
+			two(stamped)
 			w.done(r, cfg)
 			r.stop()
-			for _, e := range w.read(schemas.TopicConversions).conversions {
-				last := known[e.ConversionId]
-				switch {
-				case last == nil:
-					t.Errorf("a conversion came up that was not published: %v", e)
-				case e.Seq == last.Seq+1 && e.Status == events.Status_STATUS_CHARGEBACK && e.PreviousStatus == last.Status:
-					changes--
-				}
+			r = w.start(cfg, w.deps(fs))
+			two(plain)
+			two(stamped)
+			w.done(r, cfg)
+			deleteAll(t, w, schemas.TopicCycles)
+			two(plain)
+			w.done(r, cfg)
+			r.stop()
+			published, kept := w.publishedLedger(), contents(t, fs)
+
+			again := vfs.NewMem()
+			r = w.start(cfg, w.deps(again))
+			w.awaitReplayed(r)
+			if n := valueOf(r.p.metrics.guessed); n != 0 {
+				t.Errorf("%v postbacks were guessed", n)
 			}
-			if changes != 0 {
-				t.Errorf("%d changes of published conversions are missing", changes)
+			r.stop()
+			sameContents(t, contents(t, again), kept)
+			sameLedger(t, w.publishedLedger(), published)
+			w.knowsItsBooks(t, cfg, again)
+
+			// Where the ledger is gone too, the edges' word is taken, and that is told.
+			deleteAll(t, w, schemas.TopicConversions)
+			r = w.start(cfg, w.deps(vfs.NewMem()))
+			w.awaitReplayed(r)
+			if n := valueOf(r.p.metrics.guessed); n < 4*12 {
+				t.Errorf("%v postbacks are counted as guessed", n)
 			}
+			r.stop()
 		})
 	}
 }
@@ -170,7 +246,7 @@ func TestWhatANewerProgramDecidedIsRefused(t *testing.T) {
 }
 
 // TestRecordsOfNoCycleAreNotKnown: what is merged without its cycles is decided by the version of the cycle behind
-// it at most, and the stage is told that nobody knows.
+// it at most, and of the cycle before it at least; where the two differ the stage is told that nobody knows.
 func TestRecordsOfNoCycleAreNotKnown(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()
@@ -196,22 +272,32 @@ func TestRecordsOfNoCycleAreNotKnown(t *testing.T) {
 	w.sendClick(w.newClick())
 	w.caughtUp(cfg.Group)
 	r.stop()
-	for len(seen) > 0 {
-		<-seen
-	}
-	r = start(schemas.Decisions, vfs.NewMem())
-	w.awaitReplayed(r)
-	r.stop()
-	for i, want := range []string{"0 false", "0 true", "1 true"} {
-		select {
-		case got := <-seen:
-			if got != want {
-				t.Errorf("click %d is decided by version and knowledge %s, %s would be right", i, got, want)
+	again := func(all ...string) {
+		t.Helper()
+		for len(seen) > 0 {
+			<-seen
+		}
+		r := start(schemas.Decisions, vfs.NewMem())
+		w.awaitReplayed(r)
+		r.stop()
+		for i, want := range all {
+			select {
+			case got := <-seen:
+				if got != want {
+					t.Errorf("click %d is decided by version and knowledge %s, %s would be right", i, got, want)
+				}
+			case <-time.After(patience):
+				t.Fatalf("click %d was not run again", i)
 			}
-		case <-time.After(patience):
-			t.Fatalf("click %d was not run again", i)
 		}
 	}
+	again("0 true", "0 true", "1 true")
+	deleteAll(t, w, schemas.TopicCycles)
+	r = start(schemas.Decisions, fs)
+	w.sendClick(w.newClick())
+	w.caughtUp(cfg.Group)
+	r.stop()
+	again("1 false", "1 false", "1 false", "1 true")
 }
 
 // spyStage tells by which version each click is decided.

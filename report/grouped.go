@@ -45,7 +45,11 @@ func (g *grouped) sql(indent string) string {
 	}
 	parts := g.columns.parts()
 	union := sums{by: g.by, columns: parts, grain: grain, facts: needed(parts), parted: true}
-	return "SELECT\n" + indent + "    " + strings.Join(lines, ",\n"+indent+"    ") + "\n" +
+	with := ""
+	if g.named {
+		with = withNames(g.by, indent)
+	}
+	return with + "SELECT\n" + indent + "    " + strings.Join(lines, ",\n"+indent+"    ") + "\n" +
 		indent + "FROM\n" + indent + "(\n" + union.sql(indent+"    ") + "\n" + indent + ") AS parts\n" +
 		indent + "GROUP BY " + strings.Join(keys, ", ")
 }

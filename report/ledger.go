@@ -59,7 +59,7 @@ func conversions() view {
 		name:    "conversions_current",
 		comment: "State of each conversion and each correction now, one row each: its ledger entries folded.",
 		columns: shownAs(conversionFields),
-		query:   withNames(namesAmong(conversionFields), query, "named"),
+		query:   renamed(namesAmong(conversionFields), query, "named"),
 	}
 }
 

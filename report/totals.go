@@ -2,7 +2,6 @@ package report
 
 import (
 	"slices"
-	"strings"
 
 	"tributary/schemas"
 )
@@ -137,17 +136,6 @@ func (t *totals) view() view {
 		v.columns = append(v.columns, c)
 	}
 	union := sums{by: by, columns: t.columns, grain: t.grain, facts: t.facts}
-	v.query = withNames(by, union.sql("    "), "parts")
+	v.query = renamed(by, union.sql("    "), "parts")
 	return v
-}
-
-// withNames is a query with the latest names in place of those that its rows say.
-func withNames(by []*schemas.Dimension, query, as string) string {
-	var names []string
-	for _, d := range by {
-		if d.NameOf != "" {
-			names = append(names, "    "+latestName(d.Name, d.NameOf, d.Name)+" AS "+d.Name)
-		}
-	}
-	return "SELECT * REPLACE (\n" + strings.Join(names, ",\n") + ")\nFROM\n(\n" + query + "\n) AS " + as
 }

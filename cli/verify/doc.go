@@ -14,6 +14,7 @@
 //   - of the copies of an impression or a landing click one row counts;
 //   - a click ID is counted once; a conversion's entries are numbered without a gap and add up to one conversion or none;
 //   - the sums that the projections have are those of the rows, by campaign, source and hour, and the views show them and the archive together;
+//   - every shipped view of sums adds up to the rows and the archive, and the latest names are those of the newest rows;
 //   - the archive of minutes and that of hours have the same sums: a note where not, for nobody can tell which is right.
 //
 // Invariants:

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -153,8 +154,6 @@ func (t *topic) addLetter(l *events.DeadLetter) {
 		return
 	}
 	switch {
-	case l.Reason == string(schemas.RejectUndecodable):
-		t.letterUndecodable++
 	case l.Kind == events.DeadLetter_KIND_CLICK:
 		t.letterClickCount++
 		t.letterClicks.add(l.ClickId)
@@ -165,6 +164,8 @@ func (t *topic) addLetter(l *events.DeadLetter) {
 	case l.Kind == events.DeadLetter_KIND_POSTBACK:
 		t.letterPBCount++
 		t.letterPostbacks.add(l.LetterId)
+	case l.Reason == string(schemas.RejectUndecodable) && slices.Contains(inputs, l.SourceTopic):
+		t.letterUndecodable++
 	}
 }
 
@@ -258,10 +259,13 @@ func decode(name string, offset int64, value []byte) (row, error) {
 // joining is the built-in stage that makes clicks and postbacks entries: what it fails at becomes nothing else.
 const joining = "join"
 
-// outcome returns a letter about a record that the joining stage failed at as one about the click or postback in it, which
-// has come to its end there. A letter of any other stage says nothing of a click or a postback.
+// outcome returns a letter about a record that the joining stage failed at, or could not take, as one about the click or
+// postback in it, which has come to its end there. A letter of any other stage says nothing of a click or a postback.
 func outcome(l *events.DeadLetter) *events.DeadLetter {
-	if l.Reason != string(schemas.RejectStageFailed) || l.Stage != joining {
+	failed := l.Reason == string(schemas.RejectStageFailed) && l.Stage == joining
+	// Earlier programs did not name the stage of what is no event, or lacks what it needs.
+	refused := l.Reason == string(schemas.RejectUndecodable) && (l.Stage == joining || l.Stage == "")
+	if l.Kind != events.DeadLetter_KIND_RECORD || !failed && !refused {
 		return l
 	}
 	switch l.SourceTopic {

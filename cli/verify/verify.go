@@ -111,7 +111,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if err := a.readTopics(ctx); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{a.compareOutcomes, a.compareTables, a.checkLedger, a.checkMeaning, a.compareSums} {
+	for _, step := range []func(context.Context) error{a.compareOutcomes, a.compareTables, a.checkLedger, a.checkMeaning, a.compareSums, a.compareViews} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

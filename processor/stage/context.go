@@ -116,6 +116,17 @@ func (c *Context) Decisions() (version uint32, known bool) {
 	return c.partition.decisions, !c.partition.guessed
 }
 
+// DecisionsOf is Decisions for a postback: where no cycle tells, what was published of it may.
+func (c *Context) DecisionsOf(receiptID string) (version uint32, known bool) {
+	p := c.partition
+	if p.guessed && p.published != nil {
+		if version, known = p.published(receiptID); known {
+			return min(version, p.decisions), true
+		}
+	}
+	return p.decisions, !p.guessed
+}
+
 // Partition is the partition's number.
 func (c *Context) Partition() int32 { return c.partition.id }
 

@@ -41,6 +41,8 @@ type Partition struct {
 	// decisions is the version of the rules of the coming calls; guessed: no cycle tells it.
 	decisions uint32
 	guessed   bool
+	// published tells what the ledger knows of a postback's version, by its receipt; nil where nobody has looked.
+	published func(receiptID string) (version uint32, known bool)
 	// nextTimerMS is not after the earliest timer; firedMS not after any timer left.
 	nextTimerMS, firedMS int64
 
@@ -109,6 +111,11 @@ func (p *Partition) SetNow(ms int64) { p.nowMS = ms }
 // decided by.
 func (p *Partition) SetDecisions(version uint32, known bool) {
 	p.decisions, p.guessed = version, !known
+}
+
+// SetPublished sets what is asked for a postback's version where no cycle tells it; nil for nothing.
+func (p *Partition) SetPublished(of func(receiptID string) (version uint32, known bool)) {
+	p.published = of
 }
 
 // NowMS is the wall clock of the calls under way.

@@ -65,11 +65,16 @@ func (p *Partition) count(b *pebble.Batch) error {
 		}
 		p.batches, p.counted = n, true
 	}
+	if p.countKey == nil {
+		p.countKey, p.sumKey = p.countedKey(countKey), p.countedKey(sumKey)
+	}
 	p.batches++
-	if err := b.Set(p.countedKey(countKey), binary.BigEndian.AppendUint64(nil, p.batches), nil); err != nil {
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], p.batches)
+	if err := b.Set(p.countKey, n[:], nil); err != nil {
 		return err
 	}
-	return b.Merge(p.countedKey(sumKey), one, nil)
+	return b.Merge(p.sumKey, one, nil)
 }
 
 func number(db *pebble.DB, key []byte) (uint64, error) {

@@ -25,6 +25,8 @@ type Partition struct {
 	// batches is how many batches there are, once that was read.
 	batches uint64
 	counted bool
+	// countKey and sumKey are the counts' whole keys, once a batch was counted.
+	countKey, sumKey []byte
 }
 
 // written is one key's newest value of the running cycle.

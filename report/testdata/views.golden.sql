@@ -8,9 +8,43 @@ AS SELECT
     kind,
     id,
     argMax(name, (at, name)) AS name
-FROM {database}.names
+FROM
+(
+    SELECT toString(kind) AS kind, id, toString(name) AS name, at
+    FROM {database}.names
+    UNION ALL
+    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE campaign_id != 0 AND campaign != ''
+    GROUP BY campaign_id, campaign
+    UNION ALL
+    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE source_id != 0 AND source != ''
+    GROUP BY source_id, source
+    UNION ALL
+    SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE offer_id != 0 AND offer != ''
+    GROUP BY offer_id, offer
+    UNION ALL
+    SELECT 'landing' AS kind, landing_id AS id, toString(landing) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE landing_id != 0 AND landing != ''
+    GROUP BY landing_id, landing
+    UNION ALL
+    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+    FROM {database}.impressions
+    WHERE campaign_id != 0 AND campaign != ''
+    GROUP BY campaign_id, campaign
+    UNION ALL
+    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+    FROM {database}.impressions
+    WHERE source_id != 0 AND source != ''
+    GROUP BY source_id, source
+) AS named
 GROUP BY kind, id
-COMMENT 'The latest name of each campaign, source, offer and landing page, one row each: what every view shows beside a number.';
+COMMENT 'The latest name of each campaign, source, offer and landing page, one row each: what every view shows beside a number. It reads the projections by_names of clicks and impressions, which are in the same parts as the rows, and names.';
 
 CREATE OR REPLACE VIEW {database}.conversions_current
 (
@@ -48,10 +82,78 @@ CREATE OR REPLACE VIEW {database}.conversions_current
     first_received_at DateTime64(3, 'UTC') COMMENT 'When its first postback was accepted, UTC.',
     last_received_at DateTime64(3, 'UTC') COMMENT 'When its latest postback was accepted, UTC.'
 )
-AS SELECT * REPLACE (
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(campaign)) AS campaign,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(source)) AS source,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(offer)) AS offer)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -276,10 +378,78 @@ CREATE OR REPLACE VIEW {database}.totals_by_minute
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
-AS SELECT * REPLACE (
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(campaign)) AS campaign,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(source)) AS source,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(offer)) AS offer)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -361,10 +531,78 @@ CREATE OR REPLACE VIEW {database}.totals_by_hour
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
-AS SELECT * REPLACE (
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(campaign)) AS campaign,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(source)) AS source,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(offer)) AS offer)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -437,10 +675,78 @@ CREATE OR REPLACE VIEW {database}.rollup_minute
     created Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
     created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
-AS SELECT * REPLACE (
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(campaign)) AS campaign,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(source)) AS source,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(offer)) AS offer)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -496,10 +802,78 @@ CREATE OR REPLACE VIEW {database}.rollup_hour
     created Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
     created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
-AS SELECT * REPLACE (
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(campaign)) AS campaign,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(source)) AS source,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(offer)) AS offer)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -542,10 +916,78 @@ CREATE OR REPLACE VIEW {database}.rollup_minute_traffic
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
-AS SELECT * REPLACE (
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(campaign)) AS campaign,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(source)) AS source,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(offer)) AS offer)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -600,10 +1042,78 @@ CREATE OR REPLACE VIEW {database}.rollup_hour_traffic
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
-AS SELECT * REPLACE (
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(campaign)) AS campaign,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(source)) AS source,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(offer)) AS offer)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -677,9 +1187,34 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -802,9 +1337,34 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     source_id,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -929,11 +1489,60 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     source_id,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -1056,9 +1665,29 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT
     offer_id,
-    transform(offer_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'offer'), 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -1920,9 +2549,34 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2047,9 +2701,34 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     source_id,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2176,11 +2855,60 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     source_id,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2307,11 +3035,60 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     source_id,
-    transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     hour,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2550,11 +3327,60 @@ AS SELECT
     a.signals AS signals
 FROM
 (
+    WITH
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT id, argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                    FROM {database}.names
+                    WHERE kind = 'campaign'
+                    UNION ALL
+                    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                    FROM {database}.clicks
+                    WHERE campaign_id != 0 AND campaign != ''
+                    GROUP BY campaign_id, campaign
+                    UNION ALL
+                    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                    FROM {database}.impressions
+                    WHERE campaign_id != 0 AND campaign != ''
+                    GROUP BY campaign_id, campaign
+                )
+                GROUP BY id
+            )
+        ) AS names_of_campaign,
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT id, argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                    FROM {database}.names
+                    WHERE kind = 'source'
+                    UNION ALL
+                    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                    FROM {database}.clicks
+                    WHERE source_id != 0 AND source != ''
+                    GROUP BY source_id, source
+                    UNION ALL
+                    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                    FROM {database}.impressions
+                    WHERE source_id != 0 AND source != ''
+                    GROUP BY source_id, source
+                )
+                GROUP BY id
+            )
+        ) AS names_of_source
     SELECT
         campaign_id,
-        transform(campaign_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'campaign'), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+        transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
         source_id,
-        transform(source_id, tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 1), tupleElement((SELECT arraySort(groupArray((id, name))) FROM {database}.latest_names WHERE kind = 'source'), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+        transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
         if(source_id = 0, toString(said_source), '') AS undeclared,
         sum(part_clicks) AS clicks,
         sum(part_flagged_clicks) AS flagged_clicks,

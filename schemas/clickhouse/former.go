@@ -13,6 +13,7 @@ var former = map[uint32]string{
 	14: "03dedc2a5bb6d55e9219e8929debfd06366bed21cd03bc6ac5e0acaa5ec2a3fa",
 	15: "ea480dbdbab32286fb60e157e327d942c90024d5bd0de795ee01cbb59c9f8245",
 	16: "81f5ad3c964157539073d9fb22f31a62b3e03c1d8cd9e2c2c1db91e999e9d64f",
+	18: "35d4728323517f68f6351774288264ffa50f6fab31c8de94dcabe154e35436d5",
 }
 
 // is: a database with this checksum has had the migration.

@@ -10,7 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// formerMigrations are all files up to 17 as they were when they made the views and the rollups.
+// formerMigrations are all files up to 18 as they were when they made the views and the rollups.
 func formerMigrations(t *testing.T) []Migration {
 	t.Helper()
 	archive, err := zip.OpenReader("testdata/former.zip")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,14 @@ import (
 
 // Projection is the aggregate projection of each of [ProjectedTables]: their sums by quarter of an hour, in the same part as the rows.
 const Projection = "by_quarter"
+
+// NamesProjection is the aggregate projection of the tables that the latest names are read from.
+const NamesProjection = "by_names"
+
+// Projections are those that each part of a table has.
+var Projections = map[string][]string{
+	"clicks": {Projection, NamesProjection}, "conversions": {Projection}, "impressions": {Projection, NamesProjection}, "landing_clicks": {Projection},
+}
 
 // ProjectedTables are the tables whose rows are all that counts and money are made of.
 var ProjectedTables = []string{"clicks", "conversions", "impressions", "landing_clicks"}
@@ -77,17 +86,31 @@ func endRetention(ctx context.Context, r *run) error {
 // materialize makes the projection in the parts that were there before it. Until a part has it, queries read its rows.
 func materialize(ctx context.Context, r *run) error {
 	for _, table := range ProjectedTables {
-		if err := materializeTable(ctx, r, table); err != nil {
+		if err := materializeTable(ctx, r, table, Projection, "MATERIALIZE INDEX by_time, "); err != nil {
 			return fmt.Errorf("making the projections of %s: %w", table, err)
 		}
 	}
 	return nil
 }
 
-func materializeTable(ctx context.Context, r *run, table string) error {
+// materializeNames is materialize for the names.
+func materializeNames(ctx context.Context, r *run) error {
+	for _, table := range ProjectedTables {
+		if !slices.Contains(Projections[table], NamesProjection) {
+			continue
+		}
+		if err := materializeTable(ctx, r, table, NamesProjection, ""); err != nil {
+			return fmt.Errorf("making the projection of the names in %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+// materializeTable makes a projection in every part of a table that lacks it, and what is made beside it.
+func materializeTable(ctx context.Context, r *run, table, projection, beside string) error {
 	start, total, asked := time.Now(), 0, false
 	return poll(ctx, func() (bool, error) {
-		left, err := r.partsWithout(ctx, table)
+		left, err := r.partsWithout(ctx, table, projection)
 		if err != nil || left == 0 {
 			if total > 0 {
 				r.progress(Progress{What: "projections of " + table, Done: total, Total: total})
@@ -106,7 +129,7 @@ func materializeTable(ctx context.Context, r *run, table string) error {
 			return false, nil
 		case !running:
 			asked = true
-			return false, r.exec(ctx, "ALTER TABLE %[1]s.%[2]s MATERIALIZE INDEX by_time, MATERIALIZE PROJECTION %[3]s SETTINGS mutations_sync = 0, alter_sync = 0", table, Projection)
+			return false, r.exec(ctx, "ALTER TABLE %[1]s.%[2]s %[3]sMATERIALIZE PROJECTION %[4]s SETTINGS mutations_sync = 0, alter_sync = 0", table, beside, projection)
 		}
 		total = max(total, left)
 		progress := Progress{What: "projections of " + table, Done: total - left, Total: total}
@@ -118,10 +141,10 @@ func materializeTable(ctx context.Context, r *run, table string) error {
 	})
 }
 
-// partsWithout counts the parts of a table that lack the projection.
-func (r *run) partsWithout(ctx context.Context, table string) (int, error) {
+// partsWithout counts the parts of a table that lack a projection.
+func (r *run) partsWithout(ctx context.Context, table, projection string) (int, error) {
 	var n uint64
-	query := fmt.Sprintf("SELECT count() FROM system.parts WHERE database = '%[1]s' AND table = '%[2]s' AND active AND rows > 0 AND NOT has(projections, '%[3]s')", r.database, table, Projection)
+	query := fmt.Sprintf("SELECT count() FROM system.parts WHERE database = '%[1]s' AND table = '%[2]s' AND active AND rows > 0 AND NOT has(projections, '%[3]s')", r.database, table, projection)
 	if err := r.conn.QueryRow(ctx, query).Scan(&n); err != nil {
 		return 0, fmt.Errorf("looking for parts without the projection: %w", err)
 	}

@@ -25,13 +25,14 @@ type Progress struct {
 type step func(context.Context, *run) error
 
 var steps = map[string]step{
-	"note_retention": noteRetention,
-	"end_retention":  endRetention,
-	"materialize":    materialize,
-	"await_inserts":  awaitInserts,
-	"archive":        archiveRollups,
-	"set_aside":      setAside,
-	"drop_rollups":   dropRollups,
+	"note_retention":    noteRetention,
+	"end_retention":     endRetention,
+	"materialize":       materialize,
+	"materialize_names": materializeNames,
+	"await_inserts":     awaitInserts,
+	"archive":           archiveRollups,
+	"set_aside":         setAside,
+	"drop_rollups":      dropRollups,
 }
 
 // run is what a step works with.

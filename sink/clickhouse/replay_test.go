@@ -224,9 +224,11 @@ func TestTokenWithoutRows(t *testing.T) {
 func (p *pipeline) projected() {
 	p.t.Helper()
 	for _, table := range schema.ProjectedTables {
-		query := "SELECT count() FROM system.parts WHERE database = '%s' AND table = '" + table + "' AND active AND rows > 0 AND NOT has(projections, '" + schema.Projection + "')"
-		if n := p.count(query); n != 0 {
-			p.t.Errorf("%d parts of %s have no projection %s", n, table, schema.Projection)
+		for _, projection := range schema.Projections[table] {
+			query := "SELECT count() FROM system.parts WHERE database = '%s' AND table = '" + table + "' AND active AND rows > 0 AND NOT has(projections, '" + projection + "')"
+			if n := p.count(query); n != 0 {
+				p.t.Errorf("%d parts of %s have no projection %s", n, table, projection)
+			}
 		}
 	}
 }

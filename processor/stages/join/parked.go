@@ -79,6 +79,13 @@ func (t *task) park(ctx *stage.Context, rec *stage.Record, pb *events.Postback) 
 		return t.deadLetter(ctx, pb, schemas.RejectParkingFull, fmt.Sprintf("%d postbacks wait for their click in partition %d", t.count, ctx.Partition()))
 	}
 	deadline := ctx.ArrivalMS() + t.opts.GraceMS
+	// First, for it may fail, and what a failure takes back is the state, not what this task counts.
+	if err := ctx.EmitMessage(schemas.TopicParked, []byte(pb.ClickId), &events.Parked{
+		ReceiptId: pb.ReceiptId, ClickId: pb.ClickId, Network: pb.Network, Event: pb.Event, Txid: pb.Txid,
+		ReceivedMs: pb.ReceivedMs, ParkedMs: ctx.NowMS(), UntilMs: deadline,
+	}); err != nil {
+		return err
+	}
 	t.key = t.id.key(t.key, kindParked)
 	id := maphash.Bytes(seed, t.key)
 	t.key = binary.BigEndian.AppendUint64(t.key, uint64(rec.Offset))
@@ -89,10 +96,7 @@ func (t *task) park(ctx *stage.Context, rec *stage.Record, pb *events.Postback) 
 	t.waiting[id]++
 	t.count++
 	t.parked.Inc()
-	return ctx.EmitMessage(schemas.TopicParked, []byte(pb.ClickId), &events.Parked{
-		ReceiptId: pb.ReceiptId, ClickId: pb.ClickId, Network: pb.Network, Event: pb.Event, Txid: pb.Txid,
-		ReceivedMs: pb.ReceivedMs, ParkedMs: ctx.NowMS(), UntilMs: deadline,
-	})
+	return nil
 }
 
 // unpark forgets a waiting postback.

@@ -48,10 +48,10 @@ func (t *task) needsNoClick(ctx *stage.Context, f *file, pb *events.Postback) bo
 	return attributor.Booked(&f.book, pb, decisions(ctx, pb))
 }
 
-// decisions answers the version of the rules to judge a postback by. Where no cycle tells, the postback does: the
-// edges that say how far a transaction ID is unique came with the rules by network.
+// decisions answers the version of the rules to judge a postback by. Where neither a cycle nor the ledger tells, the
+// postback does: the edges that say how far a transaction ID is unique came with the rules by network.
 func decisions(ctx *stage.Context, pb *events.Postback) uint32 {
-	version, known := ctx.Decisions()
+	version, known := ctx.DecisionsOf(pb.ReceiptId)
 	if !known && pb.TxidScope == events.TxidScope_TXID_SCOPE_UNSPECIFIED {
 		return schemas.DecisionsByTransaction
 	}

@@ -282,6 +282,28 @@ CREATE TABLE tributary.clicks
             toDate(received_at),
             toYYYYMM(received_at),
             _layout >= 1
+    ),
+    PROJECTION by_names
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            max(received_at)
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            offer_id,
+            offer,
+            landing_id,
+            landing
     )
 )
 ENGINE = MergeTree
@@ -457,31 +479,123 @@ CREATE VIEW tributary.conversions_current
     `last_received_at` DateTime64(3, 'UTC') COMMENT 'When its latest postback was accepted, UTC.'
 )
 COMMENT 'State of each conversion and each correction now, one row each: its ledger entries folded.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -824,17 +938,51 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -1086,17 +1234,51 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -1363,27 +1545,96 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     source_id,
-    transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -1663,27 +1914,96 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     source_id,
-    transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -1977,27 +2297,96 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     campaign_id,
-    transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
     source_id,
-    transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     hour,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -3413,17 +3802,40 @@ CREATE VIEW tributary.epc_roi_by_offer
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT
     offer_id,
-    transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -3897,17 +4309,51 @@ CREATE VIEW tributary.epc_roi_by_source
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     source_id,
-    transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -4159,17 +4605,51 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
     source_id,
-    transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -4452,6 +4932,20 @@ CREATE TABLE tributary.impressions
             toDate(received_at),
             toYYYYMM(received_at),
             copy
+    ),
+    PROJECTION by_names
+    (
+        SELECT
+            campaign_id,
+            campaign,
+            source_id,
+            source,
+            max(received_at)
+        GROUP BY
+            campaign_id,
+            campaign,
+            source_id,
+            source
     )
 )
 ENGINE = MergeTree
@@ -4549,12 +5043,86 @@ CREATE VIEW tributary.latest_names
     `id` UInt32 COMMENT 'Its number in the catalog.',
     `name` String COMMENT 'Its latest name.'
 )
-COMMENT 'The latest name of each campaign, source, offer and landing page, one row each: what every view shows beside a number.'
+COMMENT 'The latest name of each campaign, source, offer and landing page, one row each: what every view shows beside a number. It reads the projections by_names of clicks and impressions, which are in the same parts as the rows, and names.'
 AS SELECT
     kind,
     id,
     argMax(name, (at, name)) AS name
-FROM tributary.names
+FROM
+(
+    SELECT
+        toString(kind) AS kind,
+        id,
+        toString(name) AS name,
+        at
+    FROM tributary.names
+    UNION ALL
+    SELECT
+        'campaign' AS kind,
+        campaign_id AS id,
+        toString(campaign) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (campaign_id != 0) AND (campaign != '')
+    GROUP BY
+        campaign_id,
+        campaign
+    UNION ALL
+    SELECT
+        'source' AS kind,
+        source_id AS id,
+        toString(source) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (source_id != 0) AND (source != '')
+    GROUP BY
+        source_id,
+        source
+    UNION ALL
+    SELECT
+        'offer' AS kind,
+        offer_id AS id,
+        toString(offer) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (offer_id != 0) AND (offer != '')
+    GROUP BY
+        offer_id,
+        offer
+    UNION ALL
+    SELECT
+        'landing' AS kind,
+        landing_id AS id,
+        toString(landing) AS name,
+        max(received_at) AS at
+    FROM tributary.clicks
+    WHERE (landing_id != 0) AND (landing != '')
+    GROUP BY
+        landing_id,
+        landing
+    UNION ALL
+    SELECT
+        'campaign' AS kind,
+        campaign_id AS id,
+        toString(campaign) AS name,
+        max(received_at) AS at
+    FROM tributary.impressions
+    WHERE (campaign_id != 0) AND (campaign != '')
+    GROUP BY
+        campaign_id,
+        campaign
+    UNION ALL
+    SELECT
+        'source' AS kind,
+        source_id AS id,
+        toString(source) AS name,
+        max(received_at) AS at
+    FROM tributary.impressions
+    WHERE (source_id != 0) AND (source != '')
+    GROUP BY
+        source_id,
+        source
+) AS named
 GROUP BY
     kind,
     id;
@@ -4569,85 +5137,7 @@ CREATE TABLE tributary.names
 ENGINE = ReplacingMergeTree(at)
 ORDER BY (kind, id, name)
 SETTINGS index_granularity = 8192
-COMMENT 'Names by number: all that campaigns, sources, offers and landing pages have had. Views show the latest (latest_names); rows keep the one of their time.';
-
-CREATE MATERIALIZED VIEW tributary.names_from_clicks TO tributary.names
-(
-    `kind` LowCardinality(String) COMMENT 'campaign, source, offer or landing.',
-    `id` UInt32 COMMENT 'Its number in the catalog.',
-    `name` LowCardinality(String) COMMENT 'Its name.',
-    `at` DateTime64(3, 'UTC') COMMENT 'When it last had this name, UTC.'
-)
-COMMENT 'Feeds names from every insert into clicks; holds no data of its own. A block that comes twice changes nothing.'
-AS SELECT
-    named.1 AS kind,
-    named.2 AS id,
-    named.3 AS name,
-    max(newest) AS at
-FROM
-(
-    SELECT
-        campaign_id,
-        campaign,
-        source_id,
-        source,
-        offer_id,
-        offer,
-        landing_id,
-        landing,
-        max(received_at) AS newest
-    FROM tributary.clicks
-    GROUP BY
-        campaign_id,
-        campaign,
-        source_id,
-        source,
-        offer_id,
-        offer,
-        landing_id,
-        landing
-) AS groups
-ARRAY JOIN [('campaign', campaign_id, toString(campaign)), ('source', source_id, toString(source)), ('offer', offer_id, toString(offer)), ('landing', landing_id, toString(landing))] AS named
-WHERE ((named.2) != 0) AND ((named.3) != '')
-GROUP BY
-    kind,
-    id,
-    name;
-
-CREATE MATERIALIZED VIEW tributary.names_from_impressions TO tributary.names
-(
-    `kind` LowCardinality(String) COMMENT 'campaign, source, offer or landing.',
-    `id` UInt32 COMMENT 'Its number in the catalog.',
-    `name` LowCardinality(String) COMMENT 'Its name.',
-    `at` DateTime64(3, 'UTC') COMMENT 'When it last had this name, UTC.'
-)
-COMMENT 'Feeds names from every insert into impressions; holds no data of its own. A block that comes twice changes nothing.'
-AS SELECT
-    named.1 AS kind,
-    named.2 AS id,
-    named.3 AS name,
-    max(newest) AS at
-FROM
-(
-    SELECT
-        campaign_id,
-        campaign,
-        source_id,
-        source,
-        max(received_at) AS newest
-    FROM tributary.impressions
-    GROUP BY
-        campaign_id,
-        campaign,
-        source_id,
-        source
-) AS groups
-ARRAY JOIN [('campaign', campaign_id, toString(campaign)), ('source', source_id, toString(source))] AS named
-WHERE ((named.2) != 0) AND ((named.3) != '')
-GROUP BY
-    kind,
-    id,
-    name;
+COMMENT 'Names by number that are in no row any more: of the archive, and of rows from before their names were kept beside them. Views show the latest (latest_names); rows keep the one of their time.';
 
 CREATE TABLE tributary.parked
 (
@@ -4960,31 +5450,123 @@ CREATE VIEW tributary.rollup_hour
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, and archive_quarter.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -5153,31 +5735,123 @@ CREATE VIEW tributary.rollup_hour_traffic
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, and archive_quarter_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -5361,31 +6035,123 @@ CREATE VIEW tributary.rollup_minute
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, and archive_minute.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -5533,31 +6299,123 @@ CREATE VIEW tributary.rollup_minute_traffic
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, and archive_minute_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -5745,27 +6603,96 @@ AS SELECT
     a.signals AS signals
 FROM
 (
+    WITH
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT
+                    id,
+                    argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT
+                        toString(kind) AS kind,
+                        id,
+                        toString(name) AS name,
+                        at
+                    FROM tributary.names
+                    WHERE kind = 'campaign'
+                    UNION ALL
+                    SELECT
+                        'campaign' AS kind,
+                        campaign_id AS id,
+                        toString(campaign) AS name,
+                        max(received_at) AS at
+                    FROM tributary.clicks
+                    WHERE (campaign_id != 0) AND (campaign != '')
+                    GROUP BY
+                        campaign_id,
+                        campaign
+                    UNION ALL
+                    SELECT
+                        'campaign' AS kind,
+                        campaign_id AS id,
+                        toString(campaign) AS name,
+                        max(received_at) AS at
+                    FROM tributary.impressions
+                    WHERE (campaign_id != 0) AND (campaign != '')
+                    GROUP BY
+                        campaign_id,
+                        campaign
+                )
+                GROUP BY id
+            )
+        ) AS names_of_campaign,
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT
+                    id,
+                    argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT
+                        toString(kind) AS kind,
+                        id,
+                        toString(name) AS name,
+                        at
+                    FROM tributary.names
+                    WHERE kind = 'source'
+                    UNION ALL
+                    SELECT
+                        'source' AS kind,
+                        source_id AS id,
+                        toString(source) AS name,
+                        max(received_at) AS at
+                    FROM tributary.clicks
+                    WHERE (source_id != 0) AND (source != '')
+                    GROUP BY
+                        source_id,
+                        source
+                    UNION ALL
+                    SELECT
+                        'source' AS kind,
+                        source_id AS id,
+                        toString(source) AS name,
+                        max(received_at) AS at
+                    FROM tributary.impressions
+                    WHERE (source_id != 0) AND (source != '')
+                    GROUP BY
+                        source_id,
+                        source
+                )
+                GROUP BY id
+            )
+        ) AS names_of_source
     SELECT
         campaign_id,
-        transform(campaign_id, tupleElement((
-            SELECT arraySort(groupArray((id, name)))
-            FROM tributary.latest_names
-            WHERE kind = 'campaign'
-        ), 1), tupleElement((
-            SELECT arraySort(groupArray((id, name)))
-            FROM tributary.latest_names
-            WHERE kind = 'campaign'
-        ), 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+        transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
         source_id,
-        transform(source_id, tupleElement((
-            SELECT arraySort(groupArray((id, name)))
-            FROM tributary.latest_names
-            WHERE kind = 'source'
-        ), 1), tupleElement((
-            SELECT arraySort(groupArray((id, name)))
-            FROM tributary.latest_names
-            WHERE kind = 'source'
-        ), 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+        transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
         if(source_id = 0, toString(said_source), '') AS undeclared,
         sum(part_clicks) AS clicks,
         sum(part_flagged_clicks) AS flagged_clicks,
@@ -5912,31 +6839,123 @@ CREATE VIEW tributary.totals_by_hour
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
 COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -6295,31 +7314,123 @@ CREATE VIEW tributary.totals_by_minute
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
 COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT

@@ -1,0 +1,226 @@
+package processor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tributary/schemas"
+	"tributary/schemas/events"
+)
+
+// hanging is a stage that does not answer its first record until it is let go.
+type hanging struct {
+	once *sync.Once
+	let  chan struct{}
+}
+
+func (hanging) Name() string                          { return "hanging" }
+func (hanging) Inputs() []string                      { return []string{schemas.TopicClicks} }
+func (hanging) Outputs() []string                     { return nil }
+func (h hanging) Task(int32) Task                     { return h }
+func (hanging) Open(*Context) error                   { return nil }
+func (hanging) OnTimer(*Context, []byte, int64) error { return nil }
+func (h hanging) Process(*Context, *Record) error {
+	h.once.Do(func() { <-h.let })
+	return nil
+}
+
+func (r *running) lag(topic string, partition int) float64 {
+	r.t.Helper()
+	var m dto.Metric
+	if err := r.p.metrics.lag[topic].WithLabelValues(fmt.Sprint(partition)).Write(&m); err != nil {
+		r.t.Fatal(err)
+	}
+	return m.GetGauge().GetValue()
+}
+
+// until waits for a condition.
+func until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came: %s", what)
+		}
+	}
+}
+
+// TestAPartitionThatStandsStillIsNotReady: a cycle hangs, records come behind it, and the processor says which partition
+// stands still, with how many records, and its lag grows although nothing is read.
+func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
+	w := newWorld(t, 1)
+	cfg := w.config()
+	cfg.StallAfter = time.Second
+	let := make(chan struct{})
+	deps := w.deps(vfs.NewMem())
+	deps.Stages = []Stage{hanging{&sync.Once{}, let}}
+	w.sendClick(w.newClick())
+	r := w.start(cfg, deps)
+	until(t, "the first click's lag", func() bool { return r.p.Ready() == nil && r.lag(schemas.TopicClicks, 0) == 1 })
+	for range 9 {
+		w.sendClick(w.newClick())
+	}
+	var said error
+	until(t, "not ready", func() bool { said = r.p.Ready(); return said != nil && strings.Contains(said.Error(), "while 10 ") })
+	if want := "processor: clicks/0 stands still at offset 0 since "; !strings.HasPrefix(said.Error(), want) {
+		t.Errorf("Ready: %v, want %s…", said, want)
+	}
+	if want := " while 10 records wait in it"; !strings.HasSuffix(said.Error(), want) {
+		t.Errorf("Ready: %v, want …%s", said, want)
+	}
+	if got := r.lag(schemas.TopicClicks, 0); got != 10 {
+		t.Errorf("the lag is %v, want 10", got)
+	}
+	close(let)
+	until(t, "ready again", func() bool { return r.p.Ready() == nil })
+	until(t, "no lag", func() bool { return r.lag(schemas.TopicClicks, 0) == 0 })
+	r.stop()
+}
+
+// TestMarkersAreNoLag: the markers of transactions at the end of claims are nothing that waits; a transaction that does
+// not end is named.
+func TestMarkersAreNoLag(t *testing.T) {
+	w := newWorld(t, 1)
+	cfg := w.config()
+	cfg.StallAfter = time.Second
+	r := w.start(cfg, w.deps(vfs.NewMem()))
+	c := w.newClick()
+	w.sendClick(c)
+	w.sendPostback(w.newPostback(c.ClickId, "t", events.Status_STATUS_APPROVED)) // makes a claim
+	w.claimsDone(cfg.Group)
+	client, err := kgo.NewClient(append(w.opts(), kgo.TransactionalID("somebody else's"))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for _, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("no claim")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if end == kgo.TryAbort {
+			var said error
+			until(t, "the open transaction is named", func() bool { said = r.p.Ready(); return said != nil })
+			if !strings.Contains(said.Error(), "claims/0 stands still") || !strings.Contains(said.Error(), "a transaction that does not end") {
+				t.Errorf("Ready: %v", said)
+			}
+		}
+		if err := client.EndTransaction(t.Context(), end); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "no lag", func() bool { return r.p.Ready() == nil && r.lag(schemas.TopicClaims, 0) == 0 })
+	}
+	r.stop()
+}
+
+// TestAHeldInputIsAsWellAsItsNeighbour: of a backlog, postbacks wait for clicks that are earlier. That is progress while
+// the clicks move, and none when they do not.
+func TestAHeldInputIsAsWellAsItsNeighbour(t *testing.T) {
+	w := newWorld(t, 1)
+	w.sendPostback(w.newPostback(w.newClick().ClickId, "t", events.Status_STATUS_APPROVED))
+	for range 5 {
+		w.sendClick(w.newClick())
+	}
+	cfg := w.config()
+	cfg.StallAfter = time.Nanosecond // each look is too late
+	p := &Processor{cfg: cfg, deps: w.deps(nil), log: w.deps(nil).Logger, admin: kadm.NewClient(w.client),
+		inputs: []string{schemas.TopicClicks, schemas.TopicPostbacks}, topicOf: map[string]string{"clicks": "clicks", "postbacks": "postbacks"},
+		progressed: progress{reached: map[int32]reached{}}}
+	var err error
+	if p.metrics, _, err = newMetrics(prometheus.NewRegistry(), p.inputs, nil, func() float64 { return 0 }); err != nil {
+		t.Fatal(err)
+	}
+	p.reaches(0, map[string]int64{})
+	at := p.reachedOf(0)
+	at[1].held.Store(true)
+	for position := range int64(4) {
+		at[0].position.Store(position)
+		p.lookAtProgress(t.Context())
+		if err := p.progressing(); err != nil {
+			t.Fatalf("clicks are at %d: %v", position, err)
+		}
+	}
+	p.lookAtProgress(t.Context())
+	if err := p.progressing(); err == nil || !strings.Contains(err.Error(), "clicks/0") || !strings.Contains(err.Error(), "and 1 more") {
+		t.Errorf("both stand still: %v", err)
+	}
+	at[0].position.Store(5)
+	p.lookAtProgress(t.Context())
+	p.lookAtProgress(t.Context())
+	if err := p.progressing(); err == nil || !strings.Contains(err.Error(), "postbacks/0 stands still at offset 0") {
+		t.Errorf("the clicks are done, and the postback does not go on: %v", err)
+	}
+	at[1].position.Store(1)
+	p.lookAtProgress(t.Context())
+	p.lookAtProgress(t.Context())
+	w.sendPostback(w.newPostback(w.newClick().ClickId, "u", events.Status_STATUS_APPROVED))
+	p.lookAtProgress(t.Context())
+	if err := p.progressing(); err != nil {
+		t.Errorf("a record came just now: %v", err)
+	}
+	p.mu.Lock()
+	p.forgetProgress([]int32{0})
+	p.mu.Unlock()
+	if err := p.progressing(); err != nil {
+		t.Errorf("the partition went to another: %v", err)
+	}
+}
+
+// TestATailWithoutMarkerIsNoLag: the embedded broker died amid a transaction, which it then forgets without a marker:
+// nobody will ever read up to the log's end.
+func TestATailWithoutMarkerIsNoLag(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	start := func(dir string, opts ...kgo.Opt) (*kgo.Client, []kgo.Opt) {
+		t.Helper()
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SeedTopics(1, schemas.TopicClaims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cluster.Close)
+		seeds := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+		client, err := kgo.NewClient(append(opts, seeds...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(client.Close)
+		return client, seeds
+	}
+	dir, killed := t.TempDir(), t.TempDir()
+	producer, _ := start(dir, kgo.TransactionalID("processor"))
+	if err := producer.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if err := producer.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("forgotten")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	client, seeds := start(killed)
+	p := &Processor{admin: kadm.NewClient(client), deps: Deps{Kafka: seeds}}
+	if barren, open := p.barren(ctx, place{schemas.TopicClaims, 0}, wait{position: 0, end: 3}); !barren || open {
+		t.Errorf("barren %v, open %v", barren, open)
+	}
+	if err := client.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("seen")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if barren, open := p.barren(ctx, place{schemas.TopicClaims, 0}, wait{position: 0, end: 4}); barren || open {
+		t.Errorf("a record is there: barren %v, open %v", barren, open)
+	}
+}
