@@ -61,8 +61,9 @@ func saidNames(only, indent string) string {
 // namesOf is what a query calls the numbers and the latest names of a kind.
 func namesOf(kind string) string { return "names_of_" + kind }
 
-// withNames begins a query that shows names of numbers: for each kind, one pair of lists of the numbers and their latest
-// names. It is what latest_names says, of one kind: the others need not be planned. Lines but the first are indented.
+// withNames begins a query that shows names of numbers: for each kind, one pair of lists of the numbers and their
+// latest names. It is what latest_names says, of one kind: the others need not be planned. Lines but the first are
+// indented.
 func withNames(by []*schemas.Dimension, indent string) string {
 	var lists []string
 	for _, d := range by {

@@ -107,7 +107,7 @@ func (s *sums) keys(f schemas.Fact, fill *strings.Replacer) (keys, groups []stri
 
 // zero is none of a figure, of the type of its sums.
 func zero(kind string) string {
-	if kind == schemas.TypeMoney {
+	if kind == schemas.FigureMoney {
 		return "toDecimal128(0, 6)"
 	}
 	return "toInt64(0)"

@@ -72,7 +72,7 @@ func totalsViews() []totals {
 	layout := facts(schemas.FactImpressions, schemas.FactLandingClicks, schemas.FactClicks, schemas.FactArchiveTraffic)
 	layout[2].Where = "_layout >= 1"
 	traffic := figures(trafficSums)
-	traffic[3].metric = &schemas.Metric{Name: "clicks", Type: schemas.TypeCount,
+	traffic[3].metric = &schemas.Metric{Name: "clicks", Type: schemas.FigureCount,
 		Counted: "Count of clicks that loaders from version 1 on wrote.",
 		Sum:     schemas.By{schemas.FactClicks: "toInt64(count())", schemas.FactArchiveTraffic: "sum({table}.clicks)"}}
 	ledger := facts(schemas.FactClicks, schemas.FactConversions, schemas.FactArchive)

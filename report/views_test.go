@@ -99,10 +99,10 @@ func TestANewMetric(t *testing.T) {
 	was := schemas.Metrics
 	defer func() { schemas.Metrics = was }()
 	schemas.Metrics = append(slices.Clone(was),
-		schemas.Metric{Name: "late", Unit: schemas.UnitCount, Type: schemas.TypeCount,
+		schemas.Metric{Name: "late", Unit: schemas.UnitCount, Type: schemas.FigureCount,
 			Sum:     schemas.By{schemas.FactConversions: "toInt64(countIf(received_at > click_at + 86400))"},
 			Comment: "Entries a day after the click.", Counted: "Count of entries a day after the click."},
-		schemas.Metric{Name: "late_share", Unit: schemas.UnitFraction, Type: schemas.TypeRatio, Null: schemas.NullDividing,
+		schemas.Metric{Name: "late_share", Unit: schemas.UnitFraction, Type: schemas.FigureRatio, Null: schemas.NullDividing,
 			Formula: "late / (conversions + rejected)", Comment: "late / (conversions + rejected), a fraction."})
 	if err := schemas.CheckMetrics(schemas.Metrics); err != nil {
 		t.Fatal(err)

@@ -80,14 +80,14 @@ func (m *Metric) check() (*Formula, error) {
 	if (m.Sum == nil) == (m.Formula == "") {
 		problem("want either a sum or a formula")
 	}
-	want, divides := map[Unit]string{UnitCount: TypeCount, UnitMoney: TypeMoney}[m.Unit], false
+	want, divides := map[Unit]string{UnitCount: FigureCount, UnitMoney: FigureMoney}[m.Unit], false
 	var f *Formula
 	if m.Formula != "" {
 		var err error
 		if f, err = ParseFormula(m.Formula); err != nil {
 			problem("%w", err)
 		} else if divides = f.Divides(); divides {
-			want = TypeRatio
+			want = FigureRatio
 		}
 	}
 	if m.Type != want {

@@ -6,10 +6,10 @@ import (
 )
 
 func TestCheckMetrics(t *testing.T) {
-	clicks := Metric{Name: "clicks", Unit: UnitCount, Type: TypeCount, Sum: By{FactClicks: "count()"},
+	clicks := Metric{Name: "clicks", Unit: UnitCount, Type: FigureCount, Sum: By{FactClicks: "count()"},
 		Comment: "Clicks.", Counted: "Count."}
 	ratio := func(change func(*Metric)) Metric {
-		m := Metric{Name: "x", Unit: UnitFraction, Type: TypeRatio, Formula: "clicks / clicks", Null: NullDividing,
+		m := Metric{Name: "x", Unit: UnitFraction, Type: FigureRatio, Formula: "clicks / clicks", Null: NullDividing,
 			Comment: "X."}
 		change(&m)
 		return m
@@ -28,7 +28,7 @@ func TestCheckMetrics(t *testing.T) {
 		"of itself":          {with(func(m *Metric) { m.Formula = "x / clicks" }), "x of x"},
 		"no rule":            {with(func(m *Metric) { m.Null = NullNever }), "it divides: true, and its NULL rule is"},
 		"rule for nothing":   {with(func(m *Metric) { m.Formula = "clicks * 2" }), "it divides: false"},
-		"type":               {with(func(m *Metric) { m.Type = TypeCount }), `want "Nullable(Float64)"`},
+		"type":               {with(func(m *Metric) { m.Type = FigureCount }), `want "Nullable(Float64)"`},
 		"unit":               {with(func(m *Metric) { m.Unit = "eggs" }), `its unit is "eggs"`},
 		"name":               {with(func(m *Metric) { m.Name = "X-1" }), "small letters"},
 		"comment":            {with(func(m *Metric) { m.Comment = "" }), "no comment"},
@@ -52,7 +52,7 @@ func TestCheckMetrics(t *testing.T) {
 func circleOf(names ...string) []Metric {
 	var list []Metric
 	for i, name := range names {
-		list = append(list, Metric{Name: name, Unit: UnitCount, Type: TypeCount, Comment: "X.",
+		list = append(list, Metric{Name: name, Unit: UnitCount, Type: FigureCount, Comment: "X.",
 			Formula: names[(i+1)%len(names)] + " + 1"})
 	}
 	return list
@@ -69,7 +69,7 @@ func TestCheckDimensions(t *testing.T) {
 		"half":       {[]Dimension{{Name: "x", Type: "Date", Comment: "X.", Of: "toDate(y)"}}, "or neither"},
 		"grain":      {[]Dimension{{Name: "x", Type: "Date", Comment: "X.", Grain: "week"}}, `its grain is "week"`},
 		"fact":       {[]Dimension{{Name: "x", Type: "Date", Comment: "X.", Lacking: By{"click": "0"}}}, `no fact "click"`},
-		"of nothing": {[]Dimension{number, {Name: "n", Type: "String", Comment: "N.", NameOf: "n_ids"}}, "which is no number"},
+		"of nothing": {[]Dimension{number, {Name: "n", Type: "String", Comment: "N.", NameOf: "n_ids"}}, "is no number"},
 	} {
 		if err := CheckDimensions(c.dimensions); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
