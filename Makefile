@@ -14,7 +14,10 @@ TOOLS := $(CURDIR)/bin/tools
 GOTESTFLAGS ?=
 
 # Pinned: the same verdict on every machine.
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.15.4
 BUF := npx --yes @bufbuild/buf@1.75.0
 
 # Every package of ours but what a build leaves behind.
@@ -130,7 +133,7 @@ bench-edge: build ## Measure the edge beside bare fasthttp and nginx, then at 80
 	$(GO) run ./scripts/bench --binary $(BINARY) --only edge $(BENCHFLAGS)
 
 .PHONY: lint
-lint: lint-format lint-vet lint-static lint-imports lint-schemas lint-compose ## Check format, vet, staticcheck, imports, events, generated code, compose file
+lint: lint-format lint-vet lint-golangci lint-workflows lint-imports lint-schemas lint-compose ## Check format, vet, golangci-lint (staticcheck and more), workflows, imports, events, generated code, compose file
 
 .PHONY: lint-format
 lint-format:
@@ -141,13 +144,28 @@ lint-format:
 lint-vet:
 	$(GO) vet $(PACKAGES)
 
-.PHONY: lint-static
-lint-static:
-	$(GO) run $(STATICCHECK) $(PACKAGES)
+# staticcheck, and what else finds faults: .golangci.yml.
+.PHONY: lint-golangci
+lint-golangci:
+	@golangci=$$(scripts/tool $(GOLANGCI)); $$golangci run $(PACKAGES)
+
+.PHONY: lint-workflows
+lint-workflows:
+	@actionlint=$$(scripts/tool $(ACTIONLINT)); $$actionlint -shellcheck= -pyflakes=
+
+# Not part of lint: its program is large, and the file changes seldom.
+.PHONY: lint-release
+lint-release: ## Check .goreleaser.yaml with goreleaser's own check
+	@goreleaser=$$(scripts/tool $(GORELEASER)); $$goreleaser check
+
+# Not part of lint: what it finds depends on the day.
+.PHONY: lint-vulnerabilities
+lint-vulnerabilities: ## Ask Go's database of known weaknesses (vuln.go.dev) about what is used
+	@govulncheck=$$(scripts/tool $(GOVULNCHECK)); $$govulncheck $(PACKAGES)
 
 .PHONY: lint-imports
 lint-imports:
-	$(GO) test -count=1 -run '^TestImports' ./deploy
+	$(GO) test -count=1 -run '^Test(Imports|Packages|TopPages)' ./deploy
 
 .PHONY: lint-schemas
 lint-schemas: $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto
@@ -157,7 +175,7 @@ lint-schemas: $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto
 	fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	PATH="$(TOOLS):$$PATH" $(BUF) generate -o "$$fresh"; \
 	for package in events state; do \
-	  diff -r "$$fresh/$$package" $$package || { echo "schemas/$$package is not what the .proto says; run make generate"; exit 1; }; \
+	  diff -r -x doc.go "$$fresh/$$package" $$package || { echo "schemas/$$package is not what the .proto says; run make generate"; exit 1; }; \
 	done
 
 # Only where the client has the plugin: everything that matters is held by a Go test too.

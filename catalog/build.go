@@ -112,7 +112,7 @@ func Fingerprint(s Secret) string {
 
 func (b *builder) rates(base string, rates []RateConfig) {
 	if !IsCurrencyCode(base) {
-		b.problem("base_currency", "%q is no ISO 4217 code; give three upper-case letters, such as USD", base)
+		b.problem("base_currency", "%q is no ISO 4217 code; right would be %s", base, RightCurrency(base))
 	}
 	b.cat.base = &Currency{Code: base, rates: []datedRate{{math.MinInt64, money.One}}}
 	b.cat.currencies[base] = b.cat.base
@@ -120,7 +120,7 @@ func (b *builder) rates(base string, rates []RateConfig) {
 		field := fmt.Sprintf("exchange_rates[%d]", i)
 		before := len(b.problems)
 		if !IsCurrencyCode(r.Currency) {
-			b.problem(field+".currency", "%q is no ISO 4217 code; give three upper-case letters, such as EUR", r.Currency)
+			b.problem(field+".currency", "%q is no ISO 4217 code; right would be %s", r.Currency, RightCurrency(r.Currency))
 		} else if r.Currency == base {
 			b.problem(field+".currency", "%s is the base currency, its rate is always 1; leave it out", base)
 		}
@@ -158,6 +158,7 @@ func (b *builder) sources(list []SourceConfig) {
 		if s.Currency != "" {
 			out.Currency = b.currency(field+".currency", s.Currency)
 		}
+		out.Decimal = b.decimal(field+".decimal", s.Decimal)
 		out.links = b.linkParams(field+".link_params", s.LinkParams)
 		if _, taken := b.cat.sources[s.Name]; taken {
 			b.problem(field+".name", "another source is named %q", s.Name)
@@ -353,7 +354,7 @@ func (b *builder) currency(field, code string) *Currency {
 	switch {
 	case c != nil:
 	case !IsCurrencyCode(code):
-		b.problem(field, "%q is no ISO 4217 code; give three upper-case letters, such as EUR", code)
+		b.problem(field, "%q is no ISO 4217 code; right would be %s", code, RightCurrency(code))
 	default:
 		b.problem(field, "no exchange rate is declared for %s; add one to exchange_rates", code)
 	}

@@ -241,8 +241,13 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 		}
 	}
 	out.Trust = b.trust(field+".trust", n.Name, n.Trust, minToken)
+	currency := ""
+	if out.Currency != nil { // an unknown one was said
+		currency = out.Currency.Code
+	}
 	reader, err := dialect.NewPostback(d, dialect.Custom{
-		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus, UnknownStatus: n.UnknownStatus, Decimal: out.Decimal, Proofs: proofs,
+		Params: params, Statuses: n.Statuses, Events: n.Events, DefaultStatus: n.DefaultStatus,
+		UnknownStatus: n.UnknownStatus, Decimal: out.Decimal, Currency: currency, Proofs: proofs,
 	})
 	if err != nil {
 		// What is wrong was said above, with its place.

@@ -83,6 +83,8 @@ type Source struct {
 	Name string
 	// Currency of the costs its links name; nil for the campaign's.
 	Currency *Currency
+	// Decimal says how its links write costs.
+	Decimal money.Decimal
 
 	// links read its links by dialect; nil when it names no parameters of its own.
 	links map[*dialect.Dialect]*dialect.Link

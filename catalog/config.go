@@ -62,6 +62,7 @@ type SourceConfig struct {
 	ID         int               `yaml:"id" doc:"number that click IDs carry, 1 to 1048575; never reuse it for another source"`
 	Name       string            `yaml:"name" doc:"value of the link's parameter source, at most 64 bytes"`
 	Currency   string            `yaml:"currency" doc:"ISO 4217 code of the costs that its links name; the campaign's currency when left out"`
+	Decimal    string            `yaml:"decimal" doc:"how its links write costs: point (commas stand between thousands: 1,234.50), comma (1.234,50) or auto (either, 1,234 alone is not taken); when left out a cost with a comma is not taken, and the click costs what the campaign says. POST /v1/clicks and tributary import are not read by it"`
 	LinkParams map[string]string `yaml:"link_params" doc:"parameters of its links beside those of the link's dialect, each with what it means: source, external_id, keyword, creative, cost, currency, sub1 to sub20 or ignored; such as {zoneid: sub1, bid: cost}"`
 }
 

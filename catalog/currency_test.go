@@ -16,6 +16,42 @@ func TestIsCurrencyCode(t *testing.T) {
 	}
 }
 
+// TestCoinsAreNoCurrencies: a catalog with a coin is refused with every key that names one, and with what would be
+// right; a code in small letters is told as such.
+func TestCoinsAreNoCurrencies(t *testing.T) {
+	c := Config{
+		BaseCurrency: "USD", ClickIDKeys: KeysConfig{Active: 1, Keys: map[int]Secret{1: "0123456789abcdef"}},
+		ExchangeRates: []RateConfig{{Currency: "BTC", Date: "2026-01-01", Rate: "60000"}},
+		Sources:       []SourceConfig{{ID: 1, Name: "s", Currency: "BTC"}}, Offers: []OfferConfig{{ID: 1, Name: "o",
+			URL: "https://o.example", Currency: "USDT"}},
+		Campaigns: []CampaignConfig{{ID: 1, Name: "c", Offers: []string{"o"}, Currency: "BTC"}},
+		Networks:  []NetworkConfig{{Name: "n", Currency: "USDT"}, {Name: "m", Currency: "eur"}},
+	}
+	_, err := Build(c)
+	if err == nil {
+		t.Fatal("a catalog with coins is taken")
+	}
+	for _, want := range []string{"exchange_rates[0].currency", "sources[0].currency", "offers[0].currency",
+		"campaigns[0].currency", "networks[0].currency", "networks[1].currency"} {
+		line := ""
+		for _, l := range strings.Split(err.Error(), "\n") {
+			if strings.Contains(l, want) {
+				line = l
+			}
+		}
+		right := "the currency that the coin is paid out in"
+		if want == "networks[1].currency" {
+			right = "right would be EUR"
+		}
+		if !strings.Contains(line, right) {
+			t.Errorf("%s: %q", want, line)
+		}
+	}
+	if got := RightCurrency("US$"); !strings.Contains(got, "such as USD") {
+		t.Errorf("right would be %s", got)
+	}
+}
+
 // Three letters are not enough, wherever a catalog names a currency.
 func TestACatalogNamesRealCurrencies(t *testing.T) {
 	keys := KeysConfig{Active: 1, Keys: map[int]Secret{1: "0123456789abcdef"}}

@@ -22,6 +22,7 @@ func TestDialectMistakes(t *testing.T) {
 		{"networks[0].events.2", "a-z 0-9", func(c *Config) { c.Networks[0].Events = map[string]string{"2": "First deposit"} }},
 		{"networks[0].unknown_status", "approved", func(c *Config) { c.Networks[0].UnknownStatus = "ignore" }},
 		{"networks[0].decimal", "point (1,234.50), comma", func(c *Config) { c.Networks[0].Decimal = "dot" }},
+		{"sources[0].decimal", "point (1,234.50), comma", func(c *Config) { c.Sources[0].Decimal = "dot" }},
 		{"networks[0].time_zone", "Europe/Berlin", func(c *Config) { c.Networks[0].TimeZone = "MSK" }},
 		{"networks[0].dates", "dmy (31/01/2026)", func(c *Config) { c.Networks[0].Dates = "ymd" }},
 		{"networks[0].negative_payout", "correct or refuse", func(c *Config) { c.Networks[0].NegativePayout = "Correct" }},

@@ -1,6 +1,9 @@
 // Package catalog is what the owner declares: campaigns, traffic sources, offers, networks, exchange rates and the keys of
 // click IDs. The edge resolves every request against it and stamps the result on the event, so that no later stage needs it.
 //
+// Place in the flow: beside it. deploy/config reads the section, Build compiles it, the edge asks it about every
+// request; cli/links and cli/importer ask it too.
+//
 // Config is the section `catalog` of the configuration file as written. Build checks all of it and compiles it into a Catalog:
 // names to entries, link templates to segments, rates to dates. A Catalog is immutable and safe for concurrent use; a
 // reload builds a new one and swaps it in whole, so that a request sees one state of it from beginning to end. Look-ups
@@ -14,5 +17,5 @@
 //
 // Landing pages are chosen alike, apart from offers: a visitor's page says nothing about his offer.
 //
-// The package does not read files, watch for changes, or answer requests.
+// Not responsible for: reading files, watching for changes, answering requests.
 package catalog

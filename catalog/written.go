@@ -5,13 +5,19 @@ import (
 	"tributary/catalog/money"
 )
 
+// decimal resolves how amounts are written.
+func (b *builder) decimal(field, name string) money.Decimal {
+	d, known := money.Decimals[name]
+	if !known {
+		b.problem(field, "%q is unknown; right would be %s, or to leave it out", name, money.DecimalNames)
+	}
+	return d
+}
+
 // written checks how a network writes amounts and times.
 func (b *builder) written(field string, out *Network, n NetworkConfig) {
 	var known bool
-	if out.Decimal, known = money.Decimals[n.Decimal]; !known {
-		b.problem(field+".decimal", "%q is unknown; right would be %s, or to leave it out", n.Decimal,
-			money.DecimalNames)
-	}
+	out.Decimal = b.decimal(field+".decimal", n.Decimal)
 	if n.Dates != "" {
 		if out.Times.Order, known = moment.Orders[n.Dates]; !known {
 			b.problem(field+".dates", "%q is unknown; right would be %s, or to leave it out", n.Dates,

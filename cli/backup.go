@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/cli/dlq"
+	"tributary/cli/misuse"
 	"tributary/deploy/backup"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
@@ -46,7 +47,7 @@ func newBackup(env *environment) *cobra.Command {
 				return err
 			}
 			if err := backup.CheckTarget(args[0], folders); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
 			defer giveBack()
@@ -60,9 +61,7 @@ func oneFolder(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 && args[0] != "" {
 		return nil
 	}
-	return usageError{
-		fmt.Errorf("%s takes one FOLDER, got %q; see `%s --help`", cmd.CommandPath(), args, cmd.CommandPath()),
-	}
+	return misuse.Errorf("%s takes one FOLDER, got %q; see `%s --help`", cmd.CommandPath(), args, cmd.CommandPath())
 }
 
 func (e *environment) backupFolders() (*config.Loaded, []backup.Folder, error) {
@@ -74,7 +73,7 @@ func (e *environment) backupFolders() (*config.Loaded, []backup.Folder, error) {
 	}
 	folders, err := wiring.BackupFolders(&loaded.Config)
 	if err != nil {
-		return nil, nil, usageError{err}
+		return nil, nil, misuse.Of(err)
 	}
 	return loaded, folders, nil
 }
@@ -82,12 +81,10 @@ func (e *environment) backupFolders() (*config.Loaded, []backup.Folder, error) {
 func (e *environment) backUp(ctx context.Context, loaded *config.Loaded, folders []backup.Folder, to string) error {
 	data := loaded.Config.DataDir
 	if _, err := os.ReadDir(data); errors.Is(err, fs.ErrNotExist) {
-		return usageError{
-			fmt.Errorf(
-				"there is no %s (data_dir): name the --config or --set data_dir=DIR of the `tributary up` to back up",
-				data,
-			),
-		}
+		return misuse.Errorf(
+			"there is no %s (data_dir): name the --config or --set data_dir=DIR of the `tributary up` to back up",
+			data,
+		)
 	} else if err != nil {
 		return fmt.Errorf("looking into data_dir: %w; run this as the user of `tributary up`", err)
 	}

@@ -32,6 +32,7 @@ type installation struct {
 	t       *testing.T
 	flags   []string
 	edge    string
+	ops     string
 	stdout  *os.File // nil: nowhere
 	process *exec.Cmd
 	manager *net.UnixConn
@@ -58,7 +59,7 @@ func newInstallation(t *testing.T, dir, file string) *installation {
 		defer listener.Close()
 		return listener.Addr().String()
 	}
-	i.edge = address()
+	i.edge, i.ops = address(), address()
 	i.flags = []string{
 		"--set",
 		"data_dir=" + dir,
@@ -69,7 +70,7 @@ func newInstallation(t *testing.T, dir, file string) *installation {
 		"--set",
 		"clickhouse.addr=" + address(),
 		"--set",
-		"ops.listen=" + address(),
+		"ops.listen=" + i.ops,
 		"--set",
 		"processor.grace=2s",
 	}
@@ -118,7 +119,7 @@ func (i *installation) start() {
 // awaitNotice passes over what the manager is told besides, such as STATUS.
 func (i *installation) awaitNotice(want string) {
 	i.t.Helper()
-	if err := i.manager.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+	if err := i.manager.SetReadDeadline(time.Now().Add(walkLimit)); err != nil {
 		i.t.Fatal(err)
 	}
 	buffer := make([]byte, 4096)

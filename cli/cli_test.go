@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tributary/deploy/config"
 	"tributary/deploy/meaning"
 )
 
@@ -186,4 +188,42 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	visit(newRoot(&environment{}))
+}
+
+// Before a start the check says that the file is a part of the one that was in force last.
+func TestConfigCheckKnowsAFileThatWasCut(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tributary.yaml")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(backupCatalog)
+	loaded, err := config.Load(config.Sources{File: file, Sections: []string{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, where := range map[string]string{"data_dir": "data_dir=", "an edge's spool": "ingest.spool.dir="} {
+		folder := filepath.Join(t.TempDir(), "kept")
+		prefix := ""
+		if err := errors.Join(meaning.WriteFile(folder, &meaning.Kept{TopicPrefix: &prefix}), loaded.Keep(folder)); err != nil {
+			t.Fatal(err)
+		}
+		check := []string{"config", "check", "--config", file, "--set", where + folder}
+		put(strings.TrimSuffix(backupCatalog, "  networks: [{name: acme}]\n"))
+		if code, _, stderr := run(t, nil, check...); code != ExitUsage || !strings.Contains(stderr, "the one that was in force last") {
+			t.Errorf("%s: exit code %d, %s", name, code, stderr)
+		}
+		put(backupCatalog)
+		if code, _, stderr := run(t, nil, check...); code != ExitOK {
+			t.Errorf("%s, whole: exit code %d, %s", name, code, stderr)
+		}
+		if err := os.WriteFile(filepath.Join(folder, config.ShapeFile), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, stderr := run(t, nil, check...); code != ExitOK || !strings.Contains(stderr, "one that is cut short is not noticed") {
+			t.Errorf("%s, nothing to compare with: exit code %d, %s", name, code, stderr)
+		}
+	}
 }

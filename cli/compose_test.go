@@ -39,7 +39,13 @@ type composeService struct {
 	StopGrace string `yaml:"stop_grace_period"`
 }
 
-const repository = ".."
+var repository = func() string {
+	path, err := filepath.Abs("..") // tests leave this folder
+	if err != nil {
+		panic(err)
+	}
+	return path
+}()
 
 func readYAML(t *testing.T, path string, into any) {
 	t.Helper()

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tributary/catalog"
+	"tributary/cli/misuse"
 	"tributary/deploy"
 	"tributary/deploy/config"
 	"tributary/deploy/meaning"
@@ -69,8 +71,8 @@ func newConfigCheck(env *environment) *cobra.Command {
 		Long: `Reads the file, the variables and the flags as every command does, and reports all problems
 at once, each with its line. The data files of ingest.geo are opened as at the edge's start. What
 is right but may be meant otherwise is a warning. Where data_dir is on this machine, the file must
-fit what is stored there (docs/meaning.md). Nothing is started, made or changed. Exit code 0:
-it is right; 2: it is not.`,
+fit what is stored there, and be no part of the one that was in force last (docs/meaning.md).
+Nothing is started, made or changed. Exit code 0: it is right; 2: it is not.`,
 		Example: `  tributary config check --config tributary.yaml
   tributary config check --set kafka.mode=external --set kafka.brokers=10.0.0.1:9092
   tributary config check --config edge.yaml --data-files-elsewhere`,
@@ -82,11 +84,11 @@ it is right; 2: it is not.`,
 			}
 			if !elsewhere {
 				if _, err := geo.Open(loaded.Config.Ingest.Geo); err != nil {
-					return usageError{fmt.Errorf("%w; --data-files-elsewhere does not look for data files", err)}
+					return misuse.Errorf("%w; --data-files-elsewhere does not look for data files", err)
 				}
 			}
-			if err := checkMeaning(loaded); err != nil {
-				return usageError{err}
+			if err := env.checkStored(loaded); err != nil {
+				return misuse.Of(err)
 			}
 			what := "the built-in defaults"
 			if loaded.File != "" {
@@ -110,17 +112,33 @@ it is right; 2: it is not.`,
 	return command
 }
 
-// checkMeaning holds the configuration against what data_dir keeps of its data, if it is here.
-func checkMeaning(loaded *config.Loaded) error {
-	kept, err := meaning.ReadFile(loaded.Config.DataDir)
-	if kept == nil {
-		return err
-	}
+// checkStored holds the configuration against what lies beside the data of `up`, or of an edge by itself, if it is here.
+func (e *environment) checkStored(loaded *config.Loaded) error {
 	m := meaning.Of(loaded)
 	if !loaded.IsSet("catalog.click_id_keys") {
 		m.Keys = nil // the one that stands in
 	}
-	return meaning.Located(kept.Check(m, "what is stored in "+loaded.Config.DataDir, time.Now().UnixMilli()), loaded)
+	for _, folder := range []string{loaded.Config.DataDir, loaded.Config.Ingest.Spool.Dir} {
+		if folder == "" {
+			continue
+		}
+		kept, err := meaning.ReadFile(folder)
+		if err != nil {
+			return err
+		}
+		if kept == nil {
+			continue
+		}
+		if err := loaded.CutSince(folder); errors.Is(err, config.ErrShape) {
+			fmt.Fprintf(e.stderr, "warning: %v\n", err)
+		} else if err != nil {
+			return err
+		}
+		if err := meaning.Located(kept.Check(m, "what is stored in "+folder, time.Now().UnixMilli()), loaded); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkSources are those of `up`, except that nothing is made: a missing key is stood in for while looking.

@@ -15,6 +15,7 @@ import (
 
 	"tributary/cli/demo"
 	"tributary/cli/loadgen"
+	"tributary/cli/misuse"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
 	"tributary/deploy/process"
@@ -56,7 +57,7 @@ func newDemo(env *environment) *cobra.Command {
 
 func (e *environment) demo(parent context.Context, o demo.Options) error {
 	if o.Rate <= 0 || o.Trickle <= 0 || o.Burst <= 0 || o.For < 0 {
-		return usageError{errors.New("--rate, --trickle and --burst must be above 0, --for not below")}
+		return misuse.Errorf("--rate, --trickle and --burst must be above 0, --for not below")
 	}
 	scenario := loadgen.FunnelScenario(time.Now())
 	scenario.Secret = "" // the data folder's own key signs
@@ -72,7 +73,7 @@ func (e *environment) demo(parent context.Context, o demo.Options) error {
 	}
 	c := &loaded.Config
 	if !loaded.StoodIn {
-		return usageError{errors.New("the demo brings a catalog of its own, whose campaigns its traffic is for; leave `catalog` out of the configuration, or use `tributary up` with yours")}
+		return misuse.Errorf("the demo brings a catalog of its own, whose campaigns its traffic is for; leave `catalog` out of the configuration, or use `tributary up` with yours")
 	}
 	keys := c.Catalog.ClickIDKeys
 	scenario.KeyID, scenario.Secret = uint8(keys.Active), string(keys.Keys[keys.Active])

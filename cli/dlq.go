@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/cli/dlq"
+	"tributary/cli/misuse"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
@@ -114,7 +115,7 @@ func newDLQList(env *environment) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if o.Filter, err = filter.Parse(time.Now()); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			from := env.sources()
 			from.Sections = []string{}
@@ -165,8 +166,8 @@ func dlqError(err error, c *config.Config) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, dlq.ErrUsage):
-		return usageError{err}
+	case misuse.Is(err):
+		return err
 	case errors.Is(err, dlq.ErrClickHouse):
 		return fmt.Errorf("%w (clickhouse.addr: %s)", err, c.ClickHouse.Addr)
 	}

@@ -15,11 +15,13 @@ import (
 	"tributary/catalog"
 	"tributary/cli/dlq"
 	"tributary/cli/loadgen"
+	"tributary/cli/misuse"
 	"tributary/deploy"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
+	"tributary/schemas/broker"
 )
 
 // dlqSources read the catalog that judges postbacks: the one that `up` or `ingest` has with the same configuration.
@@ -103,7 +105,7 @@ func newDLQShow(env *environment) *cobra.Command {
   tributary dlq show row-scored.clicks-2-1855 --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("dlq show takes one letter ID, got %d; `tributary dlq list` prints them", len(args))}
+				return misuse.Errorf("dlq show takes one letter ID, got %d; `tributary dlq list` prints them", len(args))
 			}
 			return nil
 		},
@@ -143,7 +145,7 @@ func newDLQReplay(env *environment) *cobra.Command {
 			filter.Letters = args
 			var err error
 			if o.Filter, err = filter.Parse(time.Now()); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			c, done, err := env.dlqOptions(ctx, &o, withoutClickHouse)
 			if err != nil {
@@ -154,8 +156,8 @@ func newDLQReplay(env *environment) *cobra.Command {
 			}
 			defer done()
 			o.TransactionalID = c.Kafka.TopicPrefix + "tributary-dlq"
-			if c.Kafka.Mode == config.ModeEmbedded && o.Send {
-				// The embedded broker needs a new ID each time (wiring has the reason), so a lock keeps replays apart.
+			if abilities := c.Kafka.Abilities(); o.Send && !abilities.Can(broker.FenceByID) {
+				// Each life has an ID of its own, so a lock keeps replays apart.
 				o.TransactionalID += "-" + rand.Text()
 				release, err := embedded.Lock(filepath.Join(c.DataDir, "dlq"))
 				if errors.Is(err, embedded.ErrLocked) {

@@ -1,7 +1,7 @@
 // Package cli is the command line: one file a command, each of which reads the configuration, has deploy/wiring make
 // what it needs, and runs it.
 //
-// Place in the flow: main calls Main and exits with what it answers.
+// Place in the flow: main calls Main and exits with the code that it returns.
 //
 // Invariants: what a person asked for goes to standard output, everything else (logs, errors) to standard error; no
 // command reads standard input, but sql without a query and clickhouse-embedded, whose parent holds it; exit codes are those of ExitOK and its

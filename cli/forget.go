@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/cli/forget"
+	"tributary/cli/misuse"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
 )
@@ -34,7 +35,7 @@ func newForget(env *environment) *cobra.Command {
   tributary forget --config tributary.yaml --yes 06h08g6c4g000400040jb7ba0004hvg95gavgwc9`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usageError{errors.New("forget takes the click IDs of one visitor, got none; see `tributary forget --help`")}
+				return misuse.Errorf("forget takes the click IDs of one visitor, got none; see `tributary forget --help`")
 			}
 			return nil
 		},

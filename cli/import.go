@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/cli/importer"
+	"tributary/cli/misuse"
 	"tributary/deploy/process"
 	"tributary/ingest/sheet"
 )
@@ -69,7 +70,7 @@ func newImportClicks(env *environment) *cobra.Command {
   tributary import clicks --config tributary.yaml --columns click_id=ID,time=Date,sub1=Zone --campaign summer clicks.csv`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("import clicks takes one file, got %d; see `tributary import clicks --help`", len(args))}
+				return misuse.Errorf("import clicks takes one file, got %d; see `tributary import clicks --help`", len(args))
 			}
 			return nil
 		},
@@ -78,7 +79,7 @@ func newImportClicks(env *environment) *cobra.Command {
 			defer giveBack()
 			o.File = args[0]
 			if err := text.parse(&o); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			loaded, err := env.loadOffline()
 			if err != nil {
@@ -87,7 +88,7 @@ func newImportClicks(env *environment) *cobra.Command {
 			c := &loaded.Config
 			o.Catalog, o.Campaigns, o.Window, o.MaxBody = loaded.catalog, loaded.campaigns(), c.Processor.Window, c.Ingest.MaxBodyBytes
 			if o.Edge, err = edgeAddress(cmp.Or(o.Edge, loaded.edge())); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			if names := slices.Sorted(maps.Keys(c.Ingest.Trust.ClicksTokens)); len(names) > 0 {
 				o.Token = string(c.Ingest.Trust.ClicksTokens[names[0]])
@@ -101,8 +102,8 @@ func newImportClicks(env *environment) *cobra.Command {
 			err = importer.Run(ctx, o)
 			clear()
 			switch {
-			case errors.Is(err, importer.ErrUsage):
-				return usageError{err}
+			case misuse.Is(err):
+				return err
 			case errors.Is(err, context.Canceled):
 				return errors.New("stopped before the end of the file")
 			}
@@ -163,7 +164,7 @@ func (e *environment) importProgress() (show func(importer.Progress), clear func
 func (f *importFlags) parse(o *importer.Options) (err error) {
 	if o.Tracker = importer.TrackerByName(cmp.Or(f.from, "native")); o.Tracker == nil {
 		names := strings.Split(importer.TrackerNames(), ", ")
-		return fmt.Errorf("--from %q is unknown%s; right would be one of %s, or --columns for any other", f.from, didYouMean(f.from, names), importer.TrackerNames())
+		return fmt.Errorf("--from %q is unknown%s; right would be one of %s, or --columns for any other", f.from, misuse.Near(f.from, names), importer.TrackerNames())
 	}
 	if o.Columns, err = importer.ParseColumns(f.columns); err != nil {
 		return err

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"tributary/catalog/dialect"
 	"tributary/cli/links"
+	"tributary/cli/misuse"
 	"tributary/deploy/config"
 )
 
@@ -71,13 +71,6 @@ func (f *linkFlags) world(env *environment) (*links.World, error) {
 	return &links.World{Config: loaded.Config.Catalog, Catalog: loaded.catalog, Base: cmp.Or(f.base, loaded.edge()), Keyless: loaded.keyless}, nil
 }
 
-func linkError(err error) error {
-	if errors.Is(err, links.ErrUsage) {
-		return usageError{err}
-	}
-	return err
-}
-
 func newLinkCampaign(env *environment) *cobra.Command {
 	var f linkFlags
 	var r links.LinkRequest
@@ -102,7 +95,7 @@ func newLinkCampaign(env *environment) *cobra.Command {
 			r.Campaign = args[0]
 			built, err := w.Link(r, time.Now())
 			if err != nil {
-				return linkError(err)
+				return err
 			}
 			return built.Print(env.stdout, f.json)
 		},
@@ -142,7 +135,7 @@ func newLinkPostback(env *environment) *cobra.Command {
 			}
 			built, err := w.Template(r, time.Now())
 			if err != nil {
-				return linkError(err)
+				return err
 			}
 			return built.Print(env.stdout, f.json)
 		},
@@ -173,7 +166,7 @@ func newLinkCheck(env *environment) *cobra.Command {
 			}
 			reading, err := w.Check(args[0], time.Now())
 			if err != nil {
-				return linkError(err)
+				return err
 			}
 			if err := reading.Print(env.stdout, f.json); err != nil {
 				return err
@@ -195,7 +188,7 @@ func oneArgument(command, what string) cobra.PositionalArgs {
 		if len(args) > 1 {
 			hint = "; put quotes around one that has spaces or &"
 		}
-		return usageError{fmt.Errorf("%s takes one %s, got %d%s; see `%s %s --help`", command, what, len(args), hint, programName, command)}
+		return misuse.Errorf("%s takes one %s, got %d%s; see `%s %s --help`", command, what, len(args), hint, programName, command)
 	}
 }
 
@@ -212,10 +205,10 @@ func pairs(flag string, values []string) (map[string]string, error) {
 	for _, value := range values {
 		name, text, ok := strings.Cut(value, "=")
 		if !ok {
-			return nil, usageError{fmt.Errorf("%s %q is no pair; right would be NAME=TEXT", flag, value)}
+			return nil, misuse.Errorf("%s %q is no pair; right would be NAME=TEXT", flag, value)
 		}
 		if _, taken := m[name]; taken {
-			return nil, usageError{fmt.Errorf("%s names %s twice", flag, name)}
+			return nil, misuse.Errorf("%s names %s twice", flag, name)
 		}
 		m[name] = text
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tributary/cli/misuse"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
@@ -55,7 +56,7 @@ func needExternal(c *config.Config, section, command, instead string) error {
 	}
 	for _, engine := range needed {
 		if engine.mode == config.ModeEmbedded {
-			return usageError{fmt.Errorf("%s.mode is embedded, and embedded engines live only inside `tributary up` (%s); for `tributary %s` set %s.mode to external and name its address in %s", engine.name, instead, command, engine.name, engine.address)}
+			return misuse.Errorf("%s.mode is embedded, and embedded engines live only inside `tributary up` (%s); for `tributary %s` set %s.mode to external and name its address in %s", engine.name, instead, command, engine.name, engine.address)
 		}
 	}
 	return nil

@@ -1,10 +1,10 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 
 	"tributary/catalog"
+	"tributary/cli/misuse"
 	"tributary/deploy/config"
 )
 
@@ -28,7 +28,7 @@ func (e *environment) loadOffline() (*offline, error) {
 		declared.ClickIDKeys = catalog.KeysConfig{Active: 1, Keys: map[int]catalog.Secret{1: "stands in: nothing is signed"}}
 	}
 	if o.catalog, err = catalog.Build(declared); err != nil {
-		return nil, usageError{fmt.Errorf("the catalog is wrong: %w", err)}
+		return nil, misuse.Errorf("the catalog is wrong: %w", err)
 	}
 	return o, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
+	"tributary/cli/misuse"
 	"tributary/cli/trial"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
@@ -67,7 +68,7 @@ func newPostbackTest(env *environment) *cobra.Command {
 				fmt.Fprintf(env.stderr, "The catalog is that of %s.\n", known.from())
 			}
 			if o.Edge, err = edgeAddress(cmp.Or(o.Edge, known.edge())); err != nil {
-				return usageError{err}
+				return misuse.Of(err)
 			}
 			campaign, _, network := c.Examples()
 			o.Config, o.Catalog = c.Catalog, known.catalog
@@ -91,8 +92,8 @@ func newPostbackTest(env *environment) *cobra.Command {
 			o.Out = env.stdout
 			err = trial.Run(ctx, o)
 			switch {
-			case errors.Is(err, trial.ErrUsage):
-				return usageError{err}
+			case misuse.Is(err):
+				return err
 			case errors.Is(err, context.Canceled):
 				return errors.New("stopped before everything was seen")
 			case err != nil && !errors.Is(err, trial.ErrStuck) && !errors.Is(err, trial.ErrRefused):

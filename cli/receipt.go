@@ -7,6 +7,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
+	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/deploy/process"
 	"tributary/deploy/receipts"
@@ -29,10 +30,10 @@ func newReceipt(env *environment) *cobra.Command {
 		Example: `  tributary receipt 06h08g6cc4jsttg0016znk6sj8 | jq .state`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("receipt takes one receipt ID, got %d; see `tributary receipt --help`", len(args))}
+				return misuse.Errorf("receipt takes one receipt ID, got %d; see `tributary receipt --help`", len(args))
 			}
 			if _, err := id.ParseReceipt(args[0]); err != nil {
-				return usageError{fmt.Errorf("%w; right would be the receipt_id of an answer to a postback", err)}
+				return misuse.Errorf("%w; right would be the receipt_id of an answer to a postback", err)
 			}
 			return nil
 		},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tributary/cli/misuse"
 	"tributary/deploy/config"
 	"tributary/deploy/secret"
 	"tributary/deploy/wiring"
@@ -49,11 +50,6 @@ type environment struct {
 	set        []string
 }
 
-// usageError marks what the person at the command line can put right.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
 // Main runs one command line (without the program's name) and returns its exit code.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer, environ []string) int {
 	secret.RestrictProcess() // what any command writes may have visitors' data
@@ -70,8 +66,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer, environ 
 		fmt.Fprintf(stderr, "tributary: %s\n", text)
 	}
 	var problems config.Problems
-	var usage usageError
-	if errors.As(err, &problems) || errors.As(err, &usage) || isCobraUsage(err) {
+	if errors.As(err, &problems) || misuse.Is(err) || isCobraUsage(err) {
 		return ExitUsage
 	}
 	return ExitFailure
@@ -92,7 +87,7 @@ func newRoot(env *environment) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if env.configFile == "" && slices.Contains(env.environ, config.FileVariable+"=") {
-				return usageError{fmt.Errorf("%s is set and names no file; right would be the path of a configuration file, or unset %[1]s", config.FileVariable)}
+				return misuse.Errorf("%s is set and names no file; right would be the path of a configuration file, or unset %[1]s", config.FileVariable)
 			}
 			return nil
 		},
@@ -100,7 +95,7 @@ func newRoot(env *environment) *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+		return misuse.Errorf("%w; see `%s --help`", err, cmd.CommandPath())
 	})
 	flags := root.PersistentFlags()
 	flags.VarP(&fileName{&env.configFile}, "config", "c", "configuration `FILE` (YAML); default: $"+config.FileVariable+", else none")
@@ -150,9 +145,9 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 			hint = fmt.Sprintf("; did you mean %q?", near[0])
 		}
-		return usageError{fmt.Errorf("there is no command %q%s see `%s --help`", args[0], orColon(hint), cmd.CommandPath())}
+		return misuse.Errorf("there is no command %q%s see `%s --help`", args[0], orColon(hint), cmd.CommandPath())
 	}
-	return usageError{fmt.Errorf("%s takes no arguments, got %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())}
+	return misuse.Errorf("%s takes no arguments, got %q; see `%s --help`", cmd.CommandPath(), args[0], cmd.CommandPath())
 }
 
 func orColon(hint string) string {

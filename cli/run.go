@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tributary/cli/misuse"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
@@ -23,7 +24,7 @@ func (e *environment) load(from config.Sources) (*config.Loaded, *zap.Logger, er
 	}
 	logger, err := process.NewLogger(e.stderrFile(), loaded.Config.Log.Level, loaded.Config.Log.Format)
 	if err != nil {
-		return nil, nil, usageError{err}
+		return nil, nil, misuse.Of(err)
 	}
 	return loaded, logger, nil
 }
@@ -34,11 +35,12 @@ func asUsage(err error) error {
 	if errors.As(err, &path) {
 		return err
 	}
-	return usageError{err}
+	return misuse.Of(err)
 }
 
 // run runs the units that add puts into a System until a signal. started is called once everything has started.
 func (e *environment) run(ctx context.Context, from config.Sources, loaded *config.Loaded, logger *zap.Logger, add func(*wiring.System), started func(*wiring.System)) error {
+	process.CrashBySignal()
 	ctx, hangups, giveBack := process.WithSignals(ctx)
 	defer giveBack()
 	defer func() { _ = logger.Sync() }() // a terminal cannot be synced

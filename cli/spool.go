@@ -1,14 +1,13 @@
 package cli
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tributary/cli/aside"
 	"tributary/cli/dlq"
+	"tributary/cli/misuse"
 	"tributary/deploy/process"
 )
 
@@ -52,13 +51,6 @@ func (e *environment) spoolDir() (string, error) {
 	return loaded.Config.Ingest.Spool.Dir, nil
 }
 
-func asideError(err error) error {
-	if errors.Is(err, aside.ErrUsage) {
-		return usageError{err}
-	}
-	return err
-}
-
 func newSpoolList(env *environment) *cobra.Command {
 	o := aside.ListOptions{}
 	command := &cobra.Command{
@@ -77,7 +69,7 @@ func newSpoolList(env *environment) *cobra.Command {
 				o.Limit = 0
 			}
 			o.Out = env.stdout
-			return asideError(aside.List(o))
+			return aside.List(o)
 		},
 	}
 	flags := command.Flags()
@@ -100,7 +92,7 @@ func newSpoolRequeue(env *environment) *cobra.Command {
 				return err
 			}
 			if o.Wait < 0 {
-				return usageError{fmt.Errorf("--wait %v is below 0", o.Wait)}
+				return misuse.Errorf("--wait %v is below 0", o.Wait)
 			}
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
 			defer giveBack()
@@ -109,7 +101,7 @@ func newSpoolRequeue(env *environment) *cobra.Command {
 			o.Progress = func(done, total int) { show(dlq.Progress{What: "requeued", Done: int64(done), Total: int64(total)}) }
 			err = aside.Requeue(ctx, o)
 			clear()
-			return asideError(err)
+			return err
 		},
 	}
 	flags := command.Flags()

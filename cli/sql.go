@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"tributary/cli/misuse"
 	"tributary/cli/sql"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded/chdb"
@@ -43,7 +44,7 @@ func newSQL(env *environment) *cobra.Command {
   tributary sql --config tributary.yaml < question.sql`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return usageError{fmt.Errorf("sql takes one query, got %d arguments: put the query in quotes; see `tributary sql --help`", len(args))}
+				return misuse.Errorf("sql takes one query, got %d arguments: put the query in quotes; see `tributary sql --help`", len(args))
 			}
 			return nil
 		},
@@ -80,7 +81,7 @@ func queryOf(args []string, stdin io.Reader) (string, error) {
 	query := strings.Join(args, "")
 	if len(args) == 0 {
 		if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			return "", usageError{errors.New("there is no query: give it as the argument, in quotes, or by the standard input; see `tributary sql --help`")}
+			return "", misuse.Errorf("there is no query: give it as the argument, in quotes, or by the standard input; see `tributary sql --help`")
 		}
 		text, err := io.ReadAll(io.LimitReader(stdin, maxQueryBytes+1))
 		if err != nil {
@@ -90,10 +91,10 @@ func queryOf(args []string, stdin io.Reader) (string, error) {
 	}
 	query = strings.TrimRight(strings.TrimSpace(query), "; \t\r\n")
 	if query == "" {
-		return "", usageError{errors.New("the query is empty; see `tributary sql --help`")}
+		return "", misuse.Errorf("the query is empty; see `tributary sql --help`")
 	}
 	if len(query) > maxQueryBytes {
-		return "", usageError{fmt.Errorf("the query is longer than %d bytes", maxQueryBytes)}
+		return "", misuse.Errorf("the query is longer than %d bytes", maxQueryBytes)
 	}
 	return query, nil
 }

@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"tributary/cli/misuse"
 	"tributary/cli/tail"
 	"tributary/deploy/process"
 	"tributary/deploy/topics"
@@ -33,7 +33,7 @@ func newTail(env *environment) *cobra.Command {
   tributary tail dead-letters --from 10m --filter reason=forged_click_id`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usageError{fmt.Errorf("tail takes one topic, got %d: one of %s", len(args), strings.Join(names, ", "))}
+				return misuse.Errorf("tail takes one topic, got %d: one of %s", len(args), strings.Join(names, ", "))
 			}
 			return nil
 		},
@@ -54,8 +54,8 @@ func newTail(env *environment) *cobra.Command {
 			o.TopicPrefix, o.Topic, o.Out = c.Kafka.TopicPrefix, args[0], env.stdout
 			err = tail.Run(ctx, o)
 			switch {
-			case errors.Is(err, tail.ErrUsage):
-				return usageError{err}
+			case misuse.Is(err):
+				return err
 			case err != nil:
 				return fmt.Errorf("%w (kafka.brokers: %s)", err, strings.Join(c.Kafka.Brokers, ", "))
 			}

@@ -1,5 +1,9 @@
 // Package deploy holds the example configuration; how roles run is in its folders: config (the file), process (the
-// shell), embedded (the engines), topics, wiring (configuration in, running roles out), cli (the commands).
+// shell), embedded (the engines), topics, secret, meaning, receipts, backup, wiring (configuration in, running roles out).
+//
+// Place in the flow: nowhere: a command that is given no configuration reads this one (deploy/config).
+//
+// Not responsible for: running anything: see its folders.
 package deploy
 
 import _ "embed"

@@ -56,7 +56,7 @@ func goFiles(t *testing.T, visit func(folder, file string, tree *ast.File, set *
 			return err
 		}
 		set := token.NewFileSet()
-		tree, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution)
+		tree, err := parser.ParseFile(set, file, nil, parser.SkipObjectResolution|parser.ParseComments)
 		if err != nil {
 			return err
 		}

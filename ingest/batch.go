@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -170,16 +169,6 @@ func (e *Edge) refuseUpload(ctx *fasthttp.RequestCtx, u *upload, refused *refusa
 		return
 	}
 	e.answerError(ctx, refused.status(), answer{Error: refused, ReceiptID: letter.LetterId})
-}
-
-// rawUpload is rawRequest of an upload. In a body that is packed or in UTF-16 nobody finds the secrets and addresses that are to be
-// hidden, and nobody reads it: it is not kept.
-func rawUpload(ctx *fasthttp.RequestCtx) []byte {
-	body := ctx.Request.Body()
-	if !bytes.HasPrefix(body, []byte(gzipMagic)) && bytes.IndexByte(clip(body, schemas.MaxRawBytes), 0) < 0 {
-		return rawRequest(ctx)
-	}
-	return fmt.Appendf(requestLine(ctx), "\n\n(%d bytes, packed or in UTF-16, are not kept)", len(body))
 }
 
 // begin makes the postback of the next line.

@@ -70,7 +70,8 @@ func TestUpload(t *testing.T) {
 			[]outcome{{2, "", ""}, {3, "bad_timestamp", "Date"}, {4, "unexpanded_macro", "Commission"}}, "offer", "network=theirs event=first_deposit status=pending txid= payout=3500000 USD"},
 		{"csv of corrections", "refunds", csvType, "click_id,payout,txid\nCLICK,-5.00,t1\nCLICK,+5,t2\nCLICK,-0,t3\n",
 			[]outcome{{2, "", ""}, {3, "bad_payout", "payout"}, {4, "", ""}}, "", "network=refunds event=conversion status=approved txid=t1 payout=-5000000 USD"},
-		{"json lines of corrections", "refunds", ndjsonType, `{"click_id":"CLICK","payout":-5}` + "\n" + `{"click_id":"CLICK","payout":"-5.00","txid":"t"}` + "\n" + `{"click_id":"CLICK","payout":-5e0}`,
+		{"json lines of corrections", "refunds", ndjsonType, `{"click_id":"CLICK","payout":-5}` + "\n" +
+			`{"click_id":"CLICK","payout":"-5.00","txid":"t"}` + "\n" + `{"click_id":"CLICK","payout":"-5e0"}`,
 			[]outcome{{1, "", ""}, {2, "", ""}, {3, "bad_payout", "payout"}}, "", "network=refunds event=conversion status=approved txid= payout=-5000000 USD"},
 		{"csv of corrections that are refused", "acme", csvType, "click_id,payout\nCLICK,-5.00\n", []outcome{{2, "bad_payout", "payout"}}, "", ""},
 		{"csv, tabs", "acme", csvType, "payout\tclick_id\n2\tCLICK", []outcome{{2, "", ""}}, "", "network=acme event=sale status=approved txid= payout=2000000 USD"},

@@ -20,7 +20,7 @@ const (
 	bodyForm
 	bodyJSON
 	// bodyNoJSON is said to be JSON, and is not an object; bodyOther has a type, bodyCoded an encoding, that is not
-	// read.
+	// read (see unpack).
 	bodyNoJSON
 	bodyOther
 	bodyCoded
@@ -29,6 +29,8 @@ const (
 const (
 	mediaJSON = "application/json"
 	mediaForm = "application/x-www-form-urlencoded"
+	// mediaParts is written as a form; see openBody.
+	mediaParts = "multipart/form-data"
 )
 
 // mediaType is a Content-Type without its parameters, in lower case. No charset changes how a body is read: all text
@@ -36,12 +38,6 @@ const (
 func mediaType(contentType []byte) []byte {
 	kind, _, _ := bytes.Cut(contentType, []byte{';'})
 	return bytes.ToLower(bytes.TrimSpace(kind))
-}
-
-// isCoded tells of a body that would have to be unpacked.
-func isCoded(h *fasthttp.RequestHeader) bool {
-	coding := bytes.TrimSpace(h.ContentEncoding())
-	return len(coding) > 0 && !bytes.EqualFold(coding, []byte("identity"))
 }
 
 // textOf is a body without the byte order mark that some programs begin UTF-8 with.
@@ -53,7 +49,7 @@ func kindOf(ctx *fasthttp.RequestCtx) bodyKind {
 	if len(body) == 0 {
 		return bodyEmpty
 	}
-	if isCoded(&ctx.Request.Header) {
+	if isCoded(&ctx.Request.Header) || bytes.HasPrefix(body, []byte(gzipMagic)) {
 		return bodyCoded
 	}
 	kind := mediaType(ctx.Request.Header.ContentType())
@@ -75,7 +71,12 @@ func isForm(ctx *fasthttp.RequestCtx) bool { return kindOf(ctx) == bodyForm }
 func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, object *fastjson.Object, refused *refusal) {
 	body, kind := ctx.Request.Body(), kindOf(ctx)
 	if kind != bodyEmpty && len(body) > schemas.MaxBodyBytes {
-		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+strconv.Itoa(len(body))+" bytes", "at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes")
+		size := strconv.Itoa(len(body))
+		if len(body) == schemas.MaxBodyBytes+1 { // of a packed one no more was unpacked
+			size = "more than " + strconv.Itoa(schemas.MaxBodyBytes)
+		}
+		return nil, nil, refuse(schemas.RejectTooLong, "", "the body has "+size+" bytes",
+			"at most "+strconv.Itoa(schemas.MaxBodyBytes)+" bytes, unpacked")
 	}
 	switch body = textOf(body); kind {
 	case bodyForm:
@@ -86,11 +87,7 @@ func bodyOf(ctx *fasthttp.RequestCtx, parser *fastjson.Parser) (form []byte, obj
 	case bodyCoded:
 		return nil, nil, refuseCoded(&ctx.Request.Header)
 	case bodyOther:
-		return nil, nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(mediaType(ctx.Request.Header.ContentType()))+" cannot be read", mediaJSON+" or "+mediaForm)
+		return nil, nil, refuse(schemas.RejectBadBody, "", "the content type "+quoted(mediaType(ctx.Request.Header.ContentType()))+" cannot be read", mediaJSON+", "+mediaForm+" or a whole "+mediaParts)
 	}
 	return nil, nil, nil
-}
-
-func refuseCoded(h *fasthttp.RequestHeader) *refusal {
-	return refuse(schemas.RejectBadBody, "", "the content encoding "+quoted(h.ContentEncoding())+" is not unpacked", "the body as it is, without Content-Encoding")
 }

@@ -182,7 +182,7 @@ func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
 		v.unfilled = true
 		e.metrics.sanitized[f].Inc()
 		return
-	case f == fieldExternalID && dialect.IsRounded(value):
+	case f == fieldExternalID && (dialect.IsRounded(value) || query.Joined(value, isLinkName)):
 		*dst = []byte{}
 		e.metrics.sanitized[f].Inc()
 		return
@@ -357,7 +357,7 @@ func (e *Edge) identify(v *visit, cat *catalog.Catalog, campaign *catalog.Campai
 func (e *Edge) price(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64, strict bool) *refusal {
 	c := &v.event
 	if len(v.cost) > 0 {
-		refused := namedPrice(v, cat, campaign, source, atMS)
+		refused := namedPrice(v, cat, campaign, source, atMS, strict)
 		if refused == nil {
 			return nil
 		}
@@ -375,14 +375,19 @@ func (e *Edge) price(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 	return nil
 }
 
-// namedPrice reads the cost that the click itself names.
-func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64) *refusal {
-	currency := campaign.Currency
-	if source != nil && source.Currency != nil {
-		currency = source.Currency
+// namedPrice reads the cost that the click itself names. Whoever posts clicks writes amounts as this tracker has
+// them, and not as the source's links do.
+func namedPrice(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, atMS int64,
+	posted bool) *refusal {
+	decimal, currency := costRules(campaign, source)
+	if posted {
+		decimal = money.DecimalPlain
 	}
-	micros, currency, refused := costOf(cat, v.cost, v.currency, v.named.PerMille, currency)
+	micros, currency, refused := costOf(cat, v.cost, v.currency, decimal, v.named.PerMille, currency)
 	if refused != nil {
+		if posted && refused.Reason == schemas.RejectBadCost {
+			refused.WouldBeRight = rightCost
+		}
 		return refused
 	}
 	base, refused := datedBase(currency, micros, atMS, schemas.RejectBadCost, "cost")
@@ -412,7 +417,8 @@ func findCurrency(cat *catalog.Catalog, code []byte) (*catalog.Currency, *refusa
 				"a currency with a rate in catalog.exchange_rates")
 		}
 	}
-	return nil, refuse(schemas.RejectBadCurrency, "currency", quoted(code)+" is no ISO 4217 code", "three letters, such as USD")
+	return nil, refuse(schemas.RejectBadCurrency, "currency", quoted(code)+" is no ISO 4217 code",
+		catalog.RightCurrency(string(clip(code, schemas.MaxNameBytes))))
 }
 
 // datedBase converts at the rate in force; field is the amount's.

@@ -185,7 +185,7 @@ func TestClicksByJSONRejects(t *testing.T) {
 		{"unknown_campaign", `{"campaign":"winter"}`, schemas.RejectUnknownCampaign, 404},
 		{"no_campaign", `{}`, schemas.RejectUnknownCampaign, 404},
 		{"bad_cost", `{"campaign":"summer","cost":"abc"}`, schemas.RejectBadCost, 400},
-		{"bad_cost_exponent", `{"campaign":"summer","cost":1e3}`, schemas.RejectBadCost, 400},
+		{"bad_cost_exponent", `{"campaign":"summer","cost":"1e3"}`, schemas.RejectBadCost, 400},
 		{"bad_currency", `{"campaign":"summer","cost":"1","currency":"$"}`, schemas.RejectBadCurrency, 400},
 		{"no_exchange_rate", `{"campaign":"summer","cost":"1","currency":"GBP"}`, schemas.RejectNoExchangeRate, 400},
 		{"bad_timestamp", `{"campaign":"summer","event_ms":1772359200}`, schemas.RejectBadTimestamp, 400},

@@ -12,6 +12,7 @@ import (
 
 	"tributary/catalog"
 	"tributary/catalog/dialect"
+	"tributary/catalog/money"
 	"tributary/catalog/query"
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -48,6 +49,11 @@ func (e *Edge) serveClicks(ctx *fasthttp.RequestCtx) {
 	v := e.newVisit()
 	defer e.endVisit(v)
 	now := e.now()
+	unpack(ctx, e.cfg.MaxBodyBytes)
+	if len(ctx.Request.Body()) > e.cfg.MaxBodyBytes {
+		e.refuseBody(ctx, v, "the body has more than "+strconv.Itoa(e.cfg.MaxBodyBytes)+" bytes, unpacked")
+		return
+	}
 	body, err := parseJSON(parser, textOf(ctx.Request.Body()))
 	var clicks []*fastjson.Value
 	switch {
@@ -284,19 +290,27 @@ func (r *jsonClick) text(name string, value *fastjson.Value, limit int, f field)
 // cost takes a string or a number, whose digits are read as written.
 func (r *jsonClick) cost(value *fastjson.Value) {
 	if value.Type() == fastjson.TypeNumber {
-		r.visit.cost = value.MarshalTo(nil)
+		r.visit.cost = money.WithoutExponent(value.MarshalTo(nil))
 		return
 	}
 	r.visit.cost = r.text("cost", value, schemas.MaxNameBytes, fieldCost)
 }
 
 func (r *jsonClick) eventMS(value *fastjson.Value) {
-	atMS, err := value.Int64()
+	atMS, err := wholeNumber(value)
 	if err != nil || atMS < firstMS || atMS > r.now.UnixMilli()+schemas.MaxClockSkewMS {
 		r.refused = refuse(schemas.RejectBadTimestamp, "event_ms", "the time is not Unix milliseconds, or lies more than a day ahead", "Unix milliseconds")
 		return
 	}
 	r.visit.eventMS = atMS
+}
+
+// wholeNumber reads a number that has no fraction, however it is written: 1772359200000, 1.7723592e12.
+func wholeNumber(value *fastjson.Value) (int64, error) {
+	if value.Type() != fastjson.TypeNumber {
+		return value.Int64()
+	}
+	return strconv.ParseInt(string(money.WithoutExponent(value.MarshalTo(nil))), 10, 64)
 }
 
 func (r *jsonClick) ip(value *fastjson.Value) {

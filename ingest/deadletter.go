@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"tributary/catalog"
 	"tributary/catalog/query"
 	"tributary/schemas"
@@ -37,25 +35,6 @@ func (e *Edge) redacted(text string) string {
 	copied := []byte(text)
 	e.redact(copied)
 	return strings.ToValidUTF8(string(copied), "")
-}
-
-// rawRequest is the request as a dead letter keeps it: method, path and query, a blank line, the body.
-func rawRequest(ctx *fasthttp.RequestCtx) []byte {
-	raw := requestLine(ctx)
-	if body := ctx.Request.Body(); len(body) > 0 {
-		raw = append(raw, "\n\n"...)
-		raw = append(raw, clip(body, schemas.MaxRawBytes)...)
-	}
-	return raw
-}
-
-// requestLine is a copy of method, path and query.
-func requestLine(ctx *fasthttp.RequestCtx) []byte {
-	uri := ctx.Request.Header.RequestURI()
-	raw := make([]byte, 0, min(len(uri)+256, schemas.MaxRawBytes))
-	raw = append(raw, ctx.Method()...)
-	raw = append(raw, ' ')
-	return append(raw, clip(uri, schemas.MaxRawBytes)...)
 }
 
 // file makes the dead letter durable, and an anomaly beside it when there is one.

@@ -54,13 +54,15 @@ func (e *Edge) readLinkOf(d *dialect.Dialect, v *visit, cat *catalog.Catalog, ca
 		}
 		d = &dialect.Native
 	}
-	v.text = cat.Link(d, nil).Read(&v.named, rawQuery, v.text)
+	reader := cat.Link(d, nil)
+	v.text = reader.Read(&v.named, rawQuery, v.text)
 	source := campaign.Source
 	if name := v.named.Values[dialect.Source]; len(name) > 0 {
 		source = cat.Source(name)
 	}
-	if own := cat.Link(d, source); own != cat.Link(d, nil) {
-		v.text = own.Read(&v.named, rawQuery, v.text)
+	if own := cat.Link(d, source); own != reader {
+		reader = own
+		v.text = reader.Read(&v.named, rawQuery, v.text)
 	}
 	v.dropped = v.named.IgnoredParams + v.named.UnknownParams
 	for i, value := range v.named.Values {
@@ -71,7 +73,7 @@ func (e *Edge) readLinkOf(d *dialect.Dialect, v *visit, cat *catalog.Catalog, ca
 		if v.named.Unfilled(f) {
 			v.unfilled = true
 			e.metrics.sanitized[linkFields[f].field].Inc()
-		} else if v.named.Twice(f) || f == dialect.ExternalID && dialect.IsRounded(value) {
+		} else if v.named.Twice(f) || f == dialect.ExternalID && (dialect.IsRounded(value) || reader.Joined(value)) {
 			value = value[:0]
 			e.metrics.sanitized[linkFields[f].field].Inc()
 		}

@@ -55,6 +55,7 @@ func (e *Edge) matchDialect(ctx *fasthttp.RequestCtx, cat *catalog.Catalog, path
 	if !ctx.IsPost() || len(ctx.Request.Body()) == 0 {
 		return cat.Router().Match(path, rawQuery)
 	}
+	openBody(ctx)
 	parser := e.parsers.Get()
 	defer e.parsers.Put(parser)
 	form, object, _ := bodyOf(ctx, parser)

@@ -1,5 +1,8 @@
 // Package ingest is the edge: HTTP in, durable Kafka record out.
 //
+// Place in the flow: first. Traffic sources, browsers and networks send requests; the processor and the sink read the
+// topics.
+//
 // A click (GET /c/{campaign}, POST /v1/clicks) or a network's postback (/postback) is read, checked against the catalog,
 // enriched (country, city and network of its address, device, browser, bot, clicks of its IP), signed, and handed to Kafka.
 // What is refused goes to the dead letters with the request as it came. The edge resolves everything that depends on the

@@ -82,7 +82,7 @@ func (e *Edge) show(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 // priceImpression sets what the impression cost: what the link names, else the campaign's cost of a thousand.
 func (e *Edge) priceImpression(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, nowMS int64) {
 	if len(v.cost) > 0 {
-		refused := namedPrice(v, cat, campaign, source, nowMS)
+		refused := namedPrice(v, cat, campaign, source, nowMS, false)
 		if refused == nil {
 			return
 		}

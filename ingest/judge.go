@@ -47,6 +47,7 @@ func JudgePostback(cat *catalog.Catalog, r PostbackRequest, now time.Time) Judge
 	ctx.Request.SetBody(r.Body)
 	ctx.Request.Header.SetContentType(r.ContentType)
 	ctx.Request.Header.SetNoDefaultContentType(true)
+	openBody(ctx)
 	p := &postback{addr: r.IP, proved: r.Proved}
 	r.Path, r.Query = Meant(cat, r.Path, r.Query)
 	if refused := p.arrive(cat, ctx, &r); refused != nil {
@@ -55,7 +56,7 @@ func JudgePostback(cat *catalog.Catalog, r PostbackRequest, now time.Time) Judge
 	ip := r.IP.As16()
 	p.event.ReceiptId, p.event.Ip = r.ReceiptID, ip[:]
 	p.event.ReceivedMs, p.event.EventMs = now.UnixMilli(), r.Arrived.UnixMilli()
-	if p.event.Raw = clip(r.Body, schemas.MaxRawBytes); len(p.event.Raw) == 0 {
+	if p.event.Raw = clip(ctx.Request.Body(), schemas.MaxRawBytes); len(p.event.Raw) == 0 {
 		p.event.Raw = clip(r.Query, schemas.MaxRawBytes)
 	}
 	if refused := new(Edge).readPostback(ctx, p, cat, r.Query, now); refused != nil {

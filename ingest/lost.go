@@ -21,6 +21,7 @@ const (
 // brings no money.
 func (e *Edge) answerLost(ctx *fasthttp.RequestCtx, status int, said *refusal) {
 	cat := e.catalog.Load()
+	openBody(ctx)
 	var found string
 	if cat != nil && !ctx.IsHead() {
 		if found = clickIDIn(cat, ctx.Request.Header.RequestURI()); found == "" {

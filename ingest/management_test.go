@@ -75,3 +75,36 @@ func TestStrangersLearnNoNetworks(t *testing.T) {
 		}
 	}
 }
+
+// TestGuardedPathsHaveOneSpelling: whoever lets nobody see /metrics by a rule in front of the edge has said all that
+// there is to say.
+func TestGuardedPathsHaveOneSpelling(t *testing.T) {
+	b := newBench(t, nil)
+	for _, path := range []string{"/metrics", "/readyz", "/healthz"} {
+		if got := b.onWire(path); got != 200 {
+			t.Errorf("%s: %d", path, got)
+		}
+		if got := b.onWire(path + "?x=1"); got != 200 {
+			t.Errorf("%s?x=1: %d", path, got)
+		}
+		if got := b.onWire("http://t.example" + path); got != 200 {
+			t.Errorf("%s of a whole URL: %d", path, got)
+		}
+		for _, odd := range []string{"/" + path, "//" + path, path + "%20", path + "&x=1", path + "%3Fx=1", path + "%26x=1",
+			path + "#x", path + "/", path + "//", "/." + path, "/x/.." + path,
+			"/%2e" + path, "/%6" + path[1:], strings.ToUpper(path), "/" + strings.ToUpper(path[1:2]) + path[2:], path + "%00",
+			path + ";x", "http://t.example/" + path} {
+			if got := b.onWire(odd); got < 400 {
+				t.Errorf("%s: %d", odd, got)
+			}
+		}
+	}
+	for _, odd := range []string{"//v1/clicks", "/v1//clicks", "/v1/clicks%20", "/v1/clicks&x=1", "/v1/clicks%3Fx=1"} {
+		if got := b.send(http.MethodPost, odd, jsonType, `{"campaign":"summer"}`); got.status != 404 {
+			t.Errorf("%s: %d %s", odd, got.status, got.body)
+		}
+	}
+	if n := len(b.clicks()); n != 0 {
+		t.Errorf("%d clicks came in", n)
+	}
+}

@@ -70,6 +70,7 @@ func (e *Edge) servePostback(ctx *fasthttp.RequestCtx, a asked, rawQuery []byte)
 		e.answerUnavailable(ctx, errNoCatalog)
 		return
 	}
+	openBody(ctx)
 	now := e.now()
 	p := &postback{asked: a}
 	p.addr = e.proxies.client(ctx)

@@ -56,6 +56,8 @@ type producer struct {
 	prompt atomic.Bool
 	// landed has the records that are in the spool and that Kafka confirmed after all.
 	landed landed
+	// diskLate tells that the last request was refused that neither Kafka nor the spool's disk confirmed in time.
+	diskLate toggle
 }
 
 // message is what vtproto generates for every event.
@@ -301,6 +303,7 @@ func (p *producer) waitKafka(d *delivery) (late bool, err error) {
 	if d.state.Load() == d.use<<stateBits|stateLate {
 		return true, errUnavailable
 	}
+	p.diskLate.clear()
 	return false, d.outcome
 }
 
@@ -310,9 +313,20 @@ func (p *producer) waitSpool(d *delivery) error {
 	select {
 	case <-d.batch.Done():
 		d.timer.Stop()
+		p.diskLate.clear()
 		return d.batch.Err()
 	case <-d.timer.C:
+		p.diskLate.Store(true)
 		return spool.ErrBusy
+	}
+}
+
+// A toggle is asked by many and changed seldom.
+type toggle struct{ atomic.Bool }
+
+func (f *toggle) clear() {
+	if f.Load() { // so that requests share the memory
+		f.Store(false)
 	}
 }
 

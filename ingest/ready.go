@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
+
+	"tributary/ingest/spool"
 )
 
 const (
@@ -46,7 +48,22 @@ func (e *Edge) Ready() error {
 			missing = append(missing, err, e.spool.Err())
 		}
 	}
+	if e.spool != nil {
+		if err := diskError(e.producer.diskLate.Load(), e.spool.Waiting()); err != nil {
+			missing = append(missing, err)
+		}
+	}
 	return errors.Join(missing...)
+}
+
+// diskError says that a request was refused because neither Kafka nor the spool's disk confirmed in time, and that the disk
+// is still at the batch. An edge that is not ready gets no requests: so it is ready again once the disk has answered.
+func diskError(late bool, waiting time.Duration) error {
+	if !late || waiting == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: it has been at one batch for %s, and Kafka confirms nothing in time: requests are answered 503",
+		spool.ErrBusy, waiting.Round(time.Second))
 }
 
 // kafkaError is the last answer of the watch.

@@ -52,6 +52,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 	if cat := e.catalog.Load(); cat != nil {
 		path, rawQuery = Meant(cat, path, rawQuery)
 	}
+	own := spelled(ctx, path)
 	switch {
 	case bytes.HasPrefix(path, pathClick):
 		r := routeClick
@@ -59,7 +60,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			e.serveLink(ctx, nil, segments(path, pathClick), rawQuery)
 		}
 		return r
-	case bytes.Equal(bytes.TrimSuffix(path, []byte{'/'}), pathClicks):
+	case bytes.Equal(bytes.TrimSuffix(own, []byte{'/'}), pathClicks):
 		if e.allow(ctx, "POST, OPTIONS") && e.mayBringClicks(ctx) {
 			e.serveClicks(ctx)
 		}
@@ -68,7 +69,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 		if a, ok := askedAt(path); ok {
 			return e.postbackAt(ctx, a, rawQuery)
 		}
-	case bytes.Equal(path, pathHealth):
+	case bytes.Equal(own, pathHealth):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			writeJSON(ctx, health{Status: "ok"})
 		}
@@ -96,7 +97,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			e.servePass(ctx, path[len(pathPass):])
 		}
 		return r
-	case bytes.Equal(path, pathReady):
+	case bytes.Equal(own, pathReady):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			if e.maySeeInside(ctx) {
 				e.serveReady(ctx)
@@ -105,7 +106,7 @@ func (e *Edge) dispatch(ctx *fasthttp.RequestCtx, path, rawQuery []byte) route {
 			}
 		}
 		return routeReady
-	case e.cfg.Trust.ManagementRoutes && bytes.Equal(path, pathMetrics):
+	case e.cfg.Trust.ManagementRoutes && bytes.Equal(own, pathMetrics):
 		if e.allow(ctx, "GET, HEAD, OPTIONS") {
 			e.serveMetrics(ctx)
 		}

@@ -24,9 +24,23 @@ func target(ctx *fasthttp.RequestCtx) (path, rawQuery []byte) {
 	return path, rawQuery
 }
 
+// spelled is path where the request's target names it so, letter by letter; nil where it had to be read as it was
+// meant. What is not for everybody is found by its own spelling alone: whoever guards /metrics in front of the edge
+// knows of no //metrics.
+func spelled(ctx *fasthttp.RequestCtx, path []byte) []byte {
+	uri, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
+	if _, behind, whole := bytes.Cut(uri, []byte("://")); whole && uri[0] != '/' {
+		uri = behind[max(0, bytes.IndexByte(behind, '/')):]
+	}
+	if bytes.Equal(uri, path) {
+		return path
+	}
+	return nil
+}
+
 // Meant answers path and query as whoever put the URL together meant them, where that is beyond doubt:
 //
-//   - several slashes are one: //postback/usd, /c//summer;
+//   - several slashes are one: //postback/usd, /c//summer (but see spelled);
 //   - what stands behind & or an encoded ? or & in a path is the query, for no campaign, click ID or path of another
 //     tracker has such a character: /c/summer&sub1=x, /c/summer%3Fsub1=x. A declared network's name may have one, and
 //     keeps it;

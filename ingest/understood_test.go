@@ -79,7 +79,7 @@ func TestEscapedPostback(t *testing.T) {
 			}
 		}
 	}
-	for _, amp := range []string{"&amp;", "&amp%3B", "&AMP;", "&amp;amp;", "%26amp;", "%26amp%3B", "%26", ";", "%3B", "&#38;", "&#x26;", "&#038;", "&%2338;"} {
+	for _, amp := range []string{"&amp;", "&amp%3B", "&AMP;", "&amp;amp;", ";", "&#38;", "&#x26;", "&#038;", "&%2338;"} {
 		query := strings.Join([]string{"click_id=" + id, "payout=12.5", "currency=EUR", "status=rejected", "txid=T2"}, amp)
 		check("the path with "+amp, b.onWire("/postback/acme?"+query))
 		check("the parameter with "+amp, b.onWire("/postback?"+query+amp+"network=acme"))
@@ -104,7 +104,8 @@ func TestEscapedLink(t *testing.T) {
 	})
 	for i, target := range []string{
 		"/c/summer?sub1=a&amp;cost=0.5&amp;external_id=x%2Fy", "/c/summer?sub1=a;cost=0.5;external_id=x/y", "/c/summer?sub1=a&#38;cost=0.5&#38;external_id=x/y",
-		"/c/summer?sub1=a%26amp;cost=0.5&amp%3Bexternal_id=x/y", "/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?var1=a&amp;cost=0.5;externalid=x/y",
+		"/c/summer?sub1=a&amp;cost=0.5&amp%3Bexternal_id=x/y",
+		"/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?var1=a&amp;cost=0.5;externalid=x/y",
 	} {
 		if status := b.onWire(target); status != http.StatusFound {
 			t.Errorf("%s is answered %d", target, status)
@@ -194,6 +195,10 @@ func TestNotUnderstood(t *testing.T) {
 		{"/postback/acme?click_id=CLICK&txid=1.23457E%2B15", "", "", schemas.RejectRoundedID, "txid"},
 		{"/postback/acme", jsonType, `{"click_id":"CLICK","txid":1e21}`, schemas.RejectRoundedID, "txid"},
 		{"/postback/acme?click_id=CLICK&txid=T1%26payout%3D12.5", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme?click_id=CLICK%26payout=12.5%26status=rejected", "", "", schemas.RejectJoined, "click_id"},
+		{"/postback/acme?click_id=CLICK&txid=T1%26amp;status=rejected", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme", jsonType, `{"click_id":"CLICK","payout":1e10}`, schemas.RejectBadPayout, "payout"},
+		{"/postback/acme", jsonType, `{"click_id":"CLICK","txid":1.23457E+15,"payout":1}`, schemas.RejectRoundedID, "txid"},
 		{"click_id=CLICK;payout=5", signedQuery, "", schemas.RejectJoined, "click_id"},
 		{"click_id=CLICK&note=x;payout=5", signedQuery, "", schemas.RejectJoined, "note"},
 	} {
@@ -360,6 +365,82 @@ func TestStrangersLettersProveNothing(t *testing.T) {
 	for _, l := range letters {
 		if trust.Proves(schemas.RejectReason(l.Reason)) {
 			t.Errorf("%s proves whose %q is", l.Reason, l.Raw)
+		}
+	}
+}
+
+// TestVisitorsTextIsNoParameter: what a visitor typed comes back half encoded, and changes nothing of what is booked,
+// signed or not; in a link it is a text and no cost.
+func TestVisitorsTextIsNoParameter(t *testing.T) {
+	id := clickID(t, testSecret, 1, 1)
+	for i, text := range []string{"Tom%26payout=999%26status=rejected%26currency=JPY%26txid=T9%26event=x",
+		"Tom%26amp;payout=999", "Tom%3Bpayout=999", "Tom%26amp%3Bstatus=rejected",
+		"Tom%2526payout=999", "%26network=legacy", "Tom%26Jerry"} {
+		b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = trustCatalog(t) })
+		for _, got := range []reply{
+			b.get("/postback/acme?click_id=" + id + "&payout=1&name=" + text), b.send("POST", "/postback/acme", formType,
+				"name="+text+"&click_id="+id+"&payout=1"),
+			b.get("/postback?" + signed("click_id="+id+"&payout=1&name="+text, fmt.Sprintf("nonce-%04d", i))),
+		} {
+			if got.status != 200 {
+				t.Errorf("%s is answered %d %s", text, got.status, got.body)
+			}
+		}
+		for _, p := range b.postbacks() {
+			if p.PayoutMicros != 1_000_000 || p.Currency != "USD" || p.Status != events.Status_STATUS_APPROVED ||
+				p.Txid != "" && !strings.HasPrefix(p.Txid, "nonce-") || strings.Join(p.NotTaken, " ") != "name" {
+				t.Errorf("%s becomes %s, %q", text, postbackFields(p), p.NotTaken)
+			}
+		}
+		if b.get("/c/summer?cost=0.5&sub1="+text+"&external_id=e%26cost=9").status != http.StatusFound {
+			t.Errorf("the link with %s is refused", text)
+		}
+		for _, c := range b.clicks() {
+			plain, err := url.QueryUnescape(text)
+			if err != nil || len(c.Subs) != 1 || c.Subs[0] != plain || c.CostMicros != 500_000 || c.ExternalId != "" {
+				t.Errorf("%s becomes %s %q", text, clickFields(c), c.Subs)
+			}
+		}
+		if n := b.counted("tributary_ingest_sanitized_total", "external_id"); n != 1 {
+			t.Errorf("an ID with another parameter in it is counted %v times", n)
+		}
+	}
+}
+
+// TestExponents: a program that writes 100 as 1e2 has lost nothing of it, through any door that takes JSON.
+func TestExponents(t *testing.T) {
+	b := newBench(t, nil)
+	id := clickID(t, testSecret, 1, 1)
+	for number, micros := range map[string]int64{"1e2": 100_000_000, "1.5E1": 15_000_000, "1.25e-2": 12_500,
+		"1E+2": 100_000_000, "0.5e0": 500_000, "1e9": 1_000_000_000_000_000} {
+		before := len(b.postbacks())
+		one := `{"click_id":"` + id + `","payout":` + number + `,"ts":1.7723592e9}`
+		if got := b.send("POST", "/postback/acme", jsonType, one); got.status != 200 {
+			t.Errorf("%s is answered %d %s", number, got.status, got.body)
+		}
+		if _, a := b.upload("acme", ndjsonType, one+"\n"); a.Accepted != 1 {
+			t.Errorf("%s in an upload is answered %+v", number, a)
+		}
+		list := b.postbacks()[before:]
+		for _, p := range list {
+			if p.PayoutMicros != micros || p.EventMs != 1772359200000 {
+				t.Errorf("%s is booked as %d at %d", number, p.PayoutMicros, p.EventMs)
+			}
+		}
+		if len(list) != 2 {
+			t.Errorf("%s is booked %d times", number, len(list))
+		}
+	}
+	if got := b.send("POST", "/v1/clicks", jsonType,
+		`{"campaign":"summer","cost":2.5e-1,"event_ms":1.7723592e12}`); got.status != 200 {
+		t.Fatalf("answered %d %s", got.status, got.body)
+	}
+	if c := b.clicks(); len(c) != 1 || c[0].CostMicros != 250_000 || c[0].EventMs != 1772359200000 {
+		t.Errorf("the click is %v", c)
+	}
+	for _, number := range []string{"1e1.5", "1e999", "1.5e12"} {
+		if got := b.send("POST", "/postback/acme", jsonType, `{"click_id":"`+id+`","payout":`+number+`}`); got.status != 400 {
+			t.Errorf("%s is answered %d %s", number, got.status, got.body)
 		}
 	}
 }

@@ -60,8 +60,6 @@ const (
 	uploadEither
 )
 
-const gzipMagic = "\x1f\x8b"
-
 // mostUnpacked bytes are always more than an upload may have: in UTF-16 a letter has two that is one in UTF-8.
 const mostUnpacked = 2 * (schemas.MaxBatchBytes + 2)
 
@@ -69,7 +67,7 @@ const mostUnpacked = 2 * (schemas.MaxBatchBytes + 2)
 // signature, which covers the body and not its headers: no header may then change what the body says.
 func uploadText(h *fasthttp.RequestHeader, body []byte, signed bool) (text []byte, file *sheet.File, refused *refusal) {
 	packed := bytes.HasPrefix(body, []byte(gzipMagic))
-	if isCoded(h) && !(packed && bytes.EqualFold(bytes.TrimSpace(h.ContentEncoding()), []byte("gzip"))) {
+	if isCoded(h) && !(packed && isGzip(h)) {
 		return nil, nil, refuseCoded(h)
 	}
 	_, parameters, _ := mime.ParseMediaType(view(h.ContentType()))

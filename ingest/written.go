@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -72,18 +73,23 @@ func besideAmount(cat *catalog.Catalog, w money.Written, currency *catalog.Curre
 	return currency, nil
 }
 
+const rightCost = "digits with a point, such as 0.0125"
+
 // costOf reads the cost that a click names, with the code of its currency if there is one. currency is the one that
 // holds otherwise.
-func costOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (int64,
-	*catalog.Currency, *refusal) {
-	w, err := money.DecimalPlain.Read(cost)
+func costOf(cat *catalog.Catalog, cost, code []byte, decimal money.Decimal, perMille bool, currency *catalog.Currency) (
+	int64, *catalog.Currency, *refusal) {
+	w, err := decimal.Read(cost)
 	var micros int64
 	if err == nil {
 		micros, err = money.Parse(w.Plain)
 	}
 	if err != nil {
-		return 0, nil, refuse(schemas.RejectBadCost, "cost", quoted(cost)+" is "+err.Error(),
-			"digits with a point, such as 0.0125")
+		right := rightCost
+		if errors.Is(err, money.ErrComma) || errors.Is(err, money.ErrGroups) {
+			right += "; or decimal for its source: " + money.DecimalNames
+		}
+		return 0, nil, refuse(schemas.RejectBadCost, "cost", quoted(cost)+" is "+err.Error(), right)
 	}
 	if perMille {
 		micros = (micros + 500) / 1000
@@ -100,15 +106,24 @@ func costOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *ca
 	return micros, currency, refused
 }
 
-// CostOf reads the cost of a click link as the edge does: currency is the one that holds when neither code nor amount
-// names one. problem says why the edge would not take it, empty when it would.
-func CostOf(cat *catalog.Catalog, cost, code []byte, perMille bool, currency *catalog.Currency) (micros int64,
-	in *catalog.Currency, problem string) {
-	micros, in, refused := costOf(cat, cost, code, perMille, currency)
+// CostOf reads the cost of a click link as the edge does; source is nil for one that is not declared. problem says
+// why the edge would not take it, and right what would be; empty when it would.
+func CostOf(cat *catalog.Catalog, campaign *catalog.Campaign, source *catalog.Source, cost, code []byte,
+	perMille bool) (micros int64, in *catalog.Currency, problem, right string) {
+	decimal, currency := costRules(campaign, source)
+	micros, in, refused := costOf(cat, cost, code, decimal, perMille, currency)
 	if refused != nil {
-		return 0, nil, refused.Detail
+		return 0, nil, refused.Detail, refused.WouldBeRight
 	}
-	return micros, in, ""
+	return micros, in, "", ""
+}
+
+// costRules are how a link of a source writes its cost, and the currency that holds when it names none.
+func costRules(campaign *catalog.Campaign, source *catalog.Source) (money.Decimal, *catalog.Currency) {
+	if source == nil {
+		return money.DecimalPlain, campaign.Currency
+	}
+	return source.Decimal, cmp.Or(source.Currency, campaign.Currency)
 }
 
 // legiblePayout is as much of the money as can be read, and the code of its currency, empty for the network's own.
@@ -127,10 +142,13 @@ func (p *postback) legiblePayout() (micros int64, code []byte, ok bool) {
 }
 
 // asWritten writes a number of a JSON object, whose decimal mark is a point whoever sends it, as the network writes its
-// amounts.
+// amounts. A program that writes 100 as 1e2 has lost nothing of it.
 func (p *postback) asWritten(key, number []byte) []byte {
-	if param := p.reader.Param(key); param == dialect.Payout || param == dialect.SaleAmount {
-		return p.decimalOf().Write(number)
+	switch p.reader.Param(key) {
+	case dialect.Payout, dialect.SaleAmount:
+		return p.decimalOf().Write(money.WithoutExponent(number))
+	case dialect.Timestamp:
+		return money.WithoutExponent(number)
 	}
 	return number
 }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"tributary/catalog"
+	"tributary/catalog/dialect"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -233,6 +235,76 @@ func TestDecimalOfDialectInJSON(t *testing.T) {
 		got := b.send("POST", "/postback/flow", jsonType, body)
 		if list := b.postbacks(); len(list) != i+1 || list[i].PayoutMicros != 12_500_000 {
 			t.Errorf("%s: %d %s", body, got.status, got.body)
+		}
+	}
+}
+
+// TestCostsOfASource: a link's cost is read as its source writes it, whoever's link it is; what is posted has a point.
+func TestCostsOfASource(t *testing.T) {
+	b := newBench(t, func(_ *Config, d *Deps) {
+		d.Catalog = dialectCatalog(t, &dialect.Voluum, "0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90", func(c *catalog.Config) {
+			c.Sources = append(c.Sources, catalog.SourceConfig{ID: 3, Name: "comma", Currency: "EUR", Decimal: "comma",
+				LinkParams: map[string]string{"bid": "cost"}},
+				catalog.SourceConfig{ID: 4, Name: "auto", Decimal: "auto"}, catalog.SourceConfig{ID: 5, Name: "point",
+					Decimal: "point"})
+		})
+	})
+	for i, c := range []struct {
+		target, currency string
+		micros           int64
+	}{
+		{"/c/summer?source=comma&cost=12,50", "EUR", 12_500_000}, {"/c/summer?source=comma&cost=0%2C0125", "EUR", 12_500},
+		{"/c/summer?source=comma&bid=1.234,5", "EUR", 1_234_500_000},
+		{"/c/summer?source=comma&cost=1.234", "EUR", 1_234_000_000}, {"/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?cost=0,5",
+			"USD", 20_000},
+		{"/c/summer?source=auto&cost=0,5", "USD", 500_000}, {"/c/summer?source=auto&cost=0.5", "USD", 500_000},
+		{"/c/summer?source=point&cost=1,234.5", "USD", 1_234_500_000},
+		// Refused, and counted: the campaign's own.
+		{"/c/summer?source=comma&cost=12.50", "USD", 20_000}, {"/c/summer?source=auto&cost=1,234", "USD", 20_000},
+		{"/c/summer?cost=0,5", "USD", 20_000},
+		{"/c/summer?source=pushads&cost=0,5", "USD", 20_000}, {"/c/summer?source=unknown&cost=0,5", "USD", 20_000},
+	} {
+		got := b.get(c.target)
+		if got.status != http.StatusFound {
+			t.Fatalf("%s is answered %d %s", c.target, got.status, got.body)
+		}
+		id, found := got.header.Get("X-Click-Id"), false
+		list := b.clicks()
+		for _, click := range list {
+			if click.ClickId == id {
+				found = true
+				if click.CostMicros != c.micros || click.Currency != c.currency {
+					t.Errorf("%s costs %d %s", c.target, click.CostMicros, click.Currency)
+				}
+			}
+		}
+		if !found || len(list) != i+1 {
+			t.Fatalf("%d clicks", len(list))
+		}
+	}
+	if n := b.counted("tributary_ingest_sanitized_total", "cost"); n != 6 {
+		t.Errorf("%v costs are counted", n)
+	}
+	if got := b.get("/i/summer?source=comma&cost=1,5"); got.status != 200 {
+		t.Fatalf("the image is answered %d", got.status)
+	}
+	for _, r := range b.records(schemas.TopicImpressions) {
+		var shown events.Impression
+		if err := shown.UnmarshalVT(r.Value); err != nil || shown.CostMicros != 1_500_000 || shown.Currency != "EUR" {
+			t.Errorf("the impression costs %d %s, %v", shown.CostMicros, shown.Currency, err)
+		}
+	}
+	for body, status := range map[string]int{`{"campaign":"summer","source":"comma","cost":"0.5"}`: 200,
+		`{"campaign":"summer","source":"comma","cost":0.5}`:   200,
+		`{"campaign":"summer","source":"comma","cost":"0,5"}`: 400} {
+		got := b.send("POST", "/v1/clicks", jsonType, body)
+		if got.status != status || strings.Contains(got.body, "decimal for its source") {
+			t.Errorf("%s is answered %d %s", body, got.status, got.body)
+		}
+	}
+	for _, c := range b.clicks() {
+		if c.EventMs == c.ReceivedMs && c.Source == "comma" && c.CostMicros == 5_000_000 {
+			t.Error("a posted cost with a point is read with a comma")
 		}
 	}
 }

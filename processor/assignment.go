@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/schemas"
+	"tributary/schemas/broker"
 	"tributary/schemas/events"
 )
 
@@ -340,8 +341,7 @@ func (p *Processor) fetchCommits(ctx context.Context, wanted func(id int32) bool
 // cycles go on behind the last one, so that the larger is always the later.
 func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[int32]commit, error) {
 	commits, err := p.fetchCommits(ctx, func(id int32) bool { return ids[id] })
-	// The embedded broker's commit is not atomic against its own death: there readers may be ahead.
-	if err != nil || p.deps.LooseCommits {
+	if err != nil || !p.deps.Broker.Can(broker.CommitWhole) { // without it readers may be ahead of the offsets, and rightly so
 		return commits, err
 	}
 	cycles, err := p.lastCycles(ctx, ids)

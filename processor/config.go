@@ -15,6 +15,7 @@ import (
 	"tributary/processor/checkpoint"
 	"tributary/processor/stage"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 )
 
 // Config is the processor's section of the configuration file, `processor`.
@@ -130,9 +131,8 @@ type Deps struct {
 	Now func() time.Time
 	// TransactionalID names the producer to Kafka; empty: group and instance_id, so that a successor fences this process.
 	TransactionalID string
-	// LooseCommits says that Kafka's commit is not atomic against the broker's own death, as the embedded broker's: what a
-	// dead transaction made visible is looked for before it is sent again.
-	LooseCommits bool
+	// Broker is what the Kafka can do; the zero value is Apache Kafka's.
+	Broker broker.Abilities
 	// Meaning is asked once at the start with what the state keeps of what it means, nil for nothing: it answers what
 	// shall be kept, or an error that ends the processor before it has read a record. Nil keeps nothing.
 	Meaning func(kept []byte) ([]byte, error)

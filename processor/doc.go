@@ -19,6 +19,6 @@
 // run by one worker. Kafka's callbacks only leave events for the loop. A partition being rebuilt belongs to its own goroutine
 // until it hands it over as an event.
 //
-// Not its job: retrying after a failed commit whose outcome is unknown (Run returns the error; a new Processor finds out
+// Not responsible for: retrying after a failed commit whose outcome is unknown (Run returns the error; a new Processor finds out
 // from the committed metadata), creating topics, HTTP.
 package processor

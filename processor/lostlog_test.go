@@ -13,6 +13,7 @@ import (
 
 	"tributary/processor/state"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 	"tributary/schemas/events"
 )
 
@@ -46,7 +47,11 @@ func TestALostBrokerDoesNotTakeTheState(t *testing.T) {
 			cfg := w.config()
 			cfg.StateDir = t.TempDir()
 			deps := w.deps(nil)
-			deps.LooseCommits = step != "" // as the embedded broker
+			abilities := broker.Kafka()
+			if step != "" {
+				abilities = broker.Embedded()
+			}
+			deps.Broker = abilities
 			r := w.start(cfg, deps)
 			h := &history{w: w}
 			h.feed(20)
@@ -56,7 +61,7 @@ func TestALostBrokerDoesNotTakeTheState(t *testing.T) {
 
 			w2 := otherKafka(t, w)
 			deps = w2.deps(nil)
-			deps.LooseCommits = step != ""
+			deps.Broker = abilities
 			r = w2.start(cfg, deps)
 			awaitText(t, r.p, "the topics in Kafka are not those that the state in "+cfg.StateDir+" was built from")
 			var m dto.Metric
@@ -104,9 +109,9 @@ func TestALostBrokerDoesNotTakeTheState(t *testing.T) {
 			} else if err := lost.Accept(cfg.StateDir); err != nil {
 				t.Fatal(err)
 			}
-			out := w2.await("the copies' letters and the new click", func(o output) bool { return len(o.letters) >= 2*len(h.clicks) && len(o.conversions) >= 1 })
+			w2.await("the copies' letters and the new click", func(o output) bool { return len(o.letters) >= 2*len(h.clicks) && len(o.conversions) >= 1 })
 			w2.caughtUp(cfg.Group)
-			out = w2.read()
+			out := w2.read()
 			if len(out.clicks) != 1 || len(out.conversions) != 1 || out.conversions[0].ClickId != fresh.ClickId || len(out.letters) != 2*len(h.clicks) {
 				t.Errorf("copies count again: %s", out.summary())
 			}

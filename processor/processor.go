@@ -276,12 +276,18 @@ func (l stateLog) Fatalf(format string, arguments ...any) {
 // fetchMaxPartitionBytes is what one fetch carries of one partition: some thousand records.
 const fetchMaxPartitionBytes = 256 << 10
 
+// fetching are the options of a client that reads inputs.
+func (p *Processor) fetching() []kgo.Opt {
+	limits := p.deps.Broker.FetchLimits(len(p.inputs)*int(p.partitions), p.cfg.FetchMaxBytes, fetchMaxPartitionBytes)
+	return append(slices.Clone(p.deps.Kafka), limits.Options()...)
+}
+
 func (p *Processor) connect(states map[int32]uint64) error {
 	topics := make([]string, 0, len(p.inputs))
 	for _, t := range p.inputs {
 		topics = append(topics, p.deps.TopicPrefix+t)
 	}
-	opts := append(slices.Clone(p.deps.Kafka),
+	opts := append(p.fetching(),
 		kgo.ConsumerGroup(p.cfg.Group),
 		kgo.InstanceID(p.cfg.instance()),
 		kgo.TransactionalID(cmp.Or(p.deps.TransactionalID, p.cfg.Group+"-"+p.cfg.instance())),
@@ -295,10 +301,6 @@ func (p *Processor) connect(states map[int32]uint64) error {
 		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.FetchMaxBytes(int32(p.cfg.FetchMaxBytes)),
-		// So small that the partitions' limits together stay below the whole's: the embedded broker leaves out the list of
-		// aborted transactions of the partition at which the whole's is reached, and aborted claims would be taken for real.
-		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
 		kgo.RecordPartitioner(newPartitioner(p.deps.TopicPrefix)),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0),

@@ -85,8 +85,8 @@ func (p *Processor) progressing() error {
 	if n == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%s/%d stands still at offset %d since %s while %d records wait in it", p.kafkaName(at.topic), at.id, w.position,
-		w.since.UTC().Format(time.RFC3339), w.end-w.position)
+	text := fmt.Sprintf("%s/%d stands still at offset %d since %s while %d records wait in it",
+		p.kafkaName(at.topic), at.id, w.position, w.since.UTC().Format(time.RFC3339), w.end-w.position)
 	if w.open {
 		text += ", behind a transaction that does not end (kafka-transactions.sh find-hanging names it)"
 	}
@@ -210,8 +210,8 @@ func (p *Processor) lookAtProgress(ctx context.Context) {
 	p.found(waits, now)
 }
 
-// barren tells whether readers see no record between a position and the end of its log: what an aborted transaction left
-// may end without a marker where a broker was killed, and the position never gets beyond it. open tells that a
+// barren tells whether readers see no record between a position and the end of its log: what an aborted transaction
+// left may end without a marker where a broker was killed, and the position never gets beyond it. open tells that a
 // transaction hides what follows.
 func (p *Processor) barren(ctx context.Context, at place, w wait) (barren, open bool) {
 	topic := p.kafkaName(at.topic)

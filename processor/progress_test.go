@@ -67,12 +67,17 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 	deps.Stages = []Stage{hanging{&sync.Once{}, let}}
 	w.sendClick(w.newClick())
 	r := w.start(cfg, deps)
-	until(t, "the first click's lag", func() bool { return r.p.Ready() == nil && r.lag(schemas.TopicClicks, 0) == 1 })
+	until(t, "the first click's lag", func() bool {
+		return r.p.Ready() == nil && r.lag(schemas.TopicClicks, 0) == 1
+	})
 	for range 9 {
 		w.sendClick(w.newClick())
 	}
 	var said error
-	until(t, "not ready", func() bool { said = r.p.Ready(); return said != nil && strings.Contains(said.Error(), "while 10 ") })
+	until(t, "not ready", func() bool {
+		said = r.p.Ready()
+		return said != nil && strings.Contains(said.Error(), "while 10 ")
+	})
 	if want := "processor: clicks/0 stands still at offset 0 since "; !strings.HasPrefix(said.Error(), want) {
 		t.Errorf("Ready: %v, want %s…", said, want)
 	}
@@ -108,13 +113,15 @@ func TestMarkersAreNoLag(t *testing.T) {
 		if err := client.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
-		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("no claim")}).FirstErr(); err != nil {
+		claim := &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("no claim")}
+		if err := client.ProduceSync(t.Context(), claim).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 		if end == kgo.TryAbort {
 			var said error
 			until(t, "the open transaction is named", func() bool { said = r.p.Ready(); return said != nil })
-			if !strings.Contains(said.Error(), "claims/0 stands still") || !strings.Contains(said.Error(), "a transaction that does not end") {
+			if !strings.Contains(said.Error(), "claims/0 stands still") ||
+				!strings.Contains(said.Error(), "a transaction that does not end") {
 				t.Errorf("Ready: %v", said)
 			}
 		}
@@ -136,9 +143,12 @@ func TestAHeldInputIsAsWellAsItsNeighbour(t *testing.T) {
 	}
 	cfg := w.config()
 	cfg.StallAfter = time.Nanosecond // each look is too late
-	p := &Processor{cfg: cfg, deps: w.deps(nil), log: w.deps(nil).Logger, admin: kadm.NewClient(w.client),
-		inputs: []string{schemas.TopicClicks, schemas.TopicPostbacks}, topicOf: map[string]string{"clicks": "clicks", "postbacks": "postbacks"},
-		progressed: progress{reached: map[int32]reached{}}}
+	p := &Processor{
+		cfg: cfg, deps: w.deps(nil), log: w.deps(nil).Logger, admin: kadm.NewClient(w.client),
+		inputs:     []string{schemas.TopicClicks, schemas.TopicPostbacks},
+		topicOf:    map[string]string{"clicks": "clicks", "postbacks": "postbacks"},
+		progressed: progress{reached: map[int32]reached{}},
+	}
 	var err error
 	if p.metrics, _, err = newMetrics(prometheus.NewRegistry(), p.inputs, nil, func() float64 { return 0 }); err != nil {
 		t.Fatal(err)
@@ -154,13 +164,15 @@ func TestAHeldInputIsAsWellAsItsNeighbour(t *testing.T) {
 		}
 	}
 	p.lookAtProgress(t.Context())
-	if err := p.progressing(); err == nil || !strings.Contains(err.Error(), "clicks/0") || !strings.Contains(err.Error(), "and 1 more") {
+	err = p.progressing()
+	if err == nil || !strings.Contains(err.Error(), "clicks/0") || !strings.Contains(err.Error(), "and 1 more") {
 		t.Errorf("both stand still: %v", err)
 	}
 	at[0].position.Store(5)
 	p.lookAtProgress(t.Context())
 	p.lookAtProgress(t.Context())
-	if err := p.progressing(); err == nil || !strings.Contains(err.Error(), "postbacks/0 stands still at offset 0") {
+	err = p.progressing()
+	if err == nil || !strings.Contains(err.Error(), "postbacks/0 stands still at offset 0") {
 		t.Errorf("the clicks are done, and the postback does not go on: %v", err)
 	}
 	at[1].position.Store(1)
@@ -186,7 +198,8 @@ func TestATailWithoutMarkerIsNoLag(t *testing.T) {
 	defer cancel()
 	start := func(dir string, opts ...kgo.Opt) (*kgo.Client, []kgo.Opt) {
 		t.Helper()
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SeedTopics(1, schemas.TopicClaims))
+		claims := kfake.SeedTopics(1, schemas.TopicClaims)
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), claims)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -205,7 +218,8 @@ func TestATailWithoutMarkerIsNoLag(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := producer.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("forgotten")}).FirstErr(); err != nil {
+		forgotten := &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("forgotten")}
+		if err := producer.ProduceSync(ctx, forgotten).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -217,7 +231,8 @@ func TestATailWithoutMarkerIsNoLag(t *testing.T) {
 	if barren, open := p.barren(ctx, place{schemas.TopicClaims, 0}, wait{position: 0, end: 3}); !barren || open {
 		t.Errorf("barren %v, open %v", barren, open)
 	}
-	if err := client.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("seen")}).FirstErr(); err != nil {
+	seen := &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("seen")}
+	if err := client.ProduceSync(ctx, seen).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	if barren, open := p.barren(ctx, place{schemas.TopicClaims, 0}, wait{position: 0, end: 4}); barren || open {

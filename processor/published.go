@@ -31,7 +31,8 @@ type published struct {
 const (
 	// maxPublished bounds the receipts that are remembered, some 100 MB of a partition.
 	maxPublished = 4 << 20
-	// publishedAfterMS is how far an entry may be behind those that follow it, by the clock of who decided: clocks are set back.
+	// publishedAfterMS is how far an entry may be behind those that follow it, by the clock of who decided: clocks are
+	// set back.
 	publishedAfterMS = 60 * 60 * 1000
 )
 
@@ -70,6 +71,7 @@ func (p *Processor) readPublished(ctx context.Context, id int32, untilMS int64) 
 	}
 	inputOf := kgo.StickyKeyPartitioner(nil).ForTopic(topic)
 	together := len(ends[topic]) == int(p.partitions)
+	reaches := false // back to before the rules changed; a topic that was made anew begins at 0 too
 	for from, end := range ends[topic] {
 		if together && from != id {
 			continue // the same key, and the same number of partitions
@@ -93,6 +95,7 @@ func (p *Processor) readPublished(ctx context.Context, id int32, untilMS int64) 
 			if of, ok := attributor.DecisionsOf(e); ok {
 				// The entries before the first one that tells are gone, or there are none.
 				l.sure = l.sure && (told || start == 0 || of == schemas.DecisionsByTransaction)
+				reaches = reaches || of == schemas.DecisionsByTransaction
 				version, told = max(version, of), true
 			}
 			if version >= schemas.DecisionsByNetwork {
@@ -105,5 +108,6 @@ func (p *Processor) readPublished(ctx context.Context, id int32, untilMS int64) 
 		}
 		l.sure = l.sure && (told || start == 0)
 	}
+	l.sure = l.sure && reaches
 	return l, nil
 }

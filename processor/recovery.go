@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/processor/stage"
+	"tributary/schemas/broker"
 )
 
 // A verdict says how a partition's state stands to what is committed in Kafka.
@@ -113,7 +114,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (begin map[string]int64
 	p.reaches(id, part.meta.positions)
 	begin = maps.Clone(part.meta.positions) // the partition is the loop's, or a preparation's, before this returns
 	replaying := len(until) > 0 && c.any
-	checking := p.deps.LooseCommits && len(part.pending) > 0
+	checking := !p.deps.Broker.Can(broker.CommitWhole) && len(part.pending) > 0
 	if !replaying && len(sources) == 0 && !checking {
 		if err := part.begin(p.now().UnixMilli()); err != nil {
 			return nil, err

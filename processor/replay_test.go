@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/schemas"
+	"tributary/schemas/broker"
 	"tributary/schemas/events"
 )
 
@@ -217,7 +219,7 @@ func TestABrokerThatDiesAmidItsCommit(t *testing.T) {
 			cfg.MaxCycleRecords = 25
 			c := &crasher{step: stepProduced, nth: 1 + int(seed%3), fs: vfs.NewCrashableMem()}
 			deps := w.deps(c.fs)
-			deps.LooseCommits = true
+			deps.Broker = broker.Embedded()
 			var p *Processor
 			var visible []*kgo.Record
 			var once sync.Once
@@ -253,7 +255,7 @@ func TestABrokerThatDiesAmidItsCommit(t *testing.T) {
 			}
 			h.feed(10)
 			deps = w.deps(c.saved)
-			deps.LooseCommits = true
+			deps.Broker = broker.Embedded()
 			r = w.start(cfg, deps)
 			h.finish(r)
 			r.stop()
@@ -318,6 +320,47 @@ func TestVisibleEndsWithoutMarker(t *testing.T) {
 	}
 	if !slices.Equal(seen, []string{"committed"}) {
 		t.Errorf("%q were seen", seen)
+	}
+}
+
+// TestVisibleLeavesOutWhatWasAborted: where a fetch is cut short the embedded broker names no aborted transactions, and their
+// records would pass for what readers see: the processor would not send them again.
+func TestVisibleLeavesOutWhatWasAborted(t *testing.T) {
+	const topic = "outputs"
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, topic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	seeds := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+	producer, err := kgo.NewClient(append(seeds, kgo.TransactionalID("processor"), kgo.ProducerBatchCompression(kgo.NoCompression()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(producer.Close)
+	big := bytes.Repeat([]byte("x"), 3*fetchMaxPartitionBytes)
+	for _, end := range []kgo.TransactionEndTry{kgo.TryAbort, kgo.TryCommit} {
+		if err := producer.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for range 4 { // a batch each
+			if err := producer.ProduceSync(ctx, &kgo.Record{Topic: topic, Key: []byte(fmt.Sprint(end)), Value: big}).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := producer.EndTransaction(ctx, end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &Processor{admin: kadm.NewClient(producer), deps: Deps{Kafka: seeds, Broker: broker.Embedded()}}
+	seen := map[string]int{}
+	if err := p.readVisible(ctx, []string{topic}, 0, func(r *kgo.Record) { seen[string(r.Key)]++ }); err != nil {
+		t.Fatal(err)
+	}
+	if seen[fmt.Sprint(kgo.TryAbort)] != 0 || seen[fmt.Sprint(kgo.TryCommit)] != 4 {
+		t.Errorf("seen: %v", seen)
 	}
 }
 

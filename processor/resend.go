@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/processor/stage"
+	"tributary/schemas/broker"
 )
 
 // fillOutbox completes pending outputs that forward input records.
@@ -62,10 +63,10 @@ type sent struct {
 	key, value string
 }
 
-// dropVisible takes out of the outbox what readers can see already. A broker whose commit is not atomic against its own death
-// (Deps.LooseCommits) may have made some of a transaction visible and lost that it was committed.
+// dropVisible takes out of the outbox what readers can see already. A broker that cannot CommitWhole may have made some of a
+// transaction visible and lost that it was committed.
 func (p *Processor) dropVisible(ctx context.Context, part *partition) error {
-	if !p.deps.LooseCommits || len(part.pending) == 0 || part.meta.sentMS == 0 {
+	if p.deps.Broker.Can(broker.CommitWhole) || len(part.pending) == 0 || part.meta.sentMS == 0 {
 		return nil
 	}
 	var topics []string
@@ -153,9 +154,10 @@ func (p *Processor) eachVisible(ctx context.Context, topic string, id int32, fro
 	defer client.Close()
 	leader := client.Broker(int(details[topic].Partitions[id].Leader))
 	fetch := kmsg.NewPtrFetchRequest()
-	fetch.ReplicaID, fetch.MaxWaitMillis, fetch.MinBytes, fetch.MaxBytes, fetch.IsolationLevel, fetch.SessionEpoch = -1, 100, 1, fetchMaxPartitionBytes, 1, -1
+	limits := p.deps.Broker.FetchLimits(1, fetchMaxPartitionBytes, fetchMaxPartitionBytes)
+	fetch.ReplicaID, fetch.MaxWaitMillis, fetch.MinBytes, fetch.MaxBytes, fetch.IsolationLevel, fetch.SessionEpoch = -1, 100, 1, limits.Whole, 1, -1
 	partition := kmsg.NewFetchRequestTopicPartition()
-	partition.Partition, partition.PartitionMaxBytes = id, fetchMaxPartitionBytes
+	partition.Partition, partition.PartitionMaxBytes = id, limits.Partition
 	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: topic, TopicID: details[topic].ID, Partitions: []kmsg.FetchRequestTopicPartition{partition}}}
 	for empty := 0; from < end; {
 		fetch.Topics[0].Partitions[0].FetchOffset = from
@@ -202,13 +204,11 @@ const emptyFetches = 100
 
 // newReader makes a client that reads committed records and markers of the given partitions, beside the group.
 func (p *Processor) newReader(from map[string]map[int32]kgo.Offset) (*kgo.Client, error) {
-	client, err := kgo.NewClient(append(slices.Clone(p.deps.Kafka),
+	client, err := kgo.NewClient(append(p.fetching(),
 		kgo.ConsumePartitions(from),
 		kgo.KeepControlRecords(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxBytes(int32(p.cfg.FetchMaxBytes)),
-		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
 		kgo.FetchMaxWait(100*time.Millisecond),
 	)...)
 	if err != nil {

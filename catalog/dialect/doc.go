@@ -1,6 +1,8 @@
 // Package dialect knows how other trackers and networks write click links and postbacks, so that a link or a postback made for
 // one of them keeps working when only its domain changes.
 //
+// Place in the flow: catalog compiles dialects; the edge reads requests with them, cli/links and cli/trial write them.
+//
 // A Dialect is data: path patterns, parameter names, status words, defaults, replies, placeholders, each with the public page
 // it was taken from. Nothing in here is written for one tracker. The edge compiles what its configuration uses: a Router that
 // tells whose link or postback a request is, a Link that reads a click's parameters into the fields of a click, a Postback

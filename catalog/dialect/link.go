@@ -52,11 +52,8 @@ func NewLink(d *Dialect, extra LinkParams) (*Link, error) {
 			problems = append(problems, errors.New("a parameter's name has 1 to 64 bytes"))
 		}
 		// The dialect's way of writing it stays where its meaning does.
-		if own := l.names[name]; own.field != field {
-			// The dialect's way of writing it stays where its meaning does.
-			if l.names[name].field != field {
-				l.names[name] = linkName{field: field}
-			}
+		if l.names[name].field != field {
+			l.names[name] = linkName{field: field}
 		}
 	}
 	if err := errors.Join(problems...); err != nil {
@@ -116,6 +113,10 @@ func (c *Click) Unfilled(f Field) bool { return c.unfilled>>f&1 != 0 }
 func (c *Click) AnyUnfilled() bool { return c.unfilled != 0 }
 
 var _ [64 - Fields]struct{} // unfilled has a bit a field
+
+// Joined tells whether a value has another parameter of the link in it, which its sender encoded as if it were a part
+// of it.
+func (l *Link) Joined(value []byte) bool { return !isPlain(value) && query.Joined(value, l.knows) }
 
 // Scan walks over the parameters of a query as Read does.
 func (l *Link) Scan(rawQuery []byte) query.Scanner { return query.ScanFor(rawQuery, l.knows) }

@@ -14,7 +14,9 @@ var TUNE = Dialect{
 			{"aff_sub", Sub(1), Plain}, {"aff_sub1", Sub(1), Plain}, {"aff_sub2", Sub(2), Plain}, {"aff_sub3", Sub(3), Plain},
 			{"aff_sub4", Sub(4), Plain}, {"aff_sub5", Sub(5), Plain}, {"aff_unique1", Sub(7), Plain}, {"aff_unique2", Sub(8), Plain},
 			{"aff_unique3", Sub(9), Plain}, {"aff_unique4", Sub(10), Plain}, {"aff_unique5", Sub(11), Plain}, {"file_id", Creative, Plain},
-			{"google_aid", Ignored, Plain}, {"ios_ifa", Ignored, Plain}, {"url_id", Ignored, Plain},
+			{"google_aid", Ignored, Plain}, {"ios_ifa", Ignored, Plain}, {"url_id", Ignored, Plain}, {"url", Ignored, Plain},
+			{"unid", Ignored, Plain},
+			{"user_id", Ignored, Plain},
 		},
 	},
 	Postback: PostbackTable{
@@ -27,11 +29,17 @@ var TUNE = Dialect{
 		Names: join([]ParamName{
 			{"transaction_id", ClickID, Plain}, {"revenue", Payout, Plain}, {"payout", Payout, Second}, {"amount", SaleAmount, Plain},
 			{"currency", PayoutCurrency, Plain}, {"status", Status, Plain}, {"goal_id", Event, Plain}, {"goal_ref", Event, Second},
-			{"conversion_unique_id", TxID, Plain}, {"security_token", Token, Plain}, {"offer_id", ParamIgnored, Plain},
+			{"goal_name", Event, Second}, {"conversion_unique_id", TxID, Plain}, {"security_token", Token, Plain}, {"offer_id",
+				ParamIgnored, Plain},
 			{"aff_id", ParamIgnored, Plain}, {"a", ParamIgnored, Plain}, {"adv_sub", ParamIgnored, Plain}, {"promo_code", ParamIgnored, Plain},
 			{"google_aid", ParamIgnored, Plain}, {"google_aid_sha1", ParamIgnored, Plain}, {"ios_ifa", ParamIgnored, Plain},
 			{"ios_ifa_sha1", ParamIgnored, Plain}, {"ios_ifv", ParamIgnored, Plain}, {"unid", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
-			{"windows_aid", ParamIgnored, Plain}, {"windows_aid_sha1", ParamIgnored, Plain},
+			{"windows_aid", ParamIgnored, Plain}, {"windows_aid_sha1", ParamIgnored, Plain}, {"adv_id", ParamIgnored, Plain},
+			{"format", ParamIgnored, Plain},
+			{"conv_ip", ParamIgnored, Plain}, {"mobile_carrier", ParamIgnored, Plain}, {"device_os_version", ParamIgnored,
+				Plain},
+			{"device_brand", ParamIgnored, Plain}, {"device_model", ParamIgnored, Plain}, {"conversion_event_datetime",
+				ParamIgnored, Plain},
 		}, ignored("adv_sub", 5), ignored("adv_unique", 5)),
 		// The words of its conversion reports.
 		Words:    []Word{{"approved", approved}, {"pending", pending}, {"rejected", rejected}},
@@ -52,8 +60,9 @@ var TUNE = Dialect{
 		"https://www.rudderstack.com/docs/destinations/streaming-destinations/tune/cloud-mode/index.md",
 	},
 	Customary: []string{
-		"the names aff_unique1 to aff_unique5, file_id and url_id in a link",
-		"the names currency and a and the path /aff_goal of a postback",
+		"the names aff_sub1, aff_unique1 to aff_unique5, file_id, url_id, url, unid and user_id in a link",
+		"the names currency, goal_name, a, adv_id, format, conv_ip, mobile_carrier, device_os_version, device_brand, device_model and conversion_event_datetime and the path " +
+			"/aff_goal of a postback, as senders' programs and guides have them",
 	},
 }
 
@@ -69,8 +78,11 @@ var Everflow = Dialect{
 			{"currency", PayoutCurrency, Plain}, {"event_name", Event, Second}, {"tracking_domain", ParamIgnored, Plain},
 			{"order_id", TxID, Plain}, {"verification_token", Token, Plain}, {"fraud", Fraud, Plain},
 			{"nid", ParamIgnored, Plain}, {"oid", ParamIgnored, Plain}, {"aid", ParamIgnored, Plain}, {"offer_id", ParamIgnored, Plain},
-			{"coupon_code", ParamIgnored, Plain}, {"email", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
-		}, ignored("adv", 10)),
+			{"coupon_code", ParamIgnored, Plain}, {"email", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain}, {"affid",
+				ParamIgnored, Plain},
+			{"source_id", ParamIgnored, Plain}, {"google_aid", ParamIgnored, Plain}, {"fraud_code", ParamIgnored, Plain},
+			{"fraud_reason", ParamIgnored, Plain},
+		}, ignored("adv", 10), ignored("sub", 5)),
 		Spaced:  true,
 		Words:   []Word{{"approved", approved}, {"pending", pending}, {"rejected", rejected}, {"on hold", pending}, {"on_hold", pending}},
 		Default: approved,
@@ -85,7 +97,8 @@ var Everflow = Dialect{
 	},
 	Customary: []string{
 		"the path of a postback, and /sdk/conversion",
-		"the names oid and aid of a postback",
+		"the names oid, affid, source_id, google_aid, fraud_code, fraud_reason and sub1 to sub5 of a postback",
+		"that its links are not read: their path is two codes, of a partner and of an offer (help.everflow.io/support/solutions/articles/22000218430)",
 		"status words: its postbacks carry none",
 		"the answer to a postback",
 	},
@@ -101,7 +114,7 @@ var Affise = Dialect{
 		Names: join([]FieldName{
 			{"offer_id", Campaign, Plain}, {"pid", Source, Plain}, {"ref_id", ExternalID, Plain}, {"os_id", Ignored, Plain}, {"ext1", Ignored, Plain},
 			{"ext2", Ignored, Plain}, {"ext3", Ignored, Plain}, {"imp_id", Ignored, Plain}, {"fbclid", Ignored, Plain}, {"redirect", Ignored, Plain},
-			{"escape", Ignored, Plain},
+			{"escape", Ignored, Plain}, {"unid", Ignored, Plain}, {"user_id", Ignored, Plain}, {"path", Ignored, Plain},
 		}, subs("sub", 30)),
 	},
 	Postback: PostbackTable{
@@ -112,8 +125,11 @@ var Affise = Dialect{
 			{"clickid", ClickID, Plain}, {"click_id", ClickID, Plain}, {"action_id", TxID, Plain}, {"goal", Event, Plain}, {"sum", Payout, Plain},
 			{"currency", PayoutCurrency, Plain}, {"status", Status, Plain}, {"secure", Token, Plain}, {"ip", ParamIgnored, Plain}, {"referrer", ParamIgnored, Plain},
 			{"comment", ParamIgnored, Plain}, {"fbclid", ParamIgnored, Plain}, {"device_type", ParamIgnored, Plain}, {"aimp_id", ParamIgnored, Plain},
-			{"promo_code", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain},
-		}, ignored("custom_field", 15)),
+			{"promo_code", ParamIgnored, Plain}, {"user_id", ParamIgnored, Plain}, {"offer_id", ParamIgnored, Plain}, {"pid",
+				ParamIgnored, Plain},
+			{"country", ParamIgnored, Plain}, {"platform", ParamIgnored, Plain}, {"timestamp", ParamIgnored, Plain},
+			{"action_timestamp", ParamIgnored, Plain},
+		}, ignored("custom_field", 15), ignored("sub", 30)),
 		Spaced:  true,
 		Words:   []Word{{"1", approved}, {"2", pending}, {"3", rejected}, {"5", pending}},
 		Default: approved,
@@ -135,6 +151,7 @@ var Affise = Dialect{
 	Customary: []string{
 		"the status of a postback that names none: it is a setting there",
 		"the name currency of a postback, which its own postbacks have as a macro",
+		"the name path of a link, its way to another page of the offer, as published links have it",
 		"the body of the answer",
 	},
 }

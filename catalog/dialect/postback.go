@@ -28,6 +28,8 @@ type Custom struct {
 	UnknownStatus string
 	// Decimal is how the network writes amounts; a declared one counts before the dialect's own way.
 	Decimal money.Decimal
+	// Currency is the ISO 4217 code of payouts that name none.
+	Currency string
 	// Proofs are parameters by which senders prove themselves in every dialect. They are read elsewhere.
 	Proofs []string
 }
@@ -52,12 +54,15 @@ type Postback struct {
 	defaultStatus events.Status
 	unknownStatus events.Status
 	decimal       money.Decimal
+	currency      string
 }
 
 type paramName struct {
 	param Param
 	form  Form
-	name  string
+	// rank: see Value.
+	rank int
+	name string
 	// declared: a configuration says what it means.
 	declared bool
 }
@@ -72,7 +77,8 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 	}
 	t := &d.Postback
 	p := &Postback{
-		dialect: d, defaultStatus: t.Default, decimal: c.Decimal, names: make(map[string]paramName, len(t.Names)+len(c.Params)),
+		dialect: d, defaultStatus: t.Default, decimal: c.Decimal, currency: c.Currency, names: make(map[string]paramName,
+			len(t.Names)+len(c.Params)),
 		words: make(map[string]events.Status), events: make(map[string]string),
 	}
 	var problems []error
@@ -89,8 +95,12 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 	for _, name := range c.Proofs {
 		p.names[name] = paramName{param: ParamProof, name: name}
 	}
-	for _, n := range t.Names {
-		p.names[n.Name] = paramName{param: n.Param, form: n.Form, name: n.Name}
+	for i, n := range t.Names {
+		one := paramName{param: n.Param, form: n.Form, name: n.Name}
+		if n.Form == Second {
+			one.rank = 1 + i
+		}
+		p.names[n.Name] = one
 	}
 	for _, name := range sortedKeys(c.Params) {
 		meaning, ok := ParseParam(c.Params[name])
@@ -102,7 +112,7 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 		if form == Second {
 			form = Plain
 		}
-		p.names[name] = paramName{meaning, form, name, true}
+		p.names[name] = paramName{param: meaning, form: form, name: name, declared: true}
 	}
 	for word, status := range statusNames {
 		p.words[word] = status

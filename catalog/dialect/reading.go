@@ -15,8 +15,8 @@ type Value struct {
 	Name string
 	// Raw is as it came, Text decoded, without spaces around it and without the dialect's own way of writing it.
 	Raw, Text []byte
-	// second: another name of the same meaning counts before this one.
-	second bool
+	// rank is 0, or higher for a name before which others of the same meaning count.
+	rank int
 }
 
 // A Dropped is a parameter that was not taken.
@@ -132,16 +132,16 @@ func (p *Postback) set(r *Reading, n *paramName, known bool, key, raw, value []b
 	if n.form == Comma && p.decimal == money.DecimalPlain {
 		value = pointed(value)
 	}
-	one := Value{n.name, raw, value, n.form == Second}
+	one := Value{n.name, raw, value, n.rank}
 	old := &r.Values[n.param]
 	switch {
 	case old.Text == nil:
 		*old = one
 	case p.SameValue(n.param, old.Text, value):
-	case old.second && !one.second:
+	case old.rank > one.rank:
 		r.Dropped = append(r.Dropped, Dropped{[]byte(old.Name), old.Text, DropNoPlace})
 		*old = one
-	case one.second && !old.second:
+	case one.rank > old.rank:
 		r.Dropped = append(r.Dropped, Dropped{key, value, DropNoPlace})
 	case isOne(n.param) && p.isUnfilled(n.param, &one):
 		// It stands for none: the one before is not in doubt.
@@ -219,7 +219,7 @@ func (p *Postback) ReadSigned(r *Reading, raw []byte) *Problem {
 		switch {
 		case !ok:
 			return nil
-		case query.Joined(value, p.knows):
+		case query.JoinedRaw(value, p.knows):
 			return &Problem{schemas.RejectJoined, ParamUnknown, string(query.Marked(query.Decode(nil, key), schemas.MaxNameBytes)), value, rightJoined}
 		}
 	}

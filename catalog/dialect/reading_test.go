@@ -25,7 +25,9 @@ func TestTwoValues(t *testing.T) {
 		{&Native, "click_id=a&txid=&txid=t&payout=&payout=2", Params}, {&Native, "click_id=a&sub1=x&sub1=y", Params}, {&Keitaro, "subid=a&payout=10&revenue=10.0", Params},
 		// The documentation says which name counts.
 		{&TUNE, "transaction_id=a&payout=7&revenue=10", Params}, {&TUNE, "transaction_id=a&goal_id=1&goal_ref=x", Params}, {&Everflow, "transaction_id=a&adv_event_id=9&event_id=2", Params},
-		{&Prosper202, "subid=a&order_id=2&txid=1", Params},
+		{&Prosper202, "subid=a&order_id=2&txid=1", Params}, {&Prosper202, "subid=a&oid=3&order_id=2&transaction_id=1",
+			Params}, {&Everflow, "transaction_id=a&adv_event_id=9&event_name=x", Params},
+		{&TUNE, "transaction_id=a&goal_name=n&goal_ref=x", Params}, {&Prosper202, "subid=a&oid=3&oid=2", TxID},
 	} {
 		_, _, _, problem := readPostback(t, c.dialect, Custom{}, c.query)
 		switch {
@@ -40,7 +42,9 @@ func TestTwoValues(t *testing.T) {
 // TestSecondNames: of two names of one meaning the documented one counts, in either order, and the other is named.
 func TestSecondNames(t *testing.T) {
 	for query, want := range map[string]string{
-		"revenue=10&payout=7": "10  payout", "payout=7&revenue=10": "10  payout", "payout=7": "7  ", "goal_id=3&goal_ref=ftd": " 3 goal_ref", "goal_ref=ftd&goal_id=3": " 3 goal_ref", "goal_ref=FTD": " ftd ",
+		"revenue=10&payout=7": "10  payout", "payout=7&revenue=10": "10  payout", "payout=7": "7  ",
+		"goal_id=3&goal_ref=ftd": " 3 goal_ref", "goal_ref=ftd&goal_id=3": " 3 goal_ref", "goal_ref=FTD": " ftd ",
+		"goal_name=n&goal_ref=r": " r goal_name", "goal_ref=r&goal_name=n": " r goal_name", "goal_name=N": " n ",
 		"status=rejected": "  ", "payout=7&revenue=7": "7  ",
 	} {
 		_, r, v, problem := readPostback(t, &TUNE, Custom{}, "transaction_id=c1&"+query)
@@ -67,6 +71,19 @@ func TestUnread(t *testing.T) {
 		{"order_id=7&payout=1", Custom{}, TxID}, {"goal_id=3", Custom{}, Event}, {"cet=install", Custom{}, Event}, {"event_name=ftd", Custom{}, Event},
 
 		{"payout=8&payout_usd=10&amount=3", Custom{}, Params}, {"status=approved&sub_status=x", Custom{}, Params}, {"txid=1&order_id=7", Custom{}, Params}, {"event=a&goal_id=3", Custom{}, Params},
+		{"my_status=rejected", Custom{}, Status}, {"statusCode=2", Custom{}, Status}, {"vip_status=On%20hold", Custom{},
+			Status}, {"approved=0", Custom{}, Status}, {"chargeback=yes", Custom{}, Status},
+		{"payout=10&currency_code=USDT", Custom{Currency: "USD"}, PayoutCurrency}, {"payout=10&currency_id=978",
+			Custom{Currency: "USD"}, PayoutCurrency},
+		{"payout=10&transactionCurrency=EUR", Custom{Currency: "USD"}, PayoutCurrency},
+
+		// What honest senders send beside it, and says nothing of what the postback lacks.
+		{"payout=10&order_currency=EUR&currency_rate=1.08&sale_currency=GBP&currency_symbol=%E2%82%AC",
+			Custom{Currency: "USD"}, Params}, {"payout=10&oid=17", Custom{}, Params},
+		{"payout=10&currency_code=usd", Custom{Currency: "USD"}, Params}, {"fraud=0&is_refund=false&rejected=no&approved=1",
+			Custom{}, Params},
+		{"marital_status=single&employment_status=employed&http_status=200&status_date=2026-01-01", Custom{}, Params},
+		{"payout_id=7&commission_rate=5&revenue_share=70", Custom{}, Params},
 		{"sale_amount=100", Custom{}, Params}, {"price=5&total=7&value=9", Custom{}, Params}, {"cur=EUR", Custom{}, Params}, {"payout_type=CPA", Custom{}, Params}, {"amount=cheap", Custom{}, Params},
 		{"payment_method=card&type=x&state=CA&id=5&offer_id=3&user_id=4&timestamp=5", Custom{}, Params}, {"amount=", Custom{}, Params},
 		{"amount=12.5", Custom{Params: map[string]string{"amount": "ignored"}}, Params}, {"amount=12.5", Custom{Params: map[string]string{"amount": "payout"}}, Params},
@@ -91,7 +108,10 @@ func TestUnread(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for header, want := range map[string]int{"click_id,amount": 1, "click_id,payout,amount": -1, "click_id,conversion_status,payout": 1, "click_id,currency_code": -1, "click_id,payout,currency_code": 2, "click_id,note": -1} {
+	for header, want := range map[string]int{"click_id,amount": 1, "click_id,payout,amount": -1,
+		"click_id,conversion_status,payout": 1, "click_id,currency_code": -1, "click_id,payout,currency_code": 2,
+		"click_id,note":                      -1,
+		"click_id,payout,order_currency,oid": -1, "click_id,fraud": -1, "click_id,marital_status": -1} {
 		var names [][]byte
 		for _, name := range strings.Split(header, ",") {
 			names = append(names, []byte(name))
@@ -106,7 +126,11 @@ func TestUnread(t *testing.T) {
 func TestJoinedValues(t *testing.T) {
 	for query, want := range map[string]said{
 		"click_id=c1&amp;payout=12.5&amp;status=rejected&amp;txid=T2": {clickID: "c1", payout: "12.5", txid: "T2", status: rejected},
-		"click_id=c1%26amp;payout=12.5":                               {clickID: "c1", payout: "12.5", status: approved},
+		"click_id=c1&comment=http://x.example/?payout=9":              {clickID: "c1", status: approved},
+		"click_id=c1&comment=a%26payout=99":                           {clickID: "c1", status: approved},
+		"click_id=c1&comment=a%26amp;status=rejected&payout=5":        {clickID: "c1", payout: "5", status: approved},
+		"click_id=c1&comment=a%3Btxid=T2&txid=T1":                     {clickID: "c1", txid: "T1", status: approved},
+		"click_id=c1&comment=a%26amp%3Bevent=x":                       {clickID: "c1", status: approved},
 		"click_id=c1;payout=12.5;status=rejected":                     {clickID: "c1", payout: "12.5", status: rejected},
 		"txid=T1¤cy=EUR&click_id=c1&payout=5":                         {clickID: "c1", payout: "5", currency: "EUR", txid: "T1", status: approved},
 		"click_id=c1&txid=a+b":                                        {clickID: "c1", txid: "a+b", status: approved},
@@ -116,7 +140,10 @@ func TestJoinedValues(t *testing.T) {
 			t.Errorf("%s reads as %+v, %v", query, of(v), problem)
 		}
 	}
-	for _, query := range []string{"click_id=c1%26payout%3D12.5", "click_id=c1&txid=T1%3Bpayout%3D5", "click_id=c1&txid=T1%26amp%3Bstatus%3Drejected", "click_id=c1&status=ok%26payout%3D1"} {
+	for _, query := range []string{"click_id=c1%26payout%3D12.5", "click_id=c1&txid=T1%3Bpayout%3D5",
+		"click_id=c1&txid=T1%26amp%3Bstatus%3Drejected", "click_id=c1&status=ok%26payout%3D1",
+		"click_id=c1?payout=12.5", "click_id=c1&txid=T1?payout=12.5", "click_id=c1&txid=T1%3Fstatus%3Drejected", "click_id=c1%26payout=12.5", "click_id=c1%26amp;payout=12.5", "click_id=c1&txid=T1%3Bpayout=5",
+		"click_id=c1&currency=EUR%26status=x&payout=1"} {
 		if _, _, _, problem := readPostback(t, &Native, Custom{UnknownStatus: "approved"}, query); problem == nil || problem.Reason != schemas.RejectJoined {
 			t.Errorf("%s is %v", query, problem)
 		}
@@ -126,7 +153,9 @@ func TestJoinedValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A signature covers the text, not what stands for an ampersand in it.
-	for query, want := range map[string]bool{"click_id=c1&amp;payout=1": false, "click_id=c1&payout=1&note=a;b=c": false, "click_id=c1;payout=1": true, "click_id=c1&note=x%3Bpayout%3D1": false, "click_id=c1&note=x%3Bpayout=1": true} {
+	for query, want := range map[string]bool{"click_id=c1&amp;payout=1": false, "click_id=c1&payout=1&note=a;b=c": false,
+		"click_id=c1;payout=1": true, "click_id=c1&note=x%3Bpayout%3D1": false, "click_id=c1&note=x%3Bpayout=1": false,
+		"click_id=c1&note=x;payout=1": true, "click_id=c1&note=x%26payout=1": false} {
 		if problem := p.ReadSigned(&Reading{}, []byte(query)); (problem != nil) != want {
 			t.Errorf("signed, %s is %v", query, problem)
 		}

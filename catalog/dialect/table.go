@@ -107,7 +107,8 @@ const (
 	Mille
 	// Comma: a comma before the last one or two digits is the decimal point.
 	Comma
-	// Second: another name of the same meaning counts before this one where a postback has both.
+	// Second: another name of the same meaning counts before this one where a postback has both: a plain one, or a
+	// second one that stands earlier in the table.
 	Second
 )
 

@@ -95,7 +95,7 @@ var Voluum = Dialect{
 	},
 	Customary: []string{
 		"the path of a link: a UUID, earlier /voluum/ and a UUID",
-		"the names cost, externalid, external_id, clickid, creative_id, keyword and var1 to var10 in a link",
+		"the names cost, externalid, external_id, clickid, keyword and var1 to var10 in a link",
 		"the placeholders REPLACE and OPTIONAL",
 		"the answer to a postback",
 	},
@@ -142,7 +142,7 @@ var Binom = Dialect{
 	},
 	Customary: []string{
 		"the link of version 2, /click?key=",
-		"the names bid, cost, externalid and t1 to t30 in a link",
+		"the names cost, externalid, external_id and t1 to t30 in a link",
 		"the meaning of its example words hold, signup, checkout, approve and reject",
 		"the names currency, to_offer and disable_postback of a postback",
 		"the answer to a postback",
@@ -186,7 +186,7 @@ var RedTrack = Dialect{
 		"https://redtrack.zendesk.com/hc/en-us/articles/207082019-Step-2-Adding-Affiliate-Networks", "https://pastebin.com/Rs3QxTNy",
 	},
 	Customary: []string{
-		"the names cost, ref_id, refid and clickid in a link",
+		"the names cost, ref_id, refid and clickid in a link; the script that it gives for pages knows cost, ref_id and sub1 to sub20",
 		"the name currency of a postback: there the currency is a setting of the offer source (docs.redtrack.io/knowledgebase/multi-currency-support/)",
 		"the macros of its own postbacks",
 		"the answer to a postback",
@@ -288,6 +288,13 @@ var Prosper202 = Dialect{
 			{"utm_source", Source, Plain}, {"utm_content", Creative, Plain}, {"utm_medium", Sub(5), Plain}, {"utm_campaign", Sub(6), Plain},
 			{"utm_term", Sub(7), Plain},
 			{"C1", Sub(1), Plain}, {"C2", Sub(2), Plain}, {"C3", Sub(3), Plain}, {"C4", Sub(4), Plain},
+			// What search engines of their time wrote; a keyword of its own counts before them.
+			{"OVKEY", Keyword, Plain}, {"OVRAW", Keyword, Plain}, {"target_passthrough", Keyword, Plain}, {"search_word",
+				Ignored, Plain}, {"query", Ignored, Plain},
+			{"encquery", Ignored, Plain}, {"terms", Ignored, Plain}, {"rdata", Ignored, Plain}, {"qs", Ignored, Plain}, {"wd",
+				Ignored, Plain}, {"text", Ignored, Plain},
+			{"szukaj", Ignored, Plain}, {"qt", Ignored, Plain}, {"k", Ignored, Plain}, {"words", Ignored, Plain}, {"t202ref",
+				Ignored, Plain}, {"ua", Ignored, Plain},
 		}),
 		Free: true,
 	},
@@ -300,8 +307,15 @@ var Prosper202 = Dialect{
 		Names: []ParamName{
 			{"subid", ClickID, Plain}, {"sid", ClickID, Second}, {"amount", Payout, Plain}, {"txid", TxID, Plain}, {"transaction_id", TxID, Second},
 			{"transactionid", TxID, Second}, {"order_id", TxID, Second}, {"orderid", TxID, Second}, {"oid", TxID, Second}, {"cid", ParamIgnored, Plain},
-			{"currency", PayoutCurrency, Plain},
+			{"currency", PayoutCurrency, Plain}, {"status", Status, Plain}, {"reversal_id", ParamIgnored, Plain}, {"cust",
+				ParamIgnored, Plain},
+			{"customer_ref", ParamIgnored, Plain}, {"cust_type", ParamIgnored, Plain}, {"customer_ref_type", ParamIgnored,
+				Plain}, {"sku", ParamIgnored, Plain},
+			{"product_id", ParamIgnored, Plain}, {"product_name", ParamIgnored, Plain}, {"qty", ParamIgnored, Plain},
+			{"unit_price", ParamIgnored, Plain},
 		},
+		// A reversal names the transaction that it takes back.
+		Words:    []Word{{"reversed", chargeback}},
 		Default:  approved,
 		Accepted: Reply{202, "application/json", `{"error":false,"code":202,"msg":"Postback successful"}`},
 		Refused:  Reply{404, "application/json", `{"error":true,"code":404,"msg":"{detail}"}`},

@@ -6,74 +6,143 @@ import (
 	"tributary/schemas"
 )
 
-// A parameter that a network's dialect does not have is left out, counted and shown. It is refused where its name says that it is what
-// the postback lacks: a payout, the payout's currency, a status, an event type, a transaction ID. Else "amount=12.5" would be booked at
-// the offer's payout, "conversion_status=rejected" as approved, two "order_id" as one conversion. The rule asks for names that hardly
-// anybody gives to anything else; "price", "total", "value", "type", "state" and "id" are not among them. What the customer paid is no
-// payout: "sale_amount" is left out like any other.
+// A parameter that a network's dialect does not have is left out, counted and shown. It is refused where its name says
+// that it is what the postback lacks: a payout, the payout's currency, a status, an event type, a transaction ID. Else
+// "amount=12.5" would be booked at the offer's payout, "conversion_status=rejected" as approved, two "order_id" as one
+// conversion. The rule asks for names that hardly anybody gives to anything else; "price", "total", "value", "type",
+// "state", "id" and "oid", which is an offer as often as an order, are not among them. What the customer paid is no
+// payout: "sale_amount" and "order_currency" are left out like any other. Where a name says it half, the value has to
+// say the rest: "currency_rate=1.08" is no currency, "fraud=0" no fraud, "marital_status=single" no status.
 
-// statusNamed, eventNamed, txidNamed, payoutNamed and currencyNamed are whole names, in lower case without what joins their words.
+// The names are in lower case without what joins their words.
 var (
-	statusNamed = setOf("approved", "isapproved", "rejected", "isrejected", "declined", "isdeclined", "reversed", "isreversed", "reversal", "chargeback", "ischargeback",
-		"refund", "refunded", "isrefund", "cancelled", "canceled", "trash", "istrash", "fraud", "isfraud", "disposition")
-	eventNamed = setOf("event", "eventid", "eventname", "eventtype", "eventcode", "goal", "goalid", "goalname", "goalref", "goalalias", "goaltype", "conversiontype",
-		"conversionevent", "actiontype", "cet", "et")
-	txidNamed = setOf("txid", "txnid", "tid", "transactionid", "transid", "transaction", "orderid", "ordernumber", "orderno", "conversionid", "convid", "actionid", "leadid",
-		"saleid", "invoiceid", "paymentid", "depositid", "uniqueid", "conversionuniqueid", "oid")
-	payoutNamed   = setOf("amount", "amt", "sum", "summ", "rev", "payment", "paymentamount", "profit", "income", "money", "usdvalue", "bounty", "reward")
-	currencyNamed = setOf("cur", "ccy", "curr", "valuta", "iso4217")
-	payoutWords   = [][]byte{[]byte("payout"), []byte("revenue"), []byte("commission"), []byte("comission"), []byte("earning")}
-	// besidePayout make of a payout's name one of something else: payout_type, payout_id.
-	besidePayout = [][]byte{[]byte("type"), []byte("model"), []byte("name"), []byte("date"), []byte("time"), []byte("percent"), []byte("method")}
+	eventNamed = setOf("event", "eventid", "eventname", "eventtype", "eventcode", "goal", "goalid", "goalname", "goalref",
+		"goalalias", "goaltype", "conversiontype", "conversionevent", "actiontype", "cet", "et")
+	txidNamed = setOf("txid", "txnid", "tid", "transactionid", "transid", "transaction", "orderid", "ordernumber",
+		"orderno", "conversionid", "convid", "actionid", "leadid", "saleid", "invoiceid", "paymentid", "depositid",
+		"uniqueid", "conversionuniqueid")
+	payoutNamed = setOf("amount", "amt", "sum", "summ", "rev", "payment", "paymentamount", "profit", "income", "money",
+		"usdvalue", "bounty", "reward")
+	currencyNamed = setOf("cur", "ccy", "curr", "valuta")
 )
 
-// partOf answers which part of a postback the name of a parameter says it is, ParamUnknown for none.
-func partOf(name, value []byte) Param {
+// payoutWords make a payout's name of any that has them, unless one of besidePayout makes something else of it:
+// payout_type. besideCurrency does so of a name with "currency" in it: order_currency.
+var (
+	payoutWords  = words("payout", "revenue", "commission", "comission", "earning")
+	besidePayout = words("type", "model", "name", "date", "time", "percent", "pct", "method", "share", "rate", "plan",
+		"level", "tier", "group")
+	besideCurrency = words("order", "sale", "cart", "basket", "purchase", "product", "item", "customer", "buyer", "shop",
+		"store", "rate", "symbol", "sign", "format", "position")
+)
+
+// A name with "status" in it is the status where one of statusOf stands before it, and else where its value is one of
+// statusWords.
+var (
+	statusOf = setOf("", "cnv", "conversion", "conv", "commission", "transaction", "trans", "tx", "order", "sale", "lead",
+		"action", "payment", "payout", "event", "goal", "approval", "postback", "deposit", "affiliate", "affiliation",
+		"network", "aff", "adv", "new", "current")
+	statusWords = setOf("registered", "pending", "approved", "rejected", "chargeback", "declined", "decline", "reject",
+		"approve", "confirmed", "confirm", "accepted", "paid", "unpaid", "cancelled", "canceled", "cancel", "refunded",
+		"refund", "reversed", "reversal", "trash", "fraud", "invalid", "void", "voided", "hold", "onhold", "waiting",
+		"returned", "deleted", "denied", "failed", "expired", "lead", "sale", "rebill")
+)
+
+// flags tell by their value whether the postback would be misread without them: true where yes means what a postback
+// without a status is taken for.
+var (
+	flags = map[string]bool{
+		"approved": true, "isapproved": true, "rejected": false, "isrejected": false, "declined": false,
+		"isdeclined": false, "reversed": false, "isreversed": false, "reversal": false, "chargeback": false,
+		"ischargeback": false, "refund": false, "refunded": false, "isrefund": false, "cancelled": false, "canceled": false,
+		"trash": false, "istrash": false, "fraud": false, "isfraud": false,
+	}
+	yes = setOf("1", "true", "yes", "y")
+	no  = setOf("0", "false", "no", "n", "none")
+)
+
+func words(list ...string) [][]byte {
+	all := make([][]byte, len(list))
+	for i, word := range list {
+		all[i] = []byte(word)
+	}
+	return all
+}
+
+// partNamed returns which part of a postback the name of a parameter says it is, ParamUnknown for none. half is what
+// its value has to say besides; nil where the name says it all.
+func (p *Postback) partNamed(name []byte) (part Param, half func(value []byte) bool) {
 	if len(name) > schemas.MaxNameBytes {
-		return ParamUnknown
+		return ParamUnknown, nil
 	}
 	var buf [schemas.MaxNameBytes]byte
-	plain := buf[:0]
-	for _, c := range name {
+	plain := bytes.TrimRight(folded(buf[:0], name), "0123456789")
+	switch {
+	case bytes.Contains(plain, []byte("currency")) || currencyNamed[string(plain)]:
+		if hasAny(plain, besideCurrency) {
+			return ParamUnknown, nil
+		}
+		return PayoutCurrency, p.isOtherCurrency
+	case bytes.Contains(plain, []byte("status")):
+		before, after, _ := bytes.Cut(plain, []byte("status"))
+		if statusOf[string(before)] && (len(after) == 0 || string(after) == "code" || string(after) == "id") {
+			return Status, nil
+		}
+		return Status, isStatusWord
+	case eventNamed[string(plain)]:
+		return Event, nil
+	case txidNamed[string(plain)]:
+		return TxID, nil
+	case payoutNamed[string(plain)]:
+		return Payout, hasDigit
+	}
+	if positive, ok := flags[string(plain)]; ok {
+		return Status, func(value []byte) bool { return !isWord(value, yes, positive) && !isWord(value, no, !positive) }
+	}
+	for _, word := range payoutWords {
+		if before, after, ok := bytes.Cut(plain, word); ok {
+			if hasAny(plain, besidePayout) || len(before) == 0 && string(after) == "id" {
+				return ParamUnknown, nil
+			}
+			return Payout, hasDigit // what has no digit is no amount
+		}
+	}
+	return ParamUnknown, nil
+}
+
+// folded appends the letters and digits of a text, in lower case.
+func folded(dst, text []byte) []byte {
+	for _, c := range text {
 		if c >= 'A' && c <= 'Z' {
 			c |= 0x20
 		}
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
-			plain = append(plain, c)
+			dst = append(dst, c)
 		}
 	}
-	plain = bytes.TrimRight(plain, "0123456789")
-	switch {
-	case bytes.Contains(plain, []byte("currency")) || currencyNamed[string(plain)]:
-		return PayoutCurrency
-	case bytes.Contains(plain, []byte("status")) || statusNamed[string(plain)]:
-		return Status
-	case eventNamed[string(plain)]:
-		return Event
-	case txidNamed[string(plain)]:
-		return TxID
-	case payoutNamed[string(plain)]:
-		return amountIn(value)
-	}
-	for _, word := range payoutWords {
-		if bytes.Contains(plain, word) {
-			for _, beside := range besidePayout {
-				if bytes.Contains(plain, beside) {
-					return ParamUnknown
-				}
-			}
-			return amountIn(value)
-		}
-	}
-	return ParamUnknown
+	return dst
 }
 
-// amountIn: what has no digit is no amount.
-func amountIn(value []byte) Param {
-	if bytes.ContainsAny(value, "0123456789") {
-		return Payout
+func hasAny(text []byte, words [][]byte) bool {
+	for _, word := range words {
+		if bytes.Contains(text, word) {
+			return true
+		}
 	}
-	return ParamUnknown
+	return false
+}
+
+// isOtherCurrency tells whether a value is not the code of the currency that holds anyway.
+func (p *Postback) isOtherCurrency(value []byte) bool {
+	return !bytes.EqualFold(value, []byte(p.currency))
+}
+
+func isStatusWord(value []byte) bool { return isWord(value, statusWords, true) }
+
+// isWord tells whether a value is one of some words, in any case; never where asked is false.
+func isWord(value []byte, words map[string]bool, asked bool) bool {
+	var buf [maxMarkedBytes]byte
+	return asked && len(value) <= maxMarkedBytes && words[string(folded(buf[:0], value))]
 }
 
 // Unread answers the first parameter that the dialect does not have and whose name says that it is what the postback lacks; nil for none.
@@ -83,7 +152,7 @@ func (p *Postback) Unread(r *Reading) *Problem {
 		if d.Why != DropUnknown {
 			continue
 		}
-		if part := partOf(d.Name, d.Text); part != ParamUnknown && p.lacks(r, part) {
+		if part, half := p.partNamed(d.Name); part != ParamUnknown && p.lacks(r, part) && (half == nil || half(d.Text)) {
 			return &Problem{schemas.RejectUnread, part, string(d.Name), d.Text, p.rightUnread(part, d.Name)}
 		}
 	}
@@ -106,7 +175,8 @@ func (p *Postback) rightUnread(part Param, name []byte) string {
 	return p.Name(part) + " in its place, or in the network's params: {" + string(name) + ": " + part.String() + "} to take it, {" + string(name) + ": ignored} to leave it out"
 }
 
-// UnreadNames answers the first of the names of a table's columns that is unread where no other column is that part; -1 for none.
+// UnreadNames answers the first of the names of a table's columns that is unread where no other column is that part;
+// -1 for none. Where a status' name leaves it to the values, each line is asked.
 func (p *Postback) UnreadNames(names [][]byte) (at int, part Param) {
 	has := map[Param]bool{}
 	for _, name := range names {
@@ -116,8 +186,8 @@ func (p *Postback) UnreadNames(names [][]byte) (at int, part Param) {
 		if p.Param(name) != ParamUnknown {
 			continue
 		}
-		part := partOf(name, []byte("0"))
-		if part != ParamUnknown && !has[part] && (part != PayoutCurrency || has[Payout]) {
+		part, half := p.partNamed(name)
+		if part != ParamUnknown && !has[part] && (part != Status || half == nil) && (part != PayoutCurrency || has[Payout]) {
 			return i, part
 		}
 	}

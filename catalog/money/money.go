@@ -10,8 +10,10 @@ import (
 
 const (
 	decimals = 6
-	// maxTextBytes bounds the work for one amount; 1,000,000,000 with 18 decimals has 29 characters.
-	maxTextBytes = 40
+	// maxTextBytes bounds the work for one amount. A program that writes a float to its last digit needs some 60
+	// characters:
+	// 0.1000000000000000055511151231257827021181583404541015625.
+	maxTextBytes = 64
 
 	// RateDecimals is how many decimals an exchange rate may have: enough for seven significant digits of the cheapest
 	// currency (1 IRR = 0.0000238 USD).
@@ -86,7 +88,7 @@ func ParseSigned(text []byte) (micros int64, err error) {
 		return Parse(text)
 	}
 	micros, err = Parse(text[1:])
-	if err == ErrRange {
+	if errors.Is(err, ErrRange) {
 		err = ErrBelow
 	}
 	return -micros, err

@@ -19,13 +19,15 @@ func TestParse(t *testing.T) {
 	}{
 		{"0", 0, nil}, {"12.5", 12_500_000, nil}, {"12.50", 12_500_000, nil}, {".5", 500_000, nil}, {"5.", 5_000_000, nil},
 		{"0.000001", 1, nil}, {"0.0000005", 0, nil}, {"0.0000015", 2, nil}, {"0.00000050000001", 1, nil}, {"0.00000149999", 1, nil},
+		{"12.3000000000000007105427357601001858711242675781250", 12_300_000, nil},
+		{"0.1000000000000000055511151231257827021181583404541015625", 100_000, nil},
 		{"0.0000025", 2, nil}, {"1.9999999", 2_000_000, nil}, {"000000000000012", 12_000_000, nil},
 		{"1000000000", schemas.MaxMoneyMicros, nil}, {"1000000000.000000", schemas.MaxMoneyMicros, nil},
 		{"1000000000.0000004", schemas.MaxMoneyMicros, nil}, {"1000000000.0000005", schemas.MaxMoneyMicros, nil},
 		{"1000000000.000001", 0, ErrRange}, {"1000000000.0000006", 0, ErrRange}, {"1000000001", 0, ErrRange}, {"99999999999999999999999", 0, ErrRange},
 		{"", 0, ErrSyntax}, {".", 0, ErrSyntax}, {"-1", 0, ErrSyntax}, {"+1", 0, ErrSyntax}, {"1,5", 0, ErrSyntax}, {"1e3", 0, ErrSyntax},
 		{" 1", 0, ErrSyntax}, {"1 ", 0, ErrSyntax}, {"1.2.3", 0, ErrSyntax}, {"{payout}", 0, ErrSyntax}, {"NaN", 0, ErrSyntax}, {"0x10", 0, ErrSyntax},
-		{"９", 0, ErrSyntax}, {"99999999999999999999999x", 0, ErrSyntax}, {strings.Repeat("0", 41), 0, ErrSyntax},
+		{"９", 0, ErrSyntax}, {"99999999999999999999999x", 0, ErrSyntax}, {strings.Repeat("0", 65), 0, ErrSyntax},
 	} {
 		if got, err := Parse([]byte(c.text)); got != c.want || !errors.Is(err, c.err) {
 			t.Errorf("Parse(%q) = %d, %v; want %d, %v", c.text, got, err, c.want, c.err)

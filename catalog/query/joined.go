@@ -78,11 +78,8 @@ func mayJoin(raw []byte) bool {
 		if i < 0 {
 			break
 		}
-		if rest = rest[i+1:]; len(rest) >= 2 {
-			switch high, low := rest[0], rest[1]; {
-			case high == '2' && low == '6', high == '3' && low|0x20 == 'b', high|0x20 >= 'a' && high|0x20 <= 'f':
-				return true
-			}
+		if rest = rest[i+1:]; len(rest) >= 2 && rest[0]|0x20 >= 'a' && rest[0]|0x20 <= 'f' {
+			return true
 		}
 	}
 	return !isASCII(raw)
@@ -103,23 +100,34 @@ func isASCII(text []byte) bool {
 	return true
 }
 
-// Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=". What
-// stands for one is "&" in text that was decoded, ";", either of them percent-encoded, and the character that a page makes of the
-// beginning of a name.
+// Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=".
+// What stands for one is "&" in text that was decoded, ";", either of them percent-encoded, "?", and the character that
+// a page makes of the beginning of a name.
 func Joined(text []byte, known func(name []byte) bool) bool {
-	at, _, _ := joined(text, known)
+	at, _, _ := joined(text, known, true)
 	return at >= 0
 }
 
-// joined answers where the first other parameter's separator is, what is behind it, and the beginning of the name that it took
-// away; -1 for none.
-func joined(text []byte, known func([]byte) bool) (at, behind int, eaten string) {
+// JoinedRaw tells the same of a value as it came, in which ScanFor would find another parameter: what is
+// percent-encoded in it is text and separates nothing.
+func JoinedRaw(raw []byte, known func(name []byte) bool) bool {
+	at, _, _ := joined(raw, known, false)
+	return at >= 0
+}
+
+// joined returns where the first other parameter's separator is, what is behind it, and the beginning of the name
+// that it took away; -1 for none. encoded: "&" and ";" separate where they are percent-encoded, too.
+func joined(text []byte, known func([]byte) bool, encoded bool) (at, behind int, eaten string) {
 	for i := 0; i < len(text); i++ {
-		n, name := separator(text[i:])
+		n, name, isText := separator(text[i:])
 		if n == 0 {
 			continue
 		}
 		n += ampersand(text[i+n:])
+		if isText && !encoded {
+			i += n - 1 // an escaped ampersand's semicolon is as much text as it is: %26amp;
+			continue
+		}
 		rest := text[i+n:]
 		end := bytes.IndexByte(rest[:min(len(rest), maxJoinedName+1)], '=')
 		if end <= 0 && name == "" || end < 0 || !isJoinedName(rest[:end]) {
@@ -136,18 +144,22 @@ func joined(text []byte, known func([]byte) bool) (at, behind int, eaten string)
 	return -1, 0, ""
 }
 
-// separator is how many bytes at the beginning of text stand for an ampersand, and the beginning of a name that is in them.
-func separator(text []byte) (n int, eaten string) {
+// separator is how many bytes at the beginning of text stand for an ampersand, and the beginning of a name that is in
+// them. isText: it is a "?", which a URL in a text has, or "&" or ";" percent-encoded, as whoever sends a text encodes
+// them.
+func separator(text []byte) (n int, eaten string, isText bool) {
 	c := text[0]
 	switch {
 	case c == '&' || c == ';':
-		return 1, ""
+		return 1, "", false
+	case c == '?': // a second one, where & belongs, or that of a URL that is the value
+		return 1, "", true
 	case c == '%' && len(text) >= 3:
 		decoded, ok := HexByte(text[1], text[2])
 		switch {
 		case !ok:
 		case decoded == '&' || decoded == ';':
-			return 3, ""
+			return 3, "", true
 		case decoded == 0xc2 || decoded == 0xc3:
 			if len(text) >= 6 && text[3] == '%' {
 				if low, ok := HexByte(text[4], text[5]); ok {
@@ -160,17 +172,17 @@ func separator(text []byte) (n int, eaten string) {
 	case (c == 0xc2 || c == 0xc3) && len(text) >= 2:
 		return entity(latin(c, text[1]), 2)
 	}
-	return 0, ""
+	return 0, "", false
 }
 
 // latin is the Latin-1 character that two bytes of UTF-8 are.
 func latin(first, second byte) byte { return first<<6 | second&0x3f }
 
-func entity(c byte, size int) (n int, eaten string) {
+func entity(c byte, size int) (n int, eaten string, isText bool) {
 	if name, ok := entities[c]; ok {
-		return size, name
+		return size, name, false
 	}
-	return 0, ""
+	return 0, "", false
 }
 
 func isJoinedName(name []byte) bool {

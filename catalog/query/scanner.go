@@ -9,8 +9,10 @@ import (
 // Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty pairs
 // are passed over; a pair without "=" has an empty value. Key and value are still encoded and point into the query.
 //
-// A query that stood in a page keeps what HTML writes for an ampersand: "a=1&amp;b=2" and its like are read as "a=1&b=2". One
-// that ScanFor reads is also separated where something else stands for the ampersand (see Joined).
+// A query that stood in a page keeps what HTML writes for an ampersand: "a=1&amp;b=2" and its like are read as
+// "a=1&b=2". One that ScanFor reads is also separated where something else stands for the ampersand (see JoinedRaw).
+// A percent-encoded one never separates: whoever sends a text with an ampersand in it writes it so, and what a
+// visitor typed must not become a parameter.
 type Scanner struct {
 	rest  []byte
 	known func(name []byte) bool
@@ -47,7 +49,7 @@ func (s *Scanner) Next() (key, value []byte, ok bool) {
 		eaten := s.eaten
 		s.eaten = ""
 		if s.known != nil {
-			if at, behind, name := joined(pair, s.known); at >= 0 {
+			if at, behind, name := joined(pair, s.known, false); at >= 0 {
 				pair, s.rest, s.eaten = pair[:at], whole[behind:], name
 			}
 		}

@@ -1,8 +1,8 @@
 // Package trust decides whom the edge believes: which postbacks prove that they come from their network, how many of them are
 // taken, which address a request came from, and with which certificate the edge proves itself.
 //
-// It stands between the request line and the reading of a postback. A Policy is what the catalog declares of one network,
-// compiled: signing keys, shared tokens, addresses, a rate. All that are declared must hold. A Gate keeps what outlives a
+// Place in the flow: it stands between the request line and the reading of a postback. A Policy is what the catalog
+// declares of one network, compiled: signing keys, shared tokens, addresses, a rate. All that are declared must hold. A Gate keeps what outlives a
 // reload of the catalog: the nonces that were used, the rate of each network and of each address, the counters.
 //
 // Invariants:

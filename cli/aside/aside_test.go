@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
+	"tributary/cli/misuse"
 	"tributary/ingest/spool"
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -175,7 +176,7 @@ func TestMistakes(t *testing.T) {
 			return Requeue(t.Context(), RequeueOptions{Dir: dir, Files: []string{"00000000000000000001-9999.damaged"}, Out: &bytes.Buffer{}})
 		},
 	} {
-		if err := run(); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
+		if err := run(); !misuse.Is(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

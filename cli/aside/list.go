@@ -11,14 +11,12 @@ import (
 	"time"
 
 	units "tributary/catalog/money"
+	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/ingest/spool"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
-
-// ErrUsage marks what the person at the command line can put right.
-var ErrUsage = errors.New("")
 
 // ListOptions say what to list and how.
 type ListOptions struct {
@@ -102,7 +100,7 @@ func describe(f *spool.AsideFile) file {
 // List prints what is set aside, the oldest first.
 func List(o ListOptions) (err error) {
 	if o.Limit < 0 {
-		return fmt.Errorf("%w--limit %d is out of range; right would be 0 or more", ErrUsage, o.Limit)
+		return misuse.Errorf("--limit %d is out of range; right would be 0 or more", o.Limit)
 	}
 	if err := isSpool(o.Dir); err != nil {
 		return err
@@ -176,16 +174,16 @@ func dash(text string) string {
 // isSpool says what is wrong with a folder that is none of a spool.
 func isSpool(dir string) error {
 	if dir == "" {
-		return fmt.Errorf("%wthere is no spool: ingest.spool.dir is empty", ErrUsage)
+		return misuse.Errorf("there is no spool: ingest.spool.dir is empty")
 	}
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("%wthere is no folder %s; right would be the data_dir or ingest.spool.dir of the edge, on its machine (--config, --set)", ErrUsage, dir)
+		return misuse.Errorf("there is no folder %s; right would be the data_dir or ingest.spool.dir of the edge, on its machine (--config, --set)", dir)
 	case err != nil:
 		return fmt.Errorf("looking at the spool: %w", err)
 	case !info.IsDir():
-		return fmt.Errorf("%w%s is no folder; right would be the ingest.spool.dir of the edge", ErrUsage, dir)
+		return misuse.Errorf("%s is no folder; right would be the ingest.spool.dir of the edge", dir)
 	}
 	return nil
 }

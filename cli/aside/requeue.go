@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"tributary/cli/misuse"
 	"tributary/ingest/spool"
 )
 
@@ -40,7 +41,7 @@ func Requeue(ctx context.Context, o RequeueOptions) error {
 		return err
 	}
 	if o.All == (len(o.Files) > 0) {
-		return fmt.Errorf("%wrequeue takes the FILEs that `tributary spool list` prints, or --all, and not both", ErrUsage)
+		return misuse.Errorf("requeue takes the FILEs that `tributary spool list` prints, or --all, and not both")
 	}
 	asked, err := o.ask()
 	if err != nil {
@@ -83,7 +84,7 @@ func (o *RequeueOptions) ask() ([]string, error) {
 			}
 		}
 		if len(wrong) > 0 {
-			return nil, fmt.Errorf("%w%s; nothing was requeued. `tributary spool list` prints what there is", ErrUsage, strings.Join(wrong, "; "))
+			return nil, misuse.Errorf("%s; nothing was requeued. `tributary spool list` prints what there is", strings.Join(wrong, "; "))
 		}
 		only := func(names []string) []string {
 			return slices.DeleteFunc(names, func(name string) bool {

@@ -1,26 +1,13 @@
 package dlq
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
-
+	"tributary/cli/misuse"
 	"tributary/schemas"
 )
-
-// ErrUsage is matched when what was asked for makes no sense: an unknown reason, a time that is none.
-var ErrUsage = errors.New("wrong usage")
-
-type usageError struct{ text string }
-
-func (e *usageError) Error() string        { return e.text }
-func (e *usageError) Is(target error) bool { return target == ErrUsage }
-
-func misused(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // A Selection says which letters, in the words of the command line. Empty members select all; of several values of one member
 // a letter must have one.
@@ -38,7 +25,7 @@ type Filter struct {
 	sinceMS, untilMS int64
 }
 
-// Parse checks the selection. Errors match ErrUsage and name the nearest right word.
+// Parse checks the selection. Errors are misuses (package misuse) and name the nearest right word.
 func (s Selection) Parse(now time.Time) (Filter, error) {
 	f := Filter{selection: s}
 	var reasons []string
@@ -51,7 +38,7 @@ func (s Selection) Parse(now time.Time) (Filter, error) {
 	}{{"--reason", s.Reasons, reasons}, {"--kind", s.Kinds, Kinds}, {"--place", s.Places, Places}} {
 		for _, word := range list.given {
 			if !slices.Contains(list.known, word) {
-				return f, misused("%s %q is unknown; did you mean %q? One of %s", list.flag, word, nearest(word, list.known), strings.Join(list.known, ", "))
+				return f, misuse.Errorf("%s %q is unknown; did you mean %q? One of %s", list.flag, word, misuse.Nearest(word, list.known), strings.Join(list.known, ", "))
 			}
 		}
 	}
@@ -63,15 +50,9 @@ func (s Selection) Parse(now time.Time) (Filter, error) {
 		return f, err
 	}
 	if f.sinceMS > 0 && f.untilMS > 0 && f.sinceMS >= f.untilMS {
-		return f, misused("--since %s is not before --until %s: no letter can lie between", s.Since, s.Until)
+		return f, misuse.Errorf("--since %s is not before --until %s: no letter can lie between", s.Since, s.Until)
 	}
 	return f, nil
-}
-
-func nearest(word string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int {
-		return levenshtein.ComputeDistance(word, a) - levenshtein.ComputeDistance(word, b)
-	})
 }
 
 const day = 24 * time.Hour
@@ -95,7 +76,7 @@ func parseTime(flag, text string, now time.Time) (ms int64, err error) {
 		}
 	}
 	if err != nil || age < 0 {
-		return 0, misused("%s %q is no time; right would be today, a date such as 2026-01-31, a time such as 2026-01-31T12:00:00Z, or an age such as 90m, 2h or 3d", flag, text)
+		return 0, misuse.Errorf("%s %q is no time; right would be today, a date such as 2026-01-31, a time such as 2026-01-31T12:00:00Z, or an age such as 90m, 2h or 3d", flag, text)
 	}
 	return max(1, now.Add(-age).UnixMilli()), nil
 }

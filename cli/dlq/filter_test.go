@@ -1,11 +1,11 @@
 package dlq
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"tributary/cli/misuse"
 	"tributary/schemas/events"
 )
 
@@ -21,7 +21,7 @@ func TestSelectionMistakesNameWhatIsRight(t *testing.T) {
 		`--since today is not before --until 2026-03-01: no letter can lie between`: {Since: "today", Until: "2026-03-01"},
 	} {
 		_, err := s.Parse(noon)
-		if err == nil || !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
+		if err == nil || !misuse.Is(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", s, err, want)
 		}
 	}

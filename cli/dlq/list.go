@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 )
 
@@ -33,7 +34,7 @@ type ListOptions struct {
 // List prints the letters that a filter takes.
 func List(ctx context.Context, o ListOptions) (err error) {
 	if o.Limit < 0 || o.Limit > MaxLetters {
-		return misused("--limit %d is out of range; right would be 0 to %d", o.Limit, MaxLetters)
+		return misuse.Errorf("--limit %d is out of range; right would be 0 to %d", o.Limit, MaxLetters)
 	}
 	out := bufio.NewWriter(o.Out)
 	defer func() { err = errors.Join(err, out.Flush()) }()

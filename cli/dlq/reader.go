@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tributary/cli/misuse"
 	"tributary/schemas"
 )
 
@@ -75,7 +76,7 @@ func (s *Source) each(ctx context.Context, f Filter, visit func(*Letter) error) 
 			return nil
 		}
 		if len(known) == maxIdentities {
-			return misused("more than %d letters match: narrow it with --since, --until, --reason or --network", maxIdentities)
+			return misuse.Errorf("more than %d letters match: narrow it with --since, --until, --reason or --network", maxIdentities)
 		}
 		known[id] = struct{}{}
 		l.Replayed = replays[id]
@@ -93,7 +94,7 @@ func (s *Source) replays(ctx context.Context, sinceMS int64) (map[identity][]tim
 			return nil
 		}
 		if len(out) == maxIdentities {
-			return misused("more than %d letters were replayed: narrow it with --since", maxIdentities)
+			return misuse.Errorf("more than %d letters were replayed: narrow it with --since", maxIdentities)
 		}
 		id := l.identity()
 		out[id] = append(out[id], printable(r.Timestamp.UnixMilli()))

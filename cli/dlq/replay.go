@@ -11,6 +11,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"tributary/catalog"
+	"tributary/cli/misuse"
 )
 
 // DefaultReplayLimit is how many letters one replay looks at.
@@ -65,11 +66,11 @@ func Replay(ctx context.Context, o ReplayOptions) (*Outcome, error) {
 	o.Limit = cmp.Or(o.Limit, DefaultReplayLimit)
 	switch {
 	case o.Limit < 1 || o.Limit > MaxLetters:
-		return nil, misused("--limit %d is out of range; right would be 1 to %d", o.Limit, MaxLetters)
+		return nil, misuse.Errorf("--limit %d is out of range; right would be 1 to %d", o.Limit, MaxLetters)
 	case o.Rate < 0:
-		return nil, misused("--rate %g is out of range; right would be letters a second, or 0 for no bound", o.Rate)
+		return nil, misuse.Errorf("--rate %g is out of range; right would be letters a second, or 0 for no bound", o.Rate)
 	case o.ClickHouse != nil && !identifier.MatchString(o.Database):
-		return nil, misused("%q is no database; right would be letters, digits and underscores", o.Database)
+		return nil, misuse.Errorf("%q is no database; right would be letters, digits and underscores", o.Database)
 	}
 	var s *sender
 	if o.Send {

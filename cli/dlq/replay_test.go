@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/catalog"
+	"tributary/cli/misuse"
 	"tributary/schemas"
 	"tributary/schemas/events"
 	"tributary/schemas/id"
@@ -295,7 +296,7 @@ func TestShow(t *testing.T) {
 		}
 	}
 	err := Show(t.Context(), o, "l2")
-	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), `no dead letter "l2" among the 1 in Kafka`) {
+	if !misuse.Is(err) || !strings.Contains(err.Error(), `no dead letter "l2" among the 1 in Kafka`) {
 		t.Errorf("an unknown letter: %v", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/deploy/topics"
 	"tributary/schemas"
@@ -41,7 +42,7 @@ func Show(ctx context.Context, o ReplayOptions, letterID string) (err error) {
 		return err
 	}
 	if kept.Len() == 0 {
-		return misused("there is no dead letter %q among the %d in Kafka; `tributary dlq list` prints their IDs (Kafka may have removed it: kafka.retention)", letterID, seen.Letters)
+		return misuse.Errorf("there is no dead letter %q among the %d in Kafka; `tributary dlq list` prints their IDs (Kafka may have removed it: kafka.retention)", letterID, seen.Letters)
 	}
 	w := bufio.NewWriter(o.Out)
 	defer func() { err = errors.Join(err, w.Flush()) }()

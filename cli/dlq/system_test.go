@@ -3,7 +3,6 @@ package dlq_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,6 +19,7 @@ import (
 	"tributary/catalog"
 	"tributary/cli/dlq"
 	"tributary/cli/loadgen"
+	"tributary/cli/misuse"
 	"tributary/cli/verify"
 	"tributary/schemas"
 	"tributary/scripts/pipeline"
@@ -328,7 +328,7 @@ func TestPoisonRow(t *testing.T) {
 // Without the broker nothing hangs, and the error says what is away.
 func TestNoBroker(t *testing.T) {
 	err := dlq.List(t.Context(), dlq.ListOptions{Source: dlq.Source{Kafka: []kgo.Opt{kgo.SeedBrokers("127.0.0.1:1"), kgo.RequestRetries(1)}}, Out: io.Discard})
-	if err == nil || errors.Is(err, dlq.ErrUsage) || !strings.Contains(err.Error(), "asking Kafka for topic dead-letters") {
+	if err == nil || misuse.Is(err) || !strings.Contains(err.Error(), "asking Kafka for topic dead-letters") {
 		t.Errorf("%v", err)
 	}
 }

@@ -27,8 +27,11 @@ var Remains = []string{
 	"Offers, networks and traffic sources got the click ID, and what their links' macros passed on.",
 }
 
-// maxIDs bounds one statement.
-const maxIDs = 1000
+// maxIDs bounds one statement, maxNeedles what one of ClickHouse's searches in a text looks for.
+const (
+	maxIDs     = 1000
+	maxNeedles = 255
+)
 
 // Options say whom to forget, and where.
 type Options struct {
@@ -199,7 +202,10 @@ ORDER BY c.table, c.position`)
 func (t *table) where(i ids) string {
 	text := "click_id IN (" + list(i.exact) + ")"
 	if t.hasRaw && len(i.signed) > 0 {
-		text += " OR lower(click_id) IN (" + list(i.signed) + ") OR multiSearchAny(lower(raw), [" + list(i.signed) + "])"
+		text += " OR lower(click_id) IN (" + list(i.signed) + ")"
+		for some := range slices.Chunk(i.signed, maxNeedles) {
+			text += " OR multiSearchAny(lower(raw), [" + list(some) + "])"
+		}
 	}
 	return text
 }

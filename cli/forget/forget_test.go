@@ -1,6 +1,7 @@
 package forget
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -34,5 +35,23 @@ func TestQuoting(t *testing.T) {
 	raw := table{hasRaw: true}
 	if got := raw.where(ids{exact: []string{"1"}}); got != "click_id IN ('1')" {
 		t.Error(got)
+	}
+}
+
+// ClickHouse looks for 255 texts at once; more IDs are more searches.
+func TestManyIDsAreManySearches(t *testing.T) {
+	var many ids
+	for n := range maxIDs {
+		many.signed = append(many.signed, fmt.Sprint("id", n))
+	}
+	many.exact = many.signed
+	text := (&table{hasRaw: true}).where(many)
+	if got, want := strings.Count(text, "multiSearchAny("), 4; got != want {
+		t.Errorf("%d searches, want %d", got, want)
+	}
+	for search := range strings.SplitSeq(text, "multiSearchAny(") {
+		if n := strings.Count(search, ","); strings.HasPrefix(search, "lower(raw)") && n > maxNeedles {
+			t.Errorf("a search for %d texts", n)
+		}
 	}
 }

@@ -155,6 +155,13 @@ func TestForget(t *testing.T) {
 	if _, text := w.forget(true, "06h08g6c4g000400040jb7ba0004hvg95gavgwc9"); !strings.Contains(text, "No table has a row") {
 		t.Errorf("nobody is forgotten:\n%s", text)
 	}
+	var many []string // as many as are taken at once
+	for n := range 1000 {
+		many = append(many, fmt.Sprintf("06h08g6c4g000400040jb7ba0004hvg95gav%04d", n))
+	}
+	if _, text := w.forget(true, many...); !strings.Contains(text, "No table has a row") {
+		t.Errorf("a thousand that nobody has:\n%s", text)
+	}
 	audit, err := verify.Run(t.Context(), verify.Options{Brokers: w.system.Brokers, TopicPrefix: w.system.Prefix, ProcessorGroup: w.system.Processor.Group,
 		SinkGroup: w.system.Sink.Group, ClickHouse: w.system.ClickHouse, Database: w.system.Database, Grace: w.system.Processor.Grace, Wait: time.Minute})
 	if err != nil {

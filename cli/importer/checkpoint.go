@@ -12,6 +12,8 @@ import (
 
 	"tributary/catalog/moment"
 	"tributary/catalog/money"
+	"tributary/cli/misuse"
+	"tributary/ingest/durable"
 )
 
 // checkpoint is how far an import has come. It is written beside the file, whole or not at all.
@@ -85,7 +87,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	}
 	c := &checkpoint{}
 	if err := json.Unmarshal(text, c); err != nil || c.Version != checkpointVersion {
-		return nil, misused("%s is no checkpoint of this program; delete it, or begin anew with --restart", path)
+		return nil, misuse.Errorf("%s is no checkpoint of this program; delete it, or begin anew with --restart", path)
 	}
 	return c, nil
 }
@@ -96,11 +98,7 @@ func (c *checkpoint) write(path string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("writing the checkpoint: %w", err)
 	}
-	partial := path + ".new"
-	if err := os.WriteFile(partial, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("writing the checkpoint: %w", err)
-	}
-	if err := os.Rename(partial, path); err != nil {
+	if err := durable.Replace(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("writing the checkpoint: %w", err)
 	}
 	return nil

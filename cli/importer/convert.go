@@ -12,6 +12,8 @@ import (
 	"tributary/catalog/dialect"
 	"tributary/catalog/money"
 	"tributary/catalog/query"
+	"tributary/cli/misuse"
+	"tributary/ingest/sheet"
 	"tributary/schemas"
 )
 
@@ -52,6 +54,8 @@ type rejection struct {
 	record []string
 	// byEdge: the line was sent.
 	byEdge bool
+	// unsure: it hangs on the file's character set, which nothing says, and so does whatever is written of the line.
+	unsure bool
 }
 
 func (r *rejection) String() string {
@@ -72,6 +76,8 @@ type converter struct {
 	mapping *Mapping
 	names   []string // of the catalog's campaigns, for suggestions
 	nowMS   int64
+	// guessed is the character set that the file is taken to have where nothing says it; empty where something does.
+	guessed string
 }
 
 // value is a field's text, empty when the file or the line has none.
@@ -92,6 +98,12 @@ func (c *converter) convert(r *Record) (*click, *rejection) {
 	}
 	if need := max(c.mapping.Index[ClickID], c.mapping.Index[Time]); need >= len(r.Fields) {
 		return nil, &rejection{line: r.Line, problem: fmt.Sprintf("the line has %d fields, the first line names %d", len(r.Fields), len(c.mapping.header)), right: "the same number, with quotes around a field that has the separator in it"}
+	}
+	if f, unsure := c.unsure(r); unsure {
+		refused := refuse(f, "it has letters that depend on the file's character set, which nothing says; "+c.guessed+" is a guess",
+			"--encoding "+c.guessed+", or another, such as windows-1251; or a file in UTF-8")
+		refused.unsure = true
+		return nil, refused
 	}
 	out := &click{ClickID: c.value(r, ClickID), IP: "::"}
 	switch {
@@ -132,6 +144,24 @@ func (c *converter) convert(r *Record) (*click, *rejection) {
 	return out, nil
 }
 
+// unsure finds what is identity or money in a record of a file whose character set was guessed, and is another text
+// in others.
+func (c *converter) unsure(r *Record) (Field, bool) {
+	if c.guessed == "" {
+		return 0, false
+	}
+	for f := Field(0); int(f) < Fields; f++ {
+		switch f {
+		case Keyword, Creative, UserAgent, Referrer, Language: // texts
+		default:
+			if !sheet.IsSure(c.value(r, f)) {
+				return f, true
+			}
+		}
+	}
+	return 0, false
+}
+
 func (c *converter) campaign(r *Record, out *click, refuse func(Field, string, string) *rejection) (*catalog.Campaign, *rejection) {
 	theirs := c.value(r, Campaign)
 	name, mapped := c.o.CampaignMap[theirs]
@@ -144,11 +174,11 @@ func (c *converter) campaign(r *Record, out *click, refuse func(Field, string, s
 	case theirs == "":
 		return nil, refuse(Campaign, "the line names no campaign", "--campaign NAME for lines without one")
 	default:
-		return nil, refuse(Campaign, "no campaign of the catalog is named so"+nearName(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
+		return nil, refuse(Campaign, "no campaign of the catalog is named so"+misuse.Near(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
 	}
 	campaign := c.o.Catalog.Campaign([]byte(name))
 	if campaign == nil {
-		return nil, refuse(Campaign, fmt.Sprintf("it is mapped to %q, which the catalog lacks%s", name, nearName(name, c.names)), "one of "+list(c.names))
+		return nil, refuse(Campaign, fmt.Sprintf("it is mapped to %q, which the catalog lacks%s", name, misuse.Near(name, c.names)), "one of "+list(c.names))
 	}
 	if !campaign.AllowForeignClickIDs {
 		return nil, refuse(Campaign, fmt.Sprintf("the campaign %s does not take click IDs of another tracker", campaign.Name), "allow_foreign_click_ids: true for it in the catalog, at least until the import is done")
@@ -201,7 +231,7 @@ func (c *converter) cost(r *Record, out *click, campaign *catalog.Campaign, refu
 		out.Currency = code
 		if currency = c.o.Catalog.Currency([]byte(code)); currency == nil {
 			if !catalog.IsCurrencyCode(code) {
-				return refuse(of, "no ISO 4217 code", "three letters, such as USD")
+				return refuse(of, "no ISO 4217 code", catalog.RightCurrency(code))
 			}
 			return refuse(of, "no exchange rate is declared for "+code, "one in catalog.exchange_rates")
 		}

@@ -9,15 +9,15 @@
 //
 // Invariants:
 //   - Without Options.Send nothing is written or sent.
-//   - Money, times and identity are taken as written or refused, never guessed: an amount such as 1,234 and a date such as
-//     03/04/2026 need a word of the caller. Other texts are cleaned and cut as the edge does it with a link's; IDs are
+//   - Money, times and identity are taken as written or refused, never guessed: an amount such as 1,234, a date such as
+//     03/04/2026 and letters in a file that does not say its character set need a word of the caller. Other texts are cleaned and cut as the edge does it with a link's; IDs are
 //     never cut.
 //   - A line is either acknowledged by the edge, or in the rejected file, before the checkpoint passes it. A run that was broken
 //     off goes on behind its checkpoint; what it had sent beyond is sent again and counts once, for a click's identity is its ID.
 //   - Memory does not grow with the file: a record is bounded by maxRecordBytes, what is under way by a few batches, lists of
 //     names in the report by maxNames.
 //
-// Concurrency: Run belongs to one goroutine; it sends from Options.Parallel others and ends them before it answers.
+// Concurrency: Run belongs to one goroutine; it sends from Options.Parallel others and ends them before it returns.
 //
 // Not responsible for: postbacks and conversions of the other tracker, offers (the campaign's own are used), and whether a
 // click ID was seen before: the processor knows that.

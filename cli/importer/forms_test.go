@@ -75,6 +75,13 @@ func TestMapForms(t *testing.T) {
 	if err := os.WriteFile(path, []byte(latin), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if m, err := ParseMap("--campaign-map", []string{"@" + path}); err == nil || !strings.Contains(err.Error(),
+		"line 2 has letters that depend on the file's character set") {
+		t.Errorf("a name is guessed: %v, %v", m, err)
+	}
+	if err := os.WriteFile(path, []byte("sep=;\r\nZürich;summer\r\n\"a;b\";winter\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	m, err := ParseMap("--campaign-map", []string{"@" + path})
 	if err != nil || m["Zürich"] != "summer" || m["a;b"] != "winter" || len(m) != 2 {
 		t.Errorf("%v, %v", m, err)

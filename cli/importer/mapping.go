@@ -1,12 +1,11 @@
 package importer
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/agnivade/levenshtein"
+	"tributary/cli/misuse"
 )
 
 // Mapping says which column is which field.
@@ -48,7 +47,7 @@ func MapColumns(header []string, t *Tracker, named map[Field]string) (*Mapping, 
 		i := slices.Index(header, name)
 		if i < 0 {
 			if i, ok = byKey[nameKey(name)]; !ok {
-				return nil, misused("--columns %s=%s: the file has no column %q%s; its columns are %s", f, name, name, nearName(name, header), list(header))
+				return nil, misuse.Errorf("--columns %s=%s: the file has no column %q%s; its columns are %s", f, name, name, misuse.Near(name, header), list(header))
 			}
 		}
 		m.Index[f] = i
@@ -63,7 +62,7 @@ func MapColumns(header []string, t *Tracker, named map[Field]string) (*Mapping, 
 	}
 	for _, needed := range []Field{ClickID, Time} {
 		if m.Index[needed] < 0 {
-			return nil, misused("no column of the file is known to be the %s in an export of %s; right would be --columns %s=NAME; the file's columns are %s", needed, t.Name, needed, list(header))
+			return nil, misuse.Errorf("no column of the file is known to be the %s in an export of %s; right would be --columns %s=NAME; the file's columns are %s", needed, t.Name, needed, list(header))
 		}
 	}
 	for i, name := range header {
@@ -84,33 +83,11 @@ func nameKey(name string) string {
 	}, name)
 }
 
-// nearName suggests one of a list of names, when one is near.
-func nearName(name string, names []string) string {
-	best, distance := "", 1+len([]rune(name))/3
-	for _, n := range names {
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(n)); d <= distance && d < len([]rune(name)) {
-			best, distance = n, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
 // list writes names for an error text.
 func list(names []string) string {
-	const most = 40
-	var out []string
+	shortened := make([]string, len(names))
 	for i, n := range names {
-		if i == most {
-			out = append(out, fmt.Sprintf("… and %d more", len(names)-most))
-			break
-		}
-		out = append(out, shown(n, 40))
+		shortened[i] = shown(n, 40)
 	}
-	if len(out) == 0 {
-		return "none"
-	}
-	return strings.Join(out, ", ")
+	return misuse.List(shortened)
 }

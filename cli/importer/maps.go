@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tributary/cli/misuse"
 	"tributary/ingest/sheet"
 )
 
@@ -19,13 +20,13 @@ func ParseMap(flag string, values []string) (map[string]string, error) {
 	add := func(theirs, ours, where string) error {
 		theirs, ours = strings.TrimSpace(theirs), strings.TrimSpace(ours)
 		if ours == "" {
-			return misused("%s %s: there is no name to map %q to; right would be THEIRS=NAME", flag, where, theirs)
+			return misuse.Errorf("%s %s: there is no name to map %q to; right would be THEIRS=NAME", flag, where, theirs)
 		}
 		if other, taken := m[theirs]; taken && other != ours {
-			return misused("%s %s: %q is mapped to %q and to %q; keep one", flag, where, theirs, other, ours)
+			return misuse.Errorf("%s %s: %q is mapped to %q and to %q; keep one", flag, where, theirs, other, ours)
 		}
 		if m[theirs] = ours; len(m) > maxMapped {
-			return misused("%s has more than %d entries", flag, maxMapped)
+			return misuse.Errorf("%s has more than %d entries", flag, maxMapped)
 		}
 		return nil
 	}
@@ -38,7 +39,7 @@ func ParseMap(flag string, values []string) (map[string]string, error) {
 		}
 		i := strings.LastIndexByte(value, '=')
 		if i < 0 {
-			return nil, misused("%s %q is no pair; right would be THEIRS=NAME, or @FILE with two columns", flag, value)
+			return nil, misuse.Errorf("%s %q is no pair; right would be THEIRS=NAME, or @FILE with two columns", flag, value)
 		}
 		if err := add(value[:i], value[i+1:], value); err != nil {
 			return nil, err
@@ -50,20 +51,20 @@ func ParseMap(flag string, values []string) (map[string]string, error) {
 func readMap(flag, path string, add func(theirs, ours, where string) error) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return misused("%s: opening the map: %v", flag, err)
+		return misuse.Errorf("%s: opening the map: %v", flag, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return misused("%s: reading the map: %v", flag, err)
+		return misuse.Errorf("%s: reading the map: %v", flag, err)
 	}
 	opened, err := sheet.Open(file, info.Size(), "")
 	if err != nil {
-		return misused("%s @%s: %v", flag, path, err)
+		return misuse.Errorf("%s @%s: %v", flag, path, err)
 	}
 	text, err := opened.Text(opened.Start())
 	if err != nil {
-		return misused("%s @%s: %v", flag, path, err)
+		return misuse.Errorf("%s @%s: %v", flag, path, err)
 	}
 	rows, err := sheet.NewReader(text, opened.Start(), 0, maxRecordBytes)
 	for err == nil {
@@ -71,8 +72,12 @@ func readMap(flag, path string, add func(theirs, ours, where string) error) erro
 		if row, err = rows.Next(); err != nil {
 			break
 		}
+		if opened.Guessed && !sheet.IsSure(strings.Join(row.Fields, "")) {
+			return misuse.Errorf("%s @%s: line %d has letters that depend on the file's character set, which nothing says; right would be a file in UTF-8",
+				flag, path, row.Line)
+		}
 		if row.Problem != "" || len(row.Fields) != 2 {
-			return misused("%s @%s: line %d has %d columns; right would be two, theirs and ours", flag, path, row.Line,
+			return misuse.Errorf("%s @%s: line %d has %d columns; right would be two, theirs and ours", flag, path, row.Line,
 				len(row.Fields))
 		}
 		if err := add(row.Fields[0], row.Fields[1], "@"+path); err != nil {
@@ -80,7 +85,7 @@ func readMap(flag, path string, add func(theirs, ours, where string) error) erro
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		return misused("%s @%s: %v; right would be two columns, theirs and ours", flag, path, err)
+		return misuse.Errorf("%s @%s: %v; right would be two columns, theirs and ours", flag, path, err)
 	}
 	return nil
 }
@@ -92,15 +97,15 @@ func ParseColumns(values []string) (map[Field]string, error) {
 		for _, pair := range strings.Split(value, ",") {
 			name, column, ok := strings.Cut(pair, "=")
 			if !ok {
-				return nil, misused("--columns %q is no pair; right would be FIELD=NAME, such as click_id=ID,time=Date", pair)
+				return nil, misuse.Errorf("--columns %q is no pair; right would be FIELD=NAME, such as click_id=ID,time=Date", pair)
 			}
 			name = strings.TrimSpace(name)
 			field, known := ParseField(name)
 			if !known {
-				return nil, misused("--columns %s: there is no field %q%s; the fields are %s", pair, name, nearName(name, strings.Split(FieldNames, ", ")), FieldNames)
+				return nil, misuse.Errorf("--columns %s: there is no field %q%s; the fields are %s", pair, name, misuse.Near(name, strings.Split(FieldNames, ", ")), FieldNames)
 			}
 			if _, taken := m[field]; taken {
-				return nil, misused("--columns names %s twice", field)
+				return nil, misuse.Errorf("--columns names %s twice", field)
 			}
 			m[field] = strings.TrimSpace(column)
 		}
@@ -122,7 +127,7 @@ func ParseSeparator(text string) (rune, error) {
 	}
 	r, n := utf8.DecodeRuneInString(text)
 	if n != len(text) || r == '"' || r == '\n' || r == '\r' || r == utf8.RuneError {
-		return 0, misused("--separator %q is none; right would be comma, semicolon, tab or one character", text)
+		return 0, misuse.Errorf("--separator %q is none; right would be comma, semicolon, tab or one character", text)
 	}
 	return r, nil
 }

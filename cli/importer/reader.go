@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"tributary/cli/misuse"
 	"tributary/ingest/sheet"
 )
 
@@ -53,22 +54,22 @@ func Detect(source io.ReaderAt, size int64, separator rune, encoding string) (*F
 	}
 	switch {
 	case errors.Is(err, sheet.ErrForm):
-		return nil, misused("the file cannot be read: %v", err)
+		return nil, misuse.Errorf("the file cannot be read: %v", err)
 	case errors.Is(err, io.EOF):
-		return nil, misused("the file is empty; right would be a CSV file whose first line names the columns")
+		return nil, misuse.Errorf("the file is empty; right would be a CSV file whose first line names the columns")
 	case err != nil:
 		return nil, fmt.Errorf("reading the first line: %w", err)
 	case record.Problem != "" && len(record.Fields[0]) == maxRecordBytes:
-		return nil, misused("the first line has more than %d bytes; right would be a line that names the columns",
+		return nil, misuse.Errorf("the first line has more than %d bytes; right would be a line that names the columns",
 			maxRecordBytes)
 	case record.Problem != "":
-		return nil, misused("the first line cannot be read: %s", record.Problem)
+		return nil, misuse.Errorf("the first line cannot be read: %s", record.Problem)
 	case len(record.Fields) > maxColumns:
-		return nil, misused("the first line names %d columns; at most %d can be read", len(record.Fields), maxColumns)
+		return nil, misuse.Errorf("the first line names %d columns; at most %d can be read", len(record.Fields), maxColumns)
 	}
 	for _, name := range record.Fields {
 		if !utf8.ValidString(name) {
-			return nil, misused("the first line is not UTF-8 (column %s); right would be an export, or a copy, in UTF-8, or --encoding", shown(name, 40))
+			return nil, misuse.Errorf("the first line is not UTF-8 (column %s); right would be an export, or a copy, in UTF-8, or --encoding", shown(name, 40))
 		}
 	}
 	f.Separator, f.Header = f.sheet.Separator, append([]string(nil), record.Fields...)

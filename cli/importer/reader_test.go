@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"tributary/cli/misuse"
 )
 
 // readAll reads a text from an offset and line on, as lines "LINE: a|b" or "LINE! problem".
@@ -82,7 +84,7 @@ func TestDetectRefuses(t *testing.T) {
 		strings.Repeat("a", maxRecordBytes+1): "more than 65536 bytes",
 		strings.Repeat("a,", maxColumns) + "": "at most 500",
 	} {
-		if _, err := Detect(strings.NewReader(text), int64(len(text)), 0, ""); !errors.Is(err, ErrUsage) ||
+		if _, err := Detect(strings.NewReader(text), int64(len(text)), 0, ""); !misuse.Is(err) ||
 			!strings.Contains(err.Error(), want) || !strings.Contains(want, "at most") &&
 			!strings.Contains(err.Error(), "right would be") {
 			t.Errorf("%.20q: %v, want %q", text, err, want)
@@ -99,7 +101,7 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		format, err := Detect(bytes.NewReader(data), int64(len(data)), 0, "")
 		if err != nil {
-			if !errors.Is(err, ErrUsage) {
+			if !misuse.Is(err) {
 				t.Fatal(err)
 			}
 			return

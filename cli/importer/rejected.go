@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+
+	"tributary/cli/misuse"
 )
 
 // Columns of the rejected file beside those of the input. An import passes over columns that it does not know.
@@ -23,12 +25,24 @@ type rejectedFile struct {
 	csv    *csv.Writer
 }
 
-// open goes on behind the first bytes of an earlier run's.
+// open goes on behind the first bytes of an earlier run's. A file that somebody has taken away meanwhile is begun anew.
 func (r *rejectedFile) open(bytes int64) error {
-	flags := os.O_CREATE | os.O_RDWR
-	file, err := os.OpenFile(r.path, flags, 0o600) // it has visitors' data
+	file, err := os.OpenFile(r.path, os.O_CREATE|os.O_RDWR, 0o600) // it has visitors' data
 	if err != nil {
 		return fmt.Errorf("opening the file for rejected lines: %w", err)
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		file.Close()
+		return fmt.Errorf("opening the file for rejected lines: %w", err)
+	case info.Size() == 0:
+		bytes = 0
+	case info.Size() < bytes:
+		file.Close()
+		return misuse.Errorf("%s has %d bytes, and %d of rejected lines were written to it; right would be the file as it was, "+
+			"to move it away if those lines are not wanted any more, or --restart",
+			r.path, info.Size(), bytes)
 	}
 	if err := file.Truncate(bytes); err != nil {
 		file.Close()
@@ -62,7 +76,7 @@ func (r *rejectedFile) write(row []string) error {
 	return r.csv.Write(row)
 }
 
-// flush answers how many bytes the file has.
+// flush returns how many bytes the file has.
 func (r *rejectedFile) flush() (int64, error) {
 	if r.file == nil {
 		return 0, nil
@@ -74,11 +88,25 @@ func (r *rejectedFile) flush() (int64, error) {
 	return r.file.Seek(0, 1)
 }
 
+// sync makes what was flushed outlive a power cut, before a checkpoint says that it is there.
+func (r *rejectedFile) sync() error {
+	if r.file == nil {
+		return nil
+	}
+	if err := r.file.Sync(); err != nil {
+		return fmt.Errorf("writing rejected lines to %s: %w", r.path, err)
+	}
+	return nil
+}
+
 func (r *rejectedFile) close() error {
 	if r.file == nil {
 		return nil
 	}
 	_, err := r.flush()
+	if err == nil {
+		err = r.sync()
+	}
 	if closing := r.file.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("closing %s: %w", r.path, closing)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tributary/catalog/money"
+	"tributary/cli/misuse"
 )
 
 const (
@@ -32,6 +33,8 @@ type report struct {
 	mapping *Mapping
 
 	lines, good, bad, cut int64
+	// unsure counts lines that hang on the file's character set, which nothing says.
+	unsure int64
 	// filled counts lines that have a value by field; example is the first one.
 	filled  [Fields]int64
 	example [Fields]string
@@ -114,6 +117,9 @@ func (r *report) take(record *Record, c *click, refused *rejection) {
 // refuse counts a line that is not imported, with those of the same kind.
 func (r *report) refuse(one *rejection) {
 	r.bad++
+	if one.unsure {
+		r.unsure++
+	}
 	key := one.column + "\x00" + one.problem
 	if one.field == Campaign { // each unknown campaign is a problem of its own
 		key += "\x00" + one.value
@@ -177,6 +183,9 @@ func (r *report) print(to io.Writer) (err error) {
 	switch {
 	case r.good == 0:
 		fmt.Fprintln(out, "\nNothing can be imported as it is.")
+	case r.unsure > 0:
+		fmt.Fprintf(out, "\nNothing was sent: this was a dry run. The same with --yes stops at the first line whose letters "+
+			"depend on the character set, of which there are %s: give --encoding.\n", grouped(r.unsure))
 	case r.bad > 0:
 		fmt.Fprintf(out, "\nNothing was sent: this was a dry run. The same with --yes imports %s and writes the other %s to %s.\n", plural(r.good, "click"), plural(r.bad, "line"), r.o.Rejected)
 	default:
@@ -309,7 +318,7 @@ func (r *report) printSent(out io.Writer, before, now *checkpoint, took time.Dur
 		fmt.Fprintln(out, "Done. A repeated line counts once, as long as its click is remembered (processor.window after the import).")
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(out, "Stopped behind line %s; the same command goes on there.\n", grouped(now.Line-1))
-	case !errors.Is(err, ErrUsage):
+	case !misuse.Is(err):
 		fmt.Fprintf(out, "Broken off behind line %s; the same command goes on there.\n", grouped(now.Line-1))
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"tributary/catalog"
 	"tributary/catalog/moment"
 	"tributary/catalog/money"
+	"tributary/cli/misuse"
 )
 
 // Options say what to import and how.
@@ -98,7 +99,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	file, err := os.Open(o.File)
 	if err != nil {
-		return misused("opening the file: %v", err)
+		return misuse.Errorf("opening the file: %v", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
@@ -106,7 +107,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("looking at the file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return misused("%s is no plain file; right would be a CSV file on disk, so that a broken import can go on", o.File)
+		return misuse.Errorf("%s is no plain file; right would be a CSV file on disk, so that a broken import can go on", o.File)
 	}
 	format, err := Detect(file, info.Size(), o.Separator, o.Encoding)
 	if err != nil {
@@ -118,6 +119,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	r := &run{o: &o, file: file, size: info.Size(), format: format, began: o.Now(),
 		converter: converter{o: &o, mapping: mapping, names: o.Campaigns, nowMS: o.Now().UnixMilli()}}
+	if format.file.Guessed {
+		r.guessed = format.file.Encoding
+	}
 	r.report = newReport(&o, format, mapping)
 	if !o.Send {
 		return r.look(ctx)
@@ -147,19 +151,19 @@ func (o *Options) complete() {
 func (o *Options) check() error {
 	switch {
 	case o.Parallel < 1 || o.Parallel > MaxParallel:
-		return misused("--parallel %d is out of range; right would be 1 to %d", o.Parallel, MaxParallel)
+		return misuse.Errorf("--parallel %d is out of range; right would be 1 to %d", o.Parallel, MaxParallel)
 	case o.Rate < 0:
-		return misused("--rate %v is out of range; right would be clicks a second, or 0 for no limit", o.Rate)
+		return misuse.Errorf("--rate %v is out of range; right would be clicks a second, or 0 for no limit", o.Rate)
 	case o.Currency != "" && !catalog.IsCurrencyCode(o.Currency):
-		return misused("--currency %s is no ISO 4217 code; right would be three upper-case letters, such as USD", o.Currency)
+		return misuse.Errorf("--currency %s is no ISO 4217 code; right would be %s", o.Currency, catalog.RightCurrency(o.Currency))
 	case o.Currency != "" && o.Catalog.Currency([]byte(o.Currency)) == nil:
-		return misused("--currency %s: no exchange rate is declared for it; right would be one of catalog.exchange_rates, or the base currency %s", o.Currency, o.Catalog.Base().Code)
+		return misuse.Errorf("--currency %s: no exchange rate is declared for it; right would be one of catalog.exchange_rates, or the base currency %s", o.Currency, o.Catalog.Base().Code)
 	case o.Campaign != "" && o.Catalog.Campaign([]byte(o.Campaign)) == nil:
-		return misused("--campaign %s: the catalog has no such campaign%s", o.Campaign, nearName(o.Campaign, o.Campaigns))
+		return misuse.Errorf("--campaign %s: the catalog has no such campaign%s", o.Campaign, misuse.Near(o.Campaign, o.Campaigns))
 	}
 	for theirs, name := range o.CampaignMap {
 		if o.Catalog.Campaign([]byte(name)) == nil {
-			return misused("--campaign-map %s=%s: the catalog has no campaign %q%s", theirs, name, name, nearName(name, o.Campaigns))
+			return misuse.Errorf("--campaign-map %s=%s: the catalog has no campaign %q%s", theirs, name, name, misuse.Near(name, o.Campaigns))
 		}
 	}
 	return nil
@@ -296,9 +300,9 @@ func (r *run) resume() (*checkpoint, error) {
 	case err != nil || kept == nil:
 		return fresh, err
 	case kept.File != print:
-		return nil, misused("%s is of another file, or of this one before it changed; right would be --restart: clicks that were sent before count once", r.o.Checkpoint)
+		return nil, misuse.Errorf("%s is of another file, or of this one before it changed; right would be --restart: clicks that were sent before count once", r.o.Checkpoint)
 	case kept.Settings != fresh.Settings && !kept.Done:
-		return nil, misused("the import that %s is of was begun with other flags; right would be the same flags to go on, or --restart: clicks that were sent before count once", r.o.Checkpoint)
+		return nil, misuse.Errorf("the import that %s is of was begun with other flags; right would be the same flags to go on, or --restart: clicks that were sent before count once", r.o.Checkpoint)
 	case kept.Done:
 		fmt.Fprintf(r.o.Out, "%s was imported on %s: %s sent, %d rejected. Nothing was sent now; --restart sends it again (a click counts once).\n",
 			r.o.File, kept.At.Format("2006-01-02 15:04:05 UTC"), plural(kept.Sent, "click"), kept.Refused)
@@ -340,8 +344,12 @@ func (r *run) read(ctx context.Context, at, line int64, hand func(*batch) error)
 		}
 		c, refused := r.convert(record)
 		if refused != nil {
+			if refused.unsure {
+				// In the file of rejected lines the guess would stand as if it were what the line says.
+				return misuse.Errorf("line %d: %s", refused.line, refused)
+			}
 			if bad++; !good && bad >= giveUpAfter {
-				return misused("none of the first %d lines can be imported; line %d: %s; `tributary import clicks` without --yes shows more", bad, refused.line, refused)
+				return misuse.Errorf("none of the first %d lines can be imported; line %d: %s; `tributary import clicks` without --yes shows more", bad, refused.line, refused)
 			}
 			refused.record = slices.Clone(record.Fields)
 			b.refused = append(b.refused, *refused)
@@ -434,6 +442,9 @@ func (r *run) settle(ctx context.Context, order <-chan *batch, rejected *rejecte
 		r.progress("importing", mark.Offset, started, mark.Sent-before)
 		if now := r.o.Now(); now.Sub(last) >= checkpointEvery {
 			last = now
+			if err := rejected.sync(); err != nil {
+				return err
+			}
 			if err := mark.write(r.o.Checkpoint, now); err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"tributary/catalog"
+	"tributary/cli/misuse"
 )
 
 var testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -131,18 +132,18 @@ func TestMistakes(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), c.want) {
+			if !misuse.Is(err) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 		})
 	}
 	for flag, values := range map[string][]string{"no pair": {"abc"}, "no name": {"a="}, "two": {"a=b", "a=c"}, "no file": {"@/nowhere"}} {
-		if _, err := ParseMap("--campaign-map", values); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "--campaign-map") {
+		if _, err := ParseMap("--campaign-map", values); !misuse.Is(err) || !strings.Contains(err.Error(), "--campaign-map") {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
 	for text, want := range map[string]string{"a": "no pair", "clickid=a": `did you mean "click_id"?`, "sub1=a,sub1=b": "twice"} {
-		if _, err := ParseColumns([]string{text}); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
+		if _, err := ParseColumns([]string{text}); !misuse.Is(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -322,13 +323,13 @@ func TestResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.Campaign = "summer"
-	if err := Run(t.Context(), o); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "with other flags") {
+	if err := Run(t.Context(), o); !misuse.Is(err) || !strings.Contains(err.Error(), "with other flags") {
 		t.Errorf("%v", err)
 	}
 	if err := os.WriteFile(o.File, []byte(text+"more,2026-02-20 10:00:00,summer\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Run(t.Context(), o); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "is of another file") {
+	if err := Run(t.Context(), o); !misuse.Is(err) || !strings.Contains(err.Error(), "is of another file") {
 		t.Errorf("%v", err)
 	}
 	o.Restart = true
@@ -365,7 +366,7 @@ func TestSendGivesUp(t *testing.T) {
 				c.change(&o)
 			}
 			err := Run(t.Context(), o)
-			if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, ErrUsage) != c.usage {
+			if err == nil || !strings.Contains(err.Error(), c.want) || misuse.Is(err) != c.usage {
 				t.Errorf("%v, want %q\n%s", err, c.want, out.String())
 			}
 		})

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 const (
@@ -53,11 +55,13 @@ type poster struct {
 // send posts a batch until every click of it is acknowledged or refused; refused ones become rejections.
 func (p *poster) send(ctx context.Context, b *batch) error {
 	left := b.clicks
-	pause, since := firstPause, time.Time{}
+	pauses, since := backoff.NewExponentialBackOff(), time.Time{}
+	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = firstPause, longestPause, 2
 	for len(left) > 0 {
 		again, after, err := p.post(ctx, b, left)
 		if err == nil && len(again) < len(left) {
-			since, pause = time.Time{}, firstPause
+			since = time.Time{}
+			pauses.Reset()
 		}
 		if left = again; len(left) == 0 {
 			return nil
@@ -74,14 +78,13 @@ func (p *poster) send(ctx context.Context, b *batch) error {
 		} else if time.Since(since) > p.o.RetryFor {
 			return fmt.Errorf("%w: for %s it was not available: %w", ErrEdge, p.o.RetryFor, err)
 		}
-		wait := time.NewTimer(max(pause, after))
+		wait := time.NewTimer(max(pauses.NextBackOff(), after))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
 			return ctx.Err()
 		case <-wait.C:
 		}
-		pause = min(2*pause, longestPause)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package importer
 import (
 	"errors"
 	"math/big"
-	"strconv"
 	"strings"
 	"time"
 
@@ -52,20 +51,12 @@ func amount(text string, decimal money.Decimal, cents bool) (plain string, micro
 // withoutExponent writes out what a spreadsheet shows of a small cost, 1.5e-05, with the decimal mark that is declared: whoever
 // writes an exponent writes no thousands. Anything else stays as it is.
 func withoutExponent(text string, decimal money.Decimal) string {
-	mantissa, exponent, ok := strings.Cut(strings.ToLower(text), "e")
-	n, err := strconv.Atoi(strings.TrimPrefix(exponent, "+"))
-	r, isNumber := new(big.Rat).SetString(strings.Replace(mantissa, ",", ".", 1))
-	if !ok || err != nil || n < -30 || n > 9 || !isNumber || len(mantissa) > 30 ||
-		strings.Trim(mantissa, "0123456789.,") != "" {
+	pointed := strings.Replace(text, ",", ".", 1)
+	plain := money.WithoutExponent([]byte(pointed))
+	if string(plain) == pointed {
 		return text
 	}
-	power := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(n, -n))), nil))
-	if n < 0 {
-		r.Quo(r, power)
-	} else {
-		r.Mul(r, power)
-	}
-	return string(decimal.Write([]byte(r.FloatString(9))))
+	return string(decimal.Write(plain))
 }
 
 // DateOrders are the values of --dates.

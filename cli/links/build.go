@@ -2,7 +2,6 @@ package links
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -14,19 +13,9 @@ import (
 	"tributary/catalog"
 	"tributary/catalog/dialect"
 	"tributary/catalog/query"
+	"tributary/cli/misuse"
 	"tributary/schemas/id"
 )
-
-// ErrUsage is matched when what was asked for cannot be built.
-var ErrUsage = errors.New("wrong usage")
-
-// usageError is an ErrUsage whose text is its own.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string        { return e.text }
-func (e *usageError) Is(target error) bool { return target == ErrUsage }
-
-func misused(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // World is the catalog, as it was declared and compiled.
 type World struct {
@@ -62,11 +51,11 @@ type Built struct {
 func (w *World) Link(r LinkRequest, now time.Time) (*Built, error) {
 	campaign := w.campaign(r.Campaign)
 	if campaign == nil {
-		return nil, misused("there is no campaign %q%s; the campaigns are %s", r.Campaign, w.nearCampaign(r.Campaign), listed(w.campaignNames()))
+		return nil, misuse.Errorf("there is no campaign %q%s; the campaigns are %s", r.Campaign, w.nearCampaign(r.Campaign), misuse.List(w.campaignNames()))
 	}
 	d := dialect.ByName(cmp.Or(r.Dialect, dialect.Native.Name))
 	if d == nil || !d.HasLinks() {
-		return nil, misused("--dialect %q has no click links%s; the dialects are %s", r.Dialect, near(r.Dialect, linkDialects()), strings.Join(linkDialects(), ", "))
+		return nil, misuse.Errorf("--dialect %q has no click links%s; the dialects are %s", r.Dialect, misuse.Near(r.Dialect, linkDialects()), strings.Join(linkDialects(), ", "))
 	}
 	b := &Built{}
 	values := map[dialect.Field]string{}
@@ -75,7 +64,7 @@ func (w *World) Link(r LinkRequest, now time.Time) (*Built, error) {
 	if declared := w.source(source); declared != nil {
 		params = declared.LinkParams
 	} else if source != "" {
-		b.Notes = append(b.Notes, fmt.Sprintf("The source %q is not declared%s: its clicks are kept under that name, with the campaign's currency.", source, near(source, w.sourceNames())))
+		b.Notes = append(b.Notes, fmt.Sprintf("The source %q is not declared%s: its clicks are kept under that name, with the campaign's currency.", source, misuse.Near(source, w.sourceNames())))
 	}
 	values[dialect.Source] = r.Source
 	traffic, err := trafficOf(r.Traffic, source)
@@ -94,7 +83,7 @@ func (w *World) Link(r LinkRequest, now time.Time) (*Built, error) {
 	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
 		f, ok := dialect.ParseField(name)
 		if !ok || f == dialect.Ignored {
-			return nil, misused("--value %s: there is no field %q%s; the fields are %s", name, name, near(name, fieldNames()), strings.Join(fieldNames(), ", "))
+			return nil, misuse.Errorf("--value %s: there is no field %q%s; the fields are %s", name, name, misuse.Near(name, fieldNames()), strings.Join(fieldNames(), ", "))
 		}
 		values[f] = r.Values[name]
 	}
@@ -109,7 +98,7 @@ func (w *World) Link(r LinkRequest, now time.Time) (*Built, error) {
 	}
 	if r.Source != "" && !canSay(d, dialect.Source, params) {
 		if r.Source != campaign.Source {
-			return nil, misused("a %s link has no parameter for the source; right would be one in the link_params of source %s, such as {src: source}, or source: %s for the campaign", d.Name, r.Source, r.Source)
+			return nil, misuse.Errorf("a %s link has no parameter for the source; right would be one in the link_params of source %s, such as {src: source}, or source: %s for the campaign", d.Name, r.Source, r.Source)
 		}
 		delete(values, dialect.Source)
 		b.Notes = append(b.Notes, fmt.Sprintf("A %s link has no parameter for the source: that of the campaign counts, which is %s.", d.Name, r.Source))
@@ -121,16 +110,16 @@ func (w *World) Link(r LinkRequest, now time.Time) (*Built, error) {
 		}
 	}
 	if !fits(d, name) {
-		return nil, misused("campaign %s has no name that a %s link can have, such as %s; right would be what that tracker calls it, in the campaign's aliases", campaign.Name, d.Name, sampleCampaign(d))
+		return nil, misuse.Errorf("campaign %s has no name that a %s link can have, such as %s; right would be what that tracker calls it, in the campaign's aliases", campaign.Name, d.Name, sampleCampaign(d))
 	}
 	if b.URL, err = dialect.BuildLink(d, dialect.LinkOptions{Base: w.Base, Campaign: name, Values: values, Params: params}); err != nil {
-		return nil, misused("building a %s link: %v", d.Name, err)
+		return nil, misuse.Errorf("building a %s link: %v", d.Name, err)
 	}
 	if b.Reading, err = w.Check(b.URL, now); err != nil {
 		return nil, err
 	}
 	if b.Reading.Kind != KindLink || b.Reading.Dialect != d.Name {
-		return nil, misused("%s is not known for a link of %s, which has the parameters %s; right would be --source, where the source is one of them", b.URL, d.Name, strings.Join(d.Link.Paths[0].Has, ", "))
+		return nil, misuse.Errorf("%s is not known for a link of %s, which has the parameters %s; right would be --source, where the source is one of them", b.URL, d.Name, strings.Join(d.Link.Paths[0].Has, ", "))
 	}
 	return b, nil
 }
@@ -164,7 +153,7 @@ func trafficOf(name, source string) (*Traffic, error) {
 	}
 	t := TrafficByName(name)
 	if t == nil {
-		return nil, misused("--traffic %q is none of those known%s; they are %s", name, near(name, TrafficNames()), strings.Join(TrafficNames(), ", "))
+		return nil, misuse.Errorf("--traffic %q is none of those known%s; they are %s", name, misuse.Near(name, TrafficNames()), strings.Join(TrafficNames(), ", "))
 	}
 	return t, nil
 }
@@ -193,7 +182,7 @@ var macroPlaces = []dialect.Param{dialect.ClickID, dialect.Payout, dialect.TxID}
 func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 	network := w.network(r.Network)
 	if network == nil {
-		return nil, misused("there is no network %q%s; the networks are %s", r.Network, near(r.Network, w.networkNames()), listed(w.networkNames()))
+		return nil, misuse.Errorf("there is no network %q%s; the networks are %s", r.Network, misuse.Near(r.Network, w.networkNames()), misuse.List(w.networkNames()))
 	}
 	d := dialect.ByName(cmp.Or(network.Dialect, dialect.Native.Name))
 	o := dialect.PostbackOptions{Base: w.Base, Network: network.Name, Macros: map[dialect.Param]string{}, Params: maps.Clone(network.Params)}
@@ -203,14 +192,14 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 	b := &Built{}
 	if r.Sender != "" {
 		if o.Sender = dialect.ByName(r.Sender); o.Sender == nil {
-			return nil, misused("--sender %q is no system that is known%s; they are %s", r.Sender, near(r.Sender, strings.Split(dialect.Names(), ", ")), dialect.Names())
+			return nil, misuse.Errorf("--sender %q is no system that is known%s; they are %s", r.Sender, misuse.Near(r.Sender, strings.Split(dialect.Names(), ", ")), dialect.Names())
 		}
 		b.Notes = append(b.Notes, "Macros as "+o.Sender.Name+" writes them: "+strings.Join(o.Sender.Pages[:min(1, len(o.Sender.Pages))], " "))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Macros)) {
 		p, ok := dialect.ParseParam(name)
 		if !ok || p == dialect.ParamIgnored || p == dialect.Token {
-			return nil, misused("--macro %s: there is no part of a postback %q%s; the parts are %s", name, name, near(name, macroNames()), strings.Join(macroNames(), ", "))
+			return nil, misuse.Errorf("--macro %s: there is no part of a postback %q%s; the parts are %s", name, name, misuse.Near(name, macroNames()), strings.Join(macroNames(), ", "))
 		}
 		o.Macros[p] = r.Macros[name]
 	}
@@ -243,14 +232,14 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 		}
 	}
 	if r.OwnPath && o.Key == "" && d.KeyInPath() {
-		return nil, misused("a postback of %s has a secret in its path, and network %s declares none; right would be trust.tokens, or no --own-path", d.Name, network.Name)
+		return nil, misuse.Errorf("a postback of %s has a secret in its path, and network %s declares none; right would be trust.tokens, or no --own-path", d.Name, network.Name)
 	}
 	var err error
 	if b.URL, err = dialect.BuildPostbackTemplate(d, o); err != nil {
 		if o.Sender == nil && o.Macros[dialect.ClickID] == "" {
-			return nil, misused("%v; give it as --macro click_id={aff_sub}, or the system that the network runs as --sender", err)
+			return nil, misuse.Errorf("%v; give it as --macro click_id={aff_sub}, or the system that the network runs as --sender", err)
 		}
-		return nil, misused("building a template in the dialect %s: %v", d.Name, err)
+		return nil, misuse.Errorf("building a template in the dialect %s: %v", d.Name, err)
 	}
 	if network.Name != "" && r.OwnPath && w.Catalog.NetworkOf(d) != w.Catalog.Network([]byte(network.Name)) {
 		b.Notes = append(b.Notes, "Several networks have this dialect: at its own path a postback is not known to be of "+network.Name+", so prefer the path /postback/"+network.Name+".")
@@ -305,7 +294,7 @@ func (w *World) filledIn(b *Built, network *catalog.Network, sender *dialect.Dia
 		return err
 	}
 	if b.Reading.Kind != KindPostback {
-		return misused("%s is not known for a postback of %s; a token in a path has letters, digits, _ and - only, and without --own-path it may have any", b.URL, network.Postback.Dialect().Name)
+		return misuse.Errorf("%s is not known for a postback of %s; a token in a path has letters, digits, _ and - only, and without --own-path it may have any", b.URL, network.Postback.Dialect().Name)
 	}
 	b.Reading.URL = b.URL
 	for i := range b.Reading.Params {

@@ -14,6 +14,7 @@ import (
 	"tributary/catalog/dialect"
 	"tributary/catalog/money"
 	"tributary/catalog/query"
+	"tributary/cli/misuse"
 	"tributary/ingest"
 	"tributary/schemas"
 )
@@ -132,7 +133,7 @@ func split(text string) (path, rawQuery []byte, err error) {
 	rest := strings.TrimSpace(text)
 	if scheme, behind, ok := strings.Cut(rest, "://"); ok && !strings.ContainsAny(scheme, "/?") {
 		if scheme != "http" && scheme != "https" {
-			return nil, nil, misused("%s is no http or https URL", shown(text, 80))
+			return nil, nil, misuse.Errorf("%s is no http or https URL", shown(text, 80))
 		}
 		i := strings.IndexAny(behind, "/?#")
 		if i < 0 {
@@ -142,7 +143,7 @@ func split(text string) (path, rawQuery []byte, err error) {
 			rest = "/" + rest
 		}
 	} else if !strings.HasPrefix(rest, "/") {
-		return nil, nil, misused("%q is no URL; right would be one such as https://t.example/c/summer?source=pushads, or what stands behind the host, in quotes", shown(text, 80))
+		return nil, nil, misuse.Errorf("%q is no URL; right would be one such as https://t.example/c/summer?source=pushads, or what stands behind the host, in quotes", shown(text, 80))
 	}
 	// What stands behind # never leaves a browser, unless it is what is left of an ampersand (&#38;).
 	if i := strings.IndexByte(rest, '#'); i > 0 && strings.Count(rest, "#") == 1 && rest[i-1] != '&' {
@@ -183,7 +184,7 @@ func (w *World) link(r *Reading, d *dialect.Dialect, name string, rawQuery []byt
 	}
 	_ = reader.Read(&whole, rawQuery, text)
 	if campaign == nil {
-		r.Verdict, r.Reason = fmt.Sprintf("refused: no campaign is named %q%s; the campaigns are %s", shown(name, 64), w.nearCampaign(name), listed(w.campaignNames())), schemas.RejectUnknownCampaign
+		r.Verdict, r.Reason = fmt.Sprintf("refused: no campaign is named %q%s; the campaigns are %s", shown(name, 64), w.nearCampaign(name), misuse.List(w.campaignNames())), schemas.RejectUnknownCampaign
 	} else {
 		r.OK = true
 		r.fact("campaign", fmt.Sprintf("%s (%d)%s", campaign.Name, campaign.ID, aliasNote(name, campaign.Name)))
@@ -234,14 +235,11 @@ func (w *World) costNote(r *Reading, campaign *catalog.Campaign, source *catalog
 		r.fact("cost", own)
 		return
 	}
-	currency := campaign.Currency
-	if source != nil && source.Currency != nil {
-		currency = source.Currency
-	}
-	micros, currency, problem := ingest.CostOf(w.Catalog, value, c.Values[dialect.Currency], c.PerMille, currency)
+	micros, currency, problem, right := ingest.CostOf(w.Catalog, campaign, source, value, c.Values[dialect.Currency],
+		c.PerMille)
 	if problem != "" {
 		r.fact("cost", own)
-		r.note(fmt.Sprintf("The link's cost is not taken: %s.", shown(problem, 200)))
+		r.note(fmt.Sprintf("The link's cost is not taken: %s; right would be %s.", shown(problem, 200), right))
 		return
 	}
 	if _, dated := currency.Rate(now.UnixMilli()); !dated {
@@ -320,7 +318,7 @@ func (w *World) valueNote(f dialect.Field, value []byte) string {
 	case len(value) > limit:
 		return fmt.Sprintf("cut to %d of %d bytes", limit, len(value))
 	case f == dialect.Source && w.Catalog.Source(value) == nil:
-		return "not declared: kept as the source's name, without a number" + near(string(value), w.sourceNames())
+		return "not declared: kept as the source's name, without a number" + misuse.Near(string(value), w.sourceNames())
 	}
 	return ""
 }
@@ -331,7 +329,7 @@ func (w *World) nearParam(name string, d *dialect.Dialect) string {
 	for _, n := range d.Link.Names {
 		names = append(names, n.Name)
 	}
-	if hint := near(name, names); hint != "" {
+	if hint := misuse.Near(name, names); hint != "" {
 		return hint
 	}
 	return "; a source's link_params can give it a meaning"
@@ -462,7 +460,7 @@ func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *ca
 		case p.Name == "network":
 			p.Becomes = "network"
 			if network == nil {
-				p.Note = "no network is named so" + near(p.Value, w.networkNames())
+				p.Note = "no network is named so" + misuse.Near(p.Value, w.networkNames())
 			}
 		case slices.Contains(signature, p.Name):
 			p.Becomes = "signature"
@@ -497,7 +495,7 @@ func nearPostbackParam(name string, d *dialect.Dialect) string {
 	for _, n := range d.Postback.Names {
 		names = append(names, n.Name)
 	}
-	if hint := near(name, names); hint != "" {
+	if hint := misuse.Near(name, names); hint != "" {
 		return hint
 	}
 	return "; the network's params can give it a meaning"

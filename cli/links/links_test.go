@@ -3,7 +3,6 @@ package links
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"net/url"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"tributary/catalog"
 	"tributary/catalog/dialect"
+	"tributary/cli/misuse"
 	"tributary/schemas/id"
 )
 
@@ -188,7 +188,7 @@ func TestBuildMistakes(t *testing.T) {
 		`give it as --macro click_id={aff_sub}, or the system`:                              template(TemplateRequest{Network: "acme", Macros: map[string]string{"payout": "{sum}"}}),
 		`--macro payot: there is no part of a postback "payot"; did you mean "payout"`:      template(TemplateRequest{Network: "acme", Macros: map[string]string{"payot": "x"}}),
 	} {
-		if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), want) {
+		if !misuse.Is(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
@@ -242,7 +242,7 @@ func TestCheck(t *testing.T) {
 		})
 	}
 	for _, text := range []string{"ftp://t.example/", "summer", ""} {
-		if _, err := w.Check(text, testNow); !errors.Is(err, ErrUsage) {
+		if _, err := w.Check(text, testNow); !misuse.Is(err) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -257,7 +257,7 @@ func FuzzCheck(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := w.Check(text, testNow)
 		if err != nil {
-			if !errors.Is(err, ErrUsage) {
+			if !misuse.Is(err) {
 				t.Fatal(err)
 			}
 			return

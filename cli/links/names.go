@@ -1,14 +1,11 @@
 package links
 
 import (
-	"fmt"
 	"slices"
-	"strings"
-
-	"github.com/agnivade/levenshtein"
 
 	"tributary/catalog"
 	"tributary/catalog/dialect"
+	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 )
 
@@ -53,7 +50,7 @@ func (w *World) nearCampaign(name string) string {
 	for _, c := range w.Config.Campaigns {
 		names = append(names, c.Aliases...)
 	}
-	return near(name, names)
+	return misuse.Near(name, names)
 }
 
 func (w *World) sourceNames() (names []string) {
@@ -93,32 +90,6 @@ func macroNames() (names []string) {
 		}
 	}
 	return names
-}
-
-// near suggests the nearest of a list of names, where one is near.
-func near(name string, names []string) string {
-	best, distance := "", 1+len([]rune(name))/3
-	for _, n := range names {
-		if d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(n)); d <= distance && d < len([]rune(name)) {
-			best, distance = n, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %q?", best)
-}
-
-// listed writes names for an error text.
-func listed(names []string) string {
-	const most = 40
-	if len(names) == 0 {
-		return "none"
-	}
-	if len(names) > most {
-		return strings.Join(names[:most], ", ") + fmt.Sprintf(" … and %d more", len(names)-most)
-	}
-	return strings.Join(names, ", ")
 }
 
 // shown makes text of a URL fit for a terminal: one line of at most limit characters, without anything that would steer it.

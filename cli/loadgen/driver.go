@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -232,7 +233,7 @@ func (w *worker) exchange(request *fasthttp.Request, answer *fasthttp.Response, 
 
 func neverSent(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "connection refused") || err == fasthttp.ErrDialTimeout || err == fasthttp.ErrNoFreeConns
+	return strings.Contains(text, "connection refused") || errors.Is(err, fasthttp.ErrDialTimeout) || errors.Is(err, fasthttp.ErrNoFreeConns)
 }
 
 func (w *worker) click(c *Click) {

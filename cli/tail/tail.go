@@ -12,27 +12,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"tributary/cli/misuse"
 	"tributary/deploy/topics"
 	_ "tributary/schemas/events" // registers the messages
 )
-
-// ErrUsage is matched when what was asked for makes no sense: a topic that there is none of, a filter without a value.
-var ErrUsage = errors.New("wrong usage")
-
-// usageError is an ErrUsage whose text is its own.
-type usageError struct{ text string }
-
-func (e *usageError) Error() string        { return e.text }
-func (e *usageError) Is(target error) bool { return target == ErrUsage }
-
-func misused(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // Options say what to print.
 type Options struct {
@@ -175,7 +164,6 @@ func followPartitions(ctx context.Context, client *kgo.Client, topic string, n i
 // lists all.
 func messageOf(name string) (proto.Message, error) {
 	var names []string
-	nearest, distance := "", 1<<30
 	for _, t := range topics.All() {
 		if t.Name == name {
 			if t.Message == "" {
@@ -188,11 +176,8 @@ func messageOf(name string) (proto.Message, error) {
 			return kind.New().Interface(), nil
 		}
 		names = append(names, t.Name)
-		if d := levenshtein.ComputeDistance(name, t.Name); d < distance {
-			nearest, distance = t.Name, d
-		}
 	}
-	return nil, misused("there is no topic %q; did you mean %q? The topics are %s", name, nearest, strings.Join(names, ", "))
+	return nil, misuse.Errorf("there is no topic %q; did you mean %q? The topics are %s", name, misuse.Nearest(name, names), strings.Join(names, ", "))
 }
 
 // extent answers where to start and where the topic ends now, by partition.
@@ -237,7 +222,7 @@ func extent(ctx context.Context, admin *kadm.Client, o *Options) (starts, ends m
 	if err != nil {
 		age, err := time.ParseDuration(from)
 		if err != nil || age < 0 {
-			return nil, nil, misused("--from %q is none of beginning, end, an offset, a time such as 2026-01-31T12:00:00Z, an age such as 10m", from)
+			return nil, nil, misuse.Errorf("--from %q is none of beginning, end, an offset, a time such as 2026-01-31T12:00:00Z, an age such as 10m", from)
 		}
 		at = o.Now().Add(-age)
 	}
@@ -259,7 +244,7 @@ func parseFilters(texts []string) ([]filter, error) {
 	for _, text := range texts {
 		member, value, ok := strings.Cut(text, "=")
 		if !ok || member == "" {
-			return nil, misused("--filter %q is not member=value, such as status=approved", text)
+			return nil, misuse.Errorf("--filter %q is not member=value, such as status=approved", text)
 		}
 		out = append(out, filter{member, value})
 	}

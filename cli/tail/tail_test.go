@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tributary/cli/misuse"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -132,7 +132,7 @@ func TestUsageErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
 		}
-		if want != "tributary migrate" && !errors.Is(err, ErrUsage) {
+		if want != "tributary migrate" && !misuse.Is(err) {
 			t.Errorf("%v is no usage error", err)
 		}
 	}

@@ -1,8 +1,10 @@
 // Package terminal makes text of unknown origin fit to be shown to a person.
 //
+// Place in the flow: wherever a command prints what a stranger wrote.
+//
 // Invariants: one line; nothing in it steers the terminal, turns the direction of what follows, or takes no room.
 //
-// Not its job: what may be kept (catalog/query, text.go).
+// Not responsible for: what may be kept (catalog/query, text.go).
 package terminal
 
 import (

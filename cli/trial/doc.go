@@ -12,7 +12,7 @@
 // Invariants: it ends within its timeouts, whatever does not come; a step that did not come is named together with what is to
 // be looked at; after a failure the money is taken back too, as far as the edge still answers.
 //
-// Concurrency: Run belongs to one goroutine; it watches Kafka and ClickHouse from others and ends them before it answers.
+// Concurrency: Run belongs to one goroutine; it watches Kafka and ClickHouse from others and ends them before it returns.
 //
 // Not responsible for: why a role stands still; it shows what /readyz says.
 package trial

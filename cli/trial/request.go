@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,6 +20,7 @@ import (
 	"tributary/catalog/dialect"
 	"tributary/catalog/money"
 	"tributary/catalog/trust"
+	"tributary/cli/misuse"
 	"tributary/schemas/id"
 )
 
@@ -45,12 +47,12 @@ func newSender(o *Options) (*sender, error) {
 		}
 	}
 	if s.network == nil {
-		return nil, misused("there is no network %q; the networks are %s", o.Network, o.Catalog.NetworkNames())
+		return nil, misuse.Errorf("there is no network %q; the networks are %s", o.Network, o.Catalog.NetworkNames())
 	}
 	s.reader = o.Catalog.Network([]byte(o.Network)).Postback
 	s.dialect = s.reader.Dialect()
 	if !o.Keep && !s.canReject() {
-		return nil, misused("postbacks of network %s have no status, so that the test conversion could not be taken back; right would be --keep (with --payout 0 it brings no money), or a parameter for the status in the network's params", o.Network)
+		return nil, misuse.Errorf("postbacks of network %s have no status, so that the test conversion could not be taken back; right would be --keep (with --payout 0 it brings no money), or a parameter for the status in the network's params", o.Network)
 	}
 	return s, nil
 }
@@ -186,7 +188,8 @@ func (o *Options) get(ctx context.Context, address string) (*answer, error) {
 
 // stripURL leaves the address out of an error: a token may be in it.
 func stripURL(err error) error {
-	if e, ok := err.(*url.Error); ok {
+	var e *url.Error
+	if errors.As(err, &e) {
 		return e.Err
 	}
 	return err

@@ -14,6 +14,7 @@ import (
 
 	"tributary/catalog"
 	"tributary/cli/loadgen"
+	"tributary/cli/misuse"
 	"tributary/cli/trial"
 	"tributary/scripts/pipeline"
 )
@@ -97,7 +98,7 @@ func TestTrialOfTheWholeSystem(t *testing.T) {
 		t.Errorf("with a click ID: %v, %+v", err, r)
 	}
 	// Nothing can be said of a status: nothing is sent unless the conversion may stay.
-	if _, err := try(options("voluum")); !errors.Is(err, trial.ErrUsage) || !strings.Contains(err.Error(), "right would be --keep") {
+	if _, err := try(options("voluum")); !misuse.Is(err) || !strings.Contains(err.Error(), "right would be --keep") {
 		t.Errorf("voluum: %v", err)
 	}
 	// TUNE's postbacks have a status, and its answer no receipt.
@@ -122,7 +123,7 @@ func TestTrialOfTheWholeSystem(t *testing.T) {
 	}
 	o = options("fluxrefunds")
 	o.Payout = "-5"
-	if _, err := try(o); !errors.Is(err, trial.ErrUsage) {
+	if _, err := try(o); !misuse.Is(err) {
 		t.Errorf("a correction that cannot be taken back: %v", err)
 	}
 	// TUNE is answered in its own words, whatever comes of it: the dead letter tells.
@@ -142,7 +143,7 @@ func TestTrialOfTheWholeSystem(t *testing.T) {
 	} {
 		o := options("plain")
 		change(&o)
-		if _, err := try(o); !errors.Is(err, trial.ErrUsage) || !strings.Contains(err.Error(), "right would be") && flag != "network" {
+		if _, err := try(o); !misuse.Is(err) || !strings.Contains(err.Error(), "right would be") && flag != "network" {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}

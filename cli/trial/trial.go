@@ -16,25 +16,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/catalog"
+	"tributary/cli/misuse"
 	"tributary/schemas/events"
 	"tributary/schemas/id"
 )
-
-// ErrUsage is matched when what was asked for makes no sense.
-var ErrUsage = errors.New("wrong usage")
 
 // ErrStuck is matched when a step did not come in time; ErrRefused when the edge or the processor refused the postback.
 var (
 	ErrStuck   = errors.New("the postback did not arrive")
 	ErrRefused = errors.New("the postback was refused")
 )
-
-type usageError struct{ text string }
-
-func (e *usageError) Error() string        { return e.text }
-func (e *usageError) Is(target error) bool { return target == ErrUsage }
-
-func misused(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // Options say what to try.
 type Options struct {
@@ -124,10 +115,10 @@ type run struct {
 // Run tries one postback and prints its timeline. The error says what did not come, or why it was refused.
 func Run(ctx context.Context, o Options) error {
 	if o.Timeout < time.Second || o.Timeout > time.Hour {
-		return misused("--timeout %s is out of range; right would be 1s to 1h", o.Timeout)
+		return misuse.Errorf("--timeout %s is out of range; right would be 1s to 1h", o.Timeout)
 	}
 	if o.ClickID == "" && o.Catalog.Campaign([]byte(o.Campaign)) == nil {
-		return misused("there is no campaign %q to make a click of; right would be --campaign with one of the catalog, or --click-id", o.Campaign)
+		return misuse.Errorf("there is no campaign %q to make a click of; right would be --campaign with one of the catalog, or --click-id", o.Campaign)
 	}
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: o.Timeout}

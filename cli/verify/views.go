@@ -12,8 +12,8 @@ import (
 	"tributary/schemas"
 )
 
-// sumViews are the shipped views whose rows add up to all that there is, whatever they are grouped by. conversions_current is
-// left out: it folds every conversion by its ID, which takes long.
+// sumViews are the shipped views whose rows add up to all that there is, whatever they are grouped by. Left out is
+// conversions_current: it folds every conversion by its ID, which takes long.
 func sumViews() []string {
 	var names []string
 	for _, v := range report.Views().List {
@@ -30,7 +30,8 @@ func sumViews() []string {
 
 // made are the columns of views that are made of several sums of the tables, by those sums.
 var made = map[string][]string{
-	"revenue": {"revenue_hold", "revenue_confirmed"}, "cost": {"cost", "impression_cost"}, "conversions_created": {"created"},
+	"revenue": {"revenue_hold", "revenue_confirmed"}, "cost": {"cost", "impression_cost"},
+	"conversions_created": {"created"},
 }
 
 // sumsOf answers which sums of a base a view's column has; nil for none.
@@ -89,7 +90,8 @@ func (a *auditor) compareViews(ctx context.Context) error {
 
 // sumColumns are the columns of a view that add up.
 func (a *auditor) sumColumns(ctx context.Context, view string) (columns []string, err error) {
-	query := fmt.Sprintf("SELECT name FROM system.columns WHERE database = '%s' AND table = '%s' ORDER BY position", a.options.Database, view)
+	query := fmt.Sprintf("SELECT name FROM system.columns WHERE database = '%s' AND table = '%s' ORDER BY position",
+		a.options.Database, view)
 	err = a.query(ctx, query, func(rows driver.Rows) error {
 		var name string
 		if err := rows.Scan(&name); err != nil {
@@ -157,22 +159,28 @@ func (a *auditor) viewDifference(ctx context.Context, view string, columns []str
 	return found, err
 }
 
-// compareNames holds the latest names that every view shows against the rows, which this reads one by one: argMax is in no
-// projection.
+// compareNames holds the latest names that every view shows against the rows, which this reads one by one: argMax is
+// in no projection.
 func (a *auditor) compareNames(ctx context.Context) error {
 	const where = "view latest_names"
 	a.options.Progress(Progress{What: where})
 	var parts []string
-	for table, kinds := range map[string][]string{"clicks": {"campaign", "source", "offer", "landing"}, "impressions": {"campaign", "source"}} {
+	for table, kinds := range map[string][]string{
+		"clicks": {"campaign", "source", "offer", "landing"}, "impressions": {"campaign", "source"},
+	} {
 		for _, kind := range kinds {
-			parts = append(parts, fmt.Sprintf("SELECT '%[1]s' AS kind, %[1]s_id AS id, toString(argMax(%[1]s, (received_at, %[1]s))) AS name, max(received_at) AS at FROM %[2]s.%[3]s "+
+			parts = append(parts, fmt.Sprintf("SELECT '%[1]s' AS kind, %[1]s_id AS id, "+
+				"toString(argMax(%[1]s, (received_at, %[1]s))) AS name, max(received_at) AS at FROM %[2]s.%[3]s "+
 				"WHERE %[1]s_id != 0 AND %[1]s != '' GROUP BY id", kind, a.options.Database, table))
 		}
 	}
 	slices.Sort(parts)
-	query := fmt.Sprintf("SELECT kind, toString(id), name, want FROM (SELECT kind, id, argMax(name, (at, name)) AS want FROM ("+
-		"SELECT toString(kind) AS kind, id, toString(name) AS name, at FROM %[1]s.names UNION ALL %[2]s) GROUP BY kind, id) AS rows "+
-		"FULL JOIN (SELECT kind, id, name FROM %[1]s.latest_names) AS shown USING (kind, id) WHERE name != want ORDER BY kind, id LIMIT %[3]d",
+	query := fmt.Sprintf("SELECT kind, toString(id), name, want FROM ("+
+		"SELECT kind, id, argMax(name, (at, name)) AS want FROM ("+
+		"SELECT toString(kind) AS kind, id, toString(name) AS name, at FROM %[1]s.names UNION ALL %[2]s"+
+		") GROUP BY kind, id) AS rows "+
+		"FULL JOIN (SELECT kind, id, name FROM %[1]s.latest_names) AS shown USING (kind, id) "+
+		"WHERE name != want ORDER BY kind, id LIMIT %[3]d",
 		a.options.Database, strings.Join(parts, " UNION ALL "), maxNamed)
 	var found []string
 	for range liveLooks {

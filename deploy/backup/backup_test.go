@@ -345,3 +345,47 @@ func TestAnAskerIsTold(t *testing.T) {
 		t.Errorf("a process that ends: %v", err)
 	}
 }
+
+// Who asks a process that cannot write its answer (a full disk), or that ends amid the snapshot, does not wait for ever.
+func TestAnAskerWithoutAnAnswerIsTold(t *testing.T) {
+	always := func() bool { return true }
+	data := t.TempDir()
+	r, err := NewResponder(data, func(_ context.Context, at string) (time.Duration, error) {
+		// What the answer is written to first is taken.
+		return 0, os.MkdirAll(strings.TrimSuffix(at, snapshotEnd)+answerEnd+".new", 0o700)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- r.Run(t.Context()) }()
+	if _, _, _, err := Ask(t.Context(), data, always); !errors.Is(err, errSilent) {
+		t.Errorf("an answer that cannot be written: %v", err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("the process does not say that it could not answer")
+	}
+
+	data = t.TempDir()
+	ctx, kill := context.WithCancel(t.Context())
+	began := make(chan struct{})
+	r, err = NewResponder(data, func(context.Context, string) (time.Duration, error) {
+		close(began)
+		select {} // until it is killed
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = r.Run(ctx) }()
+	defer kill()
+	told := make(chan error, 1)
+	go func() {
+		_, _, _, err := Ask(t.Context(), data, always)
+		told <- err
+	}()
+	<-began
+	respond(t, data, nil) // the next process
+	if err := <-told; !errors.Is(err, errSilent) {
+		t.Errorf("a process that was killed: %v", err)
+	}
+}

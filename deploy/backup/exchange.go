@@ -19,13 +19,17 @@ import (
 // exchangeFolder is the folder in data_dir by which the command and the running process speak:
 //
 //	ID.request    the command asks for a snapshot
+//	ID.taken      the process works on it
 //	ID.snapshot/  the snapshot
 //	ID.answer     it is there, or why not
+//	ID.failed     there will be no answer: it cannot be written, or the process has ended
 //
 // A lock (flock) on the folder itself is the command's for as long as it works.
 const (
 	exchangeFolder = "backup"
 	requestEnd     = ".request"
+	takenEnd       = ".taken"
+	failedEnd      = ".failed"
 	snapshotEnd    = ".snapshot"
 	answerEnd      = ".answer"
 )
@@ -47,6 +51,9 @@ var (
 			"Stop it, and run this again",
 	)
 )
+
+// errSilent is what a command is told that gets no answer.
+var errSilent = errors.New("the running process ended amid it, or could not write its answer: its log says why, and whether its disk is full; run this again")
 
 // An answer is what ID.answer has.
 type answer struct {
@@ -86,7 +93,7 @@ func Ask(
 	removeAll(folder) // what a command left that was killed
 	id := filepath.Join(folder, rand.Text())
 	done := func() {
-		for _, end := range []string{requestEnd, answerEnd, snapshotEnd} {
+		for _, end := range []string{requestEnd, takenEnd, failedEnd, answerEnd, snapshotEnd} {
 			_ = os.RemoveAll(id + end) // what stays is removed by the process, which finds the lock free
 		}
 		unlock()
@@ -133,6 +140,9 @@ func await(ctx context.Context, id string, alive func() bool) (told answer, err 
 		if !errors.Is(err, fs.ErrNotExist) {
 			return told, fmt.Errorf("reading the answer: %w", err)
 		}
+		if _, err := os.Stat(id + failedEnd); err == nil {
+			return told, errSilent
+		}
 		if _, err := os.Stat(id + requestEnd); err == nil && time.Since(asked) > takeLimit {
 			return told, ErrDeaf
 		}
@@ -162,7 +172,19 @@ func NewResponder(
 	if err := os.MkdirAll(r.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("making the folder of backups: %w", err)
 	}
-	return r, nil
+	return r, r.giveUp()
+}
+
+// giveUp tells those who wait for an earlier process that it has ended.
+func (r *Responder) giveUp() error {
+	taken, err := filepath.Glob(filepath.Join(r.folder, "*"+takenEnd))
+	for _, path := range taken {
+		err = errors.Join(err, os.Rename(path, strings.TrimSuffix(path, takenEnd)+failedEnd))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a command that was left removes its own
+		return fmt.Errorf("giving up a request of a backup: %w", err)
+	}
+	return nil
 }
 
 // Run answers until ctx is done.
@@ -207,7 +229,7 @@ func (r *Responder) look(ctx context.Context) error {
 }
 
 func (r *Responder) answer(ctx context.Context, id string) error {
-	if err := os.Remove(id + requestEnd); err != nil {
+	if err := os.Rename(id+requestEnd, id+takenEnd); err != nil {
 		return fmt.Errorf("taking a request of a backup: %w", err)
 	}
 	paused, err := r.take(ctx, id+snapshotEnd)
@@ -220,7 +242,7 @@ func (r *Responder) answer(ctx context.Context, id string) error {
 		return fmt.Errorf("answering a request of a backup: %w", err)
 	}
 	if err := durable.Replace(id+answerEnd, content); err != nil {
-		return fmt.Errorf("answering a request of a backup: %w", err)
+		return errors.Join(fmt.Errorf("answering a request of a backup: %w", err), os.Rename(id+takenEnd, id+failedEnd))
 	}
-	return nil
+	return nil // ID.taken is the command's to remove, with the rest
 }

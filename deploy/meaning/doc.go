@@ -2,7 +2,7 @@
 // in, the prefix of the topics that they came through, and the fingerprints of the keys that signed their click IDs. A
 // configuration that says otherwise is refused before it adds to them.
 //
-// Its place: deploy/wiring asks at the start of every role and at every reload. What is kept lies in a file of data_dir
+// Place in the flow: deploy/wiring asks at the start of every role and at every reload. What is kept lies in a file of data_dir
 // or of the edge's spool, in a note of the processor's state, and in ClickHouse's table installation: each knows what
 // its own data mean, whichever of the others is lost.
 //
@@ -11,4 +11,7 @@
 // none of its click IDs can convert any more, or when its number is given up in so many words.
 //
 // Concurrency: values, to be used by one goroutine at a time.
+//
+// Not responsible for: what the roles do with these settings; asking, and ending a role that is refused
+// (deploy/wiring).
 package meaning

@@ -120,3 +120,23 @@ func TestWhoIsToldWhatIsInside(t *testing.T) {
 		})
 	}
 }
+
+// TestPathsAreNoWayInside: however a path is spelled, who is told what is inside stays the same.
+func TestPathsAreNoWayInside(t *testing.T) {
+	ask := inside(t, "127.0.0.1:0", func(o *Ops) { o.RequireToken(opsToken) })
+	for _, path := range []string{
+		"//metrics", "/x/../metrics", "/./metrics", "/%6detrics", "/metrics/", "/metrics%20", "/metrics%2F", "/METRICS",
+		"/healthz/../metrics",
+		"/healthz/%2e%2e/metrics", "//debug/pprof/heap", "/debug//pprof/heap", "/debug/pprof/../pprof/heap",
+		"/%64ebug/pprof/heap",
+	} {
+		if code, body := ask(path, nil); code == 200 || strings.Contains(body, "go_goroutines") {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+	for _, path := range []string{"//readyz", "/x/../readyz", "/%72eadyz", "/readyz/"} {
+		if _, body := ask(path, nil); strings.Contains(body, "is starting") || strings.Contains(body, "refused") {
+			t.Errorf("%s tells %s", path, body)
+		}
+	}
+}

@@ -10,8 +10,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// statusEvery is how often the service manager is told how the units are, where its watchdog does not want it sooner.
-const statusEvery = 10 * time.Second
+// statusEvery is how often the service manager is told how the units are, where its watchdog does not want it sooner, and
+// unreadyEvery how often while one is not ready, so that what it shows is not of the start.
+const (
+	statusEvery  = 10 * time.Second
+	unreadyEvery = time.Second
+)
 
 // A Service tells the service manager that started this process (sd_notify(3), Type=notify) how it is: READY once
 // everything has started, RELOADING and READY again around a reload, STOPPING, and WATCHDOG for as long as every unit can
@@ -53,20 +57,26 @@ func NewService(logger *zap.Logger) *Service {
 // Watch feeds the watchdog and tells the state of the units until ctx is done. states asks each of them: one that hangs
 // in its answer stops the feeding, and the manager ends and starts the process.
 func (s *Service) Watch(ctx context.Context, states func() error) {
-	tick := time.NewTicker(s.every)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	for {
-		state := "STATUS=" + statusLine(states())
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+		}
+		notReady := states()
+		state := "STATUS=" + statusLine(notReady)
 		if s.barks {
 			state += "\n" + daemon.SdNotifyWatchdog
 		}
 		if told, _ := s.tell(state); !told {
 			return // nobody listens
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		if notReady != nil {
+			next.Reset(min(s.every, unreadyEvery))
+		} else {
+			next.Reset(s.every)
 		}
 	}
 }

@@ -2,9 +2,11 @@ package process
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +18,11 @@ import (
 // manager is a service manager's socket.
 func manager(t *testing.T) (next func() string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "notify")
+	return managerAt(t, filepath.Join(t.TempDir(), "notify"))
+}
+
+func managerAt(t *testing.T, path string) (next func() string) {
+	t.Helper()
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
@@ -107,4 +113,46 @@ func TestWithoutAManagerNothingIsTold(t *testing.T) {
 	s := NewService(zap.NewNop())
 	s.Started()
 	s.Watch(t.Context(), func() error { return nil }) // returns
+}
+
+// A manager's socket may have a name without a file (unix(7), abstract), as some containers' have.
+func TestServiceTellsAManagerWithoutAFile(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has sockets without a file")
+	}
+	next := managerAt(t, "@tributary-test-"+rand.Text())
+	s := NewService(zap.NewNop())
+	s.Started()
+	if got := next(); got != "READY=1" {
+		t.Errorf("started: %q", got)
+	}
+}
+
+// What the manager shows follows the units within a second until all are ready.
+func TestTheStatusFollowsTheStart(t *testing.T) {
+	next := manager(t)
+	s := NewService(zap.NewNop())
+	ctx, end := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	asked := 0
+	go func() {
+		defer close(ended)
+		s.Watch(ctx, func() error {
+			if asked++; asked < 3 {
+				return errors.New("kafka: is starting")
+			}
+			return nil
+		})
+	}()
+	began := time.Now()
+	for _, want := range []string{"STATUS=not ready: kafka: is starting", "STATUS=not ready: kafka: is starting", "STATUS=ready"} {
+		if got := next(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if took := time.Since(began); took >= statusEvery {
+		t.Errorf("it took %s", took)
+	}
+	end()
+	<-ended
 }

@@ -1,7 +1,7 @@
 // Package receipts finds in ClickHouse what became of a request that has a receipt.
 //
 // Place in the flow: behind it. The sink loads what the edge accepted (postbacks), which of it waits (parked) and what was decided
-// (conversions, dead_letters); the view receipt_events joins the four. The edge's GET /v1/receipts/{id} and `tributary receipts` ask here.
+// (conversions, dead_letters); the view receipt_events joins the four. The edge's GET /v1/receipts/{id} and `tributary receipt` ask here.
 //
 // Invariants:
 //   - A look-up reads the same few granules whether the tables hold a day or years: the receipt is the key of postbacks, and says

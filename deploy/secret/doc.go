@@ -10,6 +10,6 @@
 //     because it may have been read;
 //   - a folder that others may enter is closed, with everything in it, or the start is refused with what to do.
 //
-// Two processes that make the same secret at the same time get the same one. Not its job: secrets that a person
+// Two processes that make the same secret at the same time get the same one. Not responsible for: secrets that a person
 // configures, and what a secret is for.
 package secret

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tributary/ingest/durable"
 )
 
 const (
@@ -43,7 +45,7 @@ func Keep(path string) (text string, made bool, err error) {
 		return text, false, err
 	}
 	text = Generate()
-	err = put(path, []byte(text+"\n"), os.Link)
+	err = put(path, []byte(text+"\n"), durable.Create)
 	if errors.Is(err, os.ErrExist) { // another process was first: its secret is the one
 		text, err = Load(path)
 		return text, false, err
@@ -85,43 +87,16 @@ func Load(path string) (string, error) {
 
 // WriteFile puts content into the file at path, mode 0600, in place of what was there: whole and on disk, or not at
 // all. The folder is made if it is absent, mode 0700.
-func WriteFile(path string, content []byte) error { return put(path, content, os.Rename) }
+func WriteFile(path string, content []byte) error { return put(path, content, durable.Replace) }
 
-// put writes content beside path and has name give it the path's name.
-func put(path string, content []byte, name func(from, to string) error) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("keeping a secret in %s: %w", path, err)
-		}
-	}()
-	folder := filepath.Dir(path)
-	if err := os.MkdirAll(folder, FolderMode); err != nil {
-		return err
-	}
-	// CreateTemp makes mode 0600, under a name that nobody could prepare.
-	file, err := os.CreateTemp(folder, "."+filepath.Base(path)+".new-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }() // gone after a rename; else of no use, and a failure of this changes nothing
-	_, err = file.Write(content)
+// put makes the folder, and has write put content into the file.
+func put(path string, content []byte, write func(path string, content []byte) error) error {
+	err := os.MkdirAll(filepath.Dir(path), FolderMode)
 	if err == nil {
-		err = file.Sync()
+		err = write(path, content)
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	if err := name(file.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(folder)
-}
-
-// syncFolder makes the names in a folder outlive a power cut.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("keeping a secret in %s: %w", path, err)
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"tributary/deploy/config"
 	"tributary/deploy/topics"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 )
 
 // KafkaOptions are what every client of the pipeline's Kafka shares. role becomes the client ID, tributary-ROLE.
@@ -44,6 +45,7 @@ func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, e
 		}
 	}
 	opts = append(opts, kgo.Dialer(patient(dial)))
+	opts = append(opts, c.Abilities().FetchLimits(c.Partitions, fetchWholeBytes, fetchPartitionBytes).Options()...)
 	switch c.SASL.Mechanism {
 	case "plain":
 		opts = append(opts, kgo.SASL(plain.Auth{User: c.SASL.Username, Pass: c.SASL.Password}.AsMechanism()))
@@ -54,6 +56,12 @@ func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, e
 	}
 	return opts, nil
 }
+
+// What a client fetches at once that does not say it itself: the Kafka client's own defaults.
+const (
+	fetchWholeBytes     = 50 << 20
+	fetchPartitionBytes = 1 << 20
+)
 
 // dialTimeout is what connecting to a broker may take, handshake included.
 const dialTimeout = 10 * time.Second
@@ -83,27 +91,30 @@ func patient(dial dialer) dialer {
 // clickSizedTopics have up to a record a click, or more.
 var clickSizedTopics = []string{schemas.TopicClicks, schemas.TopicScoredClicks, schemas.TopicCycles, schemas.TopicImpressions, schemas.TopicLandingClicks}
 
-// An embedded broker keeps less of the two topics with a record a click, and bounds every partition: its index takes 80
-// bytes of memory a record batch (measured), and slow traffic makes a batch a record; its disk is the user's own.
-// Postbacks and the ledger keep their built-in times.
+// A broker without broker.IndexOnDisk keeps less of the topics with a record a click, and bounds every partition: the
+// embedded one's index takes 80 bytes of memory a record batch (measured), and slow traffic makes a batch a record; its
+// disk is the user's own. Postbacks and the ledger keep their built-in times.
 const (
-	embeddedClickRetention = 6 * time.Hour
-	embeddedRetentionBytes = 1 << 30
+	boundedClickRetention = 6 * time.Hour
+	boundedRetentionBytes = 1 << 30
 )
 
-// TopicSettings are the configuration's, with an embedded broker's bounds where nothing is said.
+// TopicSettings are the configuration's, with the bounds that the broker needs where nothing is said.
 func TopicSettings(c config.Kafka) topics.Settings {
 	s := topics.Settings{
 		Prefix: c.TopicPrefix, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor,
 		Retention: map[string]time.Duration{}, RetentionBytes: c.RetentionBytes,
 	}
-	if c.Mode == config.ModeEmbedded {
+	abilities := c.Abilities()
+	if !abilities.Can(broker.Replicate) {
 		s.ReplicationFactor = 1
+	}
+	if !abilities.Can(broker.IndexOnDisk) {
 		if s.RetentionBytes == 0 {
-			s.RetentionBytes = embeddedRetentionBytes
+			s.RetentionBytes = boundedRetentionBytes
 		}
 		for _, name := range clickSizedTopics {
-			s.Retention[name] = embeddedClickRetention
+			s.Retention[name] = boundedClickRetention
 		}
 	}
 	for name, kept := range c.Retention {

@@ -24,6 +24,7 @@ const tablesMeaningLimit = 5 * time.Second
 // kept is what this process's own folder keeps of the stored data's meaning.
 type kept struct {
 	folder string
+	older  bool // there were data before this start, and nothing was kept of them
 	mu     sync.Mutex
 	value  *meaning.Kept // nil before it was read, or where nothing is kept
 }
@@ -52,6 +53,12 @@ func (s *System) checkMeaning() error {
 		return err
 	}
 	s.kept.folder, s.kept.value = folder, value
+	s.kept.older = value == nil && dataBeside(&s.loaded.Config) != "" // engines that start make folders
+	if err := s.loaded.CutSince(folder); errors.Is(err, config.ErrShape) {
+		s.logger.Warn("going on without it", zap.Error(err))
+	} else if err != nil {
+		return err
+	}
 	m := meaning.Of(s.loaded)
 	if value == nil || !value.Example {
 		if stored := dataBeside(&s.loaded.Config); m.Example && stored != "" {
@@ -91,8 +98,8 @@ func (s *System) keepMeaning(m meaning.Meaning) error {
 	}
 	s.kept.mu.Lock()
 	defer s.kept.mu.Unlock()
-	next, first := meaning.Kept{}, s.kept.value == nil
-	if !first {
+	next := meaning.Kept{}
+	if s.kept.value != nil {
 		next = *s.kept.value
 	}
 	news := next.Take(m, nowMS())
@@ -103,8 +110,20 @@ func (s *System) keepMeaning(m meaning.Meaning) error {
 		return err
 	}
 	s.kept.value = &next
-	sayNews(s.logger, "what the stored data mean", first && dataBeside(&s.loaded.Config) != "", news, s.kept.folder)
+	sayNews(s.logger, "what the stored data mean", s.kept.older, news, s.kept.folder)
+	s.kept.older = false
 	return nil
+}
+
+// keepShape remembers the configuration's file beside what it is in force for. Without it the next start does not notice
+// that the file was cut short, which is no reason to end this one.
+func (s *System) keepShape(loaded *config.Loaded) {
+	if s.kept.folder == "" {
+		return
+	}
+	if err := loaded.Keep(s.kept.folder); err != nil {
+		s.logger.Warn("the next start cannot tell whether the file was cut short", zap.Error(err))
+	}
 }
 
 func sayNews(logger *zap.Logger, what string, older bool, news []string, where string) {
@@ -230,5 +249,9 @@ func (s *System) keepEdgeMeaning(ctx context.Context) error {
 			s.logger.Info("ClickHouse does not say what its tables mean; going on with what this edge has kept", zap.Error(err))
 		}
 	}
-	return s.keepMeaning(meaning.Of(s.loaded))
+	if err := s.keepMeaning(meaning.Of(s.loaded)); err != nil {
+		return err
+	}
+	s.keepShape(s.loaded)
+	return nil
 }

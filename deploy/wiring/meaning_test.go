@@ -249,8 +249,12 @@ func TestLostKeyIsGivenUp(t *testing.T) {
 // Data from before anything was kept take what the first start has, and it says so.
 func TestOlderDataTakeWhatIsInForce(t *testing.T) {
 	dir, c := t.TempDir(), newOwnCatalog(t)
-	u := start(t, dir, c.file)
+	fresh, logger := recorded()
+	u := startLogged(t, dir, c.file, logger)
 	u.end()
+	if fresh.FilterMessageSnippet("is kept with them").Len() == 0 || fresh.FilterMessageSnippet("from before").Len() != 0 {
+		t.Errorf("a first start says %v", fresh.FilterMessageSnippet("is kept with them").All())
+	}
 	if err := os.Remove(filepath.Join(dir, meaning.FileName)); err != nil {
 		t.Fatal(err)
 	}

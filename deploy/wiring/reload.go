@@ -75,6 +75,7 @@ func (s *System) changed(change config.Change) (err error) {
 		s.logger.Info("the configuration was read again; nothing differs from what is in force")
 	}
 	s.inForce = change.Loaded
+	s.keepShape(change.Loaded)
 	return nil
 }
 

@@ -5,10 +5,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tributary/deploy/config"
 	"tributary/deploy/process"
 	"tributary/processor"
 	"tributary/processor/stages"
+	"tributary/schemas/broker"
 	sink "tributary/sink/clickhouse"
 )
 
@@ -34,7 +34,7 @@ func (s *System) AddProcessor() {
 			}
 			return processor.New(c.Processor, processor.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
-				TransactionalID: s.transactionalID(), Now: clock(), Meaning: s.processorMeaning, LooseCommits: c.Kafka.Mode == config.ModeEmbedded,
+				TransactionalID: s.transactionalID(), Now: clock(), Meaning: s.processorMeaning, Broker: c.Kafka.Abilities(),
 			})
 		}})
 }
@@ -64,17 +64,19 @@ func (s *System) AddSink() {
 			mean := func(ctx context.Context) error { return keepInTables(ctx, s.loaded, log) }
 			return &guarded{tables: tables, log: log, mean: mean, loader: func() (*sink.Loader, error) {
 				return sink.New(c.Sink, sink.Deps{
-					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(),
+					Kafka: opts, Broker: c.Kafka.Abilities(), TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log,
+					ClickHouse: server, Now: clock(),
 				})
 			}}, nil
 		}})
 }
 
-// transactionalID is a new one for each life of the process on an embedded broker: what an earlier life left open the broker ends at
-// its start (see deploy/embedded), and nothing of it is this producer's. A broker that is made again within a life fences by its epochs.
+// transactionalID is a new one for each life of the process where the broker cannot broker.FenceByID: what an earlier life
+// left open the broker ends at its start, and nothing of it is this producer's. A broker that is made again within a life
+// fences by its epochs.
 func (s *System) transactionalID() string {
 	c := &s.loaded.Config
-	if c.Kafka.Mode != config.ModeEmbedded {
+	if abilities := c.Kafka.Abilities(); abilities.Can(broker.FenceByID) {
 		return ""
 	}
 	return c.Processor.Group + "-" + s.life

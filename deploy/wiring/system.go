@@ -209,6 +209,7 @@ func (s *System) AddSetup() {
 			if err := s.keepMeaning(meaning.Of(s.loaded)); err != nil {
 				return nil, err
 			}
+			s.keepShape(s.loaded)
 			return done{}, nil
 		}})
 }

@@ -9,6 +9,8 @@
 // Concurrency: as the listener inside.
 //
 // Also here: how many files the process may open (Files).
+//
+// Not responsible for: which connections are served, and for how long (the server).
 package accept
 
 import (

@@ -2,7 +2,9 @@
 // the forms that they come in. Uploads to the edge and the importer read with it, so that one file says the same to
 // both.
 //
-//   - Open finds out how a text is written (gzip, a byte order mark, UTF-8, UTF-16, an 8-bit character set) and answers
+// Place in the flow: before the edge's uploads and cli/importer read a line.
+//
+//   - Open finds out how a text is written (gzip, a byte order mark, UTF-8, UTF-16, an 8-bit character set) and returns
 //     it as UTF-8.
 //   - Reader reads records: any separator, a first line sep=;, line ends of Unix, Windows and old Macs, line ends
 //     inside quotes, ="001".
@@ -17,4 +19,6 @@
 //   - Memory does not grow with the file: a record is bounded, and gzip is unpacked as it is read.
 //
 // Concurrency: a Reader belongs to one goroutine. A File is immutable; its texts can be read at the same time.
+//
+// Not responsible for: what a column means.
 package sheet

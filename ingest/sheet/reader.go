@@ -133,7 +133,10 @@ func (r *Reader) Next() (*Record, error) {
 		case fault == scanOpen:
 			return r.lone(b, problemQuote), nil
 		}
-		return r.parse(b[:length])
+		if record, err := r.parse(b[:length]); record != nil || err != nil {
+			return record, err
+		}
+		want = 1
 	}
 }
 
@@ -229,7 +232,7 @@ func (r *Reader) scan(b []byte, last bool) (length int, f fault) {
 	return len(b), scanWhole
 }
 
-// parse has the record at hand taken apart.
+// parse has the record at hand taken apart; nil for one that is empty.
 func (r *Reader) parse(b []byte) (*Record, error) {
 	r.feed.line = r.raw
 	fields, err := r.csv.Read()
@@ -238,7 +241,7 @@ func (r *Reader) parse(b []byte) (*Record, error) {
 		r.begin() // what it had read ahead is of this record
 		if errors.Is(err, io.EOF) {
 			r.take(len(b), r.lines(b)) // carriage returns and nothing else
-			return r.Next()
+			return nil, nil
 		}
 		return r.lone(b, problemQuote), nil
 	}

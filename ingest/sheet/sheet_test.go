@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -215,6 +216,19 @@ func TestReader(t *testing.T) {
 	}
 	if r, got := read(t, "a¦b\n1¦2,3\n", '¦', limit); got[1] != "2: 1|2,3" || r.Separator != '¦' {
 		t.Errorf("another separator: %q", got)
+	}
+}
+
+// TestEmptyLinesWithoutEnd: a file of nothing but odd line ends is read in a stack of one record, however long it is.
+func TestEmptyLinesWithoutEnd(t *testing.T) {
+	debug.SetMaxStack(8 << 20)
+	defer debug.SetMaxStack(1 << 30)
+	r, err := NewReader(strings.NewReader("a,b\n"+strings.Repeat("\r\r\n", 1<<20)+"1,2\n"), 0, 0, 1<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, _ := lines(t, r); len(got) != 2 || got[1] != fmt.Sprint(1<<20+2)+": 1|2" {
+		t.Errorf("%d records, the last %q", len(got), got[len(got)-1])
 	}
 }
 

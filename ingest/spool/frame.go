@@ -137,7 +137,7 @@ func (c *cursor) next() (frame, gap, error) {
 		if !g.empty() {
 			summed += tried
 		}
-		skip := 1
+		var skip int
 		if summed > maxResyncBytes {
 			skip = len(window)
 		} else if i := bytes.Index(window[1:], marker[:]); i >= 0 {

@@ -116,19 +116,19 @@ func (s *Spool) read(seg *segment, size int64, limit int) ([]Entry, error) {
 			var g gap
 			var err error
 			f, g, err = r.c.next()
-			if err != nil && err != io.EOF {
+			if err != nil && !errors.Is(err, io.EOF) {
 				return nil, err
 			}
 			if !g.empty() {
 				// Reserved space ends a segment that could not be cut.
-				if !(g.zero && err == io.EOF) {
+				if !(g.zero && errors.Is(err, io.EOF)) {
 					if err := s.keepAside(r.f, seg.number, g); err != nil {
 						return nil, err
 					}
 				}
 				r.at.offset = g.end
 			}
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil, nil
 			}
 		} else {

@@ -119,10 +119,10 @@ func inspect(path string, number uint64, from int64) (survey, error) {
 	s.end = min(c.off, s.size)
 	for {
 		got, g, err := c.next()
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return s, err
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if !g.zero {
 				s.tail = g.end - g.off
 			}

@@ -39,6 +39,7 @@ type Spool struct {
 	fault    atomic.Pointer[fault]
 	// syncNS is the longest that a batch took lately, less an eighth for each one since.
 	syncNS atomic.Int64
+	since  atomic.Int64 // when the batch that is being made durable was begun, Unix nanoseconds; 0: none is
 
 	mu       sync.Mutex
 	batch    *Batch // gathers

@@ -281,10 +281,16 @@ func TestBounds(t *testing.T) {
 		if !errors.Is(err, ErrBusy) || taken < 60 || taken > 140 {
 			t.Errorf("with a disk that hangs %d records of 60 KiB are taken, then %v", taken, err)
 		}
+		if s.Waiting() <= 0 {
+			t.Error("nothing says that the disk is at a batch")
+		}
 		close(d.hold)
 		<-last.Done()
 		if last.Err() != nil {
 			t.Error(last.Err())
+		}
+		if waiting := s.Waiting(); waiting != 0 {
+			t.Errorf("after the last batch the disk is at one for %s", waiting)
 		}
 		closed(t, s)
 	})

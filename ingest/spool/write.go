@@ -30,7 +30,9 @@ func (s *Spool) write() {
 
 func (s *Spool) commit(b *Batch) {
 	start := time.Now()
+	s.since.Store(start.UnixNano())
 	b.err = s.put(b.frames)
+	s.since.Store(0)
 	if b.err != nil {
 		s.metrics.refuse(b.err, b.records)
 		s.pending.Add(-int64(b.records))
@@ -54,6 +56,15 @@ func (s *Spool) commit(b *Batch) {
 func (s *Spool) took(d time.Duration) {
 	before := s.syncNS.Load()
 	s.syncNS.Store(max(int64(d), before-before/8))
+}
+
+// Waiting is how long the disk has been asked for a batch that it has not made durable yet; 0 where none is under way.
+func (s *Spool) Waiting() time.Duration {
+	since := s.since.Load()
+	if since == 0 {
+		return 0
+	}
+	return max(time.Nanosecond, time.Since(time.Unix(0, since)))
 }
 
 // SyncTime is how long a record that is submitted now will likely take to be durable: about the longest batch lately.

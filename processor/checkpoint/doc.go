@@ -28,6 +28,6 @@
 // Concurrency: a Store and a Shipper are safe for concurrent use; a Shipper sends one partition at a time, in a goroutine of its
 // own that ends with Close.
 //
-// Not its job: deciding whether a partition is committed, or which verdict a restored state deserves (the processor judges
+// Not responsible for: deciding whether a partition is committed, or which verdict a restored state deserves (the processor judges
 // it like any state it finds).
 package checkpoint

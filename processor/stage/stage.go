@@ -9,7 +9,7 @@
 // Concurrency: a Task is called by one goroutine at a time, tasks of different partitions at once. A Task may keep memory of
 // its own for speed, rebuilt by Open; it must not share it.
 //
-// Not its job: consuming, committing, retrying. A Task that answers an error (or panics) loses the writes and outputs of that one
+// Not responsible for: consuming, committing, retrying. A Task that answers an error (or panics) loses the writes and outputs of that one
 // record, which becomes a dead letter; the stream goes on.
 package stage
 

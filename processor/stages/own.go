@@ -1,4 +1,8 @@
 // Package stages lists the stages of your own, which run beside the built-in ones (its subfolders join and claims).
+//
+// Place in the flow: package processor runs what Own lists, on the same records as the built-in ones.
+//
+// Not responsible for: running them (processor), what a stage may do (processor/stage).
 package stages
 
 import (

@@ -20,5 +20,5 @@
 //
 // A partition can be frozen as files (Checkpoint) and put into another database from them (RestorePartition), in one step.
 //
-// Not its job: deciding what to remember, and whether a flushed batch ever reached Kafka.
+// Not responsible for: deciding what to remember, and whether a flushed batch ever reached Kafka.
 package state

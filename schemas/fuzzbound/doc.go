@@ -1,5 +1,7 @@
 // Package fuzzbound holds a decoder to its bounds of time and memory, for the fuzzers of every package.
 //
+// Place in the flow: none; fuzzers only.
+//
 // What an attacker sends may be refused, but it may not keep a core busy or fill the memory. A fuzzer that only looks for panics
 // misses both.
 //

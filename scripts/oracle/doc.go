@@ -1,5 +1,7 @@
 // Package oracle plays the whole system in virtual time and holds the ledger against a naive model, seed by seed.
 //
+// Place in the flow: none in production; `make oracle` and `make mutants` run it.
+//
 // A scenario is drawn from its seed alone: how many partitions, brokers, processors and sinks there are, which clicks and postbacks come
 // when (repeated, out of order, without a click, foreign, garbage), and what goes wrong when. It is played by the production code:
 // processor.New and sink.New, on Pebble over an in-memory file system that crashes, kfake's brokers, a network of our own (network.go)
@@ -24,5 +26,5 @@
 //
 // A seeded bug (mutants/*.json) that no scenario could meet names a test of its own instead of seeds (catcher.go).
 //
-// Not its job: real processes, disks and brokers (scripts/chaos), the edge, throughput.
+// Not responsible for: real processes, disks and brokers (scripts/chaos), the edge, throughput.
 package oracle

@@ -12,7 +12,7 @@ import (
 	"tributary/processor"
 )
 
-// What the coordinator of the processors' group answers. The loaders' plans are in their group's offsets and nowhere else: see sink/DESIGN.md,
+// What the coordinator of the processors' group answers. The loaders' plans are in their group's offsets and nowhere else: see sink/clickhouse/DESIGN.md,
 // What is not promised.
 const (
 	oldBack = "back" // offsets of a while ago

@@ -116,7 +116,7 @@ func (s *standin) befall(m mishap) {
 }
 
 // forgetTokens does what tokenWindow other inserts would have done. They would take minutes: it does not happen while an insert is
-// under way, and one that is applied after them all is beyond what the sink promises (sink/DESIGN.md).
+// under way, and one that is applied after them all is beyond what the sink promises (sink/clickhouse/DESIGN.md).
 func (s *standin) forgetTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,4 +12,6 @@
 // Size: 200,000 clicks, 10,000 postbacks, and the impressions and landing clicks around them; a tenth of it with -short; TRIBUTARY_TEST_CLICKS sets another number.
 //
 // Concurrency: one System a test; its methods may be called from any goroutine.
+//
+// Not responsible for: faults of processes and machines (scripts/chaos), interleavings (scripts/oracle).
 package pipeline

@@ -24,6 +24,7 @@ import (
 	"tributary/ingest"
 	"tributary/processor"
 	"tributary/report"
+	"tributary/schemas/broker"
 	schema "tributary/schemas/clickhouse"
 	"tributary/scripts/kafka"
 	sink "tributary/sink/clickhouse"
@@ -48,6 +49,7 @@ type Options struct {
 // A System is every role on its engines.
 type System struct {
 	Brokers    []string
+	Abilities  broker.Abilities
 	Prefix     string
 	Database   string
 	Edge       *ingest.Edge
@@ -104,12 +106,16 @@ func Start(tb testing.TB, o Options) *System {
 	}
 	s.Processor, s.Sink = processorConfig, sinkConfig
 
-	loader, err := sink.New(sinkConfig, sink.Deps{Kafka: opts, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("sink"), ClickHouse: server})
+	loader, err := sink.New(sinkConfig, sink.Deps{
+		Kafka: opts, Broker: s.Abilities, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("sink"), ClickHouse: server,
+	})
 	if err != nil {
 		tb.Fatalf("making the sink: %v", err)
 	}
 	s.run("sink", loader.Run)
-	joiner, err := processor.New(processorConfig, processor.Deps{Kafka: opts, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("processor")})
+	joiner, err := processor.New(processorConfig, processor.Deps{
+		Kafka: opts, Broker: s.Abilities, TopicPrefix: s.Prefix, Registerer: prometheus.NewRegistry(), Logger: logger.Named("processor"),
+	})
 	if err != nil {
 		tb.Fatalf("making the processor: %v", err)
 	}
@@ -135,12 +141,12 @@ func (s *System) startBroker() {
 		s.Brokers = []string{kafka.StartForTest(s.tb).Addr()}
 		return
 	}
-	broker, err := embedded.NewKafka("127.0.0.1:0", s.tb.TempDir(), zap.NewNop())
+	engine, err := embedded.NewKafka("127.0.0.1:0", s.tb.TempDir(), zap.NewNop())
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	s.run("kafka", broker.Run)
-	s.Brokers = []string{broker.Address()}
+	s.run("kafka", engine.Run)
+	s.Brokers, s.Abilities = []string{engine.Address()}, broker.Embedded()
 }
 
 func (s *System) makeTopics(ctx context.Context, opts []kgo.Opt, partitions int) {

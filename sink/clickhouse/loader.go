@@ -16,12 +16,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
+
+	"tributary/schemas/broker"
 )
 
 // Deps are what a Loader needs from its process.
 type Deps struct {
 	// Kafka are seed brokers, TLS, SASL and client ID.
 	Kafka []kgo.Opt
+	// Broker is what the Kafka can do; the zero value is Apache Kafka's.
+	Broker broker.Abilities
 	// TopicPrefix goes before every topic name.
 	TopicPrefix string
 	Registerer  prometheus.Registerer
@@ -139,10 +143,11 @@ func (l *Loader) connect(deps Deps) error {
 	return nil
 }
 
-// What one fetch may carry: enough rows of each partition for the engine, and room for 256 partitions of them.
+// What one fetch may carry: enough rows of each partition for the engine, and room for so many partitions of them.
 const (
+	fetchPartitions        = 256
 	fetchMaxPartitionBytes = 256 << 10
-	fetchMaxBytes          = 256 * fetchMaxPartitionBytes
+	fetchMaxBytes          = fetchPartitions * fetchMaxPartitionBytes
 )
 
 // balancer moves one partition at a time while the rest goes on, for partitions are independent of each other. It takes two
@@ -161,6 +166,7 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		topics[i] = deps.TopicPrefix + topic
 	}
 	options := append([]kgo.Opt{}, deps.Kafka...)
+	options = append(options, deps.Broker.FetchLimits(fetchPartitions, fetchMaxBytes, fetchMaxPartitionBytes).Options()...)
 	options = append(options,
 		kgo.ConsumerGroup(l.config.Group),
 		kgo.ConsumeTopics(topics...),
@@ -175,10 +181,6 @@ func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
 		kgo.DisableAutoCommit(),
 		// No partition moves between a poll and the hand-over of its records.
 		kgo.BlockRebalanceOnPoll(),
-		// The partitions' limit bounds a fetch, never the whole's: the embedded broker leaves out the list of aborted
-		// transactions of the partition at which the whole's is reached, and its aborted records would be loaded.
-		kgo.FetchMaxBytes(fetchMaxBytes),
-		kgo.FetchMaxPartitionBytes(fetchMaxPartitionBytes),
 		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.OnPartitionsAssigned(l.onAssigned),

@@ -2,6 +2,8 @@
 // share of traffic each has, an extract of the npm package user-agents (BSD-2-Clause, see LICENSE)
 // made by the script extract of this folder.
 //
+// Place in the flow: inside cli/loadgen, which gives each visitor one of these.
+//
 // Invariants: weights are positive and sum to 1 over all profiles; every string is distinct in its
 // category and at most 512 bytes. Phones, desktops and tablets keep their shares of the whole package.
 // Concurrency: everything may be called from any goroutine; the profiles are shared and not to be

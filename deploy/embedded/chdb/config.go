@@ -111,6 +111,7 @@ func (c ServerConfig) withDefaults() (ServerConfig, error) {
 	or(&c.Guests.MaxSpillBytes, 1<<30)
 	or(&c.Guests.MaxQueryBytes, 64<<10)
 	or(&c.Guests.MaxSessions, 64)
+	or(&c.Guests.MaxExternalBytes, 8<<20)
 	return c, nil
 }
 

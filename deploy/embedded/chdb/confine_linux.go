@@ -49,11 +49,8 @@ func confine(dataDir, library, word string) (reason, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno != 0 {
-		return fmt.Errorf("this kernel has no Landlock, or does not allow it: %w", errno), nil
-	}
-	if version < landlockNeeded {
-		return fmt.Errorf("this kernel has version %d of Landlock; %d is needed (Linux 5.19)", version, landlockNeeded), nil
+	if reason := lacksLandlock(int(version), errno); reason != nil {
+		return reason, nil
 	}
 	self, err := os.Executable()
 	if err != nil {
@@ -83,6 +80,22 @@ func confine(dataDir, library, word string) (reason, err error) {
 	}
 	environment := append(os.Environ(), libraryVariable+"="+library, confinedVariable+"="+word)
 	return nil, &os.PathError{Op: "executing anew", Path: self, Err: unix.Exec(self, os.Args, environment)}
+}
+
+// lacksLandlock says what of Landlock is missing, and where it would be had, by what the kernel answers about its version.
+func lacksLandlock(version int, errno unix.Errno) error {
+	const needed = "Linux 5.19 or later is needed"
+	switch {
+	case errno == unix.ENOSYS:
+		return fmt.Errorf("this kernel has no Landlock; %s: %w", needed, errno)
+	case errno == unix.EOPNOTSUPP:
+		return fmt.Errorf("this kernel's Landlock is switched off; right would be landlock among the lsm= of its command line: %w", errno)
+	case errno != 0: // EPERM of a seccomp profile, as a rule
+		return fmt.Errorf("this process may not use Landlock, by a container's seccomp profile or a unit's SystemCallFilter: %w", errno)
+	case version < landlockNeeded:
+		return fmt.Errorf("this kernel's Landlock is too old (version %d, %d is needed); %s", version, landlockNeeded, needed)
+	}
+	return nil
 }
 
 // ruleset are all the rights that a version of Landlock knows to take away, and the size of what it knows of the

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -127,6 +128,26 @@ func TestTheSandbox(t *testing.T) {
 	for what, outcome := range want {
 		if found.Does[what] != outcome {
 			t.Errorf("%s: %s, want %s", what, found.Does[what], outcome)
+		}
+	}
+}
+
+// Where the kernel confines nobody, the reason says what would.
+func TestWhatLandlockLacks(t *testing.T) {
+	for _, c := range []struct {
+		version int
+		errno   unix.Errno
+		want    string
+	}{
+		{0, unix.ENOSYS, "Linux 5.19 or later is needed"},              // before 5.13
+		{1, 0, "(version 1, 2 is needed); Linux 5.19 or later"},        // before 5.19
+		{0, unix.EOPNOTSUPP, "right would be landlock among the lsm="}, // built in, not switched on
+		{0, unix.EPERM, "by a container's seccomp profile"},
+		{landlockNeeded, 0, ""},
+	} {
+		err := lacksLandlock(c.version, c.errno)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("version %d, %v: %v, want %q", c.version, c.errno, err, c.want)
 		}
 	}
 }

@@ -20,6 +20,8 @@
 //   - A request owns an engine connection of its own, opened for it and closed after it (0.3 ms, measured), unless it
 //     names a session_id and may write. So no setting, USE or temporary table of one request is seen by the next, but what
 //     a session's own statements made.
+//   - Tables that come with a query (multipart/form-data) are temporary ones of its connection, made before it becomes
+//     read-only; of their columns' descriptions nothing but names and types gets into a statement (see form).
 //   - A body inserted in one Native block becomes one insert block, hence one part a ClickHouse partition and one use of
 //     an insert_deduplication_token. The body reaches the engine as an anonymous file, never as query text: the engine
 //     cuts binary query text short.

@@ -33,6 +33,9 @@ type GuestLimits struct {
 	// MaxSessions bounds the sessions kept for their requests with a session_id; beyond it the one idle longest ends.
 	// Default 64.
 	MaxSessions int
+	// MaxExternalBytes bounds the data that comes with one as external tables; in memory it may take four times as much.
+	// Default 8 MiB.
+	MaxExternalBytes int64
 }
 
 // guestSettings are the settings that a guest may send with a query. The rest is refused as the engine refuses every
@@ -44,7 +47,7 @@ var guestSettings = regexp.MustCompile(`^(?:` + strings.Join([]string{
 	`max_threads`, `max_block_size`, `max_rows_to_read`, `max_bytes_to_read`, `read_overflow_mode`, `max_result_rows`, `result_overflow_mode`,
 	`max_rows_to_group_by`, `group_by_overflow_mode`, `limit`, `offset`, `final`, `join_use_nulls`, `group_by_use_nulls`, `aggregate_functions_null_for_empty`,
 	`send_progress_in_http_headers`, `http_headers_progress_interval_ms`, `http_write_exception_in_output_format`, `http_response_buffer_size`,
-	`cancel_http_readonly_queries_on_client_disconnect`, `enable_http_compression`, `http_zlib_compression_level`, `send_receive_timeout`,
+	`cancel_http_readonly_queries_on_client_disconnect`, `network_compression_method`, `network_zstd_compression_level`, `enable_http_compression`, `http_zlib_compression_level`, `send_receive_timeout`,
 }, "|") + `)$`)
 
 // outputSchemas are settings among them that name files.

@@ -121,9 +121,6 @@ func (s *server) answerQuery(w http.ResponseWriter, r *http.Request, params url.
 // execute runs the request's query and sends its output.
 func (s *server) execute(r *http.Request, params url.Values, who admitted, id string, a *answer) error {
 	_ = a.control.SetReadDeadline(time.Now().Add(s.cfg.IOTimeout))
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		return refuse(codeNotImplemented, "NOT_IMPLEMENTED", "External tables (multipart/form-data) are not served by the embedded engine: use a temporary table in a session, or a ClickHouse server")
-	}
 	r.Body = http.MaxBytesReader(a.w, r.Body, s.cfg.MaxBodyBytes+1)
 	decoded, freeDecoder, err := decodedBody(r, truthy(params.Get("decompress")))
 	if err != nil {
@@ -132,7 +129,17 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	defer freeDecoder()
 	body := &cappedReader{source: decoded, left: s.cfg.MaxBodyBytes}
 
-	stmt, head, err := s.readStatement(params.Get("query"), body, who.guest)
+	var inForm *form
+	query := params.Get("query")
+	if isForm(r) {
+		if inForm, err = s.readForm(r, body, params, who); err != nil {
+			return s.bodyError(err)
+		}
+		defer inForm.drop(s)
+		query += inForm.query
+		body.source, body.left = http.NoBody, 0
+	}
+	stmt, head, err := s.readStatement(query, body, who.guest)
 	if err != nil {
 		return s.bodyError(err)
 	}
@@ -204,7 +211,7 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 		return err
 	}
 	settings["log_comment"] = mark // no other's, whatever identifier a client chose
-	here, err := s.placeFor(r, params, who, settings)
+	here, err := s.placeFor(r, params, who, settings, inForm)
 	if err != nil {
 		return err
 	}
@@ -259,13 +266,18 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 // from then on. Only this first answer must be in the client's revision.
 const handshakeQuery = "SELECT displayName(), version(), revision(), timezone()"
 
+// queryLimit is how long a query's text may be, bytes.
+func (s *server) queryLimit(guest bool) int64 {
+	if guest {
+		return min(s.cfg.MaxQueryBytes, s.cfg.Guests.MaxQueryBytes)
+	}
+	return s.cfg.MaxQueryBytes
+}
+
 // readStatement finds the query's text: the query parameter, with the body as its data; or the body's beginning. head
 // is what was read of the data so far.
 func (s *server) readStatement(query string, body io.Reader, guest bool) (stmt statement, head []byte, err error) {
-	limit := s.cfg.MaxQueryBytes
-	if guest {
-		limit = min(limit, s.cfg.Guests.MaxQueryBytes)
-	}
+	limit := s.queryLimit(guest)
 	if query != "" {
 		stmt = analyse(query)
 		if in := stmt.insert; in != nil {

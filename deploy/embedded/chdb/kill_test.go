@@ -297,16 +297,6 @@ func TestWhatIsNotServedIsRefused(t *testing.T) {
 		"SELECT 1"); answer.header.Get("X-ClickHouse-Exception-Code") != "511" {
 		t.Errorf("a role: %d %s", answer.status, answer.body)
 	}
-	request, err := http.NewRequest(http.MethodPost, "http://"+address+"/?query=SELECT+1",
-		strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"t\"; filename=\"t\"\r\n\r\n1\r\n--x--\r\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
-	if answer := send(t, request); answer.status != http.StatusNotImplemented || !strings.Contains(answer.body,
-		"External tables") {
-		t.Errorf("external data: %d %s", answer.status, answer.body)
-	}
 	for _, path := range []string{"/play", "/dashboard", "/binary", "/js/uplot.js", "/metrics", "/write"} {
 		if answer := get(t, address, path); answer.status != http.StatusNotFound || !strings.Contains(answer.body,
 			"There is no handle "+path) {

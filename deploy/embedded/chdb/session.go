@@ -176,14 +176,14 @@ type place struct {
 // placeFor opens what the request's statement runs on. All settings are gone with it, but for those that a session's own
 // SET statements made: a session's connection gets its settings back, and what must be read-only never touches it, for
 // the engine lets nobody take that back.
-func (s *server) placeFor(r *http.Request, params url.Values, who admitted, values map[string]string) (place, error) {
+func (s *server) placeFor(r *http.Request, params url.Values, who admitted, values map[string]string, f *form) (place, error) {
 	id := params.Get("session_id")
 	if id == "" {
 		conn, err := s.connect()
 		if err != nil {
 			return place{}, err
 		}
-		return s.furnish(place{conn: conn, leave: conn.close}, r, params, "", s.onDefaults(values))
+		return s.furnish(place{conn: conn, leave: conn.close}, r, params, "", s.onDefaults(values), who, f)
 	}
 	timeout, err := sessionTimeout(params)
 	if err != nil {
@@ -205,8 +205,9 @@ func (s *server) placeFor(r *http.Request, params url.Values, who admitted, valu
 		}
 		return s.furnish(place{conn: session.conn, session: session, leave: func() {
 			// A connection that cannot be restored must not be used again.
-			release(session.readonly == "" && session.conn.exec(restore) != nil || last)
-		}}, r, params, "", values)
+			gone := f.remove(session.conn)
+			release(session.readonly == "" && session.conn.exec(restore) != nil || !gone || last)
+		}}, r, params, "", values, who, f)
 	}
 	conn, err := s.connect()
 	if err != nil {
@@ -222,7 +223,7 @@ func (s *server) placeFor(r *http.Request, params url.Values, who admitted, valu
 		}
 	}
 	maps.Copy(merged, values)
-	return s.furnish(p, r, params, database, merged)
+	return s.furnish(p, r, params, database, merged, who, f)
 }
 
 // onDefaults are values and, where they say nothing, this server's defaults.
@@ -232,15 +233,20 @@ func (s *server) onDefaults(values map[string]string) map[string]string {
 	return merged
 }
 
-// furnish sets a place's database and settings.
-func (s *server) furnish(p place, r *http.Request, params url.Values, database string, values map[string]string) (place, error) {
+// furnish sets a place's database and settings, and puts the tables there that came with the query.
+func (s *server) furnish(p place, r *http.Request, params url.Values, database string, values map[string]string, who admitted,
+	f *form) (place, error) {
 	if named := firstOf(params.Get("database"), r.Header.Get("X-ClickHouse-Database"), database); named != "" {
 		if err := p.conn.exec("USE " + quoteName(named)); err != nil {
 			p.leave()
 			return place{}, err
 		}
 	}
-	if err := p.conn.exec(setStatement(values)); err != nil {
+	err := s.put(f, p.conn, values, who.guest)
+	if err == nil {
+		err = p.conn.exec(setStatement(values))
+	}
+	if err != nil {
 		p.leave()
 		return place{}, err
 	}

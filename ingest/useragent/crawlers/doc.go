@@ -5,7 +5,7 @@
 // Place in the flow: ingest/useragent asks it about each user agent it has not seen lately; the
 // answer travels with the click and gives the UA_BOT reason.
 //
-// Invariant: [Match] answers as if every expression of the list were tried in order. Running them all
+// Invariant: [Match] returns what trying every expression of the list in order would. Running them all
 // takes 300 times as long, so the text is read once by an automaton that looks for what each
 // expression cannot match without: nearly all are plain texts and are decided by that alone, for the
 // few others their own expression is then tried.

@@ -3,11 +3,13 @@
 // and transaction ID, and judged where that key lives. Not so where its network's IDs are unique within a click only
 // (Postback.txid_scope).
 //
+// Place in the flow: a stage of the processor beside join, whose outputs it reads from the topic claims.
+//
 // State: h, epoch (4 bytes), network, zero byte, transaction ID → the first use. An epoch is one claim window of the time at which the
 // edge received the postback; a use is looked up in its own epoch and both neighbours, for claims come out of order, and
 // older epochs are removed as a range, so a use is remembered for one to two windows.
 //
-// Concurrency: as in package stage. Not its job: saying what a finding is worth (attributor).
+// Concurrency: as in package stage. Not responsible for: saying what a finding is worth (attributor).
 package claims
 
 import (

@@ -19,5 +19,5 @@
 //	s source     statistics of a source
 //	w epoch no   a word: a part that many snapshots share (see words)
 //
-// Concurrency: as in package stage. Not its job: reading Kafka, committing, clocks.
+// Concurrency: as in package stage. Not responsible for: reading Kafka, committing, clocks.
 package join

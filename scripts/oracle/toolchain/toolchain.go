@@ -1,5 +1,7 @@
 // Package toolchain builds a test binary of the simulation on a Go runtime that leaves nothing to chance.
 //
+// Place in the flow: none in production; package oracle builds its processes with it.
+//
 // The runtime is the installed one; a few places of its source are replaced at build time (go build -overlay), nothing is written to
 // GOROOT:
 //
@@ -13,7 +15,7 @@
 //
 // What remains is run with GOMAXPROCS=1 and no garbage collection (see Env), and a run is then a function of its seed.
 //
-// Not its job: playing scenarios; that is package oracle.
+// Not responsible for: playing scenarios; that is package oracle.
 package toolchain
 
 import (

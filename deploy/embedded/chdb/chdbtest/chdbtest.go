@@ -1,8 +1,12 @@
 // Package chdbtest gives tests a real ClickHouse engine: a child process on a temporary directory and a free port.
 //
+// Place in the flow: none; tests only.
+//
 // The child is the test's own executable started again: this package's init sees the name of the child's command and
 // serves instead of running tests. So a test needs no TestMain and nothing has to be built beforehand. Import it from
 // tests only.
+//
+// Not responsible for: tests against a ClickHouse server.
 package chdbtest
 
 import (

@@ -1,6 +1,7 @@
 import sys
 import threading
 import clickhouse_connect
+from clickhouse_connect.driver.external import ExternalData
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 port, database, roles, guest = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
@@ -41,6 +42,9 @@ refused("an insert", lambda: client.insert("python", [[4, "four"]], column_names
 refused("a table", lambda: client.command("CREATE TABLE never (a UInt8) ENGINE = Memory"))
 assert "file()" in refused("a file", lambda: client.query("SELECT file('/etc/passwd')"))
 assert client.query("SELECT 1").result_rows == [(1,)]
+# Data that come with a query, for this query alone.
+wanted = ExternalData(file_name="wanted.csv", data=b"2,two\n3,drei\n", fmt="CSV", structure=["a UInt32", "word String"])
+assert client.query("SELECT a, word FROM python JOIN wanted USING a ORDER BY a", external_data=wanted).result_rows == [(2, "two"), (3, "drei")]
 # A query is ended from elsewhere by its identifier.
 results = []
 
