@@ -126,7 +126,7 @@ func (b *builder) rates(base string, rates []RateConfig) {
 		}
 		day, err := time.Parse(time.DateOnly, r.Date)
 		if err != nil {
-			b.problem(field+".date", "%q is no date; write it as 2026-01-31", r.Date)
+			b.problem(field+".date", "%q is not a date; write it as 2026-01-31", r.Date)
 		}
 		rate, err := money.ParseRate(r.Rate)
 		if err != nil {
@@ -253,7 +253,7 @@ func (b *builder) networks(list []NetworkConfig) {
 		b.bounds(field, out, n)
 		b.written(field, out, n)
 		if !IsEvent([]byte(out.DefaultEvent)) {
-			b.problem(field+".default_event", "%q is no event type; use at most %d of a-z 0-9 . _ -", n.DefaultEvent, schemas.MaxNameBytes)
+			b.problem(field+".default_event", "%q is not an event type; use at most %d of a-z 0-9 . _ -", n.DefaultEvent, schemas.MaxNameBytes)
 		}
 		b.status(field+".default_status", n.DefaultStatus)
 		b.status(field+".unknown_status", n.UnknownStatus)

@@ -121,7 +121,7 @@ func (b *builder) aliases(list []CampaignConfig) {
 		for j, alias := range c.Aliases {
 			at := fmt.Sprintf("%s[%d]", field, j)
 			if !isParameter(alias) || alias == "." || alias == ".." {
-				b.problem(at, "%q is no name of a campaign in a link; use at most %d of a-z A-Z 0-9 . _ -", alias, schemas.MaxNameBytes)
+				b.problem(at, "%q is not a name of a campaign in a link; use at most %d of a-z A-Z 0-9 . _ -", alias, schemas.MaxNameBytes)
 				continue
 			}
 			if slices.Contains(ownPaths, alias) {
@@ -170,7 +170,7 @@ func (b *builder) params(field string, params map[string]string, known func(stri
 			b.problem(at, "a parameter's name has 1 to %d bytes", schemas.MaxNameBytes)
 		}
 		if !known(params[name]) {
-			b.problem(at, "%q is no part of a %s; one of %s", params[name], of, list)
+			b.problem(at, "%q is not a part of a %s; one of %s", params[name], of, list)
 		}
 	}
 }
@@ -181,7 +181,7 @@ func (b *builder) status(field, name string) {
 	case "", "registered", "pending", "approved", "rejected", "chargeback":
 		return
 	}
-	b.problem(field, "%q is no status; the statuses are %s", name, statusNames)
+	b.problem(field, "%q is not a status; the statuses are %s", name, statusNames)
 }
 
 // speak compiles how a network writes its postbacks, and what they have to prove: where a dialect has a token of its own,
@@ -192,7 +192,7 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 		d = dialect.ByName(n.Dialect)
 	}
 	if d == nil || !d.HasPostbacks() {
-		b.problem(field+".dialect", "%q is no dialect; the dialects are %s", n.Dialect, dialect.Names())
+		b.problem(field+".dialect", "%q is not a dialect; the dialects are %s", n.Dialect, dialect.Names())
 		return
 	}
 	switch n.NegativePayout {
@@ -212,7 +212,7 @@ func (b *builder) speak(field string, out *Network, n NetworkConfig) {
 			b.problem(at, "a network's event type has 1 to %d bytes", schemas.MaxNameBytes)
 		}
 		if !IsEvent([]byte(n.Events[word])) {
-			b.problem(at, "%q is no event type; use at most %d of a-z 0-9 . _ -", n.Events[word], schemas.MaxNameBytes)
+			b.problem(at, "%q is not an event type; use at most %d of a-z 0-9 . _ -", n.Events[word], schemas.MaxNameBytes)
 		}
 	}
 	if len(n.Events) > maxParams || len(n.Statuses) > maxParams {

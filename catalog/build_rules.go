@@ -78,7 +78,7 @@ func (b *builder) zone(field, name string) *time.Location {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		b.problem(field, "%q is no time zone; give a name of the IANA database, such as Europe/Berlin or UTC", name)
+		b.problem(field, "%q is not a time zone; give a name of the IANA database, such as Europe/Berlin or UTC", name)
 		return time.UTC
 	}
 	return zone
@@ -96,7 +96,7 @@ func (b *builder) rules(field string, out *Campaign, list []RuleConfig) {
 		r.rotation, _ = b.rotationOf(at, out.ID, c.Offers, c.Weights)
 		for j, code := range c.Countries {
 			if code != unknown && countryNumber(code) == unknownCountry {
-				b.problem(fmt.Sprintf("%s.countries[%d]", at, j), "%q is no ISO 3166-1 code; give two upper-case letters, such as DE, or unknown", code)
+				b.problem(fmt.Sprintf("%s.countries[%d]", at, j), "%q is not an ISO 3166-1 code; give two upper-case letters, such as DE, or unknown", code)
 			}
 			if r.countries == nil {
 				r.countries = &countrySet{}
@@ -114,7 +114,7 @@ func (b *builder) rules(field string, out *Campaign, list []RuleConfig) {
 			if tag == unknown {
 				tag = ""
 			} else if !isLanguage(tag) {
-				b.problem(fmt.Sprintf("%s.languages[%d]", at, j), "%q is no language; give a lower-case tag, such as de or pt-br, or unknown", tag)
+				b.problem(fmt.Sprintf("%s.languages[%d]", at, j), "%q is not a language; give a lower-case tag, such as de or pt-br, or unknown", tag)
 			}
 			r.languages = append(r.languages, tag)
 		}
@@ -131,13 +131,13 @@ func (b *builder) rules(field string, out *Campaign, list []RuleConfig) {
 		r.bot, r.hosting = b.yesOrNo(at+".bot", c.Bot), b.yesOrNo(at+".hosting", c.Hosting)
 		for j, n := range c.ASNs {
 			if n < 0 || n > math.MaxUint32 {
-				b.problem(fmt.Sprintf("%s.asns[%d]", at, j), "%d is no number of an autonomous system; give 1 to %d, such as 64496, or 0 for an unknown one", n, uint32(math.MaxUint32))
+				b.problem(fmt.Sprintf("%s.asns[%d]", at, j), "%d is not a number of an autonomous system; give 1 to %d, such as 64496, or 0 for an unknown one", n, uint32(math.MaxUint32))
 			}
 			r.asns = append(r.asns, uint32(n))
 		}
 		for j, word := range c.ConnectionTypes {
 			if !isWord(word) {
-				b.problem(fmt.Sprintf("%s.connection_types[%d]", at, j), "%q is no connection type; give a word such as cellular or cable_dsl, or unknown", word)
+				b.problem(fmt.Sprintf("%s.connection_types[%d]", at, j), "%q is not a connection type; give a word such as cellular or cable_dsl, or unknown", word)
 			}
 			if word == unknown {
 				word = ""

@@ -28,12 +28,12 @@ type CampaignConfig struct {
 	Name                 string         `yaml:"name" doc:"name in the click link, at most 64 of a-z A-Z 0-9 . _ -"`
 	Offers               []string       `yaml:"offers" doc:"names of the offers, at most 256; a visitor is sent to one of them, always the same"`
 	Weights              map[string]int `yaml:"weights" doc:"share of the visitors by offer name, 0 to 1000000; 1 when left out, 0 sends nobody"`
-	Rules                []RuleConfig   `yaml:"rules" doc:"offers for some of the visitors: the first rule that a visitor fulfils decides, the campaign's own offers are for the rest; at most 64"`
+	Rules                []RuleConfig   `yaml:"rules" doc:"offers for some of the visitors: the first rule that matches a visitor decides, the campaign's own offers are for the rest; at most 64"`
 	Landings             []string       `yaml:"landings" doc:"names of the landing pages, at most 256: a click is sent to one of them, a visitor always to the same, and the page's button /l/{click_id} to the offer; none when left out"`
 	LandingWeights       map[string]int `yaml:"landing_weights" doc:"share of the visitors by landing page, 0 to 1000000; 1 when left out, 0 sends nobody"`
 	FallbackOffer        string         `yaml:"fallback_offer" doc:"name of the offer, one without a cap, that takes clicks while all offers that the visitor could get are at their caps; without one the visitor's first offer takes them in spite of its cap"`
 	TimeZone             string         `yaml:"time_zone" doc:"IANA name of the time zone of the rules' hours, such as Europe/Berlin; UTC when left out"`
-	Redirect             string         `yaml:"redirect" doc:"how clicks are sent on: 302, 307, meta (a page with a meta refresh), double_meta (one that leads to a second one at /r/, so that the offer cannot tell the first page), js (a page with a script) or json (the link as JSON, no redirect); 302 when left out"`
+	Redirect             string         `yaml:"redirect" doc:"how clicks are sent on: 302, 307, meta (a page with a meta refresh), double_meta (one that leads to a second one at /r/, so that the offer does not see the first page as referrer), js (a page with a script) or json (the link as JSON, no redirect); 302 when left out"`
 	Cost                 string         `yaml:"cost" doc:"what a click costs when the link names no cost, in units of currency, such as 0.02"`
 	CostPerMille         string         `yaml:"cost_per_mille" doc:"what 1000 impressions cost when the link /i/{name} names no cost, in units of currency, a multiple of 0.001; comes beside the cost of clicks"`
 	Currency             string         `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
@@ -83,14 +83,14 @@ type NetworkConfig struct {
 	Currency             string            `yaml:"currency" doc:"ISO 4217 code of payouts whose postback names none; the base currency when left out"`
 	DefaultEvent         string            `yaml:"default_event" doc:"event type of postbacks that name none; conversion when left out"`
 	DefaultStatus        string            `yaml:"default_status" doc:"status of postbacks that name none: registered, pending, approved, rejected or chargeback; the dialect's, which is approved, when left out"`
-	Statuses             map[string]string `yaml:"statuses" doc:"the network's status words, each with the status it means, beside those of the dialect"`
+	Statuses             map[string]string `yaml:"statuses" doc:"the network's names of statuses, each with the status it means, beside those of the dialect"`
 	AllowForeignClickIDs bool              `yaml:"allow_foreign_click_ids" doc:"its postbacks may name click IDs of another tracker"`
 	TxIDScope            string            `yaml:"txid_scope" doc:"how far its transaction IDs are unique: network (one that comes on two clicks is flagged as DUP) or click (such as 1, 2 or SIGNUP, which come on every click); the dialect's when left out: click of keitaro, voluum, funnelflux and prosper202, network of all others"`
 	BlankTxIDIsNew       bool              `yaml:"blank_txid_is_new" doc:"each postback without a transaction ID is a conversion of its own instead of one for its click and event type"`
 	Dialect              string            `yaml:"dialect" doc:"how its postbacks are written: native, keitaro, voluum, binom, redtrack, bemob, funnelflux, tune, prosper202, everflow or affise; native when left out"`
 	Params               map[string]string `yaml:"params" doc:"parameters of its postbacks, and columns of its uploads, beside those of the dialect, each with what it means: click_id, event, status, payout, sale_amount (not booked), currency, txid, ts or ignored; such as {commission: payout}"`
 	Events               map[string]string `yaml:"events" doc:"the network's event types or goal IDs, each with the event type it means; such as {\"2\": ftd}"`
-	UnknownStatus        string            `yaml:"unknown_status" doc:"status that a status word stands for which neither statuses nor the dialect knows; such a postback is refused as unknown_status when left out"`
+	UnknownStatus        string            `yaml:"unknown_status" doc:"status of postbacks whose status neither statuses nor the dialect knows; such a postback is refused as unknown_status when left out"`
 	Decimal              string            `yaml:"decimal" doc:"how its amounts are written: point (commas stand between thousands: 1,234.50), comma (1.234,50) or auto (either, 1,234 alone is refused); when left out a comma in an amount is refused as bad_payout"`
 	TimeZone             string            `yaml:"time_zone" doc:"IANA name of the time zone of its times that name none, such as Europe/Moscow; such a time is refused as bad_timestamp when left out"`
 	Dates                string            `yaml:"dates" doc:"how it means 03/04/2026: dmy (day first) or mdy; a date that can be read both ways is refused as bad_timestamp when left out"`

@@ -71,12 +71,12 @@ func (b *builder) trust(field, network string, c TrustConfig, minToken int) *tru
 	r.Tokens = b.trustKeys(field+".tokens", c.Tokens, false, minToken)
 	if c.TokenParameter != "" {
 		if r.TokenParameter = c.TokenParameter; !isParameter(c.TokenParameter) || slices.Contains(reservedParameters, c.TokenParameter) {
-			b.problem(field+".token_parameter", "%q is no name for it; use at most %d of a-z A-Z 0-9 . _ - and none of %s", c.TokenParameter, schemas.MaxNameBytes, strings.Join(reservedParameters, ", "))
+			b.problem(field+".token_parameter", "%q is not a name for it; use at most %d of a-z A-Z 0-9 . _ - and none of %s", c.TokenParameter, schemas.MaxNameBytes, strings.Join(reservedParameters, ", "))
 		}
 	}
 	if c.TokenHeader != "" {
 		if r.TokenHeader = textproto.CanonicalMIMEHeaderKey(c.TokenHeader); !isParameter(c.TokenHeader) {
-			b.problem(field+".token_header", "%q is no header; give a name such as X-Postback-Token", c.TokenHeader)
+			b.problem(field+".token_header", "%q is not a header; give a name such as X-Postback-Token", c.TokenHeader)
 		}
 	}
 	if len(c.Tokens) == 0 && (c.TokenParameter != "" || c.TokenHeader != "") {
@@ -112,7 +112,7 @@ func (b *builder) trustKeys(field string, list map[string]Secret, digits bool, m
 	for _, keyID := range slices.Sorted(maps.Keys(list)) {
 		at := field + "." + keyID
 		if !isParameter(keyID) {
-			b.problem(at, "%q is no key ID; use at most %d of a-z A-Z 0-9 . _ -", keyID, schemas.MaxNameBytes)
+			b.problem(at, "%q is not a key ID; use at most %d of a-z A-Z 0-9 . _ -", keyID, schemas.MaxNameBytes)
 			continue
 		}
 		secret := []byte(list[keyID])

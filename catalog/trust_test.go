@@ -19,7 +19,7 @@ func TestTrustProblems(t *testing.T) {
 		config      TrustConfig
 	}{
 		{"hmac_keys.2026", "at least 16", TrustConfig{HMACKeys: map[string]Secret{"2026": "too short"}}},
-		{"hmac_keys.a b", "no key ID", TrustConfig{HMACKeys: map[string]Secret{"a b": "long enough, sixteen bytes"}}},
+		{"hmac_keys.a b", "not a key ID", TrustConfig{HMACKeys: map[string]Secret{"a b": "long enough, sixteen bytes"}}},
 		{"hmac_keys", "at most 16", TrustConfig{HMACKeys: func() map[string]Secret {
 			m := map[string]Secret{}
 			for i := range 17 {
@@ -31,9 +31,9 @@ func TestTrustProblems(t *testing.T) {
 		{"hmac_max_nonces", "from 1", TrustConfig{HMACMaxNonces: -1}},
 		{"tokens.a", "at least 16", TrustConfig{Tokens: map[string]Secret{"a": "short"}}},
 		{"tokens", "is missing", TrustConfig{TokenHeader: "X-Token"}},
-		{"token_parameter", "no name", TrustConfig{TokenParameter: "payout", Tokens: map[string]Secret{"a": "long enough, sixteen bytes"}}},
-		{"token_parameter", "no name", TrustConfig{TokenParameter: "a&b", Tokens: map[string]Secret{"a": "long enough, sixteen bytes"}}},
-		{"token_header", "no header", TrustConfig{TokenHeader: "X Token", Tokens: map[string]Secret{"a": "long enough, sixteen bytes"}}},
+		{"token_parameter", "not a name", TrustConfig{TokenParameter: "payout", Tokens: map[string]Secret{"a": "long enough, sixteen bytes"}}},
+		{"token_parameter", "not a name", TrustConfig{TokenParameter: "a&b", Tokens: map[string]Secret{"a": "long enough, sixteen bytes"}}},
+		{"token_header", "not a header", TrustConfig{TokenHeader: "X Token", Tokens: map[string]Secret{"a": "long enough, sixteen bytes"}}},
 		{"allow[1]", "neither a network", TrustConfig{Allow: []string{"10.0.0.0/8", "acme.example"}}},
 		{"allow", "at most 256", TrustConfig{Allow: make([]string, 257)}},
 		{"postbacks_per_second", "from 0", TrustConfig{PostbacksPerSecond: -1}},

@@ -257,8 +257,6 @@ func isListKey(path string) bool {
 
 var (
 	target = regexp.MustCompile("`make ([a-z-]+)|(?m)^make ([a-z-]+)")
-	// link is a relative link of a page.
-	link = regexp.MustCompile(`\]\(([^)#: ]+)(?:#[^)]*)?\)`)
 	// page is a document that a message names.
 	page = regexp.MustCompile(`(?:^|[^/a-zA-Z0-9_.-])((?:docs|deploy)/[a-zA-Z0-9_./-]+\.(?:md|yaml|yml))\b`)
 )
@@ -280,13 +278,6 @@ func TestAdvisedPagesAndTargetsExist(t *testing.T) {
 			name := match[1]
 			if _, err := os.Stat(filepath.Join(repository, name)); err != nil && !strings.Contains(s.where, ".md") {
 				t.Errorf("%s names %s: %v", s.where, name, err)
-			}
-		}
-	}
-	for _, s := range pages {
-		for _, match := range link.FindAllStringSubmatch(s.text, -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(s.where), match[1])); err != nil {
-				t.Errorf("%s links to %s: %v", s.where, match[1], err)
 			}
 		}
 	}

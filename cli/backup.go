@@ -150,7 +150,7 @@ func (e *environment) snapshot(
 	}
 	fmt.Fprintf(
 		e.stderr,
-		"The snapshot is taken; everything but the edge stood still for %s and runs again.\n",
+		"The snapshot is taken; all roles but the edge were paused for %s and run again.\n",
 		paused.Round(time.Millisecond),
 	)
 	return s, release, nil
@@ -173,10 +173,10 @@ func inMiB(what string, p backup.Progress) dlq.Progress {
 const restoreLong = `Puts a backup of ` + "`tributary backup`" + ` into data_dir (and processor.state_dir,
 ingest.spool.dir and ingest.caps_file where they are elsewhere), which must not be there yet, or be
 empty. Each file is compared with its SHA-256 sum; a damaged or incomplete backup is refused. It may
-be another machine and other folders than those it was taken of.
+be another machine and other folders than those it was taken from.
 
 What was accepted after the backup is not in it. Do not run the old installation and the restored
-one at the same time: both would have the same clicks and postbacks, each its own copy.`
+one at the same time: both would count the same campaigns, each with a part of the traffic.`
 
 func newRestore(env *environment) *cobra.Command {
 	var check bool
@@ -220,7 +220,7 @@ func newRestore(env *environment) *cobra.Command {
 			if m.Config != "" {
 				fmt.Fprintf(
 					env.stdout,
-					"The configuration of then is %s.\n",
+					"The configuration of that time is %s.\n",
 					filepath.Join(args[0], "config", m.Config),
 				)
 			}

@@ -28,8 +28,8 @@ func newClickHouseEmbedded(env *environment) *cobra.Command {
 	}
 	command.Flags().StringVar(&cfg.DataDir, "data", "", "`FOLDER` of the tables")
 	command.Flags().StringVar(&cfg.Listen, "listen", chdb.DefaultListen, "`ADDRESS` of ClickHouse's HTTP interface")
-	command.Flags().StringVar(&cfg.Passwords, "passwords", "", "`FOLDER` of the users' password files, made if absent; empty: the users come by the standard input")
+	command.Flags().StringVar(&cfg.Passwords, "passwords", "", "`FOLDER` of the users' password files, made if absent; empty: the users are read from the standard input")
 	command.Flags().BoolVar(&cfg.Durable, "durable", false, "sync every insert before it is answered")
-	command.Flags().BoolVar(&cfg.GuestsUnconfined, "guests-without-sandbox", false, "let guests in where the operating system cannot confine the engine")
+	command.Flags().BoolVar(&cfg.GuestsUnconfined, "guests-without-sandbox", false, "allow the user analyst where the operating system cannot confine the engine")
 	return command
 }

@@ -52,7 +52,7 @@ but for the secrets.`,
 			Short: "Print the reference of all keys as Markdown",
 			Long: `Prints a table of every key with its type, default and meaning. A key's variable is TRIBUTARY_
 and the path in capitals with underscores; lists of sections can only be written in the file.`,
-			Example: "  tributary config reference > CONFIG.md",
+			Example: "  tributary config reference > keys.md",
 			Args:    noArguments,
 			RunE: func(*cobra.Command, []string) error {
 				fmt.Fprint(env.stdout, config.Reference())

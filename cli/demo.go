@@ -47,10 +47,10 @@ func newDemo(env *environment) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return env.demo(cmd.Context(), o) },
 	}
 	flags := command.Flags()
-	flags.DurationVar(&o.For, "for", 0, "end by itself after this `TIME`, such as 20s; 0: at Ctrl-C")
-	flags.Float64Var(&o.Rate, "rate", demo.DefaultRate, "requests a second at first")
+	flags.DurationVar(&o.For, "for", 0, "stop after this `TIME`, such as 20s; 0: at Ctrl-C")
+	flags.Float64Var(&o.Rate, "rate", demo.DefaultRate, "requests a second in the first phase")
 	flags.Float64Var(&o.Trickle, "trickle", demo.DefaultTrickle, "requests a second afterwards")
-	flags.DurationVar(&o.Burst, "burst", demo.DefaultBurst, "how long at first is")
+	flags.DurationVar(&o.Burst, "burst", demo.DefaultBurst, "how long the first phase lasts")
 	flags.Uint64Var(&o.Seed, "seed", 1, "seed of the traffic")
 	return command
 }
@@ -73,7 +73,7 @@ func (e *environment) demo(parent context.Context, o demo.Options) error {
 	}
 	c := &loaded.Config
 	if !loaded.StoodIn {
-		return misuse.Errorf("the demo brings a catalog of its own, whose campaigns its traffic is for; leave `catalog` out of the configuration, or use `tributary up` with yours")
+		return misuse.Errorf("the demo has a catalog of its own; leave `catalog` out of the configuration, or use `tributary up` with yours")
 	}
 	keys := c.Catalog.ClickIDKeys
 	scenario.KeyID, scenario.Secret = uint8(keys.Active), string(keys.Keys[keys.Active])

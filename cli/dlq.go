@@ -33,8 +33,8 @@ booked before and what was replayed.`
 const dlqShowLong = `Prints everything about one letter: what was wrong and what would be right, when and from where it
 came, where it lies in Kafka, the input as it was, and what replaying it now would do.`
 
-const dlqReplayLong = `Sends letters back to where they entered, once what refused them is mended. Without --yes it is a
-dry run: it says what would be sent and why the rest would not, and writes nothing.
+const dlqReplayLong = `Sends letters back to where they entered, once the reason why they were refused is fixed. Without
+--yes it is a dry run: it says what would be sent and why the rest would not, and writes nothing.
 
 postback  is judged again by the catalog of this configuration, under its first receipt ID and
           time, and goes to the topic postbacks. Sent twice, it is booked once.
@@ -43,9 +43,9 @@ record    that a role could not read goes to its topic and partition again, if t
 row       that ClickHouse refused goes to its scored topic again, if its table does not have it.
 click     cannot be replayed: its visitor is gone.
 
-Each letter is replayed once: the topic dead-letters.replays notes it. A postback that an older
-word and a newer one disagree about is held back (--overtake). The oldest go first. After Ctrl-C
-or a failure, the same command goes on with the rest.`
+Each letter is replayed once: the topic dead-letters.replays notes it. A postback is held back
+where the ledger has a newer entry of its conversion (--overtake). The oldest go first. After
+Ctrl-C or a failure, the same command goes on with the rest.`
 
 // dlqFilter is what list and replay take the same flags for.
 type dlqFilter struct{ dlq.Selection }

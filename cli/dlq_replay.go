@@ -150,7 +150,7 @@ func newDLQReplay(env *environment) *cobra.Command {
 			c, done, err := env.dlqOptions(ctx, &o, withoutClickHouse)
 			if err != nil {
 				if c != nil {
-					err = fmt.Errorf("%w; start it, or replay --without-clickhouse: rows are then held back, and an older word about a conversion may come after a newer one", err)
+					err = fmt.Errorf("%w; start it, or replay --without-clickhouse: rows are then held back, and an older status of a conversion may come after a newer one", err)
 				}
 				return err
 			}
@@ -180,9 +180,9 @@ func newDLQReplay(env *environment) *cobra.Command {
 	flags.BoolVarP(&o.Send, "yes", "y", false, "send; without it nothing is written")
 	flags.IntVarP(&o.Limit, "limit", "n", dlq.DefaultReplayLimit, "send at most so many `LETTERS`, the oldest that can be")
 	flags.Float64Var(&o.Rate, "rate", 0, "send at most so many letters a second; 0: as fast as Kafka takes them")
-	flags.BoolVar(&o.Overtake, "overtake", false, "send postbacks even if the ledger has a later word about their conversion")
+	flags.BoolVar(&o.Overtake, "overtake", false, "send postbacks even if the ledger has a newer entry of their conversion")
 	flags.BoolVar(&o.Repeats, "repeats", false, "send letters that say the same as another one too")
-	flags.BoolVar(&withoutClickHouse, "without-clickhouse", false, "do not ask ClickHouse what is booked")
+	flags.BoolVar(&withoutClickHouse, "without-clickhouse", false, "do not look up in ClickHouse what is booked")
 	flags.BoolVar(&o.JSON, "json", false, "print JSON lines: a letter each, with what replaying it does")
 	return command
 }

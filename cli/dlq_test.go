@@ -19,7 +19,7 @@ func TestDLQMistakes(t *testing.T) {
 	}{
 		"sub command": {[]string{"dlq", "lst"}, `there is no command "lst"; did you mean "list"?`},
 		"reason":      {[]string{"dlq", "list", "--reason", "bad_payot"}, `--reason "bad_payot" is unknown; did you mean "bad_payout"?`},
-		"time":        {[]string{"dlq", "replay", "--since", "noon"}, `--since "noon" is no time; right would be today`},
+		"time":        {[]string{"dlq", "replay", "--since", "noon"}, `--since "noon" is not a time; right would be today`},
 		"argument":    {[]string{"dlq", "list", "acme"}, `tributary dlq list takes no arguments, got "acme"`},
 		"no letter":   {[]string{"dlq", "show"}, "dlq show takes one letter ID, got 0; `tributary dlq list` prints them"},
 		"two letters": {[]string{"dlq", "show", "a", "b"}, "dlq show takes one letter ID, got 2"},

@@ -14,7 +14,7 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const forgetLong = `Blanks a visitor's personal data in every ClickHouse table that has rows of his clicks: address,
+const forgetLong = `Blanks a visitor's personal data in every ClickHouse table that has rows of these clicks: address,
 user agent, referrer, subs, external ID, keyword, creative, city, region, network, and the raw
 requests of dead letters. Money, click IDs, country and device stay, so that every figure stays
 what it was and ` + "`tributary verify`" + ` finds what it found before.
@@ -29,7 +29,7 @@ func newForget(env *environment) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "forget CLICK_ID...",
-		Short: "Blank a visitor's personal data by his click IDs; a dry run unless --yes",
+		Short: "Blank a visitor's personal data, by click IDs; a dry run unless --yes",
 		Long:  forgetLong,
 		Example: `  tributary forget 06h08g6c4g000400040jb7ba0004hvg95gavgwc9
   tributary forget --config tributary.yaml --yes 06h08g6c4g000400040jb7ba0004hvg95gavgwc9`,

@@ -27,9 +27,9 @@ first clicks, campaigns and cost, and every kind of problem with its line, and s
 Before:   the campaigns need allow_foreign_click_ids, and so do the networks whose postbacks name
           old IDs; currencies need exchange rates of the clicks' days.
 Repeats:  a click's identity is its ID, so a line that is sent twice counts once, as long as the
-          click is remembered: processor.window after its import. A broken import goes on where it
-          ended (FILE.import.json); --restart begins anew.
-Rejected: lines that cannot be imported go to FILE.rejected.csv with the reason, to be mended and
+          click is remembered: processor.window after its import. An interrupted import goes on
+          where it ended (FILE.import.json); --restart starts over.
+Rejected: lines that cannot be imported go to FILE.rejected.csv with the reason, to be corrected and
           imported by themselves. A cell that a spreadsheet would take for a formula (it begins with
           = + - @, a tab or a line end) has an apostrophe before it, which an import of that file
           takes away again: leave its columns rejected_line and rejected_because where they are.
@@ -121,17 +121,17 @@ func newImportClicks(env *environment) *cobra.Command {
 	flags.StringVar(&text.zone, "time-zone", "", "IANA `NAME` of the zone of times that name none, such as Europe/Berlin; default: the tracker's where it fixes one, else UTC")
 	flags.StringVar(&text.dates, "dates", "", "how 03/04/2026 is meant, as `ORDER`: dmy or mdy")
 	flags.StringVar(&text.decimal, "decimal", "auto", "decimal `MARK` of amounts: auto, point or comma")
-	flags.StringVar(&text.separator, "separator", "", "what stands between fields, as `CHARACTER`: comma, semicolon, tab, …; default: found out")
+	flags.StringVar(&text.separator, "separator", "", "what stands between fields, as `CHARACTER`: comma, semicolon, tab, …; default: detected")
 	flags.StringVar(&o.Encoding, "encoding", "",
-		"character set of a file that is neither UTF-8 nor UTF-16, as `NAME`: windows-1251, iso-8859-2, …; default: found out, windows-1252 where it cannot be")
+		"character set of a file that is neither UTF-8 nor UTF-16, as `NAME`: windows-1251, iso-8859-2, …; default: detected, windows-1252 where it cannot be")
 	flags.BoolVarP(&o.Send, "yes", "y", false, "import; without it nothing is sent or written")
-	flags.BoolVar(&o.Restart, "restart", false, "begin anew, whatever was imported before")
+	flags.BoolVar(&o.Restart, "restart", false, "start over, whatever was imported before")
 	flags.StringVar(&o.Edge, "edge", "", "`URL` of the edge; default: ingest.listen of the configuration on this machine")
 	flags.IntVar(&o.Parallel, "parallel", 4, "requests under way at once, `N` of 1 to 64")
 	flags.Float64Var(&o.Rate, "rate", 0, "send at most so many clicks a second; 0: as fast as the edge takes them")
-	flags.DurationVar(&o.RetryFor, "retry-for", 5*time.Minute, "how long an edge that is not available is asked again, as `TIME`")
-	flags.StringVar(&o.Rejected, "rejected", "", "`FILE` for lines that cannot be imported; default: beside the input, with .rejected.csv behind its name")
-	flags.StringVar(&o.Checkpoint, "checkpoint", "", "`FILE` that says how far the import is; default: beside the input, with .import.json behind its name")
+	flags.DurationVar(&o.RetryFor, "retry-for", 5*time.Minute, "how long requests to an edge that is not available are repeated, as `TIME`")
+	flags.StringVar(&o.Rejected, "rejected", "", "`FILE` for lines that cannot be imported; default: beside the input, its name with .rejected.csv added")
+	flags.StringVar(&o.Checkpoint, "checkpoint", "", "`FILE` that says how far the import is; default: beside the input, its name with .import.json added")
 	return command
 }
 
@@ -201,7 +201,7 @@ func (f *importFlags) parse(o *importer.Options) (err error) {
 func edgeAddress(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
-		return "", fmt.Errorf("--edge %q is no address of an edge; right would be one such as http://127.0.0.1:8080", text)
+		return "", fmt.Errorf("--edge %q is not the address of an edge; right would be one such as http://127.0.0.1:8080", text)
 	}
 	return strings.TrimRight(text, "/"), nil
 }

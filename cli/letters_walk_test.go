@@ -81,7 +81,7 @@ func (l *loser) reloads(file, text string) {
 
 var replayed = regexp.MustCompile(`sent: (\d+) of (\d+)`)
 
-// A refused postback goes the way of the README and of docs/understood.md: it is listed, explained, its cause is mended by the
+// A refused postback goes the way of docs/dead-letters.md and of docs/understood.md: it is listed, explained, its cause is mended by the
 // page's own lines, and it is booked, once.
 func TestDeadLettersAreWalked(t *testing.T) {
 	l := newLoser(t)
@@ -96,9 +96,9 @@ func TestDeadLettersAreWalked(t *testing.T) {
 	}
 	l.figures(2, 2)
 
-	commands := strings.Split(strings.TrimSpace(pageBlock(t, "README.md", "tributary dlq list --network acme")), "\n")
+	commands := strings.Split(strings.TrimSpace(pageBlock(t, "docs/dead-letters.md", "tributary dlq list --network acme")), "\n")
 	if len(commands) != 5 {
-		t.Fatalf("the README has %q", commands)
+		t.Fatalf("docs/dead-letters.md has %q", commands)
 	}
 	listed := l.types(commands[0])
 	if !strings.Contains(listed, "unknown_status") || !strings.Contains(listed, "unread_parameter") || !strings.Contains(listed, "Money at stake: 1.25 USD") {

@@ -205,7 +205,7 @@ func pairs(flag string, values []string) (map[string]string, error) {
 	for _, value := range values {
 		name, text, ok := strings.Cut(value, "=")
 		if !ok {
-			return nil, misuse.Errorf("%s %q is no pair; right would be NAME=TEXT", flag, value)
+			return nil, misuse.Errorf("%s %q is not a pair; right would be NAME=TEXT", flag, value)
 		}
 		if _, taken := m[name]; taken {
 			return nil, misuse.Errorf("%s names %s twice", flag, name)

@@ -46,10 +46,10 @@ func TestLinkImportAndPostbackMistakes(t *testing.T) {
 		"link sub":       {[]string{"link", "chek", "x"}, `there is no command "chek"; did you mean "check"?`},
 		"link nothing":   {[]string{"link", "check"}, "link check takes one URL, got 0; see `tributary link check --help`"},
 		"link unquoted":  {[]string{"link", "check", "a", "b"}, "put quotes around one that has spaces or &"},
-		"link no URL":    {[]string{"link", "check", "summer"}, `"summer" is no URL; right would be one such as https://t.example`},
+		"link no URL":    {[]string{"link", "check", "summer"}, `"summer" is not a URL; right would be one such as https://t.example`},
 		"link campaign":  {[]string{"link", "campaign", "sumer"}, `there is no campaign "sumer"; did you mean "summer"?`},
-		"link value":     {[]string{"link", "campaign", "summer", "--value", "sub1"}, `--value "sub1" is no pair; right would be NAME=TEXT`},
-		"link base":      {[]string{"link", "campaign", "summer", "--base", "t.example"}, `"t.example" is no address of the edge`},
+		"link value":     {[]string{"link", "campaign", "summer", "--value", "sub1"}, `--value "sub1" is not a pair; right would be NAME=TEXT`},
+		"link base":      {[]string{"link", "campaign", "summer", "--base", "t.example"}, `"t.example" is not an address of the edge`},
 		"link network":   {[]string{"link", "postback", "--network", "acne", "--sender", "tune"}, `there is no network "acne"; did you mean "acme"?`},
 		"import nothing": {[]string{"import", "clicks"}, "import clicks takes one file, got 0"},
 		"import tracker": {[]string{"import", "clicks", "--from", "kaitaro", csv}, `--from "kaitaro" is unknown; did you mean "keitaro"?`},
@@ -58,13 +58,13 @@ func TestLinkImportAndPostbackMistakes(t *testing.T) {
 		"import dates":   {[]string{"import", "clicks", "--dates", "ymd", csv}, `--dates "ymd" is unknown; right would be dmy`},
 		"import decimal": {[]string{"import", "clicks", "--decimal", "dot", csv}, `--decimal "dot" is unknown; right would be auto, point or comma`},
 		"import columns": {[]string{"import", "clicks", "--columns", "clickid=a", csv}, `there is no field "clickid"; did you mean "click_id"?`},
-		"import map":     {[]string{"import", "clicks", "--campaign-map", "a", csv}, `--campaign-map "a" is no pair; right would be THEIRS=NAME`},
-		"import edge":    {[]string{"import", "clicks", "--edge", "t.example", "--from", "keitaro", csv}, `--edge "t.example" is no address of an edge`},
+		"import map":     {[]string{"import", "clicks", "--campaign-map", "a", csv}, `--campaign-map "a" is not a pair; right would be THEIRS=NAME`},
+		"import edge":    {[]string{"import", "clicks", "--edge", "t.example", "--from", "keitaro", csv}, `--edge "t.example" is not the address of an edge`},
 		"import native":  {[]string{"import", "clicks", csv}, "known to be the click_id in an export of native; right would be --columns click_id=NAME"},
 		"import char":    {[]string{"import", "clicks", "--separator", "ab", csv}, `--separator "ab" is none`},
 		"postback sub":   {[]string{"postback", "tset"}, `there is no command "tset"; did you mean "test"?`},
 		"postback many":  {[]string{"postback", "test", "acme"}, `tributary postback test takes no arguments, got "acme"`},
-		"postback edge":  {[]string{"postback", "test", "--edge", "here"}, `--edge "here" is no address of an edge`},
+		"postback edge":  {[]string{"postback", "test", "--edge", "here"}, `--edge "here" is not the address of an edge`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := run(t, nil, append(c.args, "--config", file)...)
@@ -166,7 +166,7 @@ func TestPrintedLinkCommandsWork(t *testing.T) {
 			code, stdout, stderr := run(t, c.environ, shellWords(command)[1:]...)
 			url, _, _ := strings.Cut(stdout, "\n")
 			if code != ExitOK || !strings.HasPrefix(url, c.base) || !strings.Contains(url, "/postback/acme?click_id={click_id}&payout={payout}&txid={txid}&token="+token) ||
-				!strings.Contains(stdout, "Note: In the places of {click_id}") {
+				!strings.Contains(stdout, "Note: Replace {click_id}") {
 				t.Errorf("%s prints %q: exit code %d, %s%s", where, command, code, stdout, stderr)
 			}
 		}

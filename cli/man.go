@@ -13,7 +13,7 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const manLong = `Writes a manual page for each command into DIR, made of the same texts as --help.
+const manLong = `Writes a manual page for each command into DIR, from the same texts as --help.
 ` + "`make man`" + ` writes them into bin/man/man1: ` + "`man -M bin/man tributary-up`" + `.`
 
 func newMan(*environment) *cobra.Command {

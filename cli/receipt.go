@@ -17,7 +17,7 @@ import (
 
 const receiptLong = `Says what became of a postback by the receipt_id of its answer: received, parked, joined,
 duplicate, orphan or rejected and why, and the conversion it made. The same as the edge's
-GET /v1/receipts/{id}, asked of ClickHouse. A postback is there about a second after it was
+GET /v1/receipts/{id}, looked up in ClickHouse. A postback is there about a second after it was
 accepted, and what was decided about a second after the decision.
 
 Exit code 0: found. 1: ClickHouse has not seen it, or not yet.`

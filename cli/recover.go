@@ -26,8 +26,8 @@ them is lost, the role that would count wrongly without it waits, is not ready, 
 
   Kafka's topics gone, state there       the processor waits: ` + "`tributary recover broker`" + `
   ClickHouse's tables gone, Kafka there  the sink waits: ` + "`tributary recover clickhouse`" + `
-  state gone, Kafka there                nobody waits: it is built again from the topics
-  Kafka and state gone                   nobody waits: nothing is left to protect
+  state gone, Kafka there                no role waits: it is built again from the topics
+  Kafka and state gone                   no role waits: nothing is left to protect
 
 Run it beside the installation, with the same configuration. See docs/recovery.md.
 
@@ -105,7 +105,7 @@ func newRecoverBroker(env *environment) *cobra.Command {
 				if err := lost.Accept(c.Processor.StateDir); err != nil {
 					return err
 				}
-				fmt.Fprintln(env.stdout, "The processor is told: it goes on within a second, or at its next start. /readyz says when it is ready.")
+				fmt.Fprintln(env.stdout, "The processor goes on within a second, or at its next start. /readyz says when it is ready.")
 				return nil
 			})
 		},
@@ -116,7 +116,7 @@ func newRecoverBroker(env *environment) *cobra.Command {
 
 func printLostLog(out io.Writer, l *processor.LostLog) {
 	fmt.Fprintf(out, "State %s, waiting since %s\nKafka was %s, is %s\n\n", l.StateDir, l.At.Format(time.RFC3339), orNone(l.Was.Cluster), orNone(l.Is.Cluster))
-	fmt.Fprintf(out, "%9s  %14s  %14s  %14s  %s\n", "partition", "offsets read", "in topics now", "not committed", "knows the stream up to")
+	fmt.Fprintf(out, "%9s  %14s  %14s  %14s  %s\n", "partition", "offsets read", "in topics now", "not committed", "has the stream up to")
 	for i := range l.Partitions {
 		p := &l.Partitions[i]
 		var read, now int64
@@ -144,10 +144,10 @@ func orNone(text string) string {
 }
 
 const recoverClickHouseLong = `Fills ClickHouse's tables again from Kafka, after the tables were lost. Each row lands once. What
-Kafka has no more is missing: the command says from when on rows will be there.
+Kafka no longer has stays missing: the command says from which time on rows will be there.
 
 With --accept nothing is filled: the tables stay without what they had, and loading goes on where it
-stood.
+stopped.
 
 Without --yes it says what it would do, and writes nothing. The sink may be running: it waits, and
 goes on by itself. The command follows the filling to its end; it can be left at any time.`
@@ -174,7 +174,7 @@ func newRecoverClickHouse(env *environment) *cobra.Command {
 				printLostTables(env.stdout, lost)
 				switch {
 				case !yes && accept:
-					fmt.Fprintln(env.stdout, "Nothing was done. With --yes these rows stay lost, and loading goes on where it stood.")
+					fmt.Fprintln(env.stdout, "Nothing was done. With --yes these rows stay lost, and loading goes on where it stopped.")
 					return nil
 				case !yes:
 					fmt.Fprintln(env.stdout, "Nothing was done. With --yes the tables are filled with what Kafka has; with --accept --yes they stay without it.")
@@ -183,7 +183,7 @@ func newRecoverClickHouse(env *environment) *cobra.Command {
 					if err := tables.Accept(ctx, lost); err != nil {
 						return err
 					}
-					fmt.Fprintln(env.stdout, "The loss is accepted: loading goes on where it stood.")
+					fmt.Fprintln(env.stdout, "The loss is accepted: loading goes on where it stopped.")
 					return nil
 				}
 				if err := tables.Refill(ctx, lost); err != nil {

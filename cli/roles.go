@@ -18,7 +18,7 @@ of its own that outlives a restart.
 
 /metrics, /debug/pprof, /healthz and /readyz with its reasons are on ops.listen, which only this
 machine reaches unless it is set; the public port (ingest.listen) says only whether the edge lives
-and is ready, unless ingest.trust.management_routes puts them there for who shows ops.token. The
+and is ready, unless ingest.trust.management_routes serves them there too, with ops.token. The
 first SIGTERM refuses new connections and answers open requests; SIGHUP reads the catalog again.`,
 		Example: `  tributary ingest --config tributary.yaml
   tributary ingest --config tributary.yaml --set ingest.listen=:80 --set ingest.spool.dir=/var/lib/tributary/spool`,
@@ -34,7 +34,7 @@ each needs a processor.state_dir of its own that outlives a restart, and a
 processor.instance_id that stays the same.
 
 /metrics, /debug/pprof, /healthz and /readyz are on ops.listen, which only this machine reaches
-unless it is set: then ops.token says who sees more than whether it lives and is ready. The first
+unless it is set: then ops.token is needed for more than whether it lives and is ready. The first
 SIGTERM finishes the transaction at hand.`,
 		Example: `  tributary process --config tributary.yaml
   tributary process --config tributary.yaml --set processor.instance_id=p1 --set processor.state_dir=/var/lib/tributary/p1`,
@@ -49,7 +49,7 @@ func newSink(env *environment) *cobra.Command {
 waits stays in Kafka, and nothing is loaded twice.
 
 /metrics, /debug/pprof, /healthz and /readyz are on ops.listen, which only this machine reaches
-unless it is set: then ops.token says who sees more than whether it lives and is ready. The first
+unless it is set: then ops.token is needed for more than whether it lives and is ready. The first
 SIGTERM inserts what is buffered.`,
 		Example: `  tributary sink --config tributary.yaml
   tributary sink --config tributary.yaml --set clickhouse.addr=clickhouse:9000 --set clickhouse.protocol=native`,

@@ -27,7 +27,7 @@ const (
 )
 
 const rootLong = `Tributary counts paid clicks and networks' postbacks, joins and scores them, and keeps
-the money figures in ClickHouse, where EPC and ROI can be asked a second later.
+the money figures in ClickHouse, where EPC and ROI can be queried a second later.
 
   click, postback ─▶ ingest ─▶ Kafka ─▶ processor ─▶ Kafka ─▶ sink ─▶ ClickHouse
 

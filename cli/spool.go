@@ -20,7 +20,7 @@ edge's machine, beside the running edge or without one.`
 const spoolListLong = `Prints what is set aside, the oldest first: which event, its money, and why Kafka refused it.`
 
 const spoolRequeueLong = `Asks the edge to send records again that were set aside, once what Kafka refused them for is
-mended (for MESSAGE_TOO_LARGE, the topic's max.message.bytes), and waits for what becomes of them.
+fixed (for MESSAGE_TOO_LARGE, the topic's max.message.bytes), and waits for what becomes of them.
 They keep their IDs, so that none counts twice. The edge that holds the spool takes them within a
 second; when none runs, the next one does at its start. What is refused again is set aside again.
 

@@ -41,7 +41,7 @@ func TestSpoolCommands(t *testing.T) {
 	if code, stdout, stderr := run(t, nil, "spool", "requeue", "--all", at); code != ExitOK || !strings.Contains(stdout, "No record is set aside") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
-	if code, _, stderr := run(t, nil, "spool", "requeue", "1-32.refused", at); code != ExitUsage || !strings.Contains(stderr, "1-32.refused is no file of a record in "+filepath.Join(cfg.Dir, "aside")) {
+	if code, _, stderr := run(t, nil, "spool", "requeue", "1-32.refused", at); code != ExitUsage || !strings.Contains(stderr, "1-32.refused is not the file of a record in "+filepath.Join(cfg.Dir, "aside")) {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 }

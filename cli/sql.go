@@ -23,12 +23,12 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const sqlLong = `Asks ClickHouse and prints the result. The query is the argument, or comes by the standard
-input. Tables and views are those of clickhouse.database; ` + "`SHOW TABLES`" + ` lists them.
+const sqlLong = `Runs a query in ClickHouse and prints the result. The query is the argument, or is read from the
+standard input. Tables and views are those of clickhouse.database; ` + "`SHOW TABLES`" + ` lists them.
 
-It reads only. Against the embedded engine it asks as the user analyst, with the password that
-` + "`tributary up`" + ` keeps in data_dir; against a server as clickhouse.user, read-only for this query.
-What a guest may ask, and how other programs connect: docs/sql.md.
+Queries only read. In the embedded engine they run as the user analyst, with the password that
+` + "`tributary up`" + ` keeps in data_dir; on a server as clickhouse.user, read-only.
+What that user may do, and how other programs connect: docs/sql.md.
 
 Exit code 0: the whole result was printed. 1: it was not, and why. 2: there was no query.`
 
@@ -36,7 +36,7 @@ func newSQL(env *environment) *cobra.Command {
 	var format string
 	command := &cobra.Command{
 		Use:   "sql [QUERY]",
-		Short: "Ask ClickHouse, reading only",
+		Short: "Run a read-only query in ClickHouse",
 		Long:  sqlLong,
 		Example: `  tributary sql 'SELECT campaign, clicks, epc, roi FROM epc_roi_by_campaign'
   tributary sql --format CSVWithNames 'SELECT * FROM epc_roi_by_day' > days.csv
@@ -81,7 +81,7 @@ func queryOf(args []string, stdin io.Reader) (string, error) {
 	query := strings.Join(args, "")
 	if len(args) == 0 {
 		if f, ok := stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			return "", misuse.Errorf("there is no query: give it as the argument, in quotes, or by the standard input; see `tributary sql --help`")
+			return "", misuse.Errorf("there is no query: give it as the argument, in quotes, or on the standard input; see `tributary sql --help`")
 		}
 		text, err := io.ReadAll(io.LimitReader(stdin, maxQueryBytes+1))
 		if err != nil {

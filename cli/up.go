@@ -20,11 +20,11 @@ const upLong = `Runs every role in this process. Kafka and ClickHouse are embedd
 clickhouse.mode say external; what they keep is in data_dir, and the next start goes on with it.
 
 Without a configuration file it uses built-in defaults, a small example catalog, and a random
-click ID key that it keeps in data_dir. Data that came with a catalog of your own are never served
-with the example: a file that is named must declare its campaigns.
+click ID key that it keeps in data_dir. The example is never used with data that came with a
+catalog of your own, and a file that is named must declare its campaigns.
 
 Who sees what: strangers reach the edge (ingest.listen) and learn there only whether it is ready;
-figures, profiles and reasons are on ops.listen, for this machine or who shows ops.token. The
+figures, profiles and reasons are on ops.listen, for this machine or with ops.token. The
 embedded Kafka wants the password in data_dir, which kcat.conf and kafka-client.properties there
 hold for other clients. data_dir is closed to all users but yours.
 

@@ -20,10 +20,11 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const verifyLong = `Reads every topic and every table, and holds against each other: what was acknowledged and what
-became of it, each scored topic and its table, the ledger and itself, the sums and the rows, and
-the configuration's base currency, topic prefix and keys and those that the data came with.
-It reads Kafka through another client than the pipeline writes with, and changes nothing.
+const verifyLong = `Reads every topic and every table, and compares: what was acknowledged with what became of it,
+each scored topic with its table, the entries of each conversion with each other, the sums with
+the rows, and the configuration's base currency, topic prefix and keys with those that the data
+came with. It reads Kafka through another client than the pipeline writes with, and changes
+nothing.
 
 Exit code 0: everything adds up. 1: something does not; each difference is named with its topic,
 partition, table, size and first IDs.

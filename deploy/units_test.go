@@ -10,7 +10,7 @@ import (
 )
 
 // unitBlocks are the units of a page: a block whose first line names the file.
-var unitBlocks = regexp.MustCompile("(?s)```\n# /etc/systemd/system/([a-z-]+\\.(?:service|timer))\n(.*?)```")
+var unitBlocks = regexp.MustCompile("(?s)```ini\n# /etc/systemd/system/([a-z-]+\\.(?:service|timer))\n(.*?)```")
 
 // systemd takes every line of the units, and of those that the page shows: it passes over what it does not know with a word
 // that nobody reads.

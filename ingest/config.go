@@ -19,14 +19,14 @@ import (
 type Config struct {
 	Listen           string         `yaml:"listen" doc:"address of the HTTP edge, host:port"`
 	TrustedProxies   []string       `yaml:"trusted_proxies" doc:"networks (CIDR) or addresses of proxies whose X-Forwarded-For, and PROXY header with trust.proxy_protocol, is believed"`
-	MaxConnections   int            `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 20 KiB; more are answered 503 and closed. Fewer, with a warning and a metric, where the process may not open as many files and some hundreds more"`
+	MaxConnections   int            `yaml:"max_connections" doc:"connections served at the same time, each with buffers of max_header_bytes and about 20 KiB; more are answered 503 and closed. The edge serves fewer, with a warning and a metric, where the process may not open this many files and some hundreds more"`
 	MaxHeaderBytes   int            `yaml:"max_header_bytes" doc:"largest request line and headers together, in bytes; also the read buffer of a connection"`
 	MaxBodyBytes     int            `yaml:"max_body_bytes" doc:"largest request body, in bytes: room for a batch of clicks"`
 	ReadTimeout      time.Duration  `yaml:"read_timeout" doc:"longest time to receive one request"`
 	WriteTimeout     time.Duration  `yaml:"write_timeout" doc:"longest time to send one answer"`
 	IdleTimeout      time.Duration  `yaml:"idle_timeout" doc:"how long a connection may stay open without a request"`
 	DrainTimeout     time.Duration  `yaml:"drain_timeout" doc:"longest time to finish open requests when stopping"`
-	AckBound         time.Duration  `yaml:"ack_bound" doc:"longest time that Kafka makes a request wait: its record then goes to the spool, early enough that its disk, as fast as lately, answers in time; not used without a spool"`
+	AckBound         time.Duration  `yaml:"ack_bound" doc:"longest time that a request waits for Kafka; its record then goes to the spool, early enough for a sync at the disk's recent speed. Not used without a spool"`
 	AckTimeout       time.Duration  `yaml:"ack_timeout" doc:"longest time a request waits before it is answered 503: for Kafka where there is no spool, else for the spool's disk"`
 	Spool            spool.Config   `yaml:"spool"`
 	Trust            trust.Config   `yaml:"trust"`
@@ -40,10 +40,10 @@ type Config struct {
 	BufferBytes      int            `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
 	UserAgentCache   int            `yaml:"user_agent_cache_bytes" doc:"memory for user agents that were seen before, in bytes"`
 	Edges            int            `yaml:"edges" doc:"number of edges that the clicks are spread over: each keeps to its part of an offer's clicks_per_day, rounded up, counted in its memory"`
-	CapsFile         string         `yaml:"caps_file" doc:"file that keeps the counts of clicks_per_day over a restart, written every second when they changed: an edge that is killed or loses its power forgets a second of clicks at most; one that cannot be read is kept beside as .damaged, and the counts begin at 0; empty for none: then a restart counts from 0. One edge a file"`
+	CapsFile         string         `yaml:"caps_file" doc:"file that keeps the counts of clicks_per_day over a restart, written every second when they changed: an edge that is killed or loses its power forgets a second of clicks at most. A file that cannot be read is renamed to .damaged, and the counts begin at 0; empty for none: then a restart counts from 0. Each edge needs a file of its own"`
 	UniqueWindow     time.Duration  `yaml:"unique_window" doc:"a visitor's click is unique when it is the first of its campaign at this edge for this long, counted from the last unique one"`
-	UniqueBytes      int            `yaml:"unique_bytes" doc:"memory for visitors within unique_window, in bytes: 8 for each visitor of a campaign, and twice that to lose none; rounded down to a power of two"`
-	VisitorCookie    string         `yaml:"visitor_cookie" doc:"name of the cookie that knows a visitor again on another IP; empty for none: then IP and user agent do. It needs the visitor's consent where the law says so"`
+	UniqueBytes      int            `yaml:"unique_bytes" doc:"memory for visitors within unique_window, in bytes: 8 for each visitor of a campaign, twice that so that none is forgotten; rounded down to a power of two"`
+	VisitorCookie    string         `yaml:"visitor_cookie" doc:"name of the cookie that recognises a visitor on another IP; empty for none: then IP and user agent do. It needs the visitor's consent where the law says so"`
 	LandingWindow    time.Duration  `yaml:"landing_window" doc:"how long after its click a landing page's button /l/{click_id} leads to an offer; later it is answered 410"`
 	VisitorCookieAge time.Duration  `yaml:"visitor_cookie_age" doc:"how long browsers keep the visitor cookie"`
 }
@@ -87,7 +87,7 @@ func (c *Config) Validate() error {
 		problems = append(problems, &schemas.FieldError{Field: field, Problem: fmt.Sprintf(format, args...)})
 	}
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
-		problem("listen", "%q is no address; give host:port or :port, such as :8080", c.Listen)
+		problem("listen", "%q is not an address; give host:port or :port, such as :8080", c.Listen)
 	}
 	if len(c.TrustedProxies) > maxTrustedProxies {
 		problem("trusted_proxies", "has %d entries, at most %d are allowed; join them into wider networks", len(c.TrustedProxies), maxTrustedProxies)
@@ -128,7 +128,7 @@ func (c *Config) Validate() error {
 	span("unique_window", c.UniqueWindow, time.Second, unique.MaxWindow)
 	number("unique_bytes", c.UniqueBytes, unique.MinBytes, unique.MaxBytes)
 	if !isCookieName(c.VisitorCookie) {
-		problem("visitor_cookie", "%q is no name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
+		problem("visitor_cookie", "%q is not a name of a cookie; use at most %d of a-z A-Z 0-9 _ -", c.VisitorCookie, schemas.MaxNameBytes)
 	}
 	span("landing_window", c.LandingWindow, time.Minute, 400*24*time.Hour)
 	span("visitor_cookie_age", c.VisitorCookieAge, time.Second, 400*24*time.Hour)

@@ -38,7 +38,7 @@ func BuildLink(d *Dialect, o LinkOptions) (string, error) {
 	b.WriteString(base)
 	if before, after, ok := strings.Cut(path.Pattern, "{campaign}"); ok {
 		if !path.Shape.matches([]byte(o.Campaign)) {
-			return "", fmt.Errorf("%s is no campaign as %s writes it, %s", o.Campaign, d.Name, path.Shape.describe())
+			return "", fmt.Errorf("%s is not a campaign as %s writes it, %s", o.Campaign, d.Name, path.Shape.describe())
 		}
 		b.WriteString(before + o.Campaign + after)
 	} else {
@@ -173,7 +173,7 @@ func paramNameOf(d *Dialect, n Param, params map[string]string) string {
 func checkBase(base string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return "", fmt.Errorf("%q is no address of the edge, such as https://t.example", base)
+		return "", fmt.Errorf("%q is not an address of the edge, such as https://t.example", base)
 	}
 	return strings.TrimRight(base, "/"), nil
 }

@@ -13,7 +13,7 @@ import (
 type documentedAt struct{ page, link, postback string }
 
 var documented = map[string][]documentedAt{
-	"native": {{"README.md", "source external_id keyword creative cost currency sub1-20", "network click_id event status payout currency txid ts"}},
+	"native": {{"docs/links.md", "source external_id keyword creative cost currency sub1-20", "network click_id event status payout currency txid ts"}},
 	"keitaro": {
 		{"https://docs.keitaro.io/en/conversions/postback.html", "",
 			"subid tid payout revenue cost status currency sub_id_1-15 return sale_status lead_status rejected_status rejected ignore_status ignore"},

@@ -47,7 +47,7 @@ func NewLink(d *Dialect, extra LinkParams) (*Link, error) {
 		field, ok := ParseField(extra[name])
 		switch {
 		case !ok:
-			problems = append(problems, errors.New(name+": "+extra[name]+" is no part of a click; one of "+FieldNames))
+			problems = append(problems, errors.New(name+": "+extra[name]+" is not a part of a click; one of "+FieldNames))
 		case name == "" || len(name) > schemas.MaxNameBytes:
 			problems = append(problems, errors.New("a parameter's name has 1 to 64 bytes"))
 		}

@@ -66,7 +66,7 @@ var documentedLinks = []struct {
 	campaign string
 	want     map[string]string
 }{
-	{&Native, "README.md", "https://t.example/c/shoes?source=push&sub1=a&cost=0.02&external_id=x", nil, "shoes",
+	{&Native, "docs/links.md", "https://t.example/c/shoes?source=push&sub1=a&cost=0.02&external_id=x", nil, "shoes",
 		map[string]string{"source": "push", "sub1": "a", "cost": "0.02", "external_id": "x"}},
 
 	{&Keitaro, "https://docs.keitaro.io/ru/campaigns-and-streams/campaign-url.html",
@@ -249,14 +249,14 @@ func TestBuildLinkRefuses(t *testing.T) {
 		options LinkOptions
 		want    string
 	}{
-		"no base":         {&Keitaro, LinkOptions{Campaign: "a"}, "no address"},
-		"base with query": {&Keitaro, LinkOptions{Base: "https://t.example?x=1", Campaign: "a"}, "no address"},
+		"no base":         {&Keitaro, LinkOptions{Campaign: "a"}, "not an address"},
+		"base with query": {&Keitaro, LinkOptions{Base: "https://t.example?x=1", Campaign: "a"}, "not an address"},
 		"no campaign":     {&Keitaro, LinkOptions{Base: "https://t.example"}, "names a campaign"},
-		"walks":           {&Keitaro, LinkOptions{Base: "https://t.example", Campaign: "../x"}, "no campaign as keitaro"},
+		"walks":           {&Keitaro, LinkOptions{Base: "https://t.example", Campaign: "../x"}, "not a campaign as keitaro"},
 		"no uuid":         {&Voluum, LinkOptions{Base: "https://t.example", Campaign: "shoes"}, "a UUID"},
 		"no parameter":    {&TUNE, LinkOptions{Base: "https://t.example", Campaign: "1", Values: map[Field]string{Cost: "1"}}, "no parameter for cost"},
 		"no links":        {&Everflow, LinkOptions{Base: "https://t.example", Campaign: "1"}, "has no click links"},
-		"bad params":      {&Binom, LinkOptions{Base: "https://t.example", Campaign: "1", Params: LinkParams{"a": "b"}}, "a: b is no part of a click"},
+		"bad params":      {&Binom, LinkOptions{Base: "https://t.example", Campaign: "1", Params: LinkParams{"a": "b"}}, "a: b is not a part of a click"},
 		"too long":        {&Keitaro, LinkOptions{Base: "https://t.example", Campaign: "1", Values: map[Field]string{Keyword: strings.Repeat("x", 9000)}}, "at most 8192"},
 	} {
 		if _, err := BuildLink(c.dialect, c.options); err == nil || !strings.Contains(err.Error(), c.want) {

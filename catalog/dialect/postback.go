@@ -105,7 +105,7 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 	for _, name := range sortedKeys(c.Params) {
 		meaning, ok := ParseParam(c.Params[name])
 		if !ok {
-			problem("params." + name + ": " + c.Params[name] + " is no part of a postback; one of " + ParamNames)
+			problem("params." + name + ": " + c.Params[name] + " is not a part of a postback; one of " + ParamNames)
 		}
 		// The dialect's way of writing it stays: amount is amount, whatever it means.
 		form := p.names[name].form
@@ -123,7 +123,7 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 	status := func(where, name string, to *events.Status) {
 		s, ok := statusNames[strings.ToLower(name)]
 		if !ok {
-			problem(where + ": " + name + " is no status; one of " + statusList)
+			problem(where + ": " + name + " is not a status; one of " + statusList)
 		}
 		*to = s
 	}

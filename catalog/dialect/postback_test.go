@@ -44,7 +44,7 @@ var documentedPostbacks = []struct {
 	reason schemas.RejectReason
 	param  Param
 }{
-	{&Native, "README.md", "https://t.example/postback?click_id=abc&status=approved&payout=12.50&currency=EUR&txid=t1&event=FTD", Custom{},
+	{&Native, "docs/links.md", "https://t.example/postback?click_id=abc&status=approved&payout=12.50&currency=EUR&txid=t1&event=FTD", Custom{},
 		said{clickID: "abc", event: "ftd", payout: "12.50", currency: "EUR", txid: "t1", status: approved}, "", 0},
 
 	{&Keitaro, "https://docs.keitaro.io/en/conversions/postback.html", "https://example.com/key/postback?subid=s&status=lead&payout=10&currency=EUR", Custom{},
@@ -300,10 +300,10 @@ func TestCustomIsChecked(t *testing.T) {
 		custom Custom
 		want   string
 	}{
-		"param":   {Custom{Params: map[string]string{"a": "money"}}, "params.a: money is no part of a postback"},
-		"status":  {Custom{Statuses: map[string]string{"a": "paid"}}, "statuses.a: paid is no status"},
-		"default": {Custom{DefaultStatus: "sale"}, "default_status: sale is no status"},
-		"unknown": {Custom{UnknownStatus: "maybe"}, "unknown_status: maybe is no status"},
+		"param":   {Custom{Params: map[string]string{"a": "money"}}, "params.a: money is not a part of a postback"},
+		"status":  {Custom{Statuses: map[string]string{"a": "paid"}}, "statuses.a: paid is not a status"},
+		"default": {Custom{DefaultStatus: "sale"}, "default_status: sale is not a status"},
+		"unknown": {Custom{UnknownStatus: "maybe"}, "unknown_status: maybe is not a status"},
 		"many":    {Custom{Statuses: many}, "more than 100"},
 	} {
 		if _, err := NewPostback(&Keitaro, c.custom); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -451,9 +451,9 @@ func TestBuildPostbackTemplate(t *testing.T) {
 	}{
 		"no click ID": {&Native, PostbackOptions{Base: "https://t.example", Network: "a"}, "macro for the click ID"},
 		"no key":      {&Keitaro, PostbackOptions{Base: "https://t.example", Macros: map[Param]string{ClickID: "{a}"}}, "none is given"},
-		"no base":     {&Native, PostbackOptions{Network: "a", Macros: map[Param]string{ClickID: "{a}"}}, "no address"},
+		"no base":     {&Native, PostbackOptions{Network: "a", Macros: map[Param]string{ClickID: "{a}"}}, "not an address"},
 		"no status":   {&Voluum, PostbackOptions{Base: "https://t.example", Macros: map[Param]string{ClickID: "{a}", Status: "{s}"}}, "no parameter for status"},
-		"bad params":  {&Voluum, PostbackOptions{Base: "https://t.example", Params: map[string]string{"a": "b"}}, "no part of a postback"},
+		"bad params":  {&Voluum, PostbackOptions{Base: "https://t.example", Params: map[string]string{"a": "b"}}, "not a part of a postback"},
 	} {
 		if _, err := BuildPostbackTemplate(c.dialect, c.options); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)

@@ -188,7 +188,7 @@ func (p *Policy) proveSignature(s *scratch, r *Request, out *proof) *Refusal {
 }
 
 func stale(detail string) *Refusal {
-	return refuse(schemas.RejectStaleRequest, ParamTime, detail, "a request signed anew, by a clock that is right")
+	return refuse(schemas.RejectStaleRequest, ParamTime, detail, "a request signed again, by a clock that is right")
 }
 
 func side(age time.Duration) string {

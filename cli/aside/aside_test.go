@@ -169,7 +169,7 @@ func TestMistakes(t *testing.T) {
 		"there is no spool":          func() error { return List(ListOptions{Out: &bytes.Buffer{}}) },
 		"there is no folder":         func() error { return List(ListOptions{Dir: dir + "x", Out: &bytes.Buffer{}}) },
 		"and not both":               func() error { return Requeue(t.Context(), RequeueOptions{Dir: dir, Out: &bytes.Buffer{}}) },
-		"is no file of a record in": func() error {
+		"is not the file of a record in": func() error {
 			return Requeue(t.Context(), RequeueOptions{Dir: dir, Files: []string{"x.refused"}, Out: &bytes.Buffer{}})
 		},
 		"holds no record: damage amid": func() error {

@@ -152,7 +152,7 @@ func List(o ListOptions) (err error) {
 	if o.Limit > 0 && files > int64(o.Limit) {
 		fmt.Fprintf(out, "; the oldest %d are shown (--limit)", o.Limit)
 	}
-	fmt.Fprintln(out, ".\nMend what Kafka refused them for, then `tributary spool requeue FILE...` or `--all`. A damaged place holds no whole record.")
+	fmt.Fprintln(out, ".\nFix what Kafka refused them for, then `tributary spool requeue FILE...` or `--all`. A damaged place holds no whole record.")
 	return nil
 }
 
@@ -183,7 +183,7 @@ func isSpool(dir string) error {
 	case err != nil:
 		return fmt.Errorf("looking at the spool: %w", err)
 	case !info.IsDir():
-		return misuse.Errorf("%s is no folder; right would be the ingest.spool.dir of the edge", dir)
+		return misuse.Errorf("%s is not a folder; right would be the ingest.spool.dir of the edge", dir)
 	}
 	return nil
 }

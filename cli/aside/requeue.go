@@ -80,7 +80,7 @@ func (o *RequeueOptions) ask() ([]string, error) {
 			case other:
 				wrong = append(wrong, name+" holds no record: "+why)
 			case !slices.Contains(records, filepath.Base(name)) && !slices.Contains(waiting, filepath.Base(name)):
-				wrong = append(wrong, name+" is no file of a record in "+filepath.Join(o.Dir, "aside"))
+				wrong = append(wrong, name+" is not the file of a record in "+filepath.Join(o.Dir, "aside"))
 			}
 		}
 		if len(wrong) > 0 {

@@ -76,7 +76,7 @@ func parseTime(flag, text string, now time.Time) (ms int64, err error) {
 		}
 	}
 	if err != nil || age < 0 {
-		return 0, misuse.Errorf("%s %q is no time; right would be today, a date such as 2026-01-31, a time such as 2026-01-31T12:00:00Z, or an age such as 90m, 2h or 3d", flag, text)
+		return 0, misuse.Errorf("%s %q is not a time; right would be today, a date such as 2026-01-31, a time such as 2026-01-31T12:00:00Z, or an age such as 90m, 2h or 3d", flag, text)
 	}
 	return max(1, now.Add(-age).UnixMilli()), nil
 }

@@ -16,8 +16,8 @@ func TestSelectionMistakesNameWhatIsRight(t *testing.T) {
 		`--reason "bad_payot" is unknown; did you mean "bad_payout"?`:                            {Reasons: []string{"forged_click_id", "bad_payot"}},
 		`--kind "postbacks" is unknown; did you mean "postback"? One of click, postback, record`: {Kinds: []string{"postbacks"}},
 		`--place "edge" is unknown`: {Places: []string{"edge"}},
-		`--since "yesterday" is no time; right would be today, a date such as 2026-01-31`: {Since: "yesterday"},
-		`--until "-2h" is no time`: {Until: "-2h"},
+		`--since "yesterday" is not a time; right would be today, a date such as 2026-01-31`: {Since: "yesterday"},
+		`--until "-2h" is not a time`: {Until: "-2h"},
 		`--since today is not before --until 2026-03-01: no letter can lie between`: {Since: "today", Until: "2026-03-01"},
 	} {
 		_, err := s.Parse(noon)

@@ -94,7 +94,7 @@ FROM %s.conversions WHERE seq > 0 AND click_id IN (?)`, g.database), ids)
 		newest, ok := latest[conversionKey{pb.ClickId, pb.Network, pb.Event, pb.Txid, pb.HasPayout && pb.PayoutMicros < 0}]
 		if ok && newest.received > p.Letter.Event.ReceivedMs && !g.overtake {
 			p.Verdict = Held
-			p.Why = fmt.Sprintf("the ledger has a later word about this conversion: %s, received %s UTC; --overtake sends it after all",
+			p.Why = fmt.Sprintf("the ledger has a newer entry of this conversion: %s, received %s UTC; --overtake sends it all the same",
 				newest.status, time.UnixMilli(newest.received).UTC().Format(clockLayout))
 		}
 	}

@@ -106,7 +106,7 @@ func atStakeNote(s *stakes) string {
 
 func foreignNote(out io.Writer, seen Seen) {
 	if seen.Foreign > 0 {
-		fmt.Fprintf(out, "Not shown: %s in the topic that are no dead letters; look for a foreign producer.\n", plural(seen.Foreign, "record"))
+		fmt.Fprintf(out, "Not shown: %s in the topic that are not dead letters; look for a foreign producer.\n", plural(seen.Foreign, "record"))
 	}
 }
 

@@ -200,7 +200,7 @@ func (p *planner) record(plan *Plan) {
 	}
 	key, err := keyOf(topic, e.Raw)
 	if err != nil {
-		plan.Verdict, plan.Why = Refused, fmt.Sprintf("its bytes are no %s for this program either: %v; right would be a program that can read them, or nothing if a foreign producer wrote them",
+		plan.Verdict, plan.Why = Refused, fmt.Sprintf("this program cannot read its bytes as a %s either: %v; right would be a program that can read them, or nothing if a foreign producer wrote them",
 			strings.TrimPrefix(topic.Message, "tributary.v1."), err)
 		return
 	}

@@ -70,7 +70,7 @@ func Replay(ctx context.Context, o ReplayOptions) (*Outcome, error) {
 	case o.Rate < 0:
 		return nil, misuse.Errorf("--rate %g is out of range; right would be letters a second, or 0 for no bound", o.Rate)
 	case o.ClickHouse != nil && !identifier.MatchString(o.Database):
-		return nil, misuse.Errorf("%q is no database; right would be letters, digits and underscores", o.Database)
+		return nil, misuse.Errorf("%q is not the name of a database; right would be letters, digits and underscores", o.Database)
 	}
 	var s *sender
 	if o.Send {

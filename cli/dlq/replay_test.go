@@ -161,7 +161,7 @@ func TestReplayByKind(t *testing.T) {
 		"booked":   {&events.DeadLetter{LetterId: "booked", Kind: events.DeadLetter_KIND_POSTBACK, Reason: "duplicate_postback", Place: "processor", Raw: []byte("x=1"), ReceivedMs: at}, Done, "", "booked before"},
 		"link":     {&events.DeadLetter{LetterId: "link", Kind: events.DeadLetter_KIND_CLICK, Reason: "unknown_campaign", Place: "ingest", Raw: []byte("GET /c/nope"), ReceivedMs: at}, Impossible, "", "visitor is gone"},
 		"again":    {&events.DeadLetter{LetterId: "again", Kind: events.DeadLetter_KIND_CLICK, Reason: "duplicate_click", Place: "processor", ReceivedMs: at}, Done, "", "counted before"},
-		"garbage":  {record("garbage", "processor", schemas.TopicPostbacks, []byte("\xff\xff")), Refused, "", "its bytes are no Postback for this program either"},
+		"garbage":  {record("garbage", "processor", schemas.TopicPostbacks, []byte("\xff\xff")), Refused, "", "this program cannot read its bytes as a Postback either"},
 		"record":   {record("record", "processor", schemas.TopicPostbacks, postback), Send, schemas.TopicPostbacks, ""},
 		"unknown":  {record("unknown", "processor", "p.mine", postback), Impossible, "", "topic p.mine, which this program does not know"},
 		"timer":    {record("timer", "processor", "", nil), Impossible, "", "a timer failed"},

@@ -201,7 +201,7 @@ func TestRefusedPostbacksAreBookedOnce(t *testing.T) {
 		t.Fatalf("refused for %q", reason)
 	}
 	stale, _ := w.postback("network", "shopline", "click_id", first, "status", "splendid", "payout", "50", "txid", "t3")
-	// A deduction from t3, before the later word about t3 itself.
+	// A deduction from t3, before the later postback of t3 itself.
 	less, reason := w.postback("network", "legacy", "click_id", first, "payout", "-5", "txid", "t3")
 	if reason != "bad_payout" {
 		t.Fatalf("refused for %q", reason)
@@ -209,7 +209,7 @@ func TestRefusedPostbacksAreBookedOnce(t *testing.T) {
 	if _, reason := w.postback("network", "shopline", "click_id", first, "status", "refund", "payout", "50", "txid", "t3"); reason != "" {
 		t.Fatalf("the later word is refused: %s", reason)
 	}
-	// Another network's later word about a t1 of its own: it holds nothing back.
+	// Another network's later postback of a t1 of its own: it holds nothing back.
 	if _, reason := w.postback("network", "legacy", "click_id", first, "status", "1", "payout", "4", "txid", "t1"); reason != "" {
 		t.Fatalf("another network's: %s", reason)
 	}

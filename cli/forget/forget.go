@@ -123,7 +123,7 @@ func idsOf(given []string) (out ids, err error) {
 			text = click.String()
 			out.signed = append(out.signed, text)
 		} else if text == "" || len(text) > schemas.MaxClickIDBytes || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) {
-			problems = append(problems, fmt.Errorf("%q is no click ID: want the 40 characters of one, or another tracker's of at most %d bytes", text, schemas.MaxClickIDBytes))
+			problems = append(problems, fmt.Errorf("%q is not a click ID: want the 40 characters of one, or another tracker's of at most %d bytes", text, schemas.MaxClickIDBytes))
 			continue
 		}
 		out.exact = append(out.exact, text)

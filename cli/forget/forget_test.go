@@ -17,7 +17,7 @@ func TestClickIDs(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for _, wrong := range []string{"", strings.Repeat("x", 65), "a\nb", "a\x00", "\xff"} {
-		if _, err := idsOf([]string{signed, wrong}); err == nil || !strings.Contains(err.Error(), "no click ID") {
+		if _, err := idsOf([]string{signed, wrong}); err == nil || !strings.Contains(err.Error(), "is not a click ID") {
 			t.Errorf("%q: %v", wrong, err)
 		}
 	}

@@ -36,7 +36,7 @@ func (r *Report) Print(out io.Writer) error {
 	case r.Done:
 		fmt.Fprintf(&b, "\nBlanked %d of %d rows.\n", personal-left, personal)
 	default:
-		fmt.Fprintf(&b, "\nA dry run: nothing was changed. With --yes, %d rows are blanked; nobody can undo that.\n", personal)
+		fmt.Fprintf(&b, "\nA dry run: nothing was changed. With --yes, %d rows are blanked; this cannot be undone.\n", personal)
 	}
 	b.WriteString("\nWhat this does not reach:\n")
 	for _, line := range Remains {

@@ -87,7 +87,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	}
 	c := &checkpoint{}
 	if err := json.Unmarshal(text, c); err != nil || c.Version != checkpointVersion {
-		return nil, misuse.Errorf("%s is no checkpoint of this program; delete it, or begin anew with --restart", path)
+		return nil, misuse.Errorf("%s is not a checkpoint of this program; delete it, or start over with --restart", path)
 	}
 	return c, nil
 }

@@ -174,7 +174,7 @@ func (c *converter) campaign(r *Record, out *click, refuse func(Field, string, s
 	case theirs == "":
 		return nil, refuse(Campaign, "the line names no campaign", "--campaign NAME for lines without one")
 	default:
-		return nil, refuse(Campaign, "no campaign of the catalog is named so"+misuse.Near(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
+		return nil, refuse(Campaign, "the catalog has no campaign of that name"+misuse.Near(theirs, c.names), "--campaign-map \""+shown(theirs, 40)+"=NAME\", or --campaign NAME for all that are not mapped")
 	}
 	campaign := c.o.Catalog.Campaign([]byte(name))
 	if campaign == nil {

@@ -39,7 +39,7 @@ func ParseMap(flag string, values []string) (map[string]string, error) {
 		}
 		i := strings.LastIndexByte(value, '=')
 		if i < 0 {
-			return nil, misuse.Errorf("%s %q is no pair; right would be THEIRS=NAME, or @FILE with two columns", flag, value)
+			return nil, misuse.Errorf("%s %q is not a pair; right would be THEIRS=NAME, or @FILE with two columns", flag, value)
 		}
 		if err := add(value[:i], value[i+1:], value); err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ func ParseColumns(values []string) (map[Field]string, error) {
 		for _, pair := range strings.Split(value, ",") {
 			name, column, ok := strings.Cut(pair, "=")
 			if !ok {
-				return nil, misuse.Errorf("--columns %q is no pair; right would be FIELD=NAME, such as click_id=ID,time=Date", pair)
+				return nil, misuse.Errorf("--columns %q is not a pair; right would be FIELD=NAME, such as click_id=ID,time=Date", pair)
 			}
 			name = strings.TrimSpace(name)
 			field, known := ParseField(name)

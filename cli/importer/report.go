@@ -150,14 +150,14 @@ func (r *report) print(to io.Writer) (err error) {
 		form += " with a byte order mark"
 	}
 	if r.format.file.Guessed {
-		form += " (a guess, for it is no UTF-8: --encoding says what it is)"
+		form += " (a guess, since it is not UTF-8: name the right one with --encoding)"
 	}
 	if r.format.file.Gzip {
 		form += ", compressed"
 	}
 	name := separatorNames[r.format.Separator]
 	fmt.Fprintf(out,
-		"%s: %s behind the line of names; separator %s, %s; columns as %s names them; times without a zone are %s.\n\n",
+		"%s: %s after the header line; separator %s, %s; columns as %s names them; times without a zone are %s.\n\n",
 		r.o.File, plural(r.lines, "line"), cmp.Or(name, string(r.format.Separator)), form, r.o.Tracker.Name, r.o.Zone)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "COLUMN\tBECOMES\tFILLED\tFIRST VALUE")
@@ -311,14 +311,14 @@ func (r *report) printSent(out io.Writer, before, now *checkpoint, took time.Dur
 	fmt.Fprintf(out, "; %s rejected.\n", plural(refused, "line"))
 	r.printProblems(out)
 	if now.Refused > 0 {
-		fmt.Fprintf(out, "Rejected lines with their reasons are in %s: mend them there and import that file.\n", r.o.Rejected)
+		fmt.Fprintf(out, "Rejected lines with their reasons are in %s: correct them there and import that file.\n", r.o.Rejected)
 	}
 	switch {
 	case err == nil:
 		fmt.Fprintln(out, "Done. A repeated line counts once, as long as its click is remembered (processor.window after the import).")
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(out, "Stopped behind line %s; the same command goes on there.\n", grouped(now.Line-1))
+		fmt.Fprintf(out, "Stopped after line %s; the same command goes on there.\n", grouped(now.Line-1))
 	case !misuse.Is(err):
-		fmt.Fprintf(out, "Broken off behind line %s; the same command goes on there.\n", grouped(now.Line-1))
+		fmt.Fprintf(out, "Interrupted after line %s; the same command goes on there.\n", grouped(now.Line-1))
 	}
 }

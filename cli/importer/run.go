@@ -107,7 +107,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("looking at the file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return misuse.Errorf("%s is no plain file; right would be a CSV file on disk, so that a broken import can go on", o.File)
+		return misuse.Errorf("%s is not a regular file; right would be a CSV file on disk, so that an interrupted import can go on", o.File)
 	}
 	format, err := Detect(file, info.Size(), o.Separator, o.Encoding)
 	if err != nil {
@@ -308,7 +308,7 @@ func (r *run) resume() (*checkpoint, error) {
 			r.o.File, kept.At.Format("2006-01-02 15:04:05 UTC"), plural(kept.Sent, "click"), kept.Refused)
 		return nil, nil
 	}
-	fmt.Fprintf(r.o.Out, "Going on behind line %s, where the last run ended: %s were sent.\n", grouped(kept.Line-1), plural(kept.Sent, "click"))
+	fmt.Fprintf(r.o.Out, "Continuing after line %s, where the last run ended: %s were sent.\n", grouped(kept.Line-1), plural(kept.Sent, "click"))
 	return kept, nil
 }
 

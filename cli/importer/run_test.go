@@ -137,12 +137,12 @@ func TestMistakes(t *testing.T) {
 			}
 		})
 	}
-	for flag, values := range map[string][]string{"no pair": {"abc"}, "no name": {"a="}, "two": {"a=b", "a=c"}, "no file": {"@/nowhere"}} {
+	for flag, values := range map[string][]string{"not a pair": {"abc"}, "no name": {"a="}, "two": {"a=b", "a=c"}, "no file": {"@/nowhere"}} {
 		if _, err := ParseMap("--campaign-map", values); !misuse.Is(err) || !strings.Contains(err.Error(), "--campaign-map") {
 			t.Errorf("%s: %v", flag, err)
 		}
 	}
-	for text, want := range map[string]string{"a": "no pair", "clickid=a": `did you mean "click_id"?`, "sub1=a,sub1=b": "twice"} {
+	for text, want := range map[string]string{"a": "not a pair", "clickid=a": `did you mean "click_id"?`, "sub1=a,sub1=b": "twice"} {
 		if _, err := ParseColumns([]string{text}); !misuse.Is(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -295,7 +295,7 @@ func TestResume(t *testing.T) {
 	s.mu.Unlock()
 	first := len(s.seen)
 	out.Reset()
-	if err := Run(t.Context(), o); err != nil || !strings.Contains(out.String(), "Going on behind line") {
+	if err := Run(t.Context(), o); err != nil || !strings.Contains(out.String(), "Continuing after line") {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	twice := 0

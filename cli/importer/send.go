@@ -154,7 +154,7 @@ func (p *poster) post(ctx context.Context, b *batch, clicks []item) (again []ite
 	switch status := response.StatusCode; {
 	case status == http.StatusOK && decoded == nil && len(got.Clicks) == len(clicks):
 	case status == http.StatusOK:
-		return clicks, 0, &finalError{fmt.Sprintf("%s answers in another way than an edge: %s", p.url, shown(string(text), 200))}
+		return clicks, 0, &finalError{fmt.Sprintf("%s does not answer as an edge does: %s", p.url, shown(string(text), 200))}
 	case status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests || status == http.StatusBadGateway || status == http.StatusGatewayTimeout:
 		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 		return clicks, time.Duration(min(max(seconds, 0), 60)) * time.Second, fmt.Errorf("%s answers %d, %s", p.url, status, got.Error)

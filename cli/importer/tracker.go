@@ -91,7 +91,7 @@ var keitaro = Tracker{
 		{Name: "creative_id", Field: Creative},
 	}, visitorColumns, numbered("sub_id_", 20)),
 	Pages:     []string{"https://docs.keitaro.io/en/campaigns-and-streams/campaign-parameters.html", "https://docs.keitaro.io/en/development/click-api.html"},
-	Customary: "datetime, campaign, campaign_id, ts and ip of the click log, as programs ask its Admin API for them",
+	Customary: "datetime, campaign, campaign_id, ts and ip of the click log, as programs request them from its Admin API",
 }
 
 // voluum. The times are those of the zone of the report.

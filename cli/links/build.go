@@ -153,7 +153,7 @@ func trafficOf(name, source string) (*Traffic, error) {
 	}
 	t := TrafficByName(name)
 	if t == nil {
-		return nil, misuse.Errorf("--traffic %q is none of those known%s; they are %s", name, misuse.Near(name, TrafficNames()), strings.Join(TrafficNames(), ", "))
+		return nil, misuse.Errorf("--traffic %q is not a known traffic source%s; they are %s", name, misuse.Near(name, TrafficNames()), strings.Join(TrafficNames(), ", "))
 	}
 	return t, nil
 }
@@ -192,7 +192,7 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 	b := &Built{}
 	if r.Sender != "" {
 		if o.Sender = dialect.ByName(r.Sender); o.Sender == nil {
-			return nil, misuse.Errorf("--sender %q is no system that is known%s; they are %s", r.Sender, misuse.Near(r.Sender, strings.Split(dialect.Names(), ", ")), dialect.Names())
+			return nil, misuse.Errorf("--sender %q is not a known system%s; they are %s", r.Sender, misuse.Near(r.Sender, strings.Split(dialect.Names(), ", ")), dialect.Names())
 		}
 		b.Notes = append(b.Notes, "Macros as "+o.Sender.Name+" writes them: "+strings.Join(o.Sender.Pages[:min(1, len(o.Sender.Pages))], " "))
 	}
@@ -207,7 +207,7 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 		for _, p := range macroPlaces {
 			o.Macros[p] = "{" + p.String() + "}"
 		}
-		b.Notes = append(b.Notes, "In the places of {click_id}, {payout} and {txid} belong what the network calls them: its macro for the parameter that the offer's link passes the click ID in, "+
+		b.Notes = append(b.Notes, "Replace {click_id}, {payout} and {txid} by the network's own macros: the one for the parameter in which the offer's link passes the click ID, "+
 			"and those for the payout and the transaction. --macro click_id={aff_sub} writes one, --sender all of a system that is known: "+dialect.Names()+".")
 	}
 	token := ""
@@ -228,7 +228,7 @@ func (w *World) Template(r TemplateRequest, now time.Time) (*Built, error) {
 		case network.Trust.TokenHeader != "":
 			b.Notes = append(b.Notes, fmt.Sprintf("The token may also come in the header %s instead of the parameter %s, which keeps it out of logs.", network.Trust.TokenHeader, parameter))
 		case !r.ShowToken:
-			b.Notes = append(b.Notes, fmt.Sprintf("In the place of %s belongs one of the network's trust.tokens (%s); --show-token writes it.", tokenPlace, strings.Join(names, ", ")))
+			b.Notes = append(b.Notes, fmt.Sprintf("Replace %s by one of the network's trust.tokens (%s); --show-token writes it.", tokenPlace, strings.Join(names, ", ")))
 		}
 	}
 	if r.OwnPath && o.Key == "" && d.KeyInPath() {

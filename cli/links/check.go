@@ -80,7 +80,7 @@ func (w *World) check(text string, now time.Time, proved bool) (*Reading, error)
 		return r, nil
 	}
 	if query.Escaped(rawQuery) {
-		r.note("It has &amp; or the like where & belongs, as a URL has that was copied from a page. It is read as &; write & all the same.")
+		r.note("It has &amp; or the like instead of &, as a URL copied from a page has. The edge reads it as &; write & all the same.")
 	}
 	before := string(path)
 	if path, rawQuery = ingest.Meant(w.Catalog, path, rawQuery); string(path) != before {
@@ -104,7 +104,7 @@ func (w *World) check(text string, now time.Time, proved bool) (*Reading, error)
 		return r, nil
 	}
 	if bytes.HasPrefix(path, []byte("/l/")) {
-		r.Verdict = "the button of a landing page (/l/): whether it leads on depends on the click that the page was shown for, which is not looked at here"
+		r.Verdict = "the button of a landing page (/l/): where it leads depends on the click that the page was shown for, which is not looked at here"
 		return r, nil
 	}
 	if network, ok := ownPostback(path); ok {
@@ -133,7 +133,7 @@ func split(text string) (path, rawQuery []byte, err error) {
 	rest := strings.TrimSpace(text)
 	if scheme, behind, ok := strings.Cut(rest, "://"); ok && !strings.ContainsAny(scheme, "/?") {
 		if scheme != "http" && scheme != "https" {
-			return nil, nil, misuse.Errorf("%s is no http or https URL", shown(text, 80))
+			return nil, nil, misuse.Errorf("%s is not an http or https URL", shown(text, 80))
 		}
 		i := strings.IndexAny(behind, "/?#")
 		if i < 0 {
@@ -143,7 +143,7 @@ func split(text string) (path, rawQuery []byte, err error) {
 			rest = "/" + rest
 		}
 	} else if !strings.HasPrefix(rest, "/") {
-		return nil, nil, misuse.Errorf("%q is no URL; right would be one such as https://t.example/c/summer?source=pushads, or what stands behind the host, in quotes", shown(text, 80))
+		return nil, nil, misuse.Errorf("%q is not a URL; right would be one such as https://t.example/c/summer?source=pushads, or the part after the host, in quotes", shown(text, 80))
 	}
 	// What stands behind # never leaves a browser, unless it is what is left of an ampersand (&#38;).
 	if i := strings.IndexByte(rest, '#'); i > 0 && strings.Count(rest, "#") == 1 && rest[i-1] != '&' {
@@ -314,7 +314,7 @@ func (w *World) valueNote(f dialect.Field, value []byte) string {
 	case free && !query.IsText(value), !free && !query.IsName(value):
 		return "cleaned: it has control characters, hidden ones or broken UTF-8"
 	case len(value) > limit && (f == dialect.ExternalID || f >= dialect.Sub1):
-		return fmt.Sprintf("dropped: it has %d bytes, at most %d are kept, and a part of an ID is another", len(value), limit)
+		return fmt.Sprintf("dropped: it has %d bytes, at most %d are kept, and a part of an ID is another ID", len(value), limit)
 	case len(value) > limit:
 		return fmt.Sprintf("cut to %d of %d bytes", limit, len(value))
 	case f == dialect.Source && w.Catalog.Source(value) == nil:
@@ -389,10 +389,10 @@ func (w *World) postback(r *Reading, d *dialect.Dialect, named string, path, raw
 			r.Verdict += "; right would be " + verdict.WouldBeRight
 		}
 		if w.Keyless && verdict.Reason == schemas.RejectForgedClickID {
-			r.note("No click ID key is known here, so that no click ID can prove itself: use the edge's configuration, or its data_dir.")
+			r.note("No click ID key is known here, so no click ID can be checked: use the edge's configuration, or its data_dir.")
 		}
 		if verdict.Reason == schemas.RejectUnexpandedMacro {
-			r.note("In a template that is as it should be: the network fills its macros in.")
+			r.note("In a template this is right: the network fills in its macros.")
 		}
 	}
 	if proof != "" {
@@ -460,7 +460,7 @@ func (w *World) postbackParams(r *Reading, reader *dialect.Postback, network *ca
 		case p.Name == "network":
 			p.Becomes = "network"
 			if network == nil {
-				p.Note = "no network is named so" + misuse.Near(p.Value, w.networkNames())
+				p.Note = "there is no network of that name" + misuse.Near(p.Value, w.networkNames())
 			}
 		case slices.Contains(signature, p.Name):
 			p.Becomes = "signature"

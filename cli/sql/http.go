@@ -94,7 +94,7 @@ func copyResult(out io.Writer, body io.Reader, tag string) error {
 			}
 			rest, _ := io.ReadAll(io.LimitReader(body, maxErrorBytes)) // it ends in a cut connection
 			text, _, _ := strings.Cut(strings.TrimPrefix(string(held[at+len(marker):])+string(rest), "\r\n"), "\n")
-			return fmt.Errorf("the result breaks off: %s", plain(text))
+			return fmt.Errorf("the result is incomplete: %s", plain(text))
 		}
 		keep := min(len(held), len(marker)-1)
 		if err != nil {
@@ -108,7 +108,7 @@ func copyResult(out io.Writer, body io.Reader, tag string) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("the result breaks off: %w", err)
+			return fmt.Errorf("the result is incomplete: %w", err)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func TestAsk(t *testing.T) {
 	}
 	var out strings.Builder
 	err := Ask(t.Context(), guestOf(engine), "SELECT throwIf(number = 3000000, 'on purpose') FROM numbers(10000000)", "TSV", &out)
-	if err == nil || !strings.Contains(err.Error(), "breaks off: Code: 395. DB::Exception: on purpose") || strings.Contains(out.String(), "exception") || !strings.HasPrefix(out.String(), "0\n0\n") {
+	if err == nil || !strings.Contains(err.Error(), "is incomplete: Code: 395. DB::Exception: on purpose") || strings.Contains(out.String(), "exception") || !strings.HasPrefix(out.String(), "0\n0\n") {
 		t.Errorf("a result that breaks off: %v after %d bytes", err, out.Len())
 	}
 	gone, leave := context.WithCancel(t.Context())
@@ -63,7 +63,7 @@ func TestCopyResultInPieces(t *testing.T) {
 	} {
 		var out strings.Builder
 		err := copyResult(&out, source(strings.NewReader(body)), "abcd")
-		if err == nil || err.Error() != "the result breaks off: Code: 1. why" || out.String() != "1\n2\r\n__exc\n3\n" {
+		if err == nil || err.Error() != "the result is incomplete: Code: 1. why" || out.String() != "1\n2\r\n__exc\n3\n" {
 			t.Errorf("%s: %v after %q", name, err, out.String())
 		}
 	}

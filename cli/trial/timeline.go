@@ -130,13 +130,13 @@ func (t *timeline) verdict(out io.Writer, err error, ready []string) {
 		case t.o.Keep:
 			fmt.Fprintln(out, "The conversion stays, as asked for (--keep).")
 		case t.o.ClickID == "":
-			fmt.Fprintf(out, "It was taken back: of the test stay a click without cost and a rejected conversion, both under the source %s.\n", Source)
+			fmt.Fprintf(out, "It was taken back: what stays is a click without cost and a rejected conversion, both under the source %s.\n", Source)
 		default:
-			fmt.Fprintln(out, "It was taken back: of the test stays a rejected conversion of that click.")
+			fmt.Fprintln(out, "It was taken back: what stays is a rejected conversion of that click.")
 		}
 		return
 	case errors.Is(err, ErrRefused):
-		fmt.Fprintln(out, "It was refused, which is an answer too: mend what is said below and try again. `tributary dlq list` has what the edge refused.")
+		fmt.Fprintln(out, "It was refused: fix what is named below and try again. `tributary dlq list` has what the edge refused.")
 	case t.stuck >= 0:
 		fmt.Fprintf(out, "Stuck at: %s. Look at %s.\n", stepNames[t.stuck], lookAt[t.stuck])
 		for _, r := range ready {

@@ -132,10 +132,10 @@ func (a *auditor) nameClicks(ctx context.Context, bad map[int]bool) error {
 		}
 	}
 	if len(lost) > 0 {
-		a.differ("topics clicks and scored.clicks", plural(len(lost), "click ID")+" came in more often than out: clicks are lost", lost...)
+		a.differ("topics clicks and scored.clicks", plural(len(lost), "click ID")+" came in more often than they came out: clicks are lost", lost...)
 	}
 	if len(doubled) > 0 {
-		a.differ("topics clicks and scored.clicks", plural(len(doubled), "click ID")+" came out more often than in: clicks are doubled", doubled...)
+		a.differ("topics clicks and scored.clicks", plural(len(doubled), "click ID")+" came out more often than they came in: clicks are counted twice", doubled...)
 	}
 	return nil
 }
@@ -178,13 +178,13 @@ func (a *auditor) namePostbacks(ctx context.Context, bad map[int]bool) error {
 	a.report.Waiting = waiting
 	where := "topic postbacks"
 	if len(lost) > 0 {
-		a.differ(where, fmt.Sprintf("%s ended neither in the ledger nor in a dead letter, and no longer wait", plural(len(lost), "receipt")), lost...)
+		a.differ(where, fmt.Sprintf("%s are neither in the ledger nor in a dead letter, and no longer wait", plural(len(lost), "receipt")), lost...)
 	}
 	if len(doubled) > 0 {
-		a.differ(where, fmt.Sprintf("%s ended more than once", plural(len(doubled), "receipt")), doubled...)
+		a.differ(where, fmt.Sprintf("%s have more than one outcome", plural(len(doubled), "receipt")), doubled...)
 	}
 	if len(invented) > 0 {
-		a.differ("topics scored.conversions and dead-letters", fmt.Sprintf("%s that no postback has", plural(len(invented), "receipt")), invented...)
+		a.differ("topics scored.conversions and dead-letters", fmt.Sprintf("%s that belong to no postback", plural(len(invented), "receipt")), invented...)
 	}
 	if len(found) >= maxSuspects {
 		a.report.Notes = append(a.report.Notes, fmt.Sprintf("more than %d receipts differ; only these were looked at", maxSuspects))

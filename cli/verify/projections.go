@@ -107,7 +107,7 @@ func (a *auditor) compareArchives(ctx context.Context) error {
 				}
 			}
 			a.report.Notes = append(a.report.Notes, fmt.Sprintf("table %s differs from %s in %d hours of %s to %s, all together by %s: so did the rollups that they were kept of, "+
-				"and rows that could tell which is right are gone; views by minute show the one, all others the other", pair.minute, pair.quarter, n, first, last, strings.Join(parts, ", ")))
+				"and the rows that would show which is right are gone; views by minute show the first, all others the second", pair.minute, pair.quarter, n, first, last, strings.Join(parts, ", ")))
 			return nil
 		})
 		if err != nil {

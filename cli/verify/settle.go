@@ -117,7 +117,7 @@ func (a *auditor) settle(ctx context.Context) error {
 // settleLive audits up to a moment in which the processor rested, once the sink has loaded what was written until then.
 func (a *auditor) settleLive(ctx context.Context, rest *moment) error {
 	a.live = true
-	a.report.Notes = append(a.report.Notes, "requests come in meanwhile: audited is what was finished when the audit began")
+	a.report.Notes = append(a.report.Notes, "requests came in meanwhile: the audit covers what was finished when it began")
 	for _, name := range inputs {
 		for p := range rest.extents[name] {
 			e := &rest.extents[name][p]
@@ -181,7 +181,7 @@ type behind struct {
 
 func (a *auditor) differBehind(left []behind) {
 	for _, l := range left {
-		a.differ(l.where, fmt.Sprintf("not quiet after %s: group %s has at least one record to do from offset %d on; figures below may only be late", a.options.Wait, l.group, l.offset))
+		a.differ(l.where, fmt.Sprintf("not quiet after %s: group %s has records to process from offset %d on; differences below may be mere delay", a.options.Wait, l.group, l.offset))
 	}
 }
 

@@ -47,7 +47,7 @@ var (
 	ErrBusy = errors.New("another backup is being taken")
 	// ErrDeaf: the running process does not answer requests.
 	ErrDeaf = errors.New(
-		"the running process takes no request for a backup within 30s: it is of an earlier version, or stuck. " +
+		"the running process did not take the request for a backup within 30s: it is an earlier version, or hangs. " +
 			"Stop it, and run this again",
 	)
 )

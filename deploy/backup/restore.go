@@ -33,7 +33,7 @@ func Unfinished(dataDir string) error {
 		return nil
 	}
 	return fmt.Errorf(
-		"a restore into %s did not come to its end (%s is there): %w; delete the folder and run `tributary restore` again",
+		"a restore into %s was interrupted (%s is there): %w; delete the folder and run `tributary restore` again",
 		dataDir,
 		restoringFile,
 		ErrIncomplete,
@@ -94,7 +94,7 @@ func Restore(ctx context.Context, o RestoreOptions) (*Manifest, error) {
 	var total int64
 	for _, e := range m.Entries {
 		if !filepath.IsLocal(filepath.FromSlash(e.Folder + "/" + e.Path)) {
-			return nil, fmt.Errorf("%w: %q is no path in a backup", ErrDamaged, e.Path)
+			return nil, fmt.Errorf("%w: %q is not a path in a backup", ErrDamaged, e.Path)
 		}
 		total += e.Size
 	}
@@ -117,7 +117,7 @@ func Restore(ctx context.Context, o RestoreOptions) (*Manifest, error) {
 		if root == nil {
 			return nil, fmt.Errorf(
 				"the backup has a folder %q, and the configuration names no place for it (ingest.spool.dir, ingest.caps_file): "+
-					"restore with the configuration of then; %s is not usable: delete it",
+					"restore with the configuration of that time; %s is not usable: delete it",
 				e.Folder,
 				data,
 			)
@@ -174,7 +174,7 @@ func openTargets(folders []Folder, total int64) (roots map[string]*os.Root, data
 	}
 	err = durable.Replace(
 		filepath.Join(data, restoringFile),
-		[]byte("A restore into this folder did not come to its end. Delete the folder.\n"),
+		[]byte("A restore into this folder was interrupted. Delete the folder.\n"),
 	)
 	return roots, data, err
 }

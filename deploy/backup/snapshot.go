@@ -248,7 +248,7 @@ func (s *Snapshot) add(folder, root, path string, at fs.DirEntry) error {
 		}
 		// ClickHouse's point from one folder of its to another. Any other would be of no use elsewhere.
 		if within := filepath.Join(filepath.Dir(e.Path), e.Link); filepath.IsAbs(e.Link) || !filepath.IsLocal(within) {
-			return fmt.Errorf("%s is a symbolic link to %s, outside of its folder: a backup cannot hold it; "+
+			return fmt.Errorf("%s is a symbolic link to %s, outside of its folder: a backup cannot contain it; "+
 				"put the files themselves there, or name their place in the configuration", path, e.Link)
 		}
 	case !about.IsDir():

@@ -31,7 +31,7 @@ const (
 
 // Log is the section "log".
 type Log struct {
-	Level  string `yaml:"level" doc:"Least level that is written: debug, info, warn or error."`
+	Level  string `yaml:"level" doc:"Lowest level that is written: debug, info, warn or error."`
 	Format string `yaml:"format" doc:"console (for people), json (for collectors), or auto: console on a terminal, else json."`
 }
 
@@ -39,7 +39,7 @@ type Log struct {
 type Ops struct {
 	Listen       string        `yaml:"listen" doc:"Address of /metrics, /debug/pprof, /healthz and /readyz of every role. On loopback, programs of this machine see all of it, web pages of other origins only /healthz and whether it is ready; on any other address everyone sees only that, unless token or open says who may see more."`
 	Token        string        `yaml:"token" secret:"true" doc:"At least 16 bytes that a request must bring as Authorization: Bearer TOKEN to see /metrics, /debug/pprof and the reasons of /readyz, wherever they are served; whether a role lives and is ready needs none."`
-	Open         bool          `yaml:"open" doc:"Without a token, show all of it to whoever reaches listen, although that is not loopback: only where no stranger does."`
+	Open         bool          `yaml:"open" doc:"Without a token, show all of it to everybody who reaches listen, although that is not loopback: only in a network without strangers."`
 	DrainTimeout time.Duration `yaml:"drain_timeout" doc:"How long a role may take to finish its work after a stop signal; then the process exits with code 1."`
 }
 
@@ -64,10 +64,10 @@ type SASL struct {
 type Kafka struct {
 	Mode              string                   `yaml:"mode" doc:"embedded: a broker inside tributary up, its log in data_dir; external: the brokers named below."`
 	Brokers           []string                 `yaml:"brokers" doc:"Addresses host:port to start from; in embedded mode the one loopback address to listen on."`
-	TopicPrefix       string                   `yaml:"topic_prefix" doc:"Put before every topic's name and every group's, so that several installations share a cluster. Kept with the data: another one is refused (docs/meaning.md)."`
-	Partitions        int                      `yaml:"partitions" doc:"Partition count of the topics when they are made. Of clicks, postbacks, claims and cycles it is for good; partitions added to others are read (docs/meaning.md)."`
+	TopicPrefix       string                   `yaml:"topic_prefix" doc:"Prefix of every topic and group name, so that several installations can share a cluster. Kept with the data: another one is refused (docs/meaning.md)."`
+	Partitions        int                      `yaml:"partitions" doc:"Partition count of the topics when they are made. It cannot be changed later for clicks, postbacks, claims and cycles; partitions added to other topics are read (docs/meaning.md)."`
 	ReplicationFactor int                      `yaml:"replication_factor" doc:"Copies of each partition when topics are made; 0: the broker's default. Embedded: always 1."`
-	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (see the event contract; embedded: 6h of clicks and scored.clicks)."`
+	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (schemas/topics.go; embedded: 6h of clicks and scored.clicks)."`
 	RetentionBytes    int64                    `yaml:"retention_bytes" doc:"Bytes a partition keeps at most, read or not; 0: no limit, embedded 1GiB."`
 	Durable           bool                     `yaml:"durable" doc:"Embedded: acknowledge only what is on disk, so that a cut of the power loses nothing that was acknowledged; false: what the operating system has, which survives a killed process. External brokers have settings of their own."`
 	TLS               TLS                      `yaml:"tls"`
@@ -85,7 +85,7 @@ type ClickHouse struct {
 	TLS      TLS    `yaml:"tls"`
 	Durable  bool   `yaml:"durable" doc:"Embedded: an insert is acknowledged only once its rows would outlive a power cut; false: a killed process at least."`
 
-	GuestsWithoutSandbox bool `yaml:"guests_without_sandbox" doc:"Embedded: let the user analyst in although the operating system cannot confine the engine (Linux before 5.19, or not Linux); whoever has its password may then be able to read files of this machine. Where the engine is confined this changes nothing."`
+	GuestsWithoutSandbox bool `yaml:"guests_without_sandbox" doc:"Embedded: allow the user analyst although the operating system cannot confine the engine (Linux before 5.19, or not Linux); whoever has its password may then be able to read files of this machine. Where the engine is confined this changes nothing."`
 
 	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows of anomalies, dead_letters, postbacks and parked are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Rows of clicks, conversions, impressions and landing_clicks stay: counts and money are sums of them, and an archive of old months is yet to come. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
 }
@@ -105,7 +105,7 @@ func (l *Loaded) Warnings() (list []string) {
 	if !isLoopback(c.Ops.Listen) && c.Ops.Token == "" {
 		what := "tells only whether the role is ready, and no figures or reasons, for there is no ops.token"
 		if c.Ops.Open {
-			what = "tells whoever reaches it which networks send what and need which proof (ops.open)"
+			what = "shows everybody who reaches it which networks send what and need which proof (ops.open)"
 		}
 		list = append(list, fmt.Sprintf("ops.listen: %s is not loopback and %s; right would be ops.token with what `openssl rand -hex 16` prints, or 127.0.0.1", c.Ops.Listen, what))
 	}

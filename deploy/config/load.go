@@ -121,7 +121,7 @@ const (
 )
 
 // noCampaigns: an empty file must not be taken for one that wants the built-in example, nor for a catalog of nothing.
-const noCampaigns = "no campaigns are declared, which an empty or half a file does not tell from a mistake; right would be a section catalog " +
+const noCampaigns = "no campaigns are declared: an empty file, or half a one, looks the same as a mistake; right would be a section catalog " +
 	"such as that of deploy/tributary.example.yaml, or campaigns: [] for none. The built-in example serves only without a file"
 
 // needsCatalog tells whether the command works with a catalog.

@@ -365,7 +365,7 @@ func TestOpsWarnings(t *testing.T) {
 		"ops: {listen: '127.0.0.1:1'}":                                       "",
 		"ops: {listen: 'localhost:1'}":                                       "",
 		"ops: {listen: ':1'}":                                                "no figures or reasons, for there is no ops.token",
-		"ops: {listen: ':1', open: true}":                                    "tells whoever reaches it",
+		"ops: {listen: ':1', open: true}":                                    "shows everybody who reaches it",
 		"ops: {listen: ':1', token: 'a token of sixteen bytes'}":             "",
 		"ops: {listen: '10.0.0.1:1', open: true, token: '0123456789abcdef'}": "",
 	} {

@@ -12,7 +12,7 @@ import (
 
 // Config is the whole file. A role's section is the role's own struct.
 type Config struct {
-	DataDir    string           `yaml:"data_dir" doc:"Folder of everything that is kept: embedded engines, the processor's state, the edge's spool, generated keys."`
+	DataDir    string           `yaml:"data_dir" doc:"Folder of all data: embedded engines, the processor's state, the edge's spool, generated keys."`
 	Log        Log              `yaml:"log"`
 	Ops        Ops              `yaml:"ops"`
 	Kafka      Kafka            `yaml:"kafka"`

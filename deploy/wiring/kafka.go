@@ -22,7 +22,7 @@ import (
 // KafkaOptions are what every client of the pipeline's Kafka shares. role becomes the client ID, tributary-ROLE.
 func KafkaOptions(c config.Kafka, role string, logger *zap.Logger) ([]kgo.Opt, error) {
 	if c.Mode == config.ModeEmbedded && c.SASL.Password == "" {
-		logger.Warn("data_dir has no password for the embedded Kafka, which serves nobody without it; name the data_dir of the `tributary up` that runs it (--set data_dir=DIR, or its --config)",
+		logger.Warn("data_dir has no password for the embedded Kafka, which refuses clients without it; name the data_dir of the `tributary up` that runs it (--set data_dir=DIR, or its --config)",
 			zap.String("file", KafkaPasswordFile))
 	}
 	opts := []kgo.Opt{

@@ -24,7 +24,7 @@ func (c *Config) Validate(problem func(field, format string, args ...any)) {
 	}
 	for i, n := range c.HostingASNs {
 		if n < 1 || n > math.MaxUint32 {
-			problem(fmt.Sprintf("hosting_asns[%d]", i), "%d is no number of an autonomous system; give 1 to %d, such as 64496", n, uint32(math.MaxUint32))
+			problem(fmt.Sprintf("hosting_asns[%d]", i), "%d is not a number of an autonomous system; give 1 to %d, such as 64496", n, uint32(math.MaxUint32))
 		}
 	}
 }

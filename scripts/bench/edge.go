@@ -145,7 +145,7 @@ func (c *contender) measure(ctx context.Context, d time.Duration, broker *proces
 	return nil
 }
 
-// edgeTable prints what the README shows.
+// edgeTable prints what docs/benchmarks.md shows.
 func (b *bench) edgeTable(contenders []*contender) {
 	var t strings.Builder
 	kafka := "embedded broker in a process of its own"
