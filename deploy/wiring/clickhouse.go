@@ -11,6 +11,7 @@ import (
 
 	"tributary/deploy/config"
 	"tributary/processor/stage"
+	"tributary/report"
 	schema "tributary/schemas/clickhouse"
 )
 
@@ -59,7 +60,8 @@ func Migrate(ctx context.Context, c config.ClickHouse, logger *zap.Logger) ([]sc
 	if err := reach(ctx, conn, c); err != nil {
 		return nil, err
 	}
-	applied, err := schema.Migrate(ctx, conn, schema.Options{Database: c.Database, RetentionDays: c.RetentionDays, Tables: stage.Tables(), Progress: tell(logger)})
+	applied, err := schema.Migrate(ctx, conn, schema.Options{
+		Database: c.Database, Tables: stage.Tables(), Views: report.Views(), RetentionDays: c.RetentionDays, Progress: tell(logger)})
 	if err != nil {
 		return applied, fmt.Errorf("migrating the database %s: %w", c.Database, err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/report"
 	"tributary/schemas"
 )
 
@@ -51,7 +52,7 @@ func golden(t *testing.T, path string, got []byte) {
 // dictionary. Every table and every column must have a comment.
 func TestGolden(t *testing.T) {
 	conn := open(t)
-	if _, err := Migrate(t.Context(), conn, Options{}); err != nil {
+	if _, err := Migrate(t.Context(), conn, Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	tables := readTables(t, conn)
@@ -137,7 +138,7 @@ func readTables(t *testing.T, conn driver.Conn) []*tableInfo {
 	return tables
 }
 
-const dictionaryHead = `<!-- Generated from the tables, events.proto, rows.proto and the Go lists in schemas: go test ./schemas/clickhouse -update. Do not edit. -->
+const dictionaryHead = `<!-- Generated from the tables, the definitions of views, events.proto, rows.proto and the Go lists in schemas: go test ./schemas/clickhouse -update. Do not edit. -->
 # Data dictionary
 
 Database ` + "`tributary`" + `. The same texts are in ClickHouse: ` + "`DESCRIBE tributary.clicks`" + `, ` + "`SELECT name, comment FROM system.columns WHERE database = 'tributary'`" + `.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/schemas"
 )
 
 // A Progress says how far a long part of a migration is.
@@ -38,6 +40,8 @@ type run struct {
 	conn     driver.Conn
 	database string
 	progress func(Progress)
+	tables   []schemas.Table
+	views    schemas.Views
 }
 
 // exec formats a statement, in which %[1]s is the database.

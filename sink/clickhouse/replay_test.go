@@ -18,6 +18,7 @@ import (
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/report"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
@@ -178,7 +179,7 @@ func TestTokenWithoutRows(t *testing.T) {
 	}
 	config.Listen = process.Address()
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	clicks, _ := newEvents(22, 200, 0)
@@ -334,7 +335,7 @@ func TestOffsetsSetBackAfterLostParts(t *testing.T) {
 			}
 			config.Listen = process.Address()
 			p.options, p.conn = connect(t, process.Address())
-			if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+			if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
 				t.Fatal(err)
 			}
 			p.exec("SYSTEM STOP MERGES %s.clicks")

@@ -479,31 +479,123 @@ CREATE VIEW tributary.conversions_current
     `last_received_at` DateTime64(3, 'UTC') COMMENT 'When its latest postback was accepted, UTC.'
 )
 COMMENT 'State of each conversion and each correction now, one row each: its ledger entries folded.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -621,210 +713,187 @@ CREATE VIEW tributary.epc_roi_by_browser
 )
 COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_browser AS browser,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    browser,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
 FROM
 (
     SELECT
-        browser AS d_browser,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            browser,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY browser
-    ) AS parts
+        browser,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY browser
-) AS totals;
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY browser
+) AS parts
+GROUP BY browser;
 
 CREATE VIEW tributary.epc_roi_by_campaign
 (
@@ -869,251 +938,257 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), '');
 
 CREATE VIEW tributary.epc_roi_by_campaign_day
 (
@@ -1159,266 +1234,271 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_day AS day,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            day AS d_day,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            day
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    day;
 
 CREATE VIEW tributary.epc_roi_by_campaign_source
 (
@@ -1465,289 +1545,328 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_source_id AS source_id,
-        d_source AS source,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
+AS WITH
     (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
+        SELECT arraySort(groupArray((id, name)))
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            source_id,
-            if(source_id = 0, toString(source), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    source_id,
+    if(source_id = 0, toString(said_source), '');
 
 CREATE VIEW tributary.epc_roi_by_campaign_source_day
 (
@@ -1795,304 +1914,342 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_source_id AS source_id,
-        d_source AS source,
-        d_day AS day,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
+AS WITH
     (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            day AS d_day,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
+        SELECT arraySort(groupArray((id, name)))
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            source_id,
-            if(source_id = 0, toString(source), ''),
-            day
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    source_id,
+    if(source_id = 0, toString(said_source), ''),
+    day;
 
 CREATE VIEW tributary.epc_roi_by_campaign_source_hour
 (
@@ -2140,304 +2297,342 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_source_id AS source_id,
-        d_source AS source,
-        d_hour AS hour,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
+AS WITH
     (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            hour AS d_hour,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
+        SELECT arraySort(groupArray((id, name)))
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(quarter) AS hour,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(quarter) AS hour,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            source_id,
-            if(source_id = 0, toString(source), ''),
-            hour
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    hour,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(quarter) AS hour,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(quarter) AS hour,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    source_id,
+    if(source_id = 0, toString(said_source), ''),
+    hour;
 
 CREATE VIEW tributary.epc_roi_by_country
 (
@@ -2482,210 +2677,187 @@ CREATE VIEW tributary.epc_roi_by_country
 )
 COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_country AS country,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    country,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
 FROM
 (
     SELECT
-        country AS d_country,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            country,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY country
-    ) AS parts
+        country,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY country
-) AS totals;
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY country
+) AS parts
+GROUP BY country;
 
 CREATE VIEW tributary.epc_roi_by_day
 (
@@ -2730,210 +2902,187 @@ CREATE VIEW tributary.epc_roi_by_day
 )
 COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_day AS day,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
 FROM
 (
     SELECT
-        day AS d_day,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(quarter) AS day,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(quarter) AS day,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY day
-    ) AS parts
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY day
-) AS totals;
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY day
+) AS parts
+GROUP BY day;
 
 CREATE VIEW tributary.epc_roi_by_device
 (
@@ -2978,210 +3127,187 @@ CREATE VIEW tributary.epc_roi_by_device
 )
 COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_device AS device,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    device,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
 FROM
 (
     SELECT
-        device AS d_device,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            device,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY device
-    ) AS parts
+        device,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY device
-) AS totals;
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY device
+) AS parts
+GROUP BY device;
 
 CREATE VIEW tributary.epc_roi_by_hour
 (
@@ -3226,210 +3352,187 @@ CREATE VIEW tributary.epc_roi_by_hour
 )
 COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_hour AS hour,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    hour,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
 FROM
 (
     SELECT
-        hour AS d_hour,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(quarter) AS hour,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(quarter) AS hour,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY hour
-    ) AS parts
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY hour
-) AS totals;
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY hour
+) AS parts
+GROUP BY hour;
 
 CREATE VIEW tributary.epc_roi_by_minute
 (
@@ -3474,210 +3577,187 @@ CREATE VIEW tributary.epc_roi_by_minute
 )
 COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
 AS SELECT
-    d_minute AS minute,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    minute,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
 FROM
 (
     SELECT
-        minute AS d_minute,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            toStartOfMinute(event_at) AS minute,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            toStartOfMinute(click_at) AS minute,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            toStartOfMinute(event_at) AS minute,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            toStartOfMinute(click_at) AS minute,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            minute,
-            sum(archive_minute.clicks) AS clicks,
-            sum(archive_minute.conversions) AS conversions,
-            sum(archive_minute.registered) AS registered,
-            sum(archive_minute.pending) AS pending,
-            sum(archive_minute.approved) AS approved,
-            sum(archive_minute.rejected) AS rejected,
-            sum(archive_minute.chargebacks) AS chargebacks,
-            sum(archive_minute.revenue_hold) AS revenue_hold,
-            sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_minute.cost) AS cost,
-            sum(archive_minute.flagged) AS flagged,
-            sum(archive_minute.flagged_clicks) AS flagged_clicks,
-            sum(archive_minute.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_minute
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            minute,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_minute_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_minute_traffic.impressions) AS impressions,
-            sum(archive_minute_traffic.impression_cost) AS impression_cost,
-            sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_minute_traffic.landing_views) AS landing_views,
-            sum(archive_minute_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_minute_traffic
-        GROUP BY minute
-    ) AS parts
+        toStartOfMinute(event_at) AS minute,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY minute
-) AS totals;
+    UNION ALL
+    SELECT
+        toStartOfMinute(click_at) AS minute,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        toStartOfMinute(event_at) AS minute,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        toStartOfMinute(click_at) AS minute,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        minute,
+        sum(archive_minute.clicks) AS part_clicks,
+        sum(archive_minute.conversions) AS part_conversions,
+        sum(archive_minute.registered) AS part_registered,
+        sum(archive_minute.pending) AS part_pending,
+        sum(archive_minute.approved) AS part_approved,
+        sum(archive_minute.rejected) AS part_rejected,
+        sum(archive_minute.chargebacks) AS part_chargebacks,
+        sum(archive_minute.revenue_hold) AS part_revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_minute.cost) AS part_cost,
+        sum(archive_minute.flagged) AS part_flagged,
+        sum(archive_minute.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_minute.created) AS part_created
+    FROM tributary.archive_minute
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        minute,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_minute_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_minute_traffic.impressions) AS part_impressions,
+        sum(archive_minute_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS part_landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_minute_traffic
+    GROUP BY minute
+) AS parts
+GROUP BY minute;
 
 CREATE VIEW tributary.epc_roi_by_offer
 (
@@ -3722,249 +3802,244 @@ CREATE VIEW tributary.epc_roi_by_offer
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(offer_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
-FROM
-(
-    SELECT
-        d_offer_id AS offer_id,
-        d_offer AS offer,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            offer_id AS d_offer_id,
-            argMaxIf(offer, at, offer != '') AS d_offer,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                offer_id,
-                offer,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                toUInt32(0) AS offer_id,
-                '' AS offer,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            HAVING count() > 0
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                offer_id,
-                offer
-        ) AS parts
-        GROUP BY
-            offer_id,
-            if(offer_id = 0, toString(offer), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT
+    offer_id,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        toUInt32(0) AS offer_id,
+        '' AS said_offer,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        offer_id,
+        said_offer
+) AS parts
+GROUP BY
+    offer_id,
+    if(offer_id = 0, toString(said_offer), '');
 
 CREATE VIEW tributary.epc_roi_by_os
 (
@@ -4009,210 +4084,187 @@ CREATE VIEW tributary.epc_roi_by_os
 )
 COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_os AS os,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    os,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
 FROM
 (
     SELECT
-        os AS d_os,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            os,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY os
-    ) AS parts
+        os,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY os
-) AS totals;
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY os
+) AS parts
+GROUP BY os;
 
 CREATE VIEW tributary.epc_roi_by_source
 (
@@ -4257,251 +4309,257 @@ CREATE VIEW tributary.epc_roi_by_source
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(source_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_source_id AS source_id,
-        d_source AS source,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                source_id,
-                source
-        ) AS parts
-        GROUP BY
-            source_id,
-            if(source_id = 0, toString(source), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        source_id,
+        said_source
+) AS parts
+GROUP BY
+    source_id,
+    if(source_id = 0, toString(said_source), '');
 
 CREATE VIEW tributary.epc_roi_by_source_day
 (
@@ -4547,266 +4605,271 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(source_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_source_id AS source_id,
-        d_source AS source,
-        d_day AS day,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            day AS d_day,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                source_id,
-                source,
-                day
-        ) AS parts
-        GROUP BY
-            source_id,
-            if(source_id = 0, toString(source), ''),
-            day
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+FROM
+(
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sum(conversions_delta) AS part_conversions,
+        sum(registered_delta) AS part_registered,
+        sum(pending_delta) AS part_pending,
+        sum(approved_delta) AS part_approved,
+        sum(rejected_delta) AS part_rejected,
+        sum(chargeback_delta) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        source_id,
+        said_source,
+        day
+) AS parts
+GROUP BY
+    source_id,
+    if(source_id = 0, toString(said_source), ''),
+    day;
 
 CREATE TABLE tributary.impressions
 (
@@ -5387,178 +5450,266 @@ CREATE VIEW tributary.rollup_hour
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, and archive_quarter.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.bot_clicks) AS bot_clicks,
-            sum(archive_quarter.click_score_sum) AS click_score_sum,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.entries) AS entries,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.created) AS created,
-            sum(archive_quarter.created_score_sum) AS created_score_sum
-        FROM tributary.archive_quarter
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter.clicks) AS clicks,
+        sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+        sum(archive_quarter.bot_clicks) AS bot_clicks,
+        sum(archive_quarter.click_score_sum) AS click_score_sum,
+        sum(archive_quarter.cost) AS cost,
+        sum(archive_quarter.entries) AS entries,
+        sum(archive_quarter.conversions) AS conversions,
+        sum(archive_quarter.registered) AS registered,
+        sum(archive_quarter.pending) AS pending,
+        sum(archive_quarter.approved) AS approved,
+        sum(archive_quarter.rejected) AS rejected,
+        sum(archive_quarter.chargebacks) AS chargebacks,
+        sum(archive_quarter.revenue_hold) AS revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_quarter.flagged) AS flagged,
+        sum(archive_quarter.created) AS created,
+        sum(archive_quarter.created_score_sum) AS created_score_sum
+    FROM tributary.archive_quarter
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
 CREATE VIEW tributary.rollup_hour_traffic
 (
@@ -5584,186 +5735,274 @@ CREATE VIEW tributary.rollup_hour_traffic
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, and archive_quarter_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        WHERE _layout >= 1
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.clicks) AS clicks,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE _layout >= 1
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter_traffic.impressions) AS impressions,
+        sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+        sum(archive_quarter_traffic.clicks) AS clicks,
+        sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
 CREATE VIEW tributary.rollup_minute
 (
@@ -5796,160 +6035,248 @@ CREATE VIEW tributary.rollup_minute
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, and archive_minute.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            sum(archive_minute.clicks) AS clicks,
-            sum(archive_minute.flagged_clicks) AS flagged_clicks,
-            sum(archive_minute.bot_clicks) AS bot_clicks,
-            sum(archive_minute.click_score_sum) AS click_score_sum,
-            sum(archive_minute.cost) AS cost,
-            sum(archive_minute.entries) AS entries,
-            sum(archive_minute.conversions) AS conversions,
-            sum(archive_minute.registered) AS registered,
-            sum(archive_minute.pending) AS pending,
-            sum(archive_minute.approved) AS approved,
-            sum(archive_minute.rejected) AS rejected,
-            sum(archive_minute.chargebacks) AS chargebacks,
-            sum(archive_minute.revenue_hold) AS revenue_hold,
-            sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_minute.flagged) AS flagged,
-            sum(archive_minute.created) AS created,
-            sum(archive_minute.created_score_sum) AS created_score_sum
-        FROM tributary.archive_minute
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute.clicks) AS clicks,
+        sum(archive_minute.flagged_clicks) AS flagged_clicks,
+        sum(archive_minute.bot_clicks) AS bot_clicks,
+        sum(archive_minute.click_score_sum) AS click_score_sum,
+        sum(archive_minute.cost) AS cost,
+        sum(archive_minute.entries) AS entries,
+        sum(archive_minute.conversions) AS conversions,
+        sum(archive_minute.registered) AS registered,
+        sum(archive_minute.pending) AS pending,
+        sum(archive_minute.approved) AS approved,
+        sum(archive_minute.rejected) AS rejected,
+        sum(archive_minute.chargebacks) AS chargebacks,
+        sum(archive_minute.revenue_hold) AS revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_minute.flagged) AS flagged,
+        sum(archive_minute.created) AS created,
+        sum(archive_minute.created_score_sum) AS created_score_sum
+    FROM tributary.archive_minute
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 
 CREATE VIEW tributary.rollup_minute_traffic
 (
@@ -5972,162 +6299,250 @@ CREATE VIEW tributary.rollup_minute_traffic
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, and archive_minute_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        WHERE _layout >= 1
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            sum(archive_minute_traffic.impressions) AS impressions,
-            sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_minute_traffic.impression_cost) AS impression_cost,
-            sum(archive_minute_traffic.clicks) AS clicks,
-            sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_minute_traffic.landing_views) AS landing_views,
-            sum(archive_minute_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_minute_traffic
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE _layout >= 1
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute_traffic.impressions) AS impressions,
+        sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_minute_traffic.impression_cost) AS impression_cost,
+        sum(archive_minute_traffic.clicks) AS clicks,
+        sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 
 CREATE TABLE tributary.schema_migrations
 (
@@ -6140,6 +6555,18 @@ ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY version
 SETTINGS index_granularity = 8192
 COMMENT 'Which migrations this database has had. Written by the migration runner only.';
+
+CREATE TABLE tributary.schema_views
+(
+    `name` String COMMENT 'Name of the view.',
+    `checksum` String COMMENT 'SHA-256 of the statement that made it, hex.',
+    `generation` UInt32 COMMENT 'Generation of the program\'s views, which goes up when one changes.',
+    `applied_at` DateTime64(3, 'UTC') COMMENT 'When it was made, UTC; the newest of a name counts.'
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY name
+SETTINGS index_granularity = 8192
+COMMENT 'Which text each view was made with; one that is the same is not made again. Written by the migration runner.';
 
 CREATE VIEW tributary.source_quality
 (
@@ -6159,151 +6586,218 @@ CREATE VIEW tributary.source_quality
     `signals` Map(String, UInt64) COMMENT 'Findings by signal code: distinct anomaly_id in anomalies.'
 )
 COMMENT 'How trustworthy each source of each campaign is: shares of flagged clicks and conversions, mean scores, findings by signal.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
+AS SELECT
+    r.campaign_id AS campaign_id,
+    r.campaign AS campaign,
+    r.source_id AS source_id,
+    r.source AS source,
+    r.clicks AS clicks,
+    r.flagged_clicks AS flagged_clicks,
+    r.flagged_clicks_share AS flagged_clicks_share,
+    r.bot_clicks AS bot_clicks,
+    r.mean_click_score AS mean_click_score,
+    r.conversions_created AS conversions_created,
+    r.flagged AS flagged,
+    r.flagged_share AS flagged_share,
+    r.mean_conversion_score AS mean_conversion_score,
+    a.signals AS signals
 FROM
 (
+    WITH
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT
+                    id,
+                    argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT
+                        toString(kind) AS kind,
+                        id,
+                        toString(name) AS name,
+                        at
+                    FROM tributary.names
+                    WHERE kind = 'campaign'
+                    UNION ALL
+                    SELECT
+                        'campaign' AS kind,
+                        campaign_id AS id,
+                        toString(campaign) AS name,
+                        max(received_at) AS at
+                    FROM tributary.clicks
+                    WHERE (campaign_id != 0) AND (campaign != '')
+                    GROUP BY
+                        campaign_id,
+                        campaign
+                    UNION ALL
+                    SELECT
+                        'campaign' AS kind,
+                        campaign_id AS id,
+                        toString(campaign) AS name,
+                        max(received_at) AS at
+                    FROM tributary.impressions
+                    WHERE (campaign_id != 0) AND (campaign != '')
+                    GROUP BY
+                        campaign_id,
+                        campaign
+                )
+                GROUP BY id
+            )
+        ) AS names_of_campaign,
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT
+                    id,
+                    argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT
+                        toString(kind) AS kind,
+                        id,
+                        toString(name) AS name,
+                        at
+                    FROM tributary.names
+                    WHERE kind = 'source'
+                    UNION ALL
+                    SELECT
+                        'source' AS kind,
+                        source_id AS id,
+                        toString(source) AS name,
+                        max(received_at) AS at
+                    FROM tributary.clicks
+                    WHERE (source_id != 0) AND (source != '')
+                    GROUP BY
+                        source_id,
+                        source
+                    UNION ALL
+                    SELECT
+                        'source' AS kind,
+                        source_id AS id,
+                        toString(source) AS name,
+                        max(received_at) AS at
+                    FROM tributary.impressions
+                    WHERE (source_id != 0) AND (source != '')
+                    GROUP BY
+                        source_id,
+                        source
+                )
+                GROUP BY id
+            )
+        ) AS names_of_source
     SELECT
-        r.campaign_id AS campaign_id,
-        r.r_campaign AS campaign,
-        r.source_id AS source_id,
-        r.r_source AS source,
-        r.s_clicks AS clicks,
-        r.s_flagged_clicks AS flagged_clicks,
-        if(r.s_clicks = 0, NULL, toFloat64(r.s_flagged_clicks) / toFloat64(r.s_clicks)) AS flagged_clicks_share,
-        r.s_bot_clicks AS bot_clicks,
-        if(r.s_clicks = 0, NULL, toFloat64(r.s_score) / toFloat64(r.s_clicks)) AS mean_click_score,
-        r.s_created AS conversions_created,
-        r.s_flagged AS flagged,
-        if(r.s_created = 0, NULL, toFloat64(r.s_flagged) / toFloat64(r.s_created)) AS flagged_share,
-        if(r.s_created = 0, NULL, toFloat64(r.s_created_score) / toFloat64(r.s_created)) AS mean_conversion_score,
-        a.signals AS signals
+        campaign_id,
+        transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+        source_id,
+        transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+        if(source_id = 0, toString(said_source), '') AS undeclared,
+        sum(part_clicks) AS clicks,
+        sum(part_flagged_clicks) AS flagged_clicks,
+        toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+        sum(part_bot_clicks) AS bot_clicks,
+        toFloat64(sum(part_click_score_sum)) / nullIf(toFloat64(clicks), 0) AS mean_click_score,
+        sum(part_created) AS conversions_created,
+        sum(part_flagged) AS flagged,
+        toFloat64(flagged) / nullIf(toFloat64(conversions_created), 0) AS flagged_share,
+        toFloat64(sum(part_created_score_sum)) / nullIf(toFloat64(conversions_created), 0) AS mean_conversion_score
     FROM
     (
         SELECT
             campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS r_campaign,
+            campaign AS said_campaign,
             source_id,
-            if(source_id = 0, toString(source), '') AS undeclared,
-            argMaxIf(source, at, source != '') AS r_source,
-            sum(clicks) AS s_clicks,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(bot_clicks) AS s_bot_clicks,
-            sum(click_score_sum) AS s_score,
-            sum(created) AS s_created,
-            sum(flagged) AS s_flagged,
-            sum(created_score_sum) AS s_created_score
-        FROM
-        (
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(countIf(bot != '')) AS bot_clicks,
-                toInt64(sum(score)) AS click_score_sum,
-                toInt64(0) AS created,
-                toInt64(0) AS flagged,
-                toInt64(0) AS created_score_sum
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS bot_clicks,
-                toInt64(0) AS click_score_sum,
-                toInt64(countIf(kind = 'created')) AS created,
-                sum(flagged_delta) AS flagged,
-                toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.bot_clicks) AS bot_clicks,
-                sum(archive_quarter.click_score_sum) AS click_score_sum,
-                sum(archive_quarter.created) AS created,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.created_score_sum) AS created_score_sum
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-        ) AS parts
+            source AS said_source,
+            max(event_at) AS at,
+            toInt64(count()) AS part_clicks,
+            toInt64(0) AS part_flagged,
+            toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+            toInt64(0) AS part_created,
+            toInt64(0) AS part_created_score_sum,
+            toInt64(countIf(bot != '')) AS part_bot_clicks,
+            toInt64(sum(score)) AS part_click_score_sum
+        FROM tributary.clicks
         GROUP BY
             campaign_id,
+            said_campaign,
             source_id,
-            undeclared
-    ) AS r
-    LEFT JOIN
+            said_source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign AS said_campaign,
+            source_id,
+            source AS said_source,
+            max(click_at) AS at,
+            toInt64(0) AS part_clicks,
+            sum(flagged_delta) AS part_flagged,
+            toInt64(0) AS part_flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS part_created,
+            toInt64(sumIf(score, kind = 'created')) AS part_created_score_sum,
+            toInt64(0) AS part_bot_clicks,
+            toInt64(0) AS part_click_score_sum
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            said_campaign,
+            source_id,
+            said_source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign AS said_campaign,
+            source_id,
+            source AS said_source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS part_clicks,
+            sum(archive_quarter.flagged) AS part_flagged,
+            sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+            sum(archive_quarter.created) AS part_created,
+            sum(archive_quarter.created_score_sum) AS part_created_score_sum,
+            sum(archive_quarter.bot_clicks) AS part_bot_clicks,
+            sum(archive_quarter.click_score_sum) AS part_click_score_sum
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            said_campaign,
+            source_id,
+            said_source
+    ) AS parts
+    GROUP BY
+        campaign_id,
+        source_id,
+        if(source_id = 0, toString(said_source), '')
+) AS r
+LEFT JOIN
+(
+    SELECT
+        campaign_id,
+        source_id,
+        undeclared,
+        CAST((groupArray(signal), groupArray(findings)), 'Map(String, UInt64)') AS signals
+    FROM
     (
         SELECT
             campaign_id,
             source_id,
-            undeclared,
-            CAST((groupArray(signal), groupArray(findings)), 'Map(String, UInt64)') AS signals
-        FROM
-        (
-            SELECT
-                campaign_id,
-                source_id,
-                if(source_id = 0, toString(source), '') AS undeclared,
-                toString(code) AS signal,
-                uniqExact(anomaly_id) AS findings
-            FROM tributary.anomalies
-            GROUP BY
-                campaign_id,
-                source_id,
-                undeclared,
-                signal
-            ORDER BY signal ASC
-        )
+            if(source_id = 0, toString(source), '') AS undeclared,
+            toString(code) AS signal,
+            uniqExact(anomaly_id) AS findings
+        FROM tributary.anomalies
         GROUP BY
             campaign_id,
             source_id,
-            undeclared
-    ) AS a ON (r.campaign_id = a.campaign_id) AND (r.source_id = a.source_id) AND (r.undeclared = a.undeclared)
-) AS named;
+            undeclared,
+            signal
+        ORDER BY signal ASC
+    )
+    GROUP BY
+        campaign_id,
+        source_id,
+        undeclared
+) AS a ON (r.campaign_id = a.campaign_id) AND (r.source_id = a.source_id) AND (r.undeclared = a.undeclared);
 
 CREATE VIEW tributary.totals_by_hour
 (
@@ -6345,355 +6839,443 @@ CREATE VIEW tributary.totals_by_hour
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
 COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.bot_clicks) AS bot_clicks,
-            sum(archive_quarter.click_score_sum) AS click_score_sum,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.entries) AS entries,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.created) AS created,
-            sum(archive_quarter.created_score_sum) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(impressions.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter.clicks) AS clicks,
+        sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+        sum(archive_quarter.bot_clicks) AS bot_clicks,
+        sum(archive_quarter.click_score_sum) AS click_score_sum,
+        sum(archive_quarter.cost) AS cost,
+        sum(archive_quarter.entries) AS entries,
+        sum(archive_quarter.conversions) AS conversions,
+        sum(archive_quarter.registered) AS registered,
+        sum(archive_quarter.pending) AS pending,
+        sum(archive_quarter.approved) AS approved,
+        sum(archive_quarter.rejected) AS rejected,
+        sum(archive_quarter.chargebacks) AS chargebacks,
+        sum(archive_quarter.revenue_hold) AS revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_quarter.flagged) AS flagged,
+        sum(archive_quarter.created) AS created,
+        sum(archive_quarter.created_score_sum) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.archive_quarter
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(archive_quarter_traffic.impression_cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        sum(archive_quarter_traffic.impressions) AS impressions,
+        sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
 CREATE VIEW tributary.totals_by_minute
 (
@@ -6732,317 +7314,405 @@ CREATE VIEW tributary.totals_by_minute
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
 )
 COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            sum(archive_minute.clicks) AS clicks,
-            sum(archive_minute.flagged_clicks) AS flagged_clicks,
-            sum(archive_minute.bot_clicks) AS bot_clicks,
-            sum(archive_minute.click_score_sum) AS click_score_sum,
-            sum(archive_minute.cost) AS cost,
-            sum(archive_minute.entries) AS entries,
-            sum(archive_minute.conversions) AS conversions,
-            sum(archive_minute.registered) AS registered,
-            sum(archive_minute.pending) AS pending,
-            sum(archive_minute.approved) AS approved,
-            sum(archive_minute.rejected) AS rejected,
-            sum(archive_minute.chargebacks) AS chargebacks,
-            sum(archive_minute.revenue_hold) AS revenue_hold,
-            sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_minute.flagged) AS flagged,
-            sum(archive_minute.created) AS created,
-            sum(archive_minute.created_score_sum) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_minute
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(archive_minute_traffic.impression_cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            sum(archive_minute_traffic.impressions) AS impressions,
-            sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_minute_traffic.impression_cost) AS impression_cost,
-            sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_minute_traffic.landing_views) AS landing_views,
-            sum(archive_minute_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_minute_traffic
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sum(conversions_delta) AS conversions,
+        sum(registered_delta) AS registered,
+        sum(pending_delta) AS pending,
+        sum(approved_delta) AS approved,
+        sum(rejected_delta) AS rejected,
+        sum(chargeback_delta) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(impressions.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute.clicks) AS clicks,
+        sum(archive_minute.flagged_clicks) AS flagged_clicks,
+        sum(archive_minute.bot_clicks) AS bot_clicks,
+        sum(archive_minute.click_score_sum) AS click_score_sum,
+        sum(archive_minute.cost) AS cost,
+        sum(archive_minute.entries) AS entries,
+        sum(archive_minute.conversions) AS conversions,
+        sum(archive_minute.registered) AS registered,
+        sum(archive_minute.pending) AS pending,
+        sum(archive_minute.approved) AS approved,
+        sum(archive_minute.rejected) AS rejected,
+        sum(archive_minute.chargebacks) AS chargebacks,
+        sum(archive_minute.revenue_hold) AS revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_minute.flagged) AS flagged,
+        sum(archive_minute.created) AS created,
+        sum(archive_minute.created_score_sum) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.archive_minute
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(archive_minute_traffic.impression_cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        sum(archive_minute_traffic.impressions) AS impressions,
+        sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_minute_traffic.impression_cost) AS impression_cost,
+        sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 
