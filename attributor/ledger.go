@@ -200,6 +200,13 @@ func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conv
 		e.OfferId, e.Offer = c.OfferId, c.Offer
 		e.Country, e.Device, e.Os, e.Browser = c.Country, c.Device, c.Os, c.Browser
 		e.Subs, e.ExternalId = c.Subs, c.ExternalId
+		e.LandingId, e.Landing, e.Keyword, e.Creative = c.LandingId, c.Landing, c.Keyword, c.Creative
+		e.City, e.Region, e.Asn, e.AsOrg, e.ConnectionType, e.Hosting = c.City, c.Region, c.Asn, c.AsOrg, c.ConnectionType, c.Hosting
+		e.OsVersion, e.BrowserVersion, e.Bot, e.BotClass = c.OsVersion, c.BrowserVersion, c.Bot, c.BotClass
+		e.Language, e.ReferrerDomain = c.Language, c.ReferrerDomain
+		e.Buyer, e.Team, e.Tags = c.Buyer, c.Team, c.Tags
+		e.Zone, e.ZoneName, e.Site, e.Placement = c.Zone, c.ZoneName, c.Site, c.Placement
+		e.AdCampaign, e.AdCampaignName, e.Adset, e.AdsetName, e.Ad, e.AdName = c.AdCampaign, c.AdCampaignName, c.Adset, c.AdsetName, c.Ad, c.AdName
 		return e
 	}
 	e.CampaignId, e.Campaign = pb.CampaignId, pb.Campaign

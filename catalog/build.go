@@ -159,6 +159,7 @@ func (b *builder) sources(list []SourceConfig) {
 			out.Currency = b.currency(field+".currency", s.Currency)
 		}
 		out.links = b.linkParams(field+".link_params", s.LinkParams)
+		out.NamedSubs = b.subNames(field+".names", s.Names)
 		if _, taken := b.cat.sources[s.Name]; taken {
 			b.problem(field+".name", "another source is named %q", s.Name)
 		}
@@ -206,6 +207,7 @@ func (b *builder) campaigns(list []CampaignConfig, pages map[string]*Offer) {
 		out := &Campaign{ID: uint32(c.ID), Name: c.Name, AllowForeignClickIDs: c.AllowForeignClickIDs}
 		out.Currency = b.currency(field+".currency", c.Currency)
 		out.CostMicros = b.amount(field+".cost", c.Cost)
+		out.Owner = b.owner(field, &c)
 		out.rotation, out.Offers = b.rotationOf(field, out.ID, c.Offers, c.Weights)
 		out.traffic = b.traffic(field, out.ID, &c, pages)
 		out.zone = b.zone(field+".time_zone", c.TimeZone)

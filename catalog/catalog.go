@@ -54,6 +54,8 @@ type Campaign struct {
 	// Fallback takes the clicks whose offers are all at their caps; nil for none.
 	Fallback *Offer
 	Redirect Redirect
+	// Owner is kept with each event, so that another owner later has later events only.
+	Owner Owner
 
 	traffic
 
@@ -83,6 +85,9 @@ type Source struct {
 	Name string
 	// Currency of the costs its links name; nil for the campaign's.
 	Currency *Currency
+
+	// NamedSubs are the subs of its links that have a name of its own.
+	NamedSubs []NamedSub
 
 	// links read its links by dialect; nil when it names no parameters of its own.
 	links map[*dialect.Dialect]*dialect.Link

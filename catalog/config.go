@@ -39,6 +39,9 @@ type CampaignConfig struct {
 	Currency             string         `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
 	Source               string         `yaml:"source" doc:"name of the source of clicks whose link names none"`
 	Aliases              []string       `yaml:"aliases" doc:"what other trackers' links call the campaign, at most 64: an alias of Keitaro, a key or camp_id of Binom, a UUID of Voluum or BeMob, an offer_id of TUNE"`
+	Buyer                string         `yaml:"buyer" doc:"who buys its traffic, at most 64 bytes; kept with each click, so that another buyer later has later clicks only"`
+	Team                 string         `yaml:"team" doc:"team of the buyer, at most 64 bytes; kept with each click"`
+	Tags                 []string       `yaml:"tags" doc:"words to find and sum it by, at most 16 of at most 64 bytes; kept with each click"`
 	AllowForeignClickIDs bool           `yaml:"allow_foreign_click_ids" doc:"POST /v1/clicks may bring click IDs of another tracker"`
 }
 
@@ -63,6 +66,7 @@ type SourceConfig struct {
 	Name       string            `yaml:"name" doc:"value of the link's parameter source, at most 64 bytes"`
 	Currency   string            `yaml:"currency" doc:"ISO 4217 code of the costs that its links name; the campaign's currency when left out"`
 	LinkParams map[string]string `yaml:"link_params" doc:"parameters of its links beside those of the link's dialect, each with what it means: source, external_id, keyword, creative, cost, currency, sub1 to sub20 or ignored; such as {zoneid: sub1, bid: cost}"`
+	Names      map[string]string `yaml:"names" doc:"what the source itself calls its subs: zone, zone_name, site, placement, ad_campaign, ad_campaign_name, adset, adset_name, ad or ad_name, such as {sub1: zone, sub2: ad}. Reports have a column of each name, whatever the sub of the source; kept with each click"`
 }
 
 // OfferConfig is one offer.

@@ -439,6 +439,24 @@ type Click struct {
 	// have got.
 	LandingId uint32 `protobuf:"varint,41,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
 	Landing   string `protobuf:"bytes,42,opt,name=landing,proto3" json:"landing,omitempty"`
+	// The campaign's buyer, team and tags as the catalog had them when the click came: another assignment later does not change it.
+	Buyer string   `protobuf:"bytes,43,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team  string   `protobuf:"bytes,44,opt,name=team,proto3" json:"team,omitempty"`
+	Tags  []string `protobuf:"bytes,45,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Host of the referrer, lower case, without "www." and port; empty for none.
+	ReferrerDomain string `protobuf:"bytes,46,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	// The traffic source's own names: the subs that the source declares to be one of these, by catalog.sources[].names. An ID stays
+	// as it is for ever; a name beside it may change.
+	Zone           string `protobuf:"bytes,47,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string `protobuf:"bytes,48,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string `protobuf:"bytes,49,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string `protobuf:"bytes,50,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string `protobuf:"bytes,51,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string `protobuf:"bytes,52,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string `protobuf:"bytes,53,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string `protobuf:"bytes,54,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string `protobuf:"bytes,55,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string `protobuf:"bytes,56,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -770,6 +788,104 @@ func (x *Click) GetLanding() string {
 	return ""
 }
 
+func (x *Click) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Click) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Click) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Click) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Click) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Click) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Click) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Click) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Click) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Click) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Click) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Click) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Click) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Click) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
 func (x *Click) GetScore() uint32 {
 	if x != nil {
 		return x.Score
@@ -816,6 +932,21 @@ type Impression struct {
 	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
 	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
 	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Of the campaign, and the source's own names, as of a click.
+	Buyer          string   `protobuf:"bytes,23,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team           string   `protobuf:"bytes,24,opt,name=team,proto3" json:"team,omitempty"`
+	Tags           []string `protobuf:"bytes,25,rep,name=tags,proto3" json:"tags,omitempty"`
+	ReferrerDomain string   `protobuf:"bytes,26,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	Zone           string   `protobuf:"bytes,27,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string   `protobuf:"bytes,28,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string   `protobuf:"bytes,29,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string   `protobuf:"bytes,30,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string   `protobuf:"bytes,31,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string   `protobuf:"bytes,32,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string   `protobuf:"bytes,33,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string   `protobuf:"bytes,34,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string   `protobuf:"bytes,35,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string   `protobuf:"bytes,36,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
 	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
 	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1006,6 +1137,104 @@ func (x *Impression) GetLanguage() string {
 	return ""
 }
 
+func (x *Impression) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Impression) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Impression) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Impression) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Impression) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Impression) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Impression) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Impression) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Impression) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Impression) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Impression) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Impression) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Impression) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Impression) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
 func (x *Impression) GetResent() bool {
 	if x != nil {
 		return x.Resent
@@ -1048,6 +1277,10 @@ type LandingClick struct {
 	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
 	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
 	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Of the campaign, as of a click.
+	Buyer string   `protobuf:"bytes,23,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team  string   `protobuf:"bytes,24,opt,name=team,proto3" json:"team,omitempty"`
+	Tags  []string `protobuf:"bytes,25,rep,name=tags,proto3" json:"tags,omitempty"`
 	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
 	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1236,6 +1469,27 @@ func (x *LandingClick) GetLanguage() string {
 		return x.Language
 	}
 	return ""
+}
+
+func (x *LandingClick) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *LandingClick) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *LandingClick) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
 }
 
 func (x *LandingClick) GetResent() bool {
@@ -1553,9 +1807,39 @@ type Conversion struct {
 	Score        uint32           `protobuf:"varint,42,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons      []*Reason        `protobuf:"bytes,43,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// When the processor decided, by its clock; 0 in entries from before there was this field.
-	DecidedMs     int64 `protobuf:"varint,44,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DecidedMs int64 `protobuf:"varint,44,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	// The rest of the click's dimensions; empty where the click was not found, and in entries from before there were these fields.
+	LandingId      uint32   `protobuf:"varint,45,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
+	Landing        string   `protobuf:"bytes,46,opt,name=landing,proto3" json:"landing,omitempty"`
+	Keyword        string   `protobuf:"bytes,47,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	Creative       string   `protobuf:"bytes,48,opt,name=creative,proto3" json:"creative,omitempty"`
+	City           string   `protobuf:"bytes,49,opt,name=city,proto3" json:"city,omitempty"`
+	Region         string   `protobuf:"bytes,50,opt,name=region,proto3" json:"region,omitempty"`
+	Asn            uint32   `protobuf:"varint,51,opt,name=asn,proto3" json:"asn,omitempty"`
+	AsOrg          string   `protobuf:"bytes,52,opt,name=as_org,json=asOrg,proto3" json:"as_org,omitempty"`
+	ConnectionType string   `protobuf:"bytes,53,opt,name=connection_type,json=connectionType,proto3" json:"connection_type,omitempty"`
+	Hosting        bool     `protobuf:"varint,54,opt,name=hosting,proto3" json:"hosting,omitempty"`
+	OsVersion      string   `protobuf:"bytes,55,opt,name=os_version,json=osVersion,proto3" json:"os_version,omitempty"`
+	BrowserVersion string   `protobuf:"bytes,56,opt,name=browser_version,json=browserVersion,proto3" json:"browser_version,omitempty"`
+	Language       string   `protobuf:"bytes,57,opt,name=language,proto3" json:"language,omitempty"`
+	ReferrerDomain string   `protobuf:"bytes,58,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	Buyer          string   `protobuf:"bytes,59,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team           string   `protobuf:"bytes,60,opt,name=team,proto3" json:"team,omitempty"`
+	Tags           []string `protobuf:"bytes,61,rep,name=tags,proto3" json:"tags,omitempty"`
+	Zone           string   `protobuf:"bytes,62,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string   `protobuf:"bytes,63,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string   `protobuf:"bytes,64,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string   `protobuf:"bytes,65,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string   `protobuf:"bytes,66,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string   `protobuf:"bytes,67,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string   `protobuf:"bytes,68,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string   `protobuf:"bytes,69,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string   `protobuf:"bytes,70,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string   `protobuf:"bytes,71,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
+	Bot            string   `protobuf:"bytes,72,opt,name=bot,proto3" json:"bot,omitempty"`
+	BotClass       string   `protobuf:"bytes,73,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Conversion) Reset() {
@@ -1894,6 +2178,209 @@ func (x *Conversion) GetDecidedMs() int64 {
 		return x.DecidedMs
 	}
 	return 0
+}
+
+func (x *Conversion) GetLandingId() uint32 {
+	if x != nil {
+		return x.LandingId
+	}
+	return 0
+}
+
+func (x *Conversion) GetLanding() string {
+	if x != nil {
+		return x.Landing
+	}
+	return ""
+}
+
+func (x *Conversion) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *Conversion) GetCreative() string {
+	if x != nil {
+		return x.Creative
+	}
+	return ""
+}
+
+func (x *Conversion) GetCity() string {
+	if x != nil {
+		return x.City
+	}
+	return ""
+}
+
+func (x *Conversion) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Conversion) GetAsn() uint32 {
+	if x != nil {
+		return x.Asn
+	}
+	return 0
+}
+
+func (x *Conversion) GetAsOrg() string {
+	if x != nil {
+		return x.AsOrg
+	}
+	return ""
+}
+
+func (x *Conversion) GetConnectionType() string {
+	if x != nil {
+		return x.ConnectionType
+	}
+	return ""
+}
+
+func (x *Conversion) GetHosting() bool {
+	if x != nil {
+		return x.Hosting
+	}
+	return false
+}
+
+func (x *Conversion) GetOsVersion() string {
+	if x != nil {
+		return x.OsVersion
+	}
+	return ""
+}
+
+func (x *Conversion) GetBrowserVersion() string {
+	if x != nil {
+		return x.BrowserVersion
+	}
+	return ""
+}
+
+func (x *Conversion) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Conversion) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Conversion) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Conversion) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Conversion) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Conversion) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Conversion) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Conversion) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Conversion) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Conversion) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
+func (x *Conversion) GetBot() string {
+	if x != nil {
+		return x.Bot
+	}
+	return ""
+}
+
+func (x *Conversion) GetBotClass() string {
+	if x != nil {
+		return x.BotClass
+	}
+	return ""
 }
 
 // Reason is one finding behind a score.
@@ -2687,8 +3174,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\x97\n" +
-	"\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\x8a\r\n" +
 	"\x05Click\x12\x19\n" +
 	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12\x19\n" +
 	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
@@ -2740,8 +3226,24 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"landing_id\x18) \x01(\rR\tlandingId\x12\x18\n" +
 	"\alanding\x18* \x01(\tR\alanding\x12\x14\n" +
+	"\x05buyer\x18+ \x01(\tR\x05buyer\x12\x12\n" +
+	"\x04team\x18, \x01(\tR\x04team\x12\x12\n" +
+	"\x04tags\x18- \x03(\tR\x04tags\x12'\n" +
+	"\x0freferrer_domain\x18. \x01(\tR\x0ereferrerDomain\x12\x12\n" +
+	"\x04zone\x18/ \x01(\tR\x04zone\x12\x1b\n" +
+	"\tzone_name\x180 \x01(\tR\bzoneName\x12\x12\n" +
+	"\x04site\x181 \x01(\tR\x04site\x12\x1c\n" +
+	"\tplacement\x182 \x01(\tR\tplacement\x12\x1f\n" +
+	"\vad_campaign\x183 \x01(\tR\n" +
+	"adCampaign\x12(\n" +
+	"\x10ad_campaign_name\x184 \x01(\tR\x0eadCampaignName\x12\x14\n" +
+	"\x05adset\x185 \x01(\tR\x05adset\x12\x1d\n" +
+	"\n" +
+	"adset_name\x186 \x01(\tR\tadsetName\x12\x0e\n" +
+	"\x02ad\x187 \x01(\tR\x02ad\x12\x17\n" +
+	"\aad_name\x188 \x01(\tR\x06adName\x12\x14\n" +
 	"\x05score\x18d \x01(\rR\x05score\x12.\n" +
-	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\xff\x04\n" +
+	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\xf2\a\n" +
 	"\n" +
 	"Impression\x12#\n" +
 	"\rimpression_id\x18\x01 \x01(\tR\fimpressionId\x12\x19\n" +
@@ -2770,8 +3272,24 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\abrowser\x18\x13 \x01(\tR\abrowser\x12\x10\n" +
 	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
 	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
-	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\xec\x04\n" +
+	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05buyer\x18\x17 \x01(\tR\x05buyer\x12\x12\n" +
+	"\x04team\x18\x18 \x01(\tR\x04team\x12\x12\n" +
+	"\x04tags\x18\x19 \x03(\tR\x04tags\x12'\n" +
+	"\x0freferrer_domain\x18\x1a \x01(\tR\x0ereferrerDomain\x12\x12\n" +
+	"\x04zone\x18\x1b \x01(\tR\x04zone\x12\x1b\n" +
+	"\tzone_name\x18\x1c \x01(\tR\bzoneName\x12\x12\n" +
+	"\x04site\x18\x1d \x01(\tR\x04site\x12\x1c\n" +
+	"\tplacement\x18\x1e \x01(\tR\tplacement\x12\x1f\n" +
+	"\vad_campaign\x18\x1f \x01(\tR\n" +
+	"adCampaign\x12(\n" +
+	"\x10ad_campaign_name\x18  \x01(\tR\x0eadCampaignName\x12\x14\n" +
+	"\x05adset\x18! \x01(\tR\x05adset\x12\x1d\n" +
+	"\n" +
+	"adset_name\x18\" \x01(\tR\tadsetName\x12\x0e\n" +
+	"\x02ad\x18# \x01(\tR\x02ad\x12\x17\n" +
+	"\aad_name\x18$ \x01(\tR\x06adName\x12\x16\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\xaa\x05\n" +
 	"\fLandingClick\x12(\n" +
 	"\x10landing_click_id\x18\x01 \x01(\tR\x0elandingClickId\x12\x19\n" +
 	"\bclick_id\x18\x02 \x01(\tR\aclickId\x12\x19\n" +
@@ -2798,7 +3316,10 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\abrowser\x18\x13 \x01(\tR\abrowser\x12\x10\n" +
 	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
 	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
-	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
+	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05buyer\x18\x17 \x01(\tR\x05buyer\x12\x12\n" +
+	"\x04team\x18\x18 \x01(\tR\x04team\x12\x12\n" +
+	"\x04tags\x18\x19 \x03(\tR\x04tags\x12\x16\n" +
 	"\x06resent\x182 \x01(\bR\x06resent\"\xb5\x06\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
@@ -2831,7 +3352,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x126\n" +
 	"\n" +
 	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\x12\x1b\n" +
-	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\"\xdb\x0e\n" +
+	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\"\xe8\x14\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
@@ -2883,7 +3404,40 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05score\x18* \x01(\rR\x05score\x12.\n" +
 	"\areasons\x18+ \x03(\v2\x14.tributary.v1.ReasonR\areasons\x12\x1d\n" +
 	"\n" +
-	"decided_ms\x18, \x01(\x03R\tdecidedMs\"x\n" +
+	"decided_ms\x18, \x01(\x03R\tdecidedMs\x12\x1d\n" +
+	"\n" +
+	"landing_id\x18- \x01(\rR\tlandingId\x12\x18\n" +
+	"\alanding\x18. \x01(\tR\alanding\x12\x18\n" +
+	"\akeyword\x18/ \x01(\tR\akeyword\x12\x1a\n" +
+	"\bcreative\x180 \x01(\tR\bcreative\x12\x12\n" +
+	"\x04city\x181 \x01(\tR\x04city\x12\x16\n" +
+	"\x06region\x182 \x01(\tR\x06region\x12\x10\n" +
+	"\x03asn\x183 \x01(\rR\x03asn\x12\x15\n" +
+	"\x06as_org\x184 \x01(\tR\x05asOrg\x12'\n" +
+	"\x0fconnection_type\x185 \x01(\tR\x0econnectionType\x12\x18\n" +
+	"\ahosting\x186 \x01(\bR\ahosting\x12\x1d\n" +
+	"\n" +
+	"os_version\x187 \x01(\tR\tosVersion\x12'\n" +
+	"\x0fbrowser_version\x188 \x01(\tR\x0ebrowserVersion\x12\x1a\n" +
+	"\blanguage\x189 \x01(\tR\blanguage\x12'\n" +
+	"\x0freferrer_domain\x18: \x01(\tR\x0ereferrerDomain\x12\x14\n" +
+	"\x05buyer\x18; \x01(\tR\x05buyer\x12\x12\n" +
+	"\x04team\x18< \x01(\tR\x04team\x12\x12\n" +
+	"\x04tags\x18= \x03(\tR\x04tags\x12\x12\n" +
+	"\x04zone\x18> \x01(\tR\x04zone\x12\x1b\n" +
+	"\tzone_name\x18? \x01(\tR\bzoneName\x12\x12\n" +
+	"\x04site\x18@ \x01(\tR\x04site\x12\x1c\n" +
+	"\tplacement\x18A \x01(\tR\tplacement\x12\x1f\n" +
+	"\vad_campaign\x18B \x01(\tR\n" +
+	"adCampaign\x12(\n" +
+	"\x10ad_campaign_name\x18C \x01(\tR\x0eadCampaignName\x12\x14\n" +
+	"\x05adset\x18D \x01(\tR\x05adset\x12\x1d\n" +
+	"\n" +
+	"adset_name\x18E \x01(\tR\tadsetName\x12\x0e\n" +
+	"\x02ad\x18F \x01(\tR\x02ad\x12\x17\n" +
+	"\aad_name\x18G \x01(\tR\x06adName\x12\x10\n" +
+	"\x03bot\x18H \x01(\tR\x03bot\x12\x1b\n" +
+	"\tbot_class\x18I \x01(\tR\bbotClass\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +

@@ -205,11 +205,11 @@ func (t *task) storeClick(ctx *stage.Context, c *events.Click, late bool) error 
 	return nil
 }
 
-// reset empties a click but keeps the memory of its list.
+// reset empties a click but keeps the memory of its lists.
 func reset(c *events.Click) {
-	subs := c.Subs[:0]
+	subs, tags := c.Subs[:0], c.Tags[:0]
 	c.Reset()
-	c.Subs = subs
+	c.Subs, c.Tags = subs, tags
 }
 
 func (t *task) reject(r schemas.RejectReason) {
