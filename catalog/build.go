@@ -179,6 +179,7 @@ func (b *builder) offersOf(list []OfferConfig) {
 		b.number(field, o.ID, math.MaxUint32)
 		out := &Offer{ID: uint32(o.ID), Name: o.Name, Currency: b.currency(field+".currency", o.Currency)}
 		out.PayoutMicros = b.amount(field+".payout", o.Payout)
+		out.Goals = b.goals(field+".goal", o.Goal)
 		link, err := ParseTemplate(o.URL)
 		if err != nil {
 			b.problem(field+".url", "%v", err)

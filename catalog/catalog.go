@@ -100,6 +100,8 @@ type Offer struct {
 	URL          *Template
 	PayoutMicros int64
 	Currency     *Currency
+	// Goals are the event types that count as its conversions, sorted; none where every one does.
+	Goals []string
 	// ClicksPerDay is the cap, 0 for none. The day is that of Zone.
 	ClicksPerDay int
 	Zone         *time.Location

@@ -103,3 +103,24 @@ func (b *builder) owner(field string, c *CampaignConfig) Owner {
 	slices.Sort(tags) // the order that they are written in means nothing
 	return Owner{c.Buyer, c.Team, tags}
 }
+
+const maxGoals = 16
+
+// goals checks the event types that count as conversions of an offer.
+func (b *builder) goals(field string, declared []string) []string {
+	if len(declared) > maxGoals {
+		b.problem(field, "has %d entries, at most %d are allowed", len(declared), maxGoals)
+	}
+	goals := slices.Clone(declared)
+	for i, event := range goals {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if !IsEvent([]byte(event)) {
+			b.problem(at, "%q is no event type; use at most %d of a-z 0-9 . _ -", event, schemas.MaxNameBytes)
+		}
+		if slices.Index(goals, event) < i {
+			b.problem(at, "%q stands there twice", event)
+		}
+	}
+	slices.Sort(goals)
+	return goals
+}

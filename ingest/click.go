@@ -240,7 +240,7 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	v.name()
 	offer := e.lead(v, campaign, nowMS)
 	v.offer = offer
-	c.OfferId, c.Offer = offer.ID, offer.Name
+	c.OfferId, c.Offer, c.Goals = offer.ID, offer.Name, offer.Goals
 	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
 	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
 	c.Unique = false

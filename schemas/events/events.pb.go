@@ -457,6 +457,8 @@ type Click struct {
 	AdsetName      string `protobuf:"bytes,54,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
 	Ad             string `protobuf:"bytes,55,opt,name=ad,proto3" json:"ad,omitempty"`
 	AdName         string `protobuf:"bytes,56,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
+	// Event types that count as conversions of the offer, as declared when the click came; none where every one does.
+	Goals []string `protobuf:"bytes,57,rep,name=goals,proto3" json:"goals,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -884,6 +886,13 @@ func (x *Click) GetAdName() string {
 		return x.AdName
 	}
 	return ""
+}
+
+func (x *Click) GetGoals() []string {
+	if x != nil {
+		return x.Goals
+	}
+	return nil
 }
 
 func (x *Click) GetScore() uint32 {
@@ -1838,8 +1847,11 @@ type Conversion struct {
 	AdName         string   `protobuf:"bytes,71,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
 	Bot            string   `protobuf:"bytes,72,opt,name=bot,proto3" json:"bot,omitempty"`
 	BotClass       string   `protobuf:"bytes,73,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The offer declared which event types count as its conversions, and this one is not among them: reports give it a count of its
+	// own. False in entries from before offers could, and where the click was not found.
+	BesideGoal    bool `protobuf:"varint,74,opt,name=beside_goal,json=besideGoal,proto3" json:"beside_goal,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Conversion) Reset() {
@@ -2381,6 +2393,13 @@ func (x *Conversion) GetBotClass() string {
 		return x.BotClass
 	}
 	return ""
+}
+
+func (x *Conversion) GetBesideGoal() bool {
+	if x != nil {
+		return x.BesideGoal
+	}
+	return false
 }
 
 // Reason is one finding behind a score.
@@ -3174,7 +3193,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\x8a\r\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\xa0\r\n" +
 	"\x05Click\x12\x19\n" +
 	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12\x19\n" +
 	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
@@ -3242,6 +3261,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"adset_name\x186 \x01(\tR\tadsetName\x12\x0e\n" +
 	"\x02ad\x187 \x01(\tR\x02ad\x12\x17\n" +
 	"\aad_name\x188 \x01(\tR\x06adName\x12\x14\n" +
+	"\x05goals\x189 \x03(\tR\x05goals\x12\x14\n" +
 	"\x05score\x18d \x01(\rR\x05score\x12.\n" +
 	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\xf2\a\n" +
 	"\n" +
@@ -3352,7 +3372,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x126\n" +
 	"\n" +
 	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\x12\x1b\n" +
-	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\"\xe8\x14\n" +
+	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\"\x89\x15\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
@@ -3437,7 +3457,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x02ad\x18F \x01(\tR\x02ad\x12\x17\n" +
 	"\aad_name\x18G \x01(\tR\x06adName\x12\x10\n" +
 	"\x03bot\x18H \x01(\tR\x03bot\x12\x1b\n" +
-	"\tbot_class\x18I \x01(\tR\bbotClass\"x\n" +
+	"\tbot_class\x18I \x01(\tR\bbotClass\x12\x1f\n" +
+	"\vbeside_goal\x18J \x01(\bR\n" +
+	"besideGoal\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +

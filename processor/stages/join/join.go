@@ -207,9 +207,9 @@ func (t *task) storeClick(ctx *stage.Context, c *events.Click, late bool) error 
 
 // reset empties a click but keeps the memory of its lists.
 func reset(c *events.Click) {
-	subs, tags := c.Subs[:0], c.Tags[:0]
+	subs, tags, goals := c.Subs[:0], c.Tags[:0], c.Goals[:0]
 	c.Reset()
-	c.Subs, c.Tags = subs, tags
+	c.Subs, c.Tags, c.Goals = subs, tags, goals
 }
 
 func (t *task) reject(r schemas.RejectReason) {

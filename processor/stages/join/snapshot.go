@@ -52,6 +52,10 @@ func (t *task) appendSnapshot(ctx *stage.Context, dst []byte, c *events.Click) [
 	for _, tag := range c.Tags {
 		p = appendText(p, tag)
 	}
+	p = binary.AppendUvarint(p, uint64(len(c.Goals)))
+	for _, goal := range c.Goals {
+		p = appendText(p, goal)
+	}
 	dst = t.words.refer(ctx, dst, p)
 
 	p = appendText(binary.AppendUvarint(p[:0], uint64(c.SourceId)), c.Source)
@@ -134,6 +138,9 @@ func (t *task) readSnapshot(ctx *stage.Context, b []byte) (*events.Click, error)
 		c.Buyer, c.Team = campaign.string(), campaign.string()
 		for n := campaign.count(); n > 0; n-- {
 			c.Tags = append(c.Tags, campaign.string())
+		}
+		for n := campaign.count(); n > 0; n-- {
+			c.Goals = append(c.Goals, campaign.string())
 		}
 	}
 	source := part()

@@ -33,6 +33,9 @@ func check(t *testing.T, said string, c *events.Click, e *events.Conversion) {
 			t.Errorf("%s: %s is %v, the click's is %v", said, name, got, want)
 		}
 	}
+	if beside := len(c.Goals) > 0 && !slices.Contains(c.Goals, e.Event); e.BesideGoal != beside {
+		t.Errorf("%s: beside the goals %q is %v", said, c.Goals, e.BesideGoal)
+	}
 	got := fmt.Sprint(e.ClickMs, e.PayoutMicros, e.Currency, e.PayoutBaseMicros)
 	if want := fmt.Sprint(c.EventMs, c.OfferPayoutMicros, c.OfferCurrency, c.OfferPayoutBaseMicros); got != want {
 		t.Errorf("%s:\nis   %s\nwant %s", said, got, want)
@@ -95,6 +98,8 @@ var oddities = map[string]func(*events.Click){
 	},
 	"every dimension":           whole,
 	"names of subs":             func(c *events.Click) { whole(c); c.Zone, c.AdName = c.Subs[0], c.Subs[2] },
+	"a goal":                    func(c *events.Click) { c.Goals = []string{"sale", "trial"} },
+	"another goal":              func(c *events.Click) { c.Goals = []string{"ftd"} },
 	"a tag":                     func(c *events.Click) { c.Tags = []string{"push"} },
 	"a place without a country": func(c *events.Click) { c.Country, c.City = "", "Köln" },
 	"hosting":                   func(c *events.Click) { c.Hosting = true },
