@@ -124,3 +124,17 @@ func (b *builder) goals(field string, declared []string) []string {
 	slices.Sort(goals)
 	return goals
 }
+
+// The kinds of revenue that a network's may be.
+const (
+	revenueGross     = "gross"
+	revenueConfirmed = "confirmed"
+)
+
+// revenue tells of a network whose revenue counts once it is confirmed.
+func (b *builder) revenue(field, word string) bool {
+	if word != "" && word != revenueGross && word != revenueConfirmed {
+		b.problem(field, "%q is unknown; right would be %s (money on hold counts) or %s (it does not), or to leave it out", word, revenueGross, revenueConfirmed)
+	}
+	return word == revenueConfirmed
+}

@@ -1551,9 +1551,12 @@ type Postback struct {
 	TxidScope TxidScope `protobuf:"varint,30,opt,name=txid_scope,json=txidScope,proto3,enum=tributary.v1.TxidScope" json:"txid_scope,omitempty"`
 	// Names of parameters that the request had and the edge did not take, 16 at most and "and 3 more"; those that the network's
 	// configuration ignores are left out.
-	NotTaken      []string `protobuf:"bytes,31,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	NotTaken []string `protobuf:"bytes,31,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
+	// The network's revenue counts once it is confirmed: money on hold is no part of `revenue`. A conversion keeps what its first
+	// postback said.
+	RevenueConfirmed bool `protobuf:"varint,32,opt,name=revenue_confirmed,json=revenueConfirmed,proto3" json:"revenue_confirmed,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Postback) Reset() {
@@ -1761,6 +1764,13 @@ func (x *Postback) GetNotTaken() []string {
 	return nil
 }
 
+func (x *Postback) GetRevenueConfirmed() bool {
+	if x != nil {
+		return x.RevenueConfirmed
+	}
+	return false
+}
+
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
 // `scored.conversions`. Sums of the deltas are the truth; an entry is never changed.
 type Conversion struct {
@@ -1849,9 +1859,11 @@ type Conversion struct {
 	BotClass       string   `protobuf:"bytes,73,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
 	// The offer declared which event types count as its conversions, and this one is not among them: reports give it a count of its
 	// own. False in entries from before offers could, and where the click was not found.
-	BesideGoal    bool `protobuf:"varint,74,opt,name=beside_goal,json=besideGoal,proto3" json:"beside_goal,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	BesideGoal bool `protobuf:"varint,74,opt,name=beside_goal,json=besideGoal,proto3" json:"beside_goal,omitempty"`
+	// Money on hold of this conversion is no part of `revenue`: the network's revenue counts once it is confirmed.
+	RevenueConfirmed bool `protobuf:"varint,75,opt,name=revenue_confirmed,json=revenueConfirmed,proto3" json:"revenue_confirmed,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Conversion) Reset() {
@@ -2398,6 +2410,13 @@ func (x *Conversion) GetBotClass() string {
 func (x *Conversion) GetBesideGoal() bool {
 	if x != nil {
 		return x.BesideGoal
+	}
+	return false
+}
+
+func (x *Conversion) GetRevenueConfirmed() bool {
+	if x != nil {
+		return x.RevenueConfirmed
 	}
 	return false
 }
@@ -3340,7 +3359,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05buyer\x18\x17 \x01(\tR\x05buyer\x12\x12\n" +
 	"\x04team\x18\x18 \x01(\tR\x04team\x12\x12\n" +
 	"\x04tags\x18\x19 \x03(\tR\x04tags\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\xb5\x06\n" +
+	"\x06resent\x182 \x01(\bR\x06resent\"\xe2\x06\n" +
 	"\bPostback\x12\x1d\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
@@ -3372,7 +3391,8 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x126\n" +
 	"\n" +
 	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\x12\x1b\n" +
-	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\"\x89\x15\n" +
+	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\x12+\n" +
+	"\x11revenue_confirmed\x18  \x01(\bR\x10revenueConfirmed\"\xb6\x15\n" +
 	"\n" +
 	"Conversion\x12#\n" +
 	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
@@ -3459,7 +3479,8 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x03bot\x18H \x01(\tR\x03bot\x12\x1b\n" +
 	"\tbot_class\x18I \x01(\tR\bbotClass\x12\x1f\n" +
 	"\vbeside_goal\x18J \x01(\bR\n" +
-	"besideGoal\"x\n" +
+	"besideGoal\x12+\n" +
+	"\x11revenue_confirmed\x18K \x01(\bR\x10revenueConfirmed\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +
