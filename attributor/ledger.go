@@ -116,7 +116,7 @@ func create(in Input, rules *Rules) Outcome {
 			time.Duration(age)*time.Millisecond, time.Duration(rules.WindowMS)*time.Millisecond)}
 	}
 	item := &state.Item{Event: pb.Event, Txid: pb.Txid, Status: int32(pb.Status), Seq: 1, EventMs: pb.EventMs, Match: int32(match), Decisions: in.Decisions}
-	item.RevenueConfirmed = pb.RevenueConfirmed
+	item.ConfirmedOnly = pb.ConfirmedOnly
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		item.ReceiptId = pb.ReceiptId
 	}
@@ -192,7 +192,7 @@ func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conv
 		PayoutMicros: item.PayoutMicros, Currency: item.Currency, PayoutBaseMicros: item.PayoutBaseMicros,
 		PayoutSource: events.Conversion_PayoutSource(item.PayoutSource),
 		EventMs:      pb.EventMs, ReceivedMs: pb.ReceivedMs,
-		Match: events.Conversion_Match(item.Match), Foreign: pb.Foreign, RevenueConfirmed: item.RevenueConfirmed,
+		Match: events.Conversion_Match(item.Match), Foreign: pb.Foreign, ConfirmedOnly: item.ConfirmedOnly,
 	}
 	e.ClickMs, _ = clickTimeMS(in)
 	if c := in.Click; c != nil && item.Match == int32(events.Conversion_MATCH_CLICK) {

@@ -367,13 +367,13 @@ func TestTheKindOfRevenueStays(t *testing.T) {
 		var revenue int64
 		for i, spec := range []string{"pending t1 10", "pending t1 12", "approved t1 11", "rejected t1 -"} {
 			pb := post(spec)
-			pb.ReceiptId, pb.RevenueConfirmed = fmt.Sprint("receipt-", i), first == (i%2 == 0)
+			pb.ReceiptId, pb.ConfirmedOnly = fmt.Sprint("receipt-", i), first == (i%2 == 0)
 			e := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats, Decisions: schemas.Decisions}, &rules).Entry
-			if e == nil || e.RevenueConfirmed != first {
+			if e == nil || e.ConfirmedOnly != first {
 				t.Fatalf("entry %d of a conversion that began with %v is %v", i+1, first, e)
 			}
 			revenue += e.RevenueConfirmedDeltaMicros
-			if !e.RevenueConfirmed {
+			if !e.ConfirmedOnly {
 				revenue += e.RevenueHoldDeltaMicros
 			}
 			want := map[bool][]int64{false: {10, 12, 11, 0}, true: {0, 0, 11, 0}}[first][i] * schemas.Micros

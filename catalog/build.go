@@ -253,7 +253,7 @@ func (b *builder) networks(list []NetworkConfig) {
 		}
 		out.Currency = b.currency(field+".currency", n.Currency)
 		b.bounds(field, out, n)
-		out.RevenueConfirmed = b.revenue(field+".revenue", n.Revenue)
+		out.ConfirmedOnly = b.revenue(field+".revenue", n.Revenue)
 		b.written(field, out, n)
 		if !IsEvent([]byte(out.DefaultEvent)) {
 			b.problem(field+".default_event", "%q is no event type; use at most %d of a-z 0-9 . _ -", n.DefaultEvent, schemas.MaxNameBytes)

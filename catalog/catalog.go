@@ -132,8 +132,8 @@ type Network struct {
 	MaxConversions uint32
 	// Corrects: a payout below 0 is a correction; else it is refused.
 	Corrects bool
-	// RevenueConfirmed: its revenue counts once it is confirmed, not while it is on hold.
-	RevenueConfirmed bool
+	// ConfirmedOnly: its revenue counts once it is confirmed, not while it is on hold.
+	ConfirmedOnly bool
 	// Postback reads what it sends.
 	Postback *dialect.Postback
 	// Decimal and Times say how it writes amounts and times.

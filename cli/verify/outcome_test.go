@@ -17,7 +17,7 @@ func TestLettersOfFailedStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	letters := newTopic(schemas.TopicDeadLetters, nil)
+	letters := newTopic(schemas.TopicDeadLetters, nil, nil)
 	add := func(stage, topic string, raw []byte) {
 		value, err := (&events.DeadLetter{LetterId: topic + "-0-0-" + stage, Kind: events.DeadLetter_KIND_RECORD, Place: "processor",
 			Reason: string(schemas.RejectStageFailed), Stage: stage, SourceTopic: topic, Raw: raw}).MarshalVT()

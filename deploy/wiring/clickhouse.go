@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/deploy/config"
+	"tributary/processor/stage"
 	schema "tributary/schemas/clickhouse"
 )
 
@@ -58,7 +59,7 @@ func Migrate(ctx context.Context, c config.ClickHouse, logger *zap.Logger) ([]sc
 	if err := reach(ctx, conn, c); err != nil {
 		return nil, err
 	}
-	applied, err := schema.Migrate(ctx, conn, schema.Options{Database: c.Database, RetentionDays: c.RetentionDays, Progress: tell(logger)})
+	applied, err := schema.Migrate(ctx, conn, schema.Options{Database: c.Database, RetentionDays: c.RetentionDays, Tables: stage.Tables(), Progress: tell(logger)})
 	if err != nil {
 		return applied, fmt.Errorf("migrating the database %s: %w", c.Database, err)
 	}

@@ -8,7 +8,7 @@ import (
 	"tributary/deploy/config"
 	"tributary/deploy/process"
 	"tributary/processor"
-	"tributary/processor/stages"
+	"tributary/processor/stage"
 	sink "tributary/sink/clickhouse"
 )
 
@@ -32,8 +32,12 @@ func (s *System) AddProcessor() {
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
+			own, err := stage.Make(c.Stages)
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
 			return processor.New(c.Processor, processor.Deps{
-				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
+				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: own,
 				TransactionalID: s.transactionalID(), Now: clock(), Meaning: s.processorMeaning, LooseCommits: c.Kafka.Mode == config.ModeEmbedded,
 			})
 		}})
@@ -64,7 +68,7 @@ func (s *System) AddSink() {
 			mean := func(ctx context.Context) error { return keepInTables(ctx, s.loaded, log) }
 			return &guarded{tables: tables, log: log, mean: mean, loader: func() (*sink.Loader, error) {
 				return sink.New(c.Sink, sink.Deps{
-					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(),
+					Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log, ClickHouse: server, Now: clock(), Own: stage.Tables(),
 				})
 			}}, nil
 		}})

@@ -89,6 +89,13 @@ func TestFlagScore(t *testing.T) {
 			}
 		}
 	}
+	for _, table := range schemas.Tables() {
+		for _, c := range table.Columns {
+			if match := threshold.FindStringSubmatch(c.Alias); match != nil && match[1] != fmt.Sprint(schemas.FlagScore) {
+				t.Errorf("%s.%s has %s, FlagScore is %d", table.Name, c.Name, match[0], schemas.FlagScore)
+			}
+		}
+	}
 	if found == 0 {
 		t.Error("no threshold found")
 	}
@@ -206,14 +213,28 @@ func writeEvents(t *testing.T, w *bytes.Buffer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	field := regexp.MustCompile(`^(repeated )?([A-Za-z0-9]+) ([a-z0-9_]+) = (\d+);$`)
+	field := regexp.MustCompile(`^(repeated )?([A-Za-z0-9]+) ([a-z0-9_]+) = (\d+)(;$| \[)`) // what an option says is in the tables
 	value := regexp.MustCompile(`^([A-Z0-9_]+) = (\d+);$`)
 	w.WriteString("\n## Events\n")
 	var comment []string
 	var sections, open []*bytes.Buffer // in the order they start; the ones that have not ended
 	var names []string                 // of the open ones
+	inOption := ""
 	for line := range strings.SplitSeq(string(text), "\n") {
+		if inOption != "" {
+			if line == inOption {
+				inOption = ""
+			}
+			continue
+		}
 		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "option ("):
+			inOption = "  };"
+			continue
+		case strings.HasSuffix(line, "["):
+			inOption = "  ];"
+		}
 		said, isComment := strings.CutPrefix(line, "//")
 		words := strings.Fields(line)
 		about := strings.Join(comment, " ")

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/schemas"
 )
 
 // DefaultDatabase is used when Options names none.
@@ -30,6 +32,8 @@ type Options struct {
 	// RetentionDays sets how long rows of a table are kept, by table name; 0 keeps them for ever. A table that is not
 	// named keeps the setting it has.
 	RetentionDays map[string]int
+	// Tables are made beside those of [schemas.Tables]: what stages declare.
+	Tables []schemas.Table
 	// Progress is called while a migration takes long, and with what a person should know of it. Default: nobody is told.
 	Progress func(Progress)
 }
@@ -43,9 +47,10 @@ type Applied struct {
 
 var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
-// Migrate brings the database to the newest schema and returns what it had to apply: nothing when it was there already.
-// The connection's own default database must exist ("default" always does). Errors wrap [ErrEdited] or [ErrNewer] when
-// the history does not fit; what was applied before an error stays applied and is returned.
+// Migrate brings the database to the newest schema and returns which migrations it had to apply: none when it was there already. Then
+// it makes the tables as they are declared. The connection's own default database must exist ("default" always does). Errors wrap
+// [ErrEdited] or [ErrNewer] when the history does not fit, [ErrUnlike] when a table does not fit its declaration; what was applied
+// before an error stays applied and is returned.
 func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied, error) {
 	migrations, err := Migrations()
 	if err != nil {
@@ -55,7 +60,15 @@ func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied,
 	if options.Progress == nil {
 		options.Progress = func(Progress) {}
 	}
-	applied, err := migrate(ctx, &run{conn, options.Database, options.Progress}, migrations)
+	r := &run{conn, options.Database, options.Progress}
+	applied, err := migrate(ctx, r, migrations)
+	if err != nil {
+		return applied, err
+	}
+	changed, err := applyTables(ctx, r, append(slices.Clone(schemas.Tables()), options.Tables...))
+	for _, line := range changed {
+		options.Progress(Progress{What: line})
+	}
 	if err != nil {
 		return applied, err
 	}

@@ -1136,9 +1136,9 @@ func (m *Postback) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if m.RevenueConfirmed {
+	if m.ConfirmedOnly {
 		i--
-		if m.RevenueConfirmed {
+		if m.ConfirmedOnly {
 			dAtA[i] = 1
 		} else {
 			dAtA[i] = 0
@@ -1367,9 +1367,9 @@ func (m *Conversion) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if m.RevenueConfirmed {
+	if m.ConfirmedOnly {
 		i--
-		if m.RevenueConfirmed {
+		if m.ConfirmedOnly {
 			dAtA[i] = 1
 		} else {
 			dAtA[i] = 0
@@ -3213,7 +3213,7 @@ func (m *Postback) SizeVT() (n int) {
 			n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 		}
 	}
-	if m.RevenueConfirmed {
+	if m.ConfirmedOnly {
 		n += 3
 	}
 	n += len(m.unknownFields)
@@ -3498,7 +3498,7 @@ func (m *Conversion) SizeVT() (n int) {
 	if m.BesideGoal {
 		n += 3
 	}
-	if m.RevenueConfirmed {
+	if m.ConfirmedOnly {
 		n += 3
 	}
 	n += len(m.unknownFields)
@@ -8118,7 +8118,7 @@ func (m *Postback) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 32:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field RevenueConfirmed", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field ConfirmedOnly", wireType)
 			}
 			var v int
 			for shift := uint(0); ; shift += 7 {
@@ -8135,7 +8135,7 @@ func (m *Postback) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
-			m.RevenueConfirmed = bool(v != 0)
+			m.ConfirmedOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -10190,7 +10190,7 @@ func (m *Conversion) UnmarshalVT(dAtA []byte) error {
 			m.BesideGoal = bool(v != 0)
 		case 75:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field RevenueConfirmed", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field ConfirmedOnly", wireType)
 			}
 			var v int
 			for shift := uint(0); ; shift += 7 {
@@ -10207,7 +10207,7 @@ func (m *Conversion) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
-			m.RevenueConfirmed = bool(v != 0)
+			m.ConfirmedOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -16864,7 +16864,7 @@ func (m *Postback) UnmarshalVTUnsafe(dAtA []byte) error {
 			iNdEx = postIndex
 		case 32:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field RevenueConfirmed", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field ConfirmedOnly", wireType)
 			}
 			var v int
 			for shift := uint(0); ; shift += 7 {
@@ -16881,7 +16881,7 @@ func (m *Postback) UnmarshalVTUnsafe(dAtA []byte) error {
 					break
 				}
 			}
-			m.RevenueConfirmed = bool(v != 0)
+			m.ConfirmedOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -19108,7 +19108,7 @@ func (m *Conversion) UnmarshalVTUnsafe(dAtA []byte) error {
 			m.BesideGoal = bool(v != 0)
 		case 75:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field RevenueConfirmed", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field ConfirmedOnly", wireType)
 			}
 			var v int
 			for shift := uint(0); ; shift += 7 {
@@ -19125,7 +19125,7 @@ func (m *Conversion) UnmarshalVTUnsafe(dAtA []byte) error {
 					break
 				}
 			}
-			m.RevenueConfirmed = bool(v != 0)
+			m.ConfirmedOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -96,9 +96,9 @@ func (m *Item) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if m.RevenueConfirmed {
+	if m.ConfirmedOnly {
 		i--
-		if m.RevenueConfirmed {
+		if m.ConfirmedOnly {
 			dAtA[i] = 1
 		} else {
 			dAtA[i] = 0
@@ -398,7 +398,7 @@ func (m *Item) SizeVT() (n int) {
 	if m.Decisions != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Decisions))
 	}
-	if m.RevenueConfirmed {
+	if m.ConfirmedOnly {
 		n += 3
 	}
 	n += len(m.unknownFields)
@@ -974,7 +974,7 @@ func (m *Item) UnmarshalVT(dAtA []byte) error {
 			}
 		case 16:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field RevenueConfirmed", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field ConfirmedOnly", wireType)
 			}
 			var v int
 			for shift := uint(0); ; shift += 7 {
@@ -991,7 +991,7 @@ func (m *Item) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
-			m.RevenueConfirmed = bool(v != 0)
+			m.ConfirmedOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -1829,7 +1829,7 @@ func (m *Item) UnmarshalVTUnsafe(dAtA []byte) error {
 			}
 		case 16:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field RevenueConfirmed", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field ConfirmedOnly", wireType)
 			}
 			var v int
 			for shift := uint(0); ; shift += 7 {
@@ -1846,7 +1846,7 @@ func (m *Item) UnmarshalVTUnsafe(dAtA []byte) error {
 					break
 				}
 			}
-			m.RevenueConfirmed = bool(v != 0)
+			m.ConfirmedOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
