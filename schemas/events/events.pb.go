@@ -439,6 +439,26 @@ type Click struct {
 	// have got.
 	LandingId uint32 `protobuf:"varint,41,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
 	Landing   string `protobuf:"bytes,42,opt,name=landing,proto3" json:"landing,omitempty"`
+	// The campaign's buyer, team and tags as the catalog had them when the click came: another assignment later does not change it.
+	Buyer string   `protobuf:"bytes,43,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team  string   `protobuf:"bytes,44,opt,name=team,proto3" json:"team,omitempty"`
+	Tags  []string `protobuf:"bytes,45,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Host of the referrer, lower case, without "www." and port; empty for none.
+	ReferrerDomain string `protobuf:"bytes,46,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	// The traffic source's own names: the subs that the source declares to be one of these, by catalog.sources[].names. An ID stays
+	// as it is for ever; a name beside it may change.
+	Zone           string `protobuf:"bytes,47,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string `protobuf:"bytes,48,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string `protobuf:"bytes,49,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string `protobuf:"bytes,50,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string `protobuf:"bytes,51,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string `protobuf:"bytes,52,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string `protobuf:"bytes,53,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string `protobuf:"bytes,54,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string `protobuf:"bytes,55,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string `protobuf:"bytes,56,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
+	// Event types that count as conversions of the offer, as declared when the click came; none where every one does.
+	Goals []string `protobuf:"bytes,57,rep,name=goals,proto3" json:"goals,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -770,6 +790,111 @@ func (x *Click) GetLanding() string {
 	return ""
 }
 
+func (x *Click) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Click) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Click) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Click) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Click) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Click) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Click) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Click) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Click) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Click) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Click) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Click) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Click) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Click) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
+func (x *Click) GetGoals() []string {
+	if x != nil {
+		return x.Goals
+	}
+	return nil
+}
+
 func (x *Click) GetScore() uint32 {
 	if x != nil {
 		return x.Score
@@ -816,6 +941,21 @@ type Impression struct {
 	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
 	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
 	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Of the campaign, and the source's own names, as of a click.
+	Buyer          string   `protobuf:"bytes,23,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team           string   `protobuf:"bytes,24,opt,name=team,proto3" json:"team,omitempty"`
+	Tags           []string `protobuf:"bytes,25,rep,name=tags,proto3" json:"tags,omitempty"`
+	ReferrerDomain string   `protobuf:"bytes,26,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	Zone           string   `protobuf:"bytes,27,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string   `protobuf:"bytes,28,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string   `protobuf:"bytes,29,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string   `protobuf:"bytes,30,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string   `protobuf:"bytes,31,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string   `protobuf:"bytes,32,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string   `protobuf:"bytes,33,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string   `protobuf:"bytes,34,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string   `protobuf:"bytes,35,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string   `protobuf:"bytes,36,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
 	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
 	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1006,6 +1146,104 @@ func (x *Impression) GetLanguage() string {
 	return ""
 }
 
+func (x *Impression) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Impression) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Impression) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Impression) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Impression) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Impression) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Impression) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Impression) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Impression) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Impression) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Impression) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Impression) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Impression) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Impression) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
 func (x *Impression) GetResent() bool {
 	if x != nil {
 		return x.Resent
@@ -1048,6 +1286,10 @@ type LandingClick struct {
 	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
 	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
 	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Of the campaign, as of a click.
+	Buyer string   `protobuf:"bytes,23,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team  string   `protobuf:"bytes,24,opt,name=team,proto3" json:"team,omitempty"`
+	Tags  []string `protobuf:"bytes,25,rep,name=tags,proto3" json:"tags,omitempty"`
 	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
 	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1238,6 +1480,27 @@ func (x *LandingClick) GetLanguage() string {
 	return ""
 }
 
+func (x *LandingClick) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *LandingClick) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *LandingClick) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 func (x *LandingClick) GetResent() bool {
 	if x != nil {
 		return x.Resent
@@ -1288,7 +1551,10 @@ type Postback struct {
 	TxidScope TxidScope `protobuf:"varint,30,opt,name=txid_scope,json=txidScope,proto3,enum=tributary.v1.TxidScope" json:"txid_scope,omitempty"`
 	// Names of parameters that the request had and the edge did not take, 16 at most and "and 3 more"; those that the network's
 	// configuration ignores are left out.
-	NotTaken      []string `protobuf:"bytes,31,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
+	NotTaken []string `protobuf:"bytes,31,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
+	// The network's revenue counts once it is confirmed: money on hold is no part of `revenue`. A conversion keeps what its first
+	// postback said.
+	ConfirmedOnly bool `protobuf:"varint,32,opt,name=confirmed_only,json=confirmedOnly,proto3" json:"confirmed_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1498,6 +1764,13 @@ func (x *Postback) GetNotTaken() []string {
 	return nil
 }
 
+func (x *Postback) GetConfirmedOnly() bool {
+	if x != nil {
+		return x.ConfirmedOnly
+	}
+	return false
+}
+
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
 // `scored.conversions`. Sums of the deltas are the truth; an entry is never changed.
 type Conversion struct {
@@ -1553,7 +1826,42 @@ type Conversion struct {
 	Score        uint32           `protobuf:"varint,42,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons      []*Reason        `protobuf:"bytes,43,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// When the processor decided, by its clock; 0 in entries from before there was this field.
-	DecidedMs     int64 `protobuf:"varint,44,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	DecidedMs int64 `protobuf:"varint,44,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	// The rest of the click's dimensions; empty where the click was not found, and in entries from before there were these fields.
+	LandingId      uint32   `protobuf:"varint,45,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
+	Landing        string   `protobuf:"bytes,46,opt,name=landing,proto3" json:"landing,omitempty"`
+	Keyword        string   `protobuf:"bytes,47,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	Creative       string   `protobuf:"bytes,48,opt,name=creative,proto3" json:"creative,omitempty"`
+	City           string   `protobuf:"bytes,49,opt,name=city,proto3" json:"city,omitempty"`
+	Region         string   `protobuf:"bytes,50,opt,name=region,proto3" json:"region,omitempty"`
+	Asn            uint32   `protobuf:"varint,51,opt,name=asn,proto3" json:"asn,omitempty"`
+	AsOrg          string   `protobuf:"bytes,52,opt,name=as_org,json=asOrg,proto3" json:"as_org,omitempty"`
+	ConnectionType string   `protobuf:"bytes,53,opt,name=connection_type,json=connectionType,proto3" json:"connection_type,omitempty"`
+	Hosting        bool     `protobuf:"varint,54,opt,name=hosting,proto3" json:"hosting,omitempty"`
+	OsVersion      string   `protobuf:"bytes,55,opt,name=os_version,json=osVersion,proto3" json:"os_version,omitempty"`
+	BrowserVersion string   `protobuf:"bytes,56,opt,name=browser_version,json=browserVersion,proto3" json:"browser_version,omitempty"`
+	Language       string   `protobuf:"bytes,57,opt,name=language,proto3" json:"language,omitempty"`
+	ReferrerDomain string   `protobuf:"bytes,58,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	Buyer          string   `protobuf:"bytes,59,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team           string   `protobuf:"bytes,60,opt,name=team,proto3" json:"team,omitempty"`
+	Tags           []string `protobuf:"bytes,61,rep,name=tags,proto3" json:"tags,omitempty"`
+	Zone           string   `protobuf:"bytes,62,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string   `protobuf:"bytes,63,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string   `protobuf:"bytes,64,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string   `protobuf:"bytes,65,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string   `protobuf:"bytes,66,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string   `protobuf:"bytes,67,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string   `protobuf:"bytes,68,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string   `protobuf:"bytes,69,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string   `protobuf:"bytes,70,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string   `protobuf:"bytes,71,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
+	Bot            string   `protobuf:"bytes,72,opt,name=bot,proto3" json:"bot,omitempty"`
+	BotClass       string   `protobuf:"bytes,73,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
+	// The offer declared which event types count as its conversions, and this one is not among them: reports give it a count of its
+	// own. False in entries from before offers could, and where the click was not found.
+	BesideGoal bool `protobuf:"varint,74,opt,name=beside_goal,json=besideGoal,proto3" json:"beside_goal,omitempty"`
+	// Money on hold of this conversion is no part of `revenue`: the network's revenue counts once it is confirmed.
+	ConfirmedOnly bool `protobuf:"varint,75,opt,name=confirmed_only,json=confirmedOnly,proto3" json:"confirmed_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1894,6 +2202,223 @@ func (x *Conversion) GetDecidedMs() int64 {
 		return x.DecidedMs
 	}
 	return 0
+}
+
+func (x *Conversion) GetLandingId() uint32 {
+	if x != nil {
+		return x.LandingId
+	}
+	return 0
+}
+
+func (x *Conversion) GetLanding() string {
+	if x != nil {
+		return x.Landing
+	}
+	return ""
+}
+
+func (x *Conversion) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *Conversion) GetCreative() string {
+	if x != nil {
+		return x.Creative
+	}
+	return ""
+}
+
+func (x *Conversion) GetCity() string {
+	if x != nil {
+		return x.City
+	}
+	return ""
+}
+
+func (x *Conversion) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Conversion) GetAsn() uint32 {
+	if x != nil {
+		return x.Asn
+	}
+	return 0
+}
+
+func (x *Conversion) GetAsOrg() string {
+	if x != nil {
+		return x.AsOrg
+	}
+	return ""
+}
+
+func (x *Conversion) GetConnectionType() string {
+	if x != nil {
+		return x.ConnectionType
+	}
+	return ""
+}
+
+func (x *Conversion) GetHosting() bool {
+	if x != nil {
+		return x.Hosting
+	}
+	return false
+}
+
+func (x *Conversion) GetOsVersion() string {
+	if x != nil {
+		return x.OsVersion
+	}
+	return ""
+}
+
+func (x *Conversion) GetBrowserVersion() string {
+	if x != nil {
+		return x.BrowserVersion
+	}
+	return ""
+}
+
+func (x *Conversion) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Conversion) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Conversion) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Conversion) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Conversion) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Conversion) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Conversion) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Conversion) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Conversion) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Conversion) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
+func (x *Conversion) GetBot() string {
+	if x != nil {
+		return x.Bot
+	}
+	return ""
+}
+
+func (x *Conversion) GetBotClass() string {
+	if x != nil {
+		return x.BotClass
+	}
+	return ""
+}
+
+func (x *Conversion) GetBesideGoal() bool {
+	if x != nil {
+		return x.BesideGoal
+	}
+	return false
+}
+
+func (x *Conversion) GetConfirmedOnly() bool {
+	if x != nil {
+		return x.ConfirmedOnly
+	}
+	return false
 }
 
 // Reason is one finding behind a score.
@@ -2687,7 +3212,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xca*\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xa9:\n" +
 	"\x05Click\x12\xb6\x01\n" +
 	"\bclick_id\x18\x01 \x01(\tB\x9a\x01\xa2\xbb\x18\x95\x01\x1a\x8e\x01Canonical click ID: 40 lower-case characters that carry time, campaign, source and a signature; or a foreign ID as the other tracker wrote it.@\x01P\x01R\aclickId\x12@\n" +
 	"\bevent_ms\x18\x02 \x01(\x03B%\xa2\xbb\x18!\x1a\x1dWhen the click happened, UTC.P\x01R\aeventMs\x12h\n" +
@@ -2739,14 +3264,32 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
 	"landing_id\x18) \x01(\rB]\xa2\xbb\x18Y\x1aPLanding page number of the catalog; 0 when the click went to the offer directly.*\x05offerR\tlandingId\x12}\n" +
 	"\alanding\x18* \x01(\tBc\xa2\xbb\x18_\x10\x02\x1aMLanding page the click was sent to; empty when it went to the offer directly.*\n" +
-	"landing_id@\x01R\alanding\x12O\n" +
+	"landing_id@\x01R\alanding\x12\x8e\x01\n" +
+	"\x05buyer\x18+ \x01(\tBx\xa2\xbb\x18t\x10\x02\x1adWho bought the traffic, as the campaign had it at the time of the click (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x83\x01\n" +
+	"\x04team\x18, \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a^Team of the buyer, as the campaign had it at the time of the click (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12y\n" +
+	"\x04tags\x18- \x03(\tBe\xa2\xbb\x18a\x1aWTags that the campaign had at the time of the click, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\x87\x01\n" +
+	"\x0freferrer_domain\x18. \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aJHost of the referrer, lower case, without \"www.\" and port; empty for none.*\breferrer@\x02R\x0ereferrerDomain\x12\x8d\x01\n" +
+	"\x04zone\x18/ \x01(\tBy\xa2\xbb\x18u\x10\x02\x1aiZone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.*\x04subs@\x02R\x04zone\x12\x8c\x01\n" +
+	"\tzone_name\x180 \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a_Name of the zone as the source had it at the time of the click; it may change while zone stays.*\x04zone@\x02R\bzoneName\x12\x82\x01\n" +
+	"\x04site\x181 \x01(\tBn\xa2\xbb\x18j\x10\x02\x1aYSite or app the ad was shown on, as the source itself calls it (catalog.sources[].names).*\tzone_name@\x02R\x04site\x12q\n" +
+	"\tplacement\x182 \x01(\tBS\xa2\xbb\x18O\x10\x02\x1aCPlacement, as the source itself calls it (catalog.sources[].names).*\x04site@\x02R\tplacement\x12\x92\x01\n" +
+	"\vad_campaign\x183 \x01(\tBq\xa2\xbb\x18m\x10\x02\x1a\\ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.*\tplacement@\x02R\n" +
+	"adCampaign\x12\xa4\x01\n" +
+	"\x10ad_campaign_name\x184 \x01(\tBz\xa2\xbb\x18v\x10\x02\x1acName of the campaign at the source at the time of the click; it may change while ad_campaign stays.*\vad_campaign@\x02R\x0eadCampaignName\x12w\n" +
+	"\x05adset\x185 \x01(\tBa\xa2\xbb\x18]\x10\x02\x1aEID of the ad set or ad group at the source (catalog.sources[].names).*\x10ad_campaign_name@\x02R\x05adset\x12}\n" +
+	"\n" +
+	"adset_name\x186 \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aMName of the ad set at the time of the click; it may change while adset stays.*\x05adset@\x02R\tadsetName\x12[\n" +
+	"\x02ad\x187 \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
+	"adset_name@\x02R\x02ad\x12m\n" +
+	"\aad_name\x188 \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aFName of the ad at the time of the click; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xa9\x01\n" +
+	"\x05goals\x189 \x03(\tB\x92\x01\xa2\xbb\x18\x8d\x01\x1a\x81\x01Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.*\x05offer@\x01R\x05goals\x12O\n" +
 	"\x05score\x18d \x01(\rB9\xa2\xbb\x185\x1a1Anomaly score, 0 (clean) to 100; flagged from 50.P\x01R\x05score\x124\n" +
 	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons:\x88\x06\xa2\xbb\x18\x83\x06\n" +
 	"\x06clicks\x12wAccepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.\x1a-\n" +
 	"\rscored.clicks\x12\x18click ID, canonical text\x18\a(\x01\"\bclick_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:.by_click_id click_id TYPE minmax GRANULARITY 1:+by_offset _offset TYPE minmax GRANULARITY 1:,by_layout _layout TYPE minmax GRANULARITY 64:*by_time event_at TYPE minmax GRANULARITY 1JU\n" +
 	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14JC\n" +
 	"\aflagged\x10\x06\x1a)score >= 50: the click counts as flagged.2\vscore >= 50J\xc4\x01\n" +
-	"\a_layout\x10\a\x1a\xb4\x01Version of the loader that wrote the row: 1 and above are counted in rollup_minute_traffic and rollup_hour_traffic; 0 is from before there were these, and views count it from here.H\x03\"\x8f\x13\n" +
+	"\a_layout\x10\a\x1a\xb4\x01Version of the loader that wrote the row: 1 and above are counted in rollup_minute_traffic and rollup_hour_traffic; 0 is from before there were these, and views count it from here.H\x03\"\xe6!\n" +
 	"\n" +
 	"Impression\x12k\n" +
 	"\rimpression_id\x18\x01 \x01(\tBF\xa2\xbb\x18B\x1a<Identity of the impression: 26 characters, sortable by time.@\x01P\x01R\fimpressionId\x12>\n" +
@@ -2775,11 +3318,28 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\abrowser\x18\x13 \x01(\tB'\xa2\xbb\x18#\x10\x02\x1a\x1dBrowser, from the user agent.@\x01R\abrowser\x12_\n" +
 	"\x03bot\x18\x14 \x01(\tBM\xa2\xbb\x18I\x10\x02\x1aCName of the listed bot that the user agent matches; empty for none.@\x01R\x03bot\x123\n" +
 	"\breferrer\x18\x15 \x01(\tB\x17\xa2\xbb\x18\x13\x1a\x0fReferer header.@\x02R\breferrer\x12T\n" +
-	"\blanguage\x18\x16 \x01(\tB8\xa2\xbb\x184\x10\x02\x1a.First language of Accept-Language, lower case.@\x01R\blanguage\x12\xcd\x01\n" +
+	"\blanguage\x18\x16 \x01(\tB8\xa2\xbb\x184\x10\x02\x1a.First language of Accept-Language, lower case.@\x01R\blanguage\x12\x93\x01\n" +
+	"\x05buyer\x18\x17 \x01(\tB}\xa2\xbb\x18y\x10\x02\x1aiWho bought the traffic, as the campaign had it at the time of the impression (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x88\x01\n" +
+	"\x04team\x18\x18 \x01(\tBt\xa2\xbb\x18p\x10\x02\x1acTeam of the buyer, as the campaign had it at the time of the impression (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12~\n" +
+	"\x04tags\x18\x19 \x03(\tBj\xa2\xbb\x18f\x1a\\Tags that the campaign had at the time of the impression, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\x87\x01\n" +
+	"\x0freferrer_domain\x18\x1a \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aJHost of the referrer, lower case, without \"www.\" and port; empty for none.*\breferrer@\x02R\x0ereferrerDomain\x12\x8d\x01\n" +
+	"\x04zone\x18\x1b \x01(\tBy\xa2\xbb\x18u\x10\x02\x1aiZone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.*\x04subs@\x02R\x04zone\x12\x91\x01\n" +
+	"\tzone_name\x18\x1c \x01(\tBt\xa2\xbb\x18p\x10\x02\x1adName of the zone as the source had it at the time of the impression; it may change while zone stays.*\x04zone@\x02R\bzoneName\x12\x82\x01\n" +
+	"\x04site\x18\x1d \x01(\tBn\xa2\xbb\x18j\x10\x02\x1aYSite or app the ad was shown on, as the source itself calls it (catalog.sources[].names).*\tzone_name@\x02R\x04site\x12q\n" +
+	"\tplacement\x18\x1e \x01(\tBS\xa2\xbb\x18O\x10\x02\x1aCPlacement, as the source itself calls it (catalog.sources[].names).*\x04site@\x02R\tplacement\x12\x92\x01\n" +
+	"\vad_campaign\x18\x1f \x01(\tBq\xa2\xbb\x18m\x10\x02\x1a\\ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.*\tplacement@\x02R\n" +
+	"adCampaign\x12\xa9\x01\n" +
+	"\x10ad_campaign_name\x18  \x01(\tB\x7f\xa2\xbb\x18{\x10\x02\x1ahName of the campaign at the source at the time of the impression; it may change while ad_campaign stays.*\vad_campaign@\x02R\x0eadCampaignName\x12w\n" +
+	"\x05adset\x18! \x01(\tBa\xa2\xbb\x18]\x10\x02\x1aEID of the ad set or ad group at the source (catalog.sources[].names).*\x10ad_campaign_name@\x02R\x05adset\x12\x82\x01\n" +
+	"\n" +
+	"adset_name\x18\" \x01(\tBc\xa2\xbb\x18_\x10\x02\x1aRName of the ad set at the time of the impression; it may change while adset stays.*\x05adset@\x02R\tadsetName\x12[\n" +
+	"\x02ad\x18# \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
+	"adset_name@\x02R\x02ad\x12r\n" +
+	"\aad_name\x18$ \x01(\tBY\xa2\xbb\x18U\x10\x02\x1aKName of the ad at the time of the impression; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xcd\x01\n" +
 	"\x06resent\x182 \x01(\bB\xb4\x01\xa2\xbb\x18\xaf\x01\n" +
 	"\x04copy\x1a\xa4\x01The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.H\x02R\x06resent:\xae\x02\xa2\xbb\x18\xa9\x02\n" +
 	"\vimpressions\x12^Accepted impressions, one row a record of the topic impressions: count those that are no copy.\x1a\x1e\n" +
-	"\vimpressions\x12\rimpression ID\x18\a\"\rimpression_id*\vcampaign_id*\tsource_id*\vreceived_at*\rimpression_id:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time event_at TYPE minmax GRANULARITY 1\"\xed\x13\n" +
+	"\vimpressions\x12\rimpression ID\x18\a\"\rimpression_id*\vcampaign_id*\tsource_id*\vreceived_at*\rimpression_id:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time event_at TYPE minmax GRANULARITY 1\"\xff\x16\n" +
 	"\fLandingClick\x12k\n" +
 	"\x10landing_click_id\x18\x01 \x01(\tBA\xa2\xbb\x18=\x1a7Identity of the press: 26 characters, sortable by time.@\x01P\x01R\x0elandingClickId\x12L\n" +
 	"\bclick_id\x18\x02 \x01(\tB1\xa2\xbb\x18-\x1a'The click that led to the landing page.@\x01P\x01R\aclickId\x12B\n" +
@@ -2806,11 +3366,14 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\abrowser\x18\x13 \x01(\tB'\xa2\xbb\x18#\x10\x02\x1a\x1dBrowser, from the user agent.@\x01R\abrowser\x12_\n" +
 	"\x03bot\x18\x14 \x01(\tBM\xa2\xbb\x18I\x10\x02\x1aCName of the listed bot that the user agent matches; empty for none.@\x01R\x03bot\x123\n" +
 	"\breferrer\x18\x15 \x01(\tB\x17\xa2\xbb\x18\x13\x1a\x0fReferer header.@\x02R\breferrer\x12T\n" +
-	"\blanguage\x18\x16 \x01(\tB8\xa2\xbb\x184\x10\x02\x1a.First language of Accept-Language, lower case.@\x01R\blanguage\x12\xc8\x01\n" +
+	"\blanguage\x18\x16 \x01(\tB8\xa2\xbb\x184\x10\x02\x1a.First language of Accept-Language, lower case.@\x01R\blanguage\x12\x8e\x01\n" +
+	"\x05buyer\x18\x17 \x01(\tBx\xa2\xbb\x18t\x10\x02\x1adWho bought the traffic, as the campaign had it at the time of the press (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x83\x01\n" +
+	"\x04team\x18\x18 \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a^Team of the buyer, as the campaign had it at the time of the press (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12y\n" +
+	"\x04tags\x18\x19 \x03(\tBe\xa2\xbb\x18a\x1aWTags that the campaign had at the time of the press, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\xc8\x01\n" +
 	"\x06resent\x182 \x01(\bB\xaf\x01\xa2\xbb\x18\xaa\x01\n" +
 	"\x04copy\x1a\x9f\x01The topic has this press before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.H\x02R\x06resent:\xb3\x03\xa2\xbb\x18\xae\x03\n" +
 	"\x0elanding_clicks\x12\xa3\x01Accepted presses of landing pages' buttons, one row a record of the topic landing-clicks: count those that are no copy. A visitor who presses twice is there twice.\x1a$\n" +
-	"\x0elanding-clicks\x12\x10landing click ID\x18\a\"\x10landing_click_id*\vcampaign_id*\tsource_id*\vreceived_at*\x10landing_click_id:.by_click_id click_id TYPE minmax GRANULARITY 1:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time click_at TYPE minmax GRANULARITY 1\"\x94\x15\n" +
+	"\x0elanding-clicks\x12\x10landing click ID\x18\a\"\x10landing_click_id*\vcampaign_id*\tsource_id*\vreceived_at*\x10landing_click_id:.by_click_id click_id TYPE minmax GRANULARITY 1:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time click_at TYPE minmax GRANULARITY 1\"\xa5\x16\n" +
 	"\bPostback\x12\x8f\x02\n" +
 	"\n" +
 	"receipt_id\x18\x01 \x01(\tB\xef\x01\xa2\xbb\x18\xea\x01\x1a\xe3\x01Receipt the edge gave the postback; begins with the time, so that the table is sorted by it. The topic is at least once: a repeated row has the same, and so has one of a dead letter that was replayed. Count distinct receipt_id.@\x01P\x01R\treceiptId\x126\n" +
@@ -2843,11 +3406,12 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x126\n" +
 	"\n" +
 	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\x12\xed\x01\n" +
-	"\tnot_taken\x18\x1f \x03(\tB\xcf\x01\xa2\xbb\x18\xca\x01\x1a\xbc\x01Names of parameters that the request had and the edge did not take, 16 at most and \"and 3 more\"; those that the network's configuration ignores are left out. Their values are in the topic.\"\aZSTD(1)@\x01R\bnotTaken:\xb2\x03\xa2\xbb\x18\xad\x03\n" +
+	"\tnot_taken\x18\x1f \x03(\tB\xcf\x01\xa2\xbb\x18\xca\x01\x1a\xbc\x01Names of parameters that the request had and the edge did not take, 16 at most and \"and 3 more\"; those that the network's configuration ignores are left out. Their values are in the topic.\"\aZSTD(1)@\x01R\bnotTaken\x12\x8e\x01\n" +
+	"\x0econfirmed_only\x18  \x01(\bBg\xa2\xbb\x18c\x1aaThe network's revenue counted once confirmed when the postback came (catalog.networks[].revenue).R\rconfirmedOnly:\xb2\x03\xa2\xbb\x18\xad\x03\n" +
 	"\tpostbacks\x12\xf1\x01Every postback that the edge accepted, one row a Kafka record, whatever became of it: see receipts. Neither the sender's address nor the request as it came is here, they are personal data; the topic has them. Filled from the topic postbacks.\x1a)\n" +
 	"\tpostbacks\x12\x18click ID, canonical text\x18y \x01\"\n" +
 	"receipt_id*\n" +
-	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\xe3-\n" +
+	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\x95J\n" +
 	"\n" +
 	"Conversion\x12\xdb\x01\n" +
 	"\rconversion_id\x18\x01 \x01(\tB\xb5\x01\xa2\xbb\x18\xb0\x01\x1a\xa9\x01Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.@\x01P\x01R\fconversionId\x12d\n" +
@@ -2899,7 +3463,45 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05score\x18* \x01(\rBI\xa2\xbb\x18E\x1aCAnomaly score of the conversion, 0 (clean) to 100; flagged from 50.R\x05score\x124\n" +
 	"\areasons\x18+ \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons\x12\xa1\x01\n" +
 	"\n" +
-	"decided_ms\x18, \x01(\x03B\x81\x01\xa2\xbb\x18}\x1alWhen the processor made the entry, by its clock, UTC. received_at in rows from before there was this column.*\vreceived_atH\x01R\tdecidedMs\"x\n" +
+	"decided_ms\x18, \x01(\x03B\x81\x01\xa2\xbb\x18}\x1alWhen the processor made the entry, by its clock, UTC. received_at in rows from before there was this column.*\vreceived_atH\x01R\tdecidedMs\x12s\n" +
+	"\n" +
+	"landing_id\x18- \x01(\rBT\xa2\xbb\x18P\x1aGLanding page number of the click; 0 when it went to the offer directly.*\x05offerR\tlandingId\x12}\n" +
+	"\alanding\x18. \x01(\tBc\xa2\xbb\x18_\x10\x02\x1aMLanding page the click was sent to; empty when it went to the offer directly.*\n" +
+	"landing_id@\x01R\alanding\x12D\n" +
+	"\akeyword\x18/ \x01(\tB*\xa2\xbb\x18&\x1a\x15Keyword of the click.*\vexternal_id@\x02R\akeyword\x12C\n" +
+	"\bcreative\x180 \x01(\tB'\xa2\xbb\x18#\x1a\x16Creative of the click.*\akeyword@\x02R\bcreative\x12M\n" +
+	"\x04city\x181 \x01(\tB9\xa2\xbb\x185\x10\x02\x1a&City of the click; empty when unknown.*\acountry@\x02R\x04city\x12l\n" +
+	"\x06region\x182 \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aDLargest subdivision of the country of the click; empty when unknown.*\x04city@\x02R\x06region\x12d\n" +
+	"\x03asn\x183 \x01(\rBR\xa2\xbb\x18N\x1aBNumber of the autonomous system of the click's IP; 0 when unknown.*\x06region@\x02R\x03asn\x12M\n" +
+	"\x06as_org\x184 \x01(\tB6\xa2\xbb\x182\x10\x02\x1a'Organisation of that autonomous system.*\x03asn@\x02R\x05asOrg\x12f\n" +
+	"\x0fconnection_type\x185 \x01(\tB=\xa2\xbb\x189\x10\x02\x1a+Connection type of the click, as in clicks.*\x06as_org@\x01R\x0econnectionType\x12h\n" +
+	"\ahosting\x186 \x01(\bBN\xa2\xbb\x18J\x1a7The click's IP is a listed hosting or cloud provider's.*\x0fconnection_typeR\ahosting\x12Z\n" +
+	"\n" +
+	"os_version\x187 \x01(\tB;\xa2\xbb\x187\x10\x02\x1a-Version of the operating system of the click.*\x02os@\x01R\tosVersion\x12`\n" +
+	"\x0fbrowser_version\x188 \x01(\tB7\xa2\xbb\x183\x10\x02\x1a$Version of the browser of the click.*\abrowser@\x01R\x0ebrowserVersion\x12S\n" +
+	"\blanguage\x189 \x01(\tB7\xa2\xbb\x183\x10\x02\x1a\x1cFirst language of the click.*\x0fbrowser_version@\x01R\blanguage\x12\x7f\n" +
+	"\x0freferrer_domain\x18: \x01(\tBV\xa2\xbb\x18R\x10\x02\x1aBHost of the click's referrer, lower case, without \"www.\" and port.*\blanguage@\x02R\x0ereferrerDomain\x12\x8e\x01\n" +
+	"\x05buyer\x18; \x01(\tBx\xa2\xbb\x18t\x10\x02\x1adWho bought the traffic, as the campaign had it at the time of the click (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x83\x01\n" +
+	"\x04team\x18< \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a^Team of the buyer, as the campaign had it at the time of the click (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12y\n" +
+	"\x04tags\x18= \x03(\tBe\xa2\xbb\x18a\x1aWTags that the campaign had at the time of the click, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\x8d\x01\n" +
+	"\x04zone\x18> \x01(\tBy\xa2\xbb\x18u\x10\x02\x1aiZone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.*\x04subs@\x02R\x04zone\x12\x8c\x01\n" +
+	"\tzone_name\x18? \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a_Name of the zone as the source had it at the time of the click; it may change while zone stays.*\x04zone@\x02R\bzoneName\x12\x82\x01\n" +
+	"\x04site\x18@ \x01(\tBn\xa2\xbb\x18j\x10\x02\x1aYSite or app the ad was shown on, as the source itself calls it (catalog.sources[].names).*\tzone_name@\x02R\x04site\x12q\n" +
+	"\tplacement\x18A \x01(\tBS\xa2\xbb\x18O\x10\x02\x1aCPlacement, as the source itself calls it (catalog.sources[].names).*\x04site@\x02R\tplacement\x12\x92\x01\n" +
+	"\vad_campaign\x18B \x01(\tBq\xa2\xbb\x18m\x10\x02\x1a\\ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.*\tplacement@\x02R\n" +
+	"adCampaign\x12\xa4\x01\n" +
+	"\x10ad_campaign_name\x18C \x01(\tBz\xa2\xbb\x18v\x10\x02\x1acName of the campaign at the source at the time of the click; it may change while ad_campaign stays.*\vad_campaign@\x02R\x0eadCampaignName\x12w\n" +
+	"\x05adset\x18D \x01(\tBa\xa2\xbb\x18]\x10\x02\x1aEID of the ad set or ad group at the source (catalog.sources[].names).*\x10ad_campaign_name@\x02R\x05adset\x12}\n" +
+	"\n" +
+	"adset_name\x18E \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aMName of the ad set at the time of the click; it may change while adset stays.*\x05adset@\x02R\tadsetName\x12[\n" +
+	"\x02ad\x18F \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
+	"adset_name@\x02R\x02ad\x12m\n" +
+	"\aad_name\x18G \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aFName of the ad at the time of the click; it may change while ad stays.*\x02ad@\x02R\x06adName\x12h\n" +
+	"\x03bot\x18H \x01(\tBV\xa2\xbb\x18R\x10\x02\x1a;Name of the listed bot that made the click; empty for none.*\x0freferrer_domain@\x01R\x03bot\x12K\n" +
+	"\tbot_class\x18I \x01(\tB.\xa2\xbb\x18*\x10\x02\x1a\x1fKind of that bot, as in clicks.*\x03bot@\x01R\bbotClass\x12\xb1\x01\n" +
+	"\vbeside_goal\x18J \x01(\bB\x8f\x01\xa2\xbb\x18\x8a\x01\x1ayThe offer declared which event types count as its conversions, and this one is not among them: it has a count of its own.*\rflagged_deltaR\n" +
+	"besideGoal\x12\xc4\x01\n" +
+	"\x0econfirmed_only\x18K \x01(\bB\x9c\x01\xa2\xbb\x18\x97\x01\x1a\x87\x01Money on hold of this conversion is no part of revenue: its network's revenue counts once it is confirmed (catalog.networks[].revenue).*\vbeside_goalR\rconfirmedOnly\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +

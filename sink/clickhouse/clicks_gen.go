@@ -19,13 +19,27 @@ type clicks struct {
 		EventAt             int64Column
 		CampaignId          plainColumn[uint32]
 		Campaign            wordColumn
+		Buyer               wordColumn
+		Team                wordColumn
+		Tags                textsColumn
 		SourceId            plainColumn[uint32]
 		Source              wordColumn
 		OfferId             plainColumn[uint32]
 		Offer               wordColumn
+		Goals               textsColumn
 		LandingId           plainColumn[uint32]
 		Landing             wordColumn
 		Subs                textsColumn
+		Zone                wordColumn
+		ZoneName            wordColumn
+		Site                wordColumn
+		Placement           wordColumn
+		AdCampaign          wordColumn
+		AdCampaignName      wordColumn
+		Adset               wordColumn
+		AdsetName           wordColumn
+		Ad                  wordColumn
+		AdName              wordColumn
 		ExternalId          textColumn
 		Keyword             textColumn
 		Creative            textColumn
@@ -52,6 +66,7 @@ type clicks struct {
 		BotClass            wordColumn
 		UserAgent           textColumn
 		Referrer            textColumn
+		ReferrerDomain      wordColumn
 		Language            wordColumn
 		IpClicksPerMinute   plainColumn[uint32]
 		Foreign             plainColumn[bool]
@@ -103,13 +118,27 @@ func newClicks() *clicks {
 		{"received_at", "DateTime64(3, 'UTC')", &t.received},
 		{"campaign_id", "UInt32", &t.col.CampaignId},
 		{"campaign", "LowCardinality(String)", &t.col.Campaign},
+		{"buyer", "LowCardinality(String)", &t.col.Buyer},
+		{"team", "LowCardinality(String)", &t.col.Team},
+		{"tags", "Array(String)", &t.col.Tags},
 		{"source_id", "UInt32", &t.col.SourceId},
 		{"source", "LowCardinality(String)", &t.col.Source},
 		{"offer_id", "UInt32", &t.col.OfferId},
 		{"offer", "LowCardinality(String)", &t.col.Offer},
+		{"goals", "Array(String)", &t.col.Goals},
 		{"landing_id", "UInt32", &t.col.LandingId},
 		{"landing", "LowCardinality(String)", &t.col.Landing},
 		{"subs", "Array(String)", &t.col.Subs},
+		{"zone", "LowCardinality(String)", &t.col.Zone},
+		{"zone_name", "LowCardinality(String)", &t.col.ZoneName},
+		{"site", "LowCardinality(String)", &t.col.Site},
+		{"placement", "LowCardinality(String)", &t.col.Placement},
+		{"ad_campaign", "LowCardinality(String)", &t.col.AdCampaign},
+		{"ad_campaign_name", "LowCardinality(String)", &t.col.AdCampaignName},
+		{"adset", "LowCardinality(String)", &t.col.Adset},
+		{"adset_name", "LowCardinality(String)", &t.col.AdsetName},
+		{"ad", "LowCardinality(String)", &t.col.Ad},
+		{"ad_name", "LowCardinality(String)", &t.col.AdName},
 		{"external_id", "String", &t.col.ExternalId},
 		{"keyword", "String", &t.col.Keyword},
 		{"creative", "String", &t.col.Creative},
@@ -136,6 +165,7 @@ func newClicks() *clicks {
 		{"bot_class", "LowCardinality(String)", &t.col.BotClass},
 		{"user_agent", "String", &t.col.UserAgent},
 		{"referrer", "String", &t.col.Referrer},
+		{"referrer_domain", "LowCardinality(String)", &t.col.ReferrerDomain},
 		{"language", "LowCardinality(String)", &t.col.Language},
 		{"ip_clicks_per_minute", "UInt32", &t.col.IpClicksPerMinute},
 		{"foreign", "Bool", &t.col.Foreign},
@@ -161,7 +191,7 @@ func (t *clicks) columns() []namedColumn { return t.all }
 // add keeps nothing of value.
 func (t *clicks) add(value []byte, partition int32, offset int64) error {
 	e := &t.event
-	*e = events.Click{Subs: e.Subs[:0], Reasons: e.Reasons[:0]}
+	*e = events.Click{Subs: e.Subs[:0], Tags: e.Tags[:0], Goals: e.Goals[:0], Reasons: e.Reasons[:0]}
 	if err := e.UnmarshalVTUnsafe(value); err != nil {
 		return fmt.Errorf("decoding a Click: %w", err)
 	}
@@ -179,13 +209,27 @@ func (t *clicks) add(value []byte, partition int32, offset int64) error {
 	t.col.EventAt.add(e.EventMs)
 	t.col.CampaignId.add(e.CampaignId)
 	t.col.Campaign.add(e.Campaign)
+	t.col.Buyer.add(e.Buyer)
+	t.col.Team.add(e.Team)
+	t.col.Tags.add(e.Tags)
 	t.col.SourceId.add(e.SourceId)
 	t.col.Source.add(e.Source)
 	t.col.OfferId.add(e.OfferId)
 	t.col.Offer.add(e.Offer)
+	t.col.Goals.add(e.Goals)
 	t.col.LandingId.add(e.LandingId)
 	t.col.Landing.add(e.Landing)
 	t.col.Subs.add(e.Subs)
+	t.col.Zone.add(e.Zone)
+	t.col.ZoneName.add(e.ZoneName)
+	t.col.Site.add(e.Site)
+	t.col.Placement.add(e.Placement)
+	t.col.AdCampaign.add(e.AdCampaign)
+	t.col.AdCampaignName.add(e.AdCampaignName)
+	t.col.Adset.add(e.Adset)
+	t.col.AdsetName.add(e.AdsetName)
+	t.col.Ad.add(e.Ad)
+	t.col.AdName.add(e.AdName)
 	t.col.ExternalId.add(e.ExternalId)
 	t.col.Keyword.add(e.Keyword)
 	t.col.Creative.add(e.Creative)
@@ -212,6 +256,7 @@ func (t *clicks) add(value []byte, partition int32, offset int64) error {
 	t.col.BotClass.add(e.BotClass)
 	t.col.UserAgent.add(e.UserAgent)
 	t.col.Referrer.add(e.Referrer)
+	t.col.ReferrerDomain.add(e.ReferrerDomain)
 	t.col.Language.add(e.Language)
 	t.col.IpClicksPerMinute.add(e.IpClicksPerMinute)
 	t.col.Foreign.add(e.Foreign)

@@ -39,6 +39,8 @@ type conversions struct {
 		RevenueHoldDelta      int64Column
 		RevenueConfirmedDelta int64Column
 		FlaggedDelta          plainColumn[int32]
+		BesideGoal            plainColumn[bool]
+		ConfirmedOnly         plainColumn[bool]
 		EventAt               int64Column
 		DecidedAt             int64Column
 		ClickAt               int64Column
@@ -46,16 +48,45 @@ type conversions struct {
 		Foreign               plainColumn[bool]
 		CampaignId            plainColumn[uint32]
 		Campaign              wordColumn
+		Buyer                 wordColumn
+		Team                  wordColumn
+		Tags                  textsColumn
 		SourceId              plainColumn[uint32]
 		Source                wordColumn
 		OfferId               plainColumn[uint32]
 		Offer                 wordColumn
+		LandingId             plainColumn[uint32]
+		Landing               wordColumn
 		Country               wordColumn
+		City                  wordColumn
+		Region                wordColumn
+		Asn                   plainColumn[uint32]
+		AsOrg                 wordColumn
+		ConnectionType        wordColumn
+		Hosting               plainColumn[bool]
 		Device                wordColumn
 		Os                    wordColumn
+		OsVersion             wordColumn
 		Browser               wordColumn
+		BrowserVersion        wordColumn
+		Language              wordColumn
+		ReferrerDomain        wordColumn
+		Bot                   wordColumn
+		BotClass              wordColumn
 		Subs                  textsColumn
+		Zone                  wordColumn
+		ZoneName              wordColumn
+		Site                  wordColumn
+		Placement             wordColumn
+		AdCampaign            wordColumn
+		AdCampaignName        wordColumn
+		Adset                 wordColumn
+		AdsetName             wordColumn
+		Ad                    wordColumn
+		AdName                wordColumn
 		ExternalId            textColumn
+		Keyword               textColumn
+		Creative              textColumn
 		Score                 plainColumn[uint32]
 		ReasonCodes           wordsColumn
 		ReasonPoints          numbersColumn
@@ -79,10 +110,15 @@ func newConversions() *conversions {
 	t.col.RejectedDelta = int32Column()
 	t.col.ChargebackDelta = int32Column()
 	t.col.FlaggedDelta = int32Column()
+	t.col.BesideGoal = boolColumn()
+	t.col.ConfirmedOnly = boolColumn()
 	t.col.Foreign = boolColumn()
 	t.col.CampaignId = uint32Column()
 	t.col.SourceId = uint32Column()
 	t.col.OfferId = uint32Column()
+	t.col.LandingId = uint32Column()
+	t.col.Asn = uint32Column()
+	t.col.Hosting = boolColumn()
 	t.col.Score = uint32Column()
 	t.col.ReasonCodes.spans = &t.reasonsSpans
 	t.col.ReasonPoints.spans = &t.reasonsSpans
@@ -122,6 +158,8 @@ func newConversions() *conversions {
 		{"revenue_hold_delta", "Decimal(18, 6)", &t.col.RevenueHoldDelta},
 		{"revenue_confirmed_delta", "Decimal(18, 6)", &t.col.RevenueConfirmedDelta},
 		{"flagged_delta", "Int32", &t.col.FlaggedDelta},
+		{"beside_goal", "Bool", &t.col.BesideGoal},
+		{"confirmed_only", "Bool", &t.col.ConfirmedOnly},
 		{"event_at", "DateTime64(3, 'UTC')", &t.col.EventAt},
 		{"received_at", "DateTime64(3, 'UTC')", &t.received},
 		{"decided_at", "DateTime64(3, 'UTC')", &t.col.DecidedAt},
@@ -130,16 +168,45 @@ func newConversions() *conversions {
 		{"foreign", "Bool", &t.col.Foreign},
 		{"campaign_id", "UInt32", &t.col.CampaignId},
 		{"campaign", "LowCardinality(String)", &t.col.Campaign},
+		{"buyer", "LowCardinality(String)", &t.col.Buyer},
+		{"team", "LowCardinality(String)", &t.col.Team},
+		{"tags", "Array(String)", &t.col.Tags},
 		{"source_id", "UInt32", &t.col.SourceId},
 		{"source", "LowCardinality(String)", &t.col.Source},
 		{"offer_id", "UInt32", &t.col.OfferId},
 		{"offer", "LowCardinality(String)", &t.col.Offer},
+		{"landing_id", "UInt32", &t.col.LandingId},
+		{"landing", "LowCardinality(String)", &t.col.Landing},
 		{"country", "LowCardinality(String)", &t.col.Country},
+		{"city", "LowCardinality(String)", &t.col.City},
+		{"region", "LowCardinality(String)", &t.col.Region},
+		{"asn", "UInt32", &t.col.Asn},
+		{"as_org", "LowCardinality(String)", &t.col.AsOrg},
+		{"connection_type", "LowCardinality(String)", &t.col.ConnectionType},
+		{"hosting", "Bool", &t.col.Hosting},
 		{"device", "LowCardinality(String)", &t.col.Device},
 		{"os", "LowCardinality(String)", &t.col.Os},
+		{"os_version", "LowCardinality(String)", &t.col.OsVersion},
 		{"browser", "LowCardinality(String)", &t.col.Browser},
+		{"browser_version", "LowCardinality(String)", &t.col.BrowserVersion},
+		{"language", "LowCardinality(String)", &t.col.Language},
+		{"referrer_domain", "LowCardinality(String)", &t.col.ReferrerDomain},
+		{"bot", "LowCardinality(String)", &t.col.Bot},
+		{"bot_class", "LowCardinality(String)", &t.col.BotClass},
 		{"subs", "Array(String)", &t.col.Subs},
+		{"zone", "LowCardinality(String)", &t.col.Zone},
+		{"zone_name", "LowCardinality(String)", &t.col.ZoneName},
+		{"site", "LowCardinality(String)", &t.col.Site},
+		{"placement", "LowCardinality(String)", &t.col.Placement},
+		{"ad_campaign", "LowCardinality(String)", &t.col.AdCampaign},
+		{"ad_campaign_name", "LowCardinality(String)", &t.col.AdCampaignName},
+		{"adset", "LowCardinality(String)", &t.col.Adset},
+		{"adset_name", "LowCardinality(String)", &t.col.AdsetName},
+		{"ad", "LowCardinality(String)", &t.col.Ad},
+		{"ad_name", "LowCardinality(String)", &t.col.AdName},
 		{"external_id", "String", &t.col.ExternalId},
+		{"keyword", "String", &t.col.Keyword},
+		{"creative", "String", &t.col.Creative},
 		{"score", "UInt32", &t.col.Score},
 		{"reason_codes", "Array(LowCardinality(String))", &spanned{&t.col.ReasonCodes, &t.reasonsSpans}},
 		{"reason_points", "Array(UInt32)", &t.col.ReasonPoints},
@@ -160,7 +227,7 @@ func (t *conversions) columns() []namedColumn { return t.all }
 // add keeps nothing of value.
 func (t *conversions) add(value []byte, partition int32, offset int64) error {
 	e := &t.event
-	*e = events.Conversion{Subs: e.Subs[:0], Reasons: e.Reasons[:0]}
+	*e = events.Conversion{Subs: e.Subs[:0], Reasons: e.Reasons[:0], Tags: e.Tags[:0]}
 	if err := e.UnmarshalVTUnsafe(value); err != nil {
 		return fmt.Errorf("decoding a Conversion: %w", err)
 	}
@@ -201,6 +268,8 @@ func (t *conversions) add(value []byte, partition int32, offset int64) error {
 	t.col.RevenueHoldDelta.add(e.RevenueHoldDeltaMicros)
 	t.col.RevenueConfirmedDelta.add(e.RevenueConfirmedDeltaMicros)
 	t.col.FlaggedDelta.add(e.FlaggedDelta)
+	t.col.BesideGoal.add(e.BesideGoal)
+	t.col.ConfirmedOnly.add(e.ConfirmedOnly)
 	t.col.EventAt.add(e.EventMs)
 	t.col.DecidedAt.add(decidedMS(e.DecidedMs, e.ReceivedMs))
 	t.col.ClickAt.add(e.ClickMs)
@@ -208,16 +277,45 @@ func (t *conversions) add(value []byte, partition int32, offset int64) error {
 	t.col.Foreign.add(e.Foreign)
 	t.col.CampaignId.add(e.CampaignId)
 	t.col.Campaign.add(e.Campaign)
+	t.col.Buyer.add(e.Buyer)
+	t.col.Team.add(e.Team)
+	t.col.Tags.add(e.Tags)
 	t.col.SourceId.add(e.SourceId)
 	t.col.Source.add(e.Source)
 	t.col.OfferId.add(e.OfferId)
 	t.col.Offer.add(e.Offer)
+	t.col.LandingId.add(e.LandingId)
+	t.col.Landing.add(e.Landing)
 	t.col.Country.add(e.Country)
+	t.col.City.add(e.City)
+	t.col.Region.add(e.Region)
+	t.col.Asn.add(e.Asn)
+	t.col.AsOrg.add(e.AsOrg)
+	t.col.ConnectionType.add(e.ConnectionType)
+	t.col.Hosting.add(e.Hosting)
 	t.col.Device.add(e.Device)
 	t.col.Os.add(e.Os)
+	t.col.OsVersion.add(e.OsVersion)
 	t.col.Browser.add(e.Browser)
+	t.col.BrowserVersion.add(e.BrowserVersion)
+	t.col.Language.add(e.Language)
+	t.col.ReferrerDomain.add(e.ReferrerDomain)
+	t.col.Bot.add(e.Bot)
+	t.col.BotClass.add(e.BotClass)
 	t.col.Subs.add(e.Subs)
+	t.col.Zone.add(e.Zone)
+	t.col.ZoneName.add(e.ZoneName)
+	t.col.Site.add(e.Site)
+	t.col.Placement.add(e.Placement)
+	t.col.AdCampaign.add(e.AdCampaign)
+	t.col.AdCampaignName.add(e.AdCampaignName)
+	t.col.Adset.add(e.Adset)
+	t.col.AdsetName.add(e.AdsetName)
+	t.col.Ad.add(e.Ad)
+	t.col.AdName.add(e.AdName)
 	t.col.ExternalId.add(e.ExternalId)
+	t.col.Keyword.add(e.Keyword)
+	t.col.Creative.add(e.Creative)
 	t.col.Score.add(e.Score)
 	for _, m := range e.Reasons {
 		t.col.ReasonCodes.add(m.Code)

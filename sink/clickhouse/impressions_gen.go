@@ -16,26 +16,40 @@ type impressions struct {
 	event events.Impression
 
 	col struct {
-		EventAt      int64Column
-		CampaignId   plainColumn[uint32]
-		Campaign     wordColumn
-		SourceId     plainColumn[uint32]
-		Source       wordColumn
-		Subs         textsColumn
-		ExternalId   textColumn
-		Keyword      textColumn
-		Creative     textColumn
-		Cost         int64Column
-		CostOriginal int64Column
-		Currency     wordColumn
-		Ip           ipColumn
-		Country      wordColumn
-		Device       wordColumn
-		Os           wordColumn
-		Browser      wordColumn
-		Bot          wordColumn
-		Referrer     textColumn
-		Language     wordColumn
+		EventAt        int64Column
+		CampaignId     plainColumn[uint32]
+		Campaign       wordColumn
+		Buyer          wordColumn
+		Team           wordColumn
+		Tags           textsColumn
+		SourceId       plainColumn[uint32]
+		Source         wordColumn
+		Subs           textsColumn
+		Zone           wordColumn
+		ZoneName       wordColumn
+		Site           wordColumn
+		Placement      wordColumn
+		AdCampaign     wordColumn
+		AdCampaignName wordColumn
+		Adset          wordColumn
+		AdsetName      wordColumn
+		Ad             wordColumn
+		AdName         wordColumn
+		ExternalId     textColumn
+		Keyword        textColumn
+		Creative       textColumn
+		Cost           int64Column
+		CostOriginal   int64Column
+		Currency       wordColumn
+		Ip             ipColumn
+		Country        wordColumn
+		Device         wordColumn
+		Os             wordColumn
+		Browser        wordColumn
+		Bot            wordColumn
+		Referrer       textColumn
+		ReferrerDomain wordColumn
+		Language       wordColumn
 	}
 	all []namedColumn
 }
@@ -51,9 +65,22 @@ func newImpressions() *impressions {
 		{"received_at", "DateTime64(3, 'UTC')", &t.received},
 		{"campaign_id", "UInt32", &t.col.CampaignId},
 		{"campaign", "LowCardinality(String)", &t.col.Campaign},
+		{"buyer", "LowCardinality(String)", &t.col.Buyer},
+		{"team", "LowCardinality(String)", &t.col.Team},
+		{"tags", "Array(String)", &t.col.Tags},
 		{"source_id", "UInt32", &t.col.SourceId},
 		{"source", "LowCardinality(String)", &t.col.Source},
 		{"subs", "Array(String)", &t.col.Subs},
+		{"zone", "LowCardinality(String)", &t.col.Zone},
+		{"zone_name", "LowCardinality(String)", &t.col.ZoneName},
+		{"site", "LowCardinality(String)", &t.col.Site},
+		{"placement", "LowCardinality(String)", &t.col.Placement},
+		{"ad_campaign", "LowCardinality(String)", &t.col.AdCampaign},
+		{"ad_campaign_name", "LowCardinality(String)", &t.col.AdCampaignName},
+		{"adset", "LowCardinality(String)", &t.col.Adset},
+		{"adset_name", "LowCardinality(String)", &t.col.AdsetName},
+		{"ad", "LowCardinality(String)", &t.col.Ad},
+		{"ad_name", "LowCardinality(String)", &t.col.AdName},
 		{"external_id", "String", &t.col.ExternalId},
 		{"keyword", "String", &t.col.Keyword},
 		{"creative", "String", &t.col.Creative},
@@ -67,6 +94,7 @@ func newImpressions() *impressions {
 		{"browser", "LowCardinality(String)", &t.col.Browser},
 		{"bot", "LowCardinality(String)", &t.col.Bot},
 		{"referrer", "String", &t.col.Referrer},
+		{"referrer_domain", "LowCardinality(String)", &t.col.ReferrerDomain},
 		{"language", "LowCardinality(String)", &t.col.Language},
 		{"copy", "Bool", &t.copies.copy},
 		{"_partition", "UInt32", &t.partitions},
@@ -82,7 +110,7 @@ func (t *impressions) idColumn() string       { return "impression_id" }
 // add keeps nothing of value.
 func (t *impressions) add(value []byte, partition int32, offset int64) error {
 	e := &t.event
-	*e = events.Impression{Subs: e.Subs[:0]}
+	*e = events.Impression{Subs: e.Subs[:0], Tags: e.Tags[:0]}
 	if err := e.UnmarshalVTUnsafe(value); err != nil {
 		return fmt.Errorf("decoding an Impression: %w", err)
 	}
@@ -97,9 +125,22 @@ func (t *impressions) add(value []byte, partition int32, offset int64) error {
 	t.col.EventAt.add(e.EventMs)
 	t.col.CampaignId.add(e.CampaignId)
 	t.col.Campaign.add(e.Campaign)
+	t.col.Buyer.add(e.Buyer)
+	t.col.Team.add(e.Team)
+	t.col.Tags.add(e.Tags)
 	t.col.SourceId.add(e.SourceId)
 	t.col.Source.add(e.Source)
 	t.col.Subs.add(e.Subs)
+	t.col.Zone.add(e.Zone)
+	t.col.ZoneName.add(e.ZoneName)
+	t.col.Site.add(e.Site)
+	t.col.Placement.add(e.Placement)
+	t.col.AdCampaign.add(e.AdCampaign)
+	t.col.AdCampaignName.add(e.AdCampaignName)
+	t.col.Adset.add(e.Adset)
+	t.col.AdsetName.add(e.AdsetName)
+	t.col.Ad.add(e.Ad)
+	t.col.AdName.add(e.AdName)
 	t.col.ExternalId.add(e.ExternalId)
 	t.col.Keyword.add(e.Keyword)
 	t.col.Creative.add(e.Creative)
@@ -113,6 +154,7 @@ func (t *impressions) add(value []byte, partition int32, offset int64) error {
 	t.col.Browser.add(e.Browser)
 	t.col.Bot.add(e.Bot)
 	t.col.Referrer.add(e.Referrer)
+	t.col.ReferrerDomain.add(e.ReferrerDomain)
 	t.col.Language.add(e.Language)
 	return nil
 }

@@ -21,6 +21,9 @@ type landingClicks struct {
 		ClickAt    int64Column
 		CampaignId plainColumn[uint32]
 		Campaign   wordColumn
+		Buyer      wordColumn
+		Team       wordColumn
+		Tags       textsColumn
 		SourceId   plainColumn[uint32]
 		Source     wordColumn
 		OfferId    plainColumn[uint32]
@@ -56,6 +59,9 @@ func newLandingClicks() *landingClicks {
 		{"click_at", "DateTime64(3, 'UTC')", &t.col.ClickAt},
 		{"campaign_id", "UInt32", &t.col.CampaignId},
 		{"campaign", "LowCardinality(String)", &t.col.Campaign},
+		{"buyer", "LowCardinality(String)", &t.col.Buyer},
+		{"team", "LowCardinality(String)", &t.col.Team},
+		{"tags", "Array(String)", &t.col.Tags},
 		{"source_id", "UInt32", &t.col.SourceId},
 		{"source", "LowCardinality(String)", &t.col.Source},
 		{"offer_id", "UInt32", &t.col.OfferId},
@@ -85,7 +91,7 @@ func (t *landingClicks) idColumn() string       { return "landing_click_id" }
 // add keeps nothing of value.
 func (t *landingClicks) add(value []byte, partition int32, offset int64) error {
 	e := &t.event
-	*e = events.LandingClick{}
+	*e = events.LandingClick{Tags: e.Tags[:0]}
 	if err := e.UnmarshalVTUnsafe(value); err != nil {
 		return fmt.Errorf("decoding a LandingClick: %w", err)
 	}
@@ -105,6 +111,9 @@ func (t *landingClicks) add(value []byte, partition int32, offset int64) error {
 	t.col.ClickAt.add(e.ClickMs)
 	t.col.CampaignId.add(e.CampaignId)
 	t.col.Campaign.add(e.Campaign)
+	t.col.Buyer.add(e.Buyer)
+	t.col.Team.add(e.Team)
+	t.col.Tags.add(e.Tags)
 	t.col.SourceId.add(e.SourceId)
 	t.col.Source.add(e.Source)
 	t.col.OfferId.add(e.OfferId)

@@ -33,6 +33,7 @@ type postbacks struct {
 		Source         wordColumn
 		NotTaken       textsColumn
 		EventAt        int64Column
+		ConfirmedOnly  plainColumn[bool]
 	}
 	all []namedColumn
 }
@@ -43,6 +44,7 @@ func newPostbacks() *postbacks {
 	t.col.Foreign = boolColumn()
 	t.col.CampaignId = uint32Column()
 	t.col.SourceId = uint32Column()
+	t.col.ConfirmedOnly = boolColumn()
 	t.all = []namedColumn{
 		{"receipt_id", "String", &t.col.ReceiptId},
 		{"click_id", "String", &t.col.ClickId},
@@ -63,6 +65,7 @@ func newPostbacks() *postbacks {
 		{"not_taken", "Array(String)", &t.col.NotTaken},
 		{"event_at", "DateTime64(3, 'UTC')", &t.col.EventAt},
 		{"received_at", "DateTime64(3, 'UTC')", &t.received},
+		{"confirmed_only", "Bool", &t.col.ConfirmedOnly},
 		{"_partition", "UInt32", &t.partitions},
 		{"_offset", "UInt64", &t.offsets},
 	}
@@ -107,6 +110,7 @@ func (t *postbacks) add(value []byte, partition int32, offset int64) error {
 	t.col.Source.add(e.Source)
 	t.col.NotTaken.add(e.NotTaken)
 	t.col.EventAt.add(e.EventMs)
+	t.col.ConfirmedOnly.add(e.ConfirmedOnly)
 	return nil
 }
 
