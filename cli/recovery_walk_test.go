@@ -299,7 +299,7 @@ func TestLostTopicsAreWalked(t *testing.T) {
 	l.readiness("are not those that the state in")
 	l.sends(3)
 	l.asks("are not those that the state in")
-	l.does(lostTopics, 0, "The processor is told")
+	l.does(lostTopics, 0, "The processor goes on")
 	l.readiness(isReady)
 	l.repeats(0, 15)
 	l.sends(1)
@@ -308,7 +308,7 @@ func TestLostTopicsAreWalked(t *testing.T) {
 
 	l.loses("kafka", "clickhouse")
 	l.readiness("are not those that the state in")
-	l.does(lostAllKafka, 0, "The processor is told")
+	l.does(lostAllKafka, 0, "The processor goes on")
 	l.readiness(isReady)
 	l.repeats(0, 16)
 	l.sends(2)

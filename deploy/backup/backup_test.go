@@ -352,7 +352,7 @@ func TestAnAskerWithoutAnAnswerIsTold(t *testing.T) {
 	data := t.TempDir()
 	r, err := NewResponder(data, func(_ context.Context, at string) (time.Duration, error) {
 		// What the answer is written to first is taken.
-		return 0, os.MkdirAll(strings.TrimSuffix(at, snapshotEnd)+answerEnd+".new", 0o700)
+		return 0, os.MkdirAll(strings.TrimSuffix(at, snapshotEnd)+answerEnd+".new/taken", 0o700)
 	})
 	if err != nil {
 		t.Fatal(err)
