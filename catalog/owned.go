@@ -117,6 +117,9 @@ func (b *builder) goals(field string, declared []string) []string {
 		if !IsEvent([]byte(event)) {
 			b.problem(at, "%q is no event type; use at most %d of a-z 0-9 . _ -", event, schemas.MaxNameBytes)
 		}
+		if event == schemas.EventRebill {
+			b.problem(at, "a rebill is a payment again of somebody who has converted, and never counts as a conversion; its money does")
+		}
 		if slices.Index(goals, event) < i {
 			b.problem(at, "%q stands there twice", event)
 		}

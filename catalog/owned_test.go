@@ -53,6 +53,7 @@ func TestOwnersAndNamesRefuse(t *testing.T) {
 		{"campaigns[0].buyer", "nobody sees", func(c *Config) { c.Campaigns[0].Buyer = " ann" }},
 		{"networks[0].revenue", "gross (money on hold counts) or confirmed", func(c *Config) { c.Networks[0].Revenue = "net" }},
 		{"offers[0].goal[0]", "a-z 0-9", func(c *Config) { c.Offers[0].Goal = []string{"First deposit"} }},
+		{"offers[0].goal[0]", "never counts as a conversion", func(c *Config) { c.Offers[0].Goal = []string{"rebill"} }},
 		{"offers[0].goal[1]", "twice", func(c *Config) { c.Offers[0].Goal = []string{"ftd", "ftd"} }},
 		{"offers[0].goal", "at most 16", func(c *Config) { c.Offers[0].Goal = strings.Split(strings.Repeat("a ", 17), " ") }},
 		{"campaigns[0].tags", "at most 16", tags(strings.Split(strings.Repeat("a ", 17), " ")...)},

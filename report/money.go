@@ -9,7 +9,7 @@ import (
 // moneyViews are the views of every figure, by what they tell apart. A new one is a line here.
 var moneyViews = []string{
 	"campaign", "source", "campaign source", "offer", "country", "device", "os", "browser", "hour", "day",
-	"campaign day", "source day", "campaign source day", "campaign source hour", "minute",
+	"campaign day", "source day", "campaign source day", "campaign source hour", "minute", "buyer", "team", "landing",
 }
 
 // money is the view of every figure by some dimensions. What has a number is told apart by it, and shown with its name.

@@ -36,6 +36,9 @@ func Views() schemas.Views {
 	for _, by := range moneyViews {
 		add(money(by))
 	}
+	for _, by := range eventViews {
+		add(events(by))
+	}
 	add(quality())
 	return views
 }

@@ -50,6 +50,27 @@ var Dimensions = []Dimension{
 	{Name: "device", Type: "LowCardinality(String)", Comment: "desktop, mobile, tablet, tv, bot or unknown."},
 	{Name: "os", Type: "LowCardinality(String)", Comment: "Operating system of the click."},
 	{Name: "browser", Type: "LowCardinality(String)", Comment: "Browser of the click."},
+	{Name: "buyer", Type: "LowCardinality(String)", Lacking: archived("''"),
+		Comment: "Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers."},
+	{Name: "team", Type: "LowCardinality(String)", Lacking: archived("''"),
+		Comment: "Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams."},
+	{Name: "landing_id", Type: "UInt32", Lacking: archived("toUInt32(0)", FactImpressions),
+		Comment: "Landing page number of the catalog; 0 when the click went to the offer directly."},
+	{Name: "landing", Type: "LowCardinality(String)", NameOf: "landing_id", Lacking: archived("''", FactImpressions),
+		Comment: "Latest name of the landing page."},
+	{Name: "network", Type: "LowCardinality(String)", Lacking: archived("''", FactClicks, FactImpressions, FactLandingClicks),
+		Comment: "Network of the postback."},
+	{Name: "event", Type: "LowCardinality(String)", Lacking: archived("''", FactClicks, FactImpressions, FactLandingClicks),
+		Comment: "Event type of the conversion: lead, sale, reg, ftd …"},
+}
+
+// archived says that the archive, and some other facts, have none of a dimension, and what stands for it.
+func archived(blank string, others ...string) By {
+	by := By{FactArchive: blank, FactArchiveTraffic: blank}
+	for _, fact := range others {
+		by[fact] = blank
+	}
+	return by
 }
 
 // DimensionNamed returns the dimension of a name, nil where there is none.

@@ -29,14 +29,29 @@ type Fact struct {
 	Where string
 	// Archive: a row is the sums of rows that are gone.
 	Archive bool
+	// Kept are the dimensions by which a projection of the table keeps its sums, in the projection's order, and Also what
+	// else it tells apart: what Where asks for, and what an audit goes by.
+	Kept string
+	Also []string
 }
+
+// What sums are kept by: campaign, source and time first, which most questions name.
+const (
+	ofVisit    = "campaign_id source_id quarter campaign source buyer team country device os browser"
+	ofOffer    = "offer_id offer landing_id landing"
+	auditDay   = "toDate(received_at)"
+	auditMonth = "toYYYYMM(received_at)"
+)
 
 // Facts lists every fact, in the order in which views read them.
 var Facts = []Fact{
-	{Name: FactClicks, Table: "clicks", At: "event_at"},
-	{Name: FactConversions, Table: "conversions", At: "click_at"},
-	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy"},
-	{Name: FactLandingClicks, Table: "landing_clicks", At: "click_at", Where: "NOT copy"},
+	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer, Also: []string{auditDay, auditMonth, "_layout >= 1"}},
+	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event",
+		Also: []string{auditDay, auditMonth}},
+	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy", Kept: ofVisit,
+		Also: []string{auditDay, auditMonth, "copy"}},
+	{Name: FactLandingClicks, Table: "landing_clicks", At: "click_at", Where: "NOT copy", Kept: ofVisit + " " + ofOffer,
+		Also: []string{auditDay, auditMonth, "copy"}},
 	{Name: FactArchive, Table: "archive_{grain}", At: "{grain}", Archive: true},
 	{Name: FactArchiveTraffic, Table: "archive_{grain}_traffic", At: "{grain}", Archive: true},
 }

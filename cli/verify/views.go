@@ -20,7 +20,8 @@ func sumViews() []string {
 		sums := slices.ContainsFunc(v.Columns, func(c schemas.ViewColumn) bool {
 			return slices.Contains([]string{"clicks", "conversions", "impressions", "revenue_confirmed"}, c.Name)
 		})
-		if sums && v.Name != "conversions_current" {
+		// Those of each event type repeat the clicks.
+		if sums && v.Name != "conversions_current" && !strings.HasPrefix(v.Name, "events_by_") {
 			names = append(names, v.Name)
 		}
 	}
@@ -30,7 +31,7 @@ func sumViews() []string {
 
 // made are the columns of views that are made of several sums of the tables, by those sums.
 var made = map[string][]string{
-	"revenue": {"revenue_hold", "revenue_confirmed"}, "cost": {"cost", "impression_cost"},
+	"revenue": {"revenue_hold_counted", "revenue_confirmed"}, "revenue_gross": {"revenue_hold", "revenue_confirmed"}, "cost": {"cost", "impression_cost"},
 	"conversions_created": {"created"},
 }
 
@@ -126,7 +127,7 @@ func (a *auditor) viewDifference(ctx context.Context, view string, columns []str
 			for _, s := range b.sumsOf(view, c) {
 				any = true
 				row += fmt.Sprintf(" - toDecimal256(%s, 6)", s.of)
-				gone += fmt.Sprintf(" - toDecimal256(sum(%s), 6)", s.column)
+				gone += fmt.Sprintf(" - toDecimal256(sum(%s), 6)", s.archived())
 			}
 			rows = append(rows, row+" AS x_"+c)
 			archived = append(archived, gone+" AS y_"+c)

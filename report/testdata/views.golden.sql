@@ -360,12 +360,12 @@ CREATE OR REPLACE VIEW {database}.totals_by_minute
     click_score_sum Int64 COMMENT 'Sum of scores of clicks.',
     cost Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     entries Int64 COMMENT 'Count of ledger entries.',
-    conversions Int64 COMMENT 'Sum of conversions_delta.',
-    registered Int64 COMMENT 'Sum of registered_delta.',
-    pending Int64 COMMENT 'Sum of pending_delta.',
-    approved Int64 COMMENT 'Sum of approved_delta.',
-    rejected Int64 COMMENT 'Sum of rejected_delta.',
-    chargebacks Int64 COMMENT 'Sum of chargeback_delta.',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
     revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
     flagged Int64 COMMENT 'Sum of flagged_delta.',
@@ -376,7 +376,15 @@ CREATE OR REPLACE VIEW {database}.totals_by_minute
     impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
     unique_clicks Int64 COMMENT 'Count of unique clicks.',
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
-    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    landing_pressed Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    events Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    revenue_hold_counted Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    events_registered Int64 COMMENT 'Sum of registered_delta of all entries.',
+    events_pending Int64 COMMENT 'Sum of pending_delta of all entries.',
+    events_approved Int64 COMMENT 'Sum of approved_delta of all entries.',
+    events_rejected Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 AS WITH
     (
@@ -454,39 +462,39 @@ FROM
 (
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.clicks
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sum(conversions_delta) AS conversions, sum(registered_delta) AS registered, sum(pending_delta) AS pending, sum(approved_delta) AS approved, sum(rejected_delta) AS rejected, sum(chargeback_delta) AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
     FROM {database}.conversions
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        sum(archive_minute.clicks) AS clicks, sum(archive_minute.flagged_clicks) AS flagged_clicks, sum(archive_minute.bot_clicks) AS bot_clicks, sum(archive_minute.click_score_sum) AS click_score_sum, sum(archive_minute.cost) AS cost, sum(archive_minute.entries) AS entries, sum(archive_minute.conversions) AS conversions, sum(archive_minute.registered) AS registered, sum(archive_minute.pending) AS pending, sum(archive_minute.approved) AS approved, sum(archive_minute.rejected) AS rejected, sum(archive_minute.chargebacks) AS chargebacks, sum(archive_minute.revenue_hold) AS revenue_hold, sum(archive_minute.revenue_confirmed) AS revenue_confirmed, sum(archive_minute.flagged) AS flagged, sum(archive_minute.created) AS created, sum(archive_minute.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+        sum(archive_minute.clicks) AS clicks, sum(archive_minute.flagged_clicks) AS flagged_clicks, sum(archive_minute.bot_clicks) AS bot_clicks, sum(archive_minute.click_score_sum) AS click_score_sum, sum(archive_minute.cost) AS cost, sum(archive_minute.entries) AS entries, sum(archive_minute.conversions) AS conversions, sum(archive_minute.registered) AS registered, sum(archive_minute.pending) AS pending, sum(archive_minute.approved) AS approved, sum(archive_minute.rejected) AS rejected, sum(archive_minute.chargebacks) AS chargebacks, sum(archive_minute.revenue_hold) AS revenue_hold, sum(archive_minute.revenue_confirmed) AS revenue_confirmed, sum(archive_minute.flagged) AS flagged, sum(archive_minute.created) AS created, sum(archive_minute.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_minute.conversions) AS events, sum(archive_minute.revenue_hold) AS revenue_hold_counted, sum(archive_minute.registered) AS events_registered, sum(archive_minute.pending) AS events_pending, sum(archive_minute.approved) AS events_approved, sum(archive_minute.rejected) AS events_rejected, sum(archive_minute.chargebacks) AS events_chargebacks
     FROM {database}.archive_minute
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_minute_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_minute_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks, sum(archive_minute_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.archive_minute_traffic
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
 ) AS parts
@@ -513,12 +521,12 @@ CREATE OR REPLACE VIEW {database}.totals_by_hour
     click_score_sum Int64 COMMENT 'Sum of scores of clicks.',
     cost Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     entries Int64 COMMENT 'Count of ledger entries.',
-    conversions Int64 COMMENT 'Sum of conversions_delta.',
-    registered Int64 COMMENT 'Sum of registered_delta.',
-    pending Int64 COMMENT 'Sum of pending_delta.',
-    approved Int64 COMMENT 'Sum of approved_delta.',
-    rejected Int64 COMMENT 'Sum of rejected_delta.',
-    chargebacks Int64 COMMENT 'Sum of chargeback_delta.',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
     revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
     flagged Int64 COMMENT 'Sum of flagged_delta.',
@@ -529,7 +537,15 @@ CREATE OR REPLACE VIEW {database}.totals_by_hour
     impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
     unique_clicks Int64 COMMENT 'Count of unique clicks.',
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
-    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    landing_pressed Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    events Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    revenue_hold_counted Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    events_registered Int64 COMMENT 'Sum of registered_delta of all entries.',
+    events_pending Int64 COMMENT 'Sum of pending_delta of all entries.',
+    events_approved Int64 COMMENT 'Sum of approved_delta of all entries.',
+    events_rejected Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 AS WITH
     (
@@ -607,39 +623,39 @@ FROM
 (
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.clicks
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sum(conversions_delta) AS conversions, sum(registered_delta) AS registered, sum(pending_delta) AS pending, sum(approved_delta) AS approved, sum(rejected_delta) AS rejected, sum(chargeback_delta) AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
     FROM {database}.conversions
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        sum(archive_quarter.clicks) AS clicks, sum(archive_quarter.flagged_clicks) AS flagged_clicks, sum(archive_quarter.bot_clicks) AS bot_clicks, sum(archive_quarter.click_score_sum) AS click_score_sum, sum(archive_quarter.cost) AS cost, sum(archive_quarter.entries) AS entries, sum(archive_quarter.conversions) AS conversions, sum(archive_quarter.registered) AS registered, sum(archive_quarter.pending) AS pending, sum(archive_quarter.approved) AS approved, sum(archive_quarter.rejected) AS rejected, sum(archive_quarter.chargebacks) AS chargebacks, sum(archive_quarter.revenue_hold) AS revenue_hold, sum(archive_quarter.revenue_confirmed) AS revenue_confirmed, sum(archive_quarter.flagged) AS flagged, sum(archive_quarter.created) AS created, sum(archive_quarter.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+        sum(archive_quarter.clicks) AS clicks, sum(archive_quarter.flagged_clicks) AS flagged_clicks, sum(archive_quarter.bot_clicks) AS bot_clicks, sum(archive_quarter.click_score_sum) AS click_score_sum, sum(archive_quarter.cost) AS cost, sum(archive_quarter.entries) AS entries, sum(archive_quarter.conversions) AS conversions, sum(archive_quarter.registered) AS registered, sum(archive_quarter.pending) AS pending, sum(archive_quarter.approved) AS approved, sum(archive_quarter.rejected) AS rejected, sum(archive_quarter.chargebacks) AS chargebacks, sum(archive_quarter.revenue_hold) AS revenue_hold, sum(archive_quarter.revenue_confirmed) AS revenue_confirmed, sum(archive_quarter.flagged) AS flagged, sum(archive_quarter.created) AS created, sum(archive_quarter.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_quarter.conversions) AS events, sum(archive_quarter.revenue_hold) AS revenue_hold_counted, sum(archive_quarter.registered) AS events_registered, sum(archive_quarter.pending) AS events_pending, sum(archive_quarter.approved) AS events_approved, sum(archive_quarter.rejected) AS events_rejected, sum(archive_quarter.chargebacks) AS events_chargebacks
     FROM {database}.archive_quarter
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_quarter_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_quarter_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.archive_quarter_traffic
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
 ) AS parts
@@ -663,12 +679,12 @@ CREATE OR REPLACE VIEW {database}.rollup_minute
     click_score_sum Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
     cost Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     entries Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
-    conversions Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
-    registered Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
-    pending Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
-    approved Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
-    rejected Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
-    chargebacks Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
     revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
     revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
     flagged Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
@@ -757,7 +773,7 @@ FROM
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sum(conversions_delta) AS conversions, sum(registered_delta) AS registered, sum(pending_delta) AS pending, sum(approved_delta) AS approved, sum(rejected_delta) AS rejected, sum(chargeback_delta) AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
     FROM {database}.conversions
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
@@ -790,12 +806,12 @@ CREATE OR REPLACE VIEW {database}.rollup_hour
     click_score_sum Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
     cost Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     entries Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
-    conversions Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
-    registered Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
-    pending Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
-    approved Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
-    rejected Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
-    chargebacks Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
     revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
     revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
     flagged Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
@@ -884,7 +900,7 @@ FROM
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sum(conversions_delta) AS conversions, sum(registered_delta) AS registered, sum(pending_delta) AS pending, sum(approved_delta) AS approved, sum(rejected_delta) AS rejected, sum(chargeback_delta) AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
     FROM {database}.conversions
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
@@ -1150,18 +1166,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
     campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
     campaign String COMMENT 'Latest name of the campaign.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1185,7 +1201,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -1224,7 +1246,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1251,44 +1273,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign
 ) AS parts
@@ -1300,18 +1328,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source
     source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1335,7 +1363,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -1374,7 +1408,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1401,44 +1435,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         source_id, source AS said_source, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY source_id, said_source
 ) AS parts
@@ -1452,18 +1492,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
     source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1487,7 +1527,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -1552,7 +1598,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1579,44 +1625,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, source_id, said_source
 ) AS parts
@@ -1628,18 +1680,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
     offer_id UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
     offer String COMMENT 'Latest name of the offer.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1663,7 +1715,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -1697,7 +1755,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1724,44 +1782,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         offer_id, offer AS said_offer, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         toUInt32(0) AS offer_id, '' AS said_offer, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     HAVING count() > 0
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY offer_id, said_offer
 ) AS parts
@@ -1772,18 +1836,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_country
 (
     country String COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1807,7 +1871,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_country
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS SELECT
     country,
@@ -1820,7 +1890,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1847,44 +1917,50 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         country,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY country
 ) AS parts
@@ -1895,18 +1971,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_device
 (
     device String COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1930,7 +2006,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_device
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS SELECT
     device,
@@ -1943,7 +2025,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1970,44 +2052,50 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         device,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY device
 ) AS parts
@@ -2018,18 +2106,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_os
 (
     os String COMMENT 'Operating system of the click.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2053,7 +2141,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_os
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS SELECT
     os,
@@ -2066,7 +2160,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2093,44 +2187,50 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         os,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY os
 ) AS parts
@@ -2141,18 +2241,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_browser
 (
     browser String COMMENT 'Browser of the click.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2176,7 +2276,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_browser
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS SELECT
     browser,
@@ -2189,7 +2295,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2216,44 +2322,50 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         browser,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY browser
 ) AS parts
@@ -2264,18 +2376,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_hour
 (
     hour DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2299,7 +2411,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_hour
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS SELECT
     hour,
@@ -2312,7 +2430,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2339,44 +2457,50 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(quarter) AS hour,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(quarter) AS hour,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY hour
 ) AS parts
@@ -2387,18 +2511,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_day
 (
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2422,7 +2546,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_day
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS SELECT
     day,
@@ -2435,7 +2565,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2462,44 +2592,50 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY day
     UNION ALL
     SELECT
         toDate(quarter) AS day,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY day
     UNION ALL
     SELECT
         toDate(quarter) AS day,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY day
 ) AS parts
@@ -2512,18 +2648,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
     campaign String COMMENT 'Latest name of the campaign.',
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2547,7 +2683,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -2587,7 +2729,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2614,44 +2756,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, day
 ) AS parts
@@ -2664,18 +2812,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2699,7 +2847,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -2739,7 +2893,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2766,44 +2920,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY source_id, said_source, day
 ) AS parts
@@ -2818,18 +2978,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2853,7 +3013,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -2919,7 +3085,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2946,44 +3112,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
 ) AS parts
@@ -2998,18 +3170,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     hour DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3033,7 +3205,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
     (
@@ -3099,7 +3277,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -3126,44 +3304,50 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
 ) AS parts
@@ -3174,18 +3358,18 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_minute
 (
     minute DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
     clicks Int64 COMMENT 'Clicks.',
-    conversions Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    registered Int64 COMMENT 'Conversions in status registered.',
-    pending Int64 COMMENT 'Conversions in status pending.',
-    approved Int64 COMMENT 'Conversions in status approved.',
-    rejected Int64 COMMENT 'Conversions in status rejected.',
-    chargebacks Int64 COMMENT 'Conversions in status chargeback.',
-    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    revenue Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3209,7 +3393,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_minute
     uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
-    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS SELECT
     minute,
@@ -3222,7 +3412,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -3249,49 +3439,1130 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
         toStartOfMinute(event_at) AS minute,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(click_at) AS minute,
-        toInt64(0) AS part_clicks, sum(conversions_delta) AS part_conversions, sum(registered_delta) AS part_registered, sum(pending_delta) AS part_pending, sum(approved_delta) AS part_approved, sum(rejected_delta) AS part_rejected, sum(chargeback_delta) AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(event_at) AS minute,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
     WHERE NOT copy
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(click_at) AS minute,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
     WHERE NOT copy
     GROUP BY minute
     UNION ALL
     SELECT
         minute,
-        sum(archive_minute.clicks) AS part_clicks, sum(archive_minute.conversions) AS part_conversions, sum(archive_minute.registered) AS part_registered, sum(archive_minute.pending) AS part_pending, sum(archive_minute.approved) AS part_approved, sum(archive_minute.rejected) AS part_rejected, sum(archive_minute.chargebacks) AS part_chargebacks, sum(archive_minute.revenue_hold) AS part_revenue_hold, sum(archive_minute.revenue_confirmed) AS part_revenue_confirmed, sum(archive_minute.cost) AS part_cost, sum(archive_minute.flagged) AS part_flagged, sum(archive_minute.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, sum(archive_minute.created) AS part_created
+        sum(archive_minute.clicks) AS part_clicks, sum(archive_minute.conversions) AS part_conversions, sum(archive_minute.registered) AS part_registered, sum(archive_minute.pending) AS part_pending, sum(archive_minute.approved) AS part_approved, sum(archive_minute.rejected) AS part_rejected, sum(archive_minute.chargebacks) AS part_chargebacks, sum(archive_minute.revenue_hold) AS part_revenue_hold, sum(archive_minute.revenue_confirmed) AS part_revenue_confirmed, sum(archive_minute.cost) AS part_cost, sum(archive_minute.flagged) AS part_flagged, sum(archive_minute.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_minute.conversions) AS part_events, sum(archive_minute.revenue_hold) AS part_revenue_hold_counted, sum(archive_minute.created) AS part_created
     FROM {database}.archive_minute
     GROUP BY minute
     UNION ALL
     SELECT
         minute,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_minute_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_minute_traffic.impressions) AS part_impressions, sum(archive_minute_traffic.impression_cost) AS part_impression_cost, sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks, sum(archive_minute_traffic.landing_views) AS part_landing_views, sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_minute_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_minute_traffic.impressions) AS part_impressions, sum(archive_minute_traffic.impression_cost) AS part_impression_cost, sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks, sum(archive_minute_traffic.landing_views) AS part_landing_views, sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks, sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_minute_traffic
     GROUP BY minute
 ) AS parts
 GROUP BY minute
 COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_buyer
+(
+    buyer String COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    buyer,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        buyer,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY buyer
+COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_team
+(
+    team String COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    team,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        team,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        '' AS team,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS team,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY team
+COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_landing
+(
+    landing_id UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
+    landing String COMMENT 'Latest name of the landing page.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'landing'
+                UNION ALL
+                SELECT 'landing' AS kind, landing_id AS id, toString(landing) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE landing_id != 0 AND landing != ''
+                GROUP BY landing_id, landing
+            )
+            GROUP BY id
+        )
+    ) AS names_of_landing
+SELECT
+    landing_id,
+    transform(landing_id, tupleElement(names_of_landing, 1), tupleElement(names_of_landing, 2), toString(argMaxIf(said_landing, at, said_landing != ''))) AS landing,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        landing_id, landing AS said_landing, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY landing_id, said_landing
+    UNION ALL
+    SELECT
+        landing_id, landing AS said_landing, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY landing_id, said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id, '' AS said_landing, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        landing_id, landing AS said_landing, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY landing_id, said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id, '' AS said_landing, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id, '' AS said_landing, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY landing_id, if(landing_id = 0, toString(said_landing), '')
+COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_campaign
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    campaign_id,
+    campaign,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY campaign_id, campaign) AS all_clicks, sum(own_cost) OVER (PARTITION BY campaign_id, campaign) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY campaign_id, said_campaign
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY campaign_id, said_campaign, event
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY campaign_id, said_campaign
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY campaign_id, said_campaign
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY campaign_id, said_campaign
+        ) AS parts
+        GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by campaign, whether or not the offer\'s goal has it. clicks and cost are those of the campaign, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_source
+(
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY source_id, source) AS all_clicks, sum(own_cost) OVER (PARTITION BY source_id, source) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY source_id, said_source
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY source_id, said_source, event
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY source_id, said_source
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY source_id, said_source
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY source_id, said_source
+        ) AS parts
+        GROUP BY source_id, if(source_id = 0, toString(said_source), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by source, whether or not the offer\'s goal has it. clicks and cost are those of the source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_offer
+(
+    offer_id UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
+    offer String COMMENT 'Latest name of the offer.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    offer_id,
+    offer,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY offer_id, offer) AS all_clicks, sum(own_cost) OVER (PARTITION BY offer_id, offer) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'offer'
+                        UNION ALL
+                        SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE offer_id != 0 AND offer != ''
+                        GROUP BY offer_id, offer
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_offer
+        SELECT
+            offer_id,
+            transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                offer_id, offer AS said_offer, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY offer_id, said_offer
+            UNION ALL
+            SELECT
+                offer_id, offer AS said_offer, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY offer_id, said_offer, event
+            UNION ALL
+            SELECT
+                toUInt32(0) AS offer_id, '' AS said_offer, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            HAVING count() > 0
+            UNION ALL
+            SELECT
+                offer_id, offer AS said_offer, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY offer_id, said_offer
+            UNION ALL
+            SELECT
+                offer_id, offer AS said_offer, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY offer_id, said_offer
+        ) AS parts
+        GROUP BY offer_id, if(offer_id = 0, toString(said_offer), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by offer, whether or not the offer\'s goal has it. clicks and cost are those of the offer, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_campaign_source
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_clicks, sum(own_cost) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign,
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY campaign_id, said_campaign, source_id, said_source, event
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+        ) AS parts
+        GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by campaign and source, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_campaign_day
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    campaign_id,
+    campaign,
+    day,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, day) AS all_clicks, sum(own_cost) OVER (PARTITION BY campaign_id, campaign, day) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            day,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY campaign_id, said_campaign, day
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY campaign_id, said_campaign, day, event
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY campaign_id, said_campaign, day
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(quarter) AS day, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY campaign_id, said_campaign, day
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(quarter) AS day, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY campaign_id, said_campaign, day
+        ) AS parts
+        GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), day, event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by campaign and day, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and day, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
 
 CREATE OR REPLACE VIEW {database}.source_quality
 (

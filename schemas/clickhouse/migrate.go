@@ -71,7 +71,8 @@ func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied,
 	return applied, retain(ctx, conn, options)
 }
 
-// bring a database to the newest schema: migrations, then the tables as they are declared, then the views that read them.
+// bring a database to the newest schema: migrations, then the tables as they are declared, then what reads
+// them: projections and views.
 func (r *run) bring(ctx context.Context, migrations []Migration) ([]Applied, error) {
 	applied, err := migrate(ctx, r, migrations)
 	if err != nil {
@@ -83,6 +84,9 @@ func (r *run) bring(ctx context.Context, migrations []Migration) ([]Applied, err
 	}
 	if err != nil {
 		return applied, err
+	}
+	if err := r.applySums(ctx); err != nil {
+		return applied, fmt.Errorf("bringing the sums of database %s up to date: %w", r.database, err)
 	}
 	if err := r.applyViews(ctx); err != nil {
 		return applied, fmt.Errorf("making the views of database %s: %w", r.database, err)

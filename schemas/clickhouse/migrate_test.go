@@ -9,6 +9,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/schemas"
+
 	"tributary/deploy/embedded/chdb/chdbtest"
 	"tributary/report"
 )
@@ -129,7 +131,7 @@ func TestReadMigrations(t *testing.T) {
 
 // quiet makes no views, for databases that are to be some way behind.
 func quiet(conn driver.Conn, database string) *run {
-	return &run{conn: conn, database: database, progress: func(Progress) {}}
+	return &run{conn: conn, database: database, progress: func(Progress) {}, tables: schemas.Tables()}
 }
 
 // whole makes the views too, as the program does.

@@ -44,8 +44,8 @@ func differ(t *testing.T, what string, want, got map[string]string) {
 	}
 }
 
-// TestDeclaredTablesAreTheMigratedOnes: it is all one whether the migrations make the tables and the declarations
-// find them, or the declarations make them and the migrations find them.
+// TestDeclaredTablesAreTheMigratedOnes: it is all one whether the migrations make the tables and the declarations add
+// what came later, or the declarations make them and the migrations find them.
 func TestDeclaredTablesAreTheMigratedOnes(t *testing.T) {
 	conn, ctx := open(t), t.Context()
 	all, err := Migrations()
@@ -55,14 +55,20 @@ func TestDeclaredTablesAreTheMigratedOnes(t *testing.T) {
 	if _, err := migrate(ctx, quiet(conn, "way_a"), all); err != nil {
 		t.Fatal(err)
 	}
-	migrated := created(t, conn, "way_a")
-	if changed, err := applyTables(ctx, quiet(conn, "way_a"), schemas.Tables()); err != nil || len(changed) > 0 {
-		t.Errorf("what the migrations made is changed: %q, %v", changed, err)
+	changed, err := applyTables(ctx, quiet(conn, "way_a"), schemas.Tables())
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, statement := range changed {
+		if !strings.Contains(statement, " ADD COLUMN ") {
+			t.Errorf("what the migrations made is changed: %s", statement)
+		}
+	}
+	migrated := created(t, conn, "way_a")
 	if err := conn.Exec(ctx, "CREATE DATABASE way_b"); err != nil {
 		t.Fatal(err)
 	}
-	changed, err := applyTables(ctx, quiet(conn, "way_b"), schemas.Tables())
+	changed, err = applyTables(ctx, quiet(conn, "way_b"), schemas.Tables())
 	if err != nil || len(changed) != len(schemas.Tables()) {
 		t.Fatalf("it made %q: %v", changed, err)
 	}
@@ -88,6 +94,9 @@ func altered() []schemas.Table {
 func TestApplyTables(t *testing.T) {
 	conn, ctx := open(t), t.Context()
 	if _, err := Migrate(ctx, conn, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Exec(ctx, "CREATE VIEW tributary.receipts AS SELECT 1 AS one"); err != nil {
 		t.Fatal(err)
 	}
 	before := created(t, conn, DefaultDatabase)

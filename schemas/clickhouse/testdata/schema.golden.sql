@@ -257,47 +257,6 @@ CREATE TABLE tributary.clicks
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_layout _layout TYPE minmax GRANULARITY 64,
     INDEX by_time event_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
-    (
-        SELECT
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            _layout >= 1,
-            count(),
-            countIf(score >= 50),
-            countIf(bot != ''),
-            sum(score),
-            sum(cost),
-            countIf(unique),
-            countIf(landing_id != 0),
-            max(event_at)
-        GROUP BY
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            _layout >= 1
-    ),
     PROJECTION by_names
     (
         SELECT
@@ -319,6 +278,55 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing
+    ),
+    PROJECTION by_quarter_775edcb1
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _layout >= 1,
+            count(),
+            sum(cost),
+            countIf(score >= 50),
+            countIf(unique),
+            countIf(landing_id != 0),
+            countIf(bot != ''),
+            sum(score),
+            max(event_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _layout >= 1
     )
 )
 ENGINE = MergeTree
@@ -437,7 +445,7 @@ CREATE TABLE tributary.conversions
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
+    PROJECTION by_quarter_dc472bc6
     (
         SELECT
             campaign_id,
@@ -445,24 +453,37 @@ CREATE TABLE tributary.conversions
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            network,
+            event,
             toDate(received_at),
             toYYYYMM(received_at),
-            count(),
+            sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sum(revenue_hold_delta),
+            sum(revenue_confirmed_delta),
+            sum(flagged_delta),
             sum(conversions_delta),
+            sumIf(revenue_hold_delta, NOT confirmed_only),
             sum(registered_delta),
             sum(pending_delta),
             sum(approved_delta),
             sum(rejected_delta),
             sum(chargeback_delta),
-            sum(revenue_hold_delta),
-            sum(revenue_confirmed_delta),
-            sum(flagged_delta),
+            count(),
             countIf(kind = 'created'),
             sumIf(score, kind = 'created'),
             max(click_at)
@@ -472,12 +493,18 @@ CREATE TABLE tributary.conversions
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            network,
+            event,
             toDate(received_at),
             toYYYYMM(received_at)
     )
@@ -720,18 +747,18 @@ CREATE VIEW tributary.epc_roi_by_browser
 (
     `browser` String COMMENT 'Browser of the click.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -755,7 +782,13 @@ CREATE VIEW tributary.epc_roi_by_browser
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -769,7 +802,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -796,7 +829,13 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -818,6 +857,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY browser
@@ -825,12 +867,12 @@ FROM
     SELECT
         browser,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -841,6 +883,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY browser
@@ -864,6 +909,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -888,6 +936,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -912,6 +963,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY browser
@@ -935,29 +989,31 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY browser
 ) AS parts
 GROUP BY browser;
 
-CREATE VIEW tributary.epc_roi_by_campaign
+CREATE VIEW tributary.epc_roi_by_buyer
 (
-    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
-    `campaign` String COMMENT 'Latest name of the campaign.',
+    `buyer` String COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -981,7 +1037,269 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
+AS SELECT
+    buyer,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        buyer,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY buyer;
+
+CREATE VIEW tributary.epc_roi_by_campaign
+(
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` String COMMENT 'Latest name of the campaign.',
+    `clicks` Int64 COMMENT 'Clicks.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
+    `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -1038,7 +1356,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1065,7 +1383,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -1089,6 +1413,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -1100,12 +1427,12 @@ FROM
         campaign AS said_campaign,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -1116,6 +1443,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -1143,6 +1473,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -1171,6 +1504,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -1199,6 +1535,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -1226,6 +1565,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -1242,18 +1584,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `campaign` String COMMENT 'Latest name of the campaign.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1277,7 +1619,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -1335,7 +1683,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1362,7 +1710,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -1387,6 +1741,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -1400,12 +1757,12 @@ FROM
         toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -1416,6 +1773,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -1445,6 +1805,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -1475,6 +1838,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -1505,6 +1871,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -1534,6 +1903,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -1553,18 +1925,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1588,7 +1960,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -1690,7 +2068,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -1717,7 +2095,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -1743,6 +2127,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -1758,12 +2145,12 @@ FROM
         source AS said_source,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -1774,6 +2161,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -1805,6 +2195,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -1837,6 +2230,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -1869,6 +2265,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -1900,6 +2299,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -1922,18 +2324,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1957,7 +2359,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -2060,7 +2468,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2087,7 +2495,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -2114,6 +2528,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -2131,12 +2548,12 @@ FROM
         toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -2147,6 +2564,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -2180,6 +2600,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -2214,6 +2637,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -2248,6 +2674,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -2281,6 +2710,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -2305,18 +2737,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2340,7 +2772,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -2443,7 +2881,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2470,7 +2908,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -2497,6 +2941,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -2514,12 +2961,12 @@ FROM
         toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -2530,6 +2977,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -2563,6 +3013,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -2597,6 +3050,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -2631,6 +3087,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -2664,6 +3123,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -2684,18 +3146,18 @@ CREATE VIEW tributary.epc_roi_by_country
 (
     `country` String COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2719,7 +3181,13 @@ CREATE VIEW tributary.epc_roi_by_country
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -2733,7 +3201,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2760,7 +3228,13 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -2782,6 +3256,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY country
@@ -2789,12 +3266,12 @@ FROM
     SELECT
         country,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -2805,6 +3282,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY country
@@ -2828,6 +3308,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -2852,6 +3335,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -2876,6 +3362,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY country
@@ -2899,6 +3388,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY country
@@ -2909,18 +3401,18 @@ CREATE VIEW tributary.epc_roi_by_day
 (
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2944,7 +3436,13 @@ CREATE VIEW tributary.epc_roi_by_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -2958,7 +3456,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -2985,7 +3483,13 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -3007,6 +3511,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY day
@@ -3014,12 +3521,12 @@ FROM
     SELECT
         toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -3030,6 +3537,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY day
@@ -3053,6 +3563,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -3077,6 +3590,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -3101,6 +3617,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY day
@@ -3124,6 +3643,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY day
@@ -3134,18 +3656,18 @@ CREATE VIEW tributary.epc_roi_by_device
 (
     `device` String COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3169,7 +3691,13 @@ CREATE VIEW tributary.epc_roi_by_device
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -3183,7 +3711,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -3210,7 +3738,13 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -3232,6 +3766,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY device
@@ -3239,12 +3776,12 @@ FROM
     SELECT
         device,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -3255,6 +3792,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY device
@@ -3278,6 +3818,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -3302,6 +3845,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -3326,6 +3872,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY device
@@ -3349,6 +3898,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY device
@@ -3359,18 +3911,18 @@ CREATE VIEW tributary.epc_roi_by_hour
 (
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3394,7 +3946,13 @@ CREATE VIEW tributary.epc_roi_by_hour
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -3408,7 +3966,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -3435,7 +3993,13 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -3457,6 +4021,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY hour
@@ -3464,12 +4031,12 @@ FROM
     SELECT
         toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -3480,6 +4047,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY hour
@@ -3503,6 +4073,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -3527,6 +4100,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -3551,6 +4127,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY hour
@@ -3574,28 +4153,32 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY hour
 ) AS parts
 GROUP BY hour;
 
-CREATE VIEW tributary.epc_roi_by_minute
+CREATE VIEW tributary.epc_roi_by_landing
 (
-    `minute` DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
+    `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
+    `landing` String COMMENT 'Latest name of the landing page.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3619,11 +4202,49 @@ CREATE VIEW tributary.epc_roi_by_minute
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
-AS SELECT
-    minute,
+COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
+AS WITH (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'landing'
+                UNION ALL
+                SELECT
+                    'landing' AS kind,
+                    landing_id AS id,
+                    toString(landing) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (landing_id != 0) AND (landing != '')
+                GROUP BY
+                    landing_id,
+                    landing
+            )
+            GROUP BY id
+        )
+    ) AS names_of_landing
+SELECT
+    landing_id,
+    transform(landing_id, tupleElement(names_of_landing, 1), tupleElement(names_of_landing, 2), toString(argMaxIf(said_landing, at, said_landing != ''))) AS landing,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
     sum(part_registered) AS registered,
@@ -3633,7 +4254,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -3660,7 +4281,288 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        landing_id,
+        landing AS said_landing,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        landing_id,
+        said_landing
+    UNION ALL
+    SELECT
+        landing_id,
+        landing AS said_landing,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        landing_id,
+        said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id,
+        '' AS said_landing,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        landing_id,
+        landing AS said_landing,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        landing_id,
+        said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id,
+        '' AS said_landing,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id,
+        '' AS said_landing,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY
+    landing_id,
+    if(landing_id = 0, toString(said_landing), '');
+
+CREATE VIEW tributary.epc_roi_by_minute
+(
+    `minute` DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
+    `clicks` Int64 COMMENT 'Clicks.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
+    `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
+AS SELECT
+    minute,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -3682,6 +4584,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY minute
@@ -3689,12 +4594,12 @@ FROM
     SELECT
         toStartOfMinute(click_at) AS minute,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -3705,6 +4610,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY minute
@@ -3728,6 +4636,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -3752,6 +4663,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -3776,6 +4690,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_minute.conversions) AS part_events,
+        sum(archive_minute.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_minute.created) AS part_created
     FROM tributary.archive_minute
     GROUP BY minute
@@ -3799,6 +4716,9 @@ FROM
         sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_minute_traffic.landing_views) AS part_landing_views,
         sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_minute_traffic
     GROUP BY minute
@@ -3810,18 +4730,18 @@ CREATE VIEW tributary.epc_roi_by_offer
     `offer_id` UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
     `offer` String COMMENT 'Latest name of the offer.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3845,7 +4765,13 @@ CREATE VIEW tributary.epc_roi_by_offer
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -3891,7 +4817,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -3918,7 +4844,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -3942,6 +4874,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -3953,12 +4888,12 @@ FROM
         offer AS said_offer,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -3969,6 +4904,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -3996,6 +4934,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -4022,6 +4963,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -4050,6 +4994,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -4077,6 +5024,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -4091,18 +5041,18 @@ CREATE VIEW tributary.epc_roi_by_os
 (
     `os` String COMMENT 'Operating system of the click.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -4126,7 +5076,13 @@ CREATE VIEW tributary.epc_roi_by_os
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -4140,7 +5096,7 @@ AS SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -4167,7 +5123,13 @@ AS SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -4189,6 +5151,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY os
@@ -4196,12 +5161,12 @@ FROM
     SELECT
         os,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -4212,6 +5177,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY os
@@ -4235,6 +5203,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -4259,6 +5230,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -4283,6 +5257,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY os
@@ -4306,6 +5283,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY os
@@ -4317,18 +5297,18 @@ CREATE VIEW tributary.epc_roi_by_source
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -4352,7 +5332,13 @@ CREATE VIEW tributary.epc_roi_by_source
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -4409,7 +5395,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -4436,7 +5422,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -4460,6 +5452,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -4471,12 +5466,12 @@ FROM
         source AS said_source,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -4487,6 +5482,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -4514,6 +5512,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -4542,6 +5543,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -4570,6 +5574,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -4597,6 +5604,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -4613,18 +5623,18 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -4648,7 +5658,13 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -4706,7 +5722,7 @@ SELECT
     sum(part_chargebacks) AS chargebacks,
     sum(part_revenue_hold) AS revenue_hold,
     sum(part_revenue_confirmed) AS revenue_confirmed,
-    revenue_hold + revenue_confirmed AS revenue,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
     toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
@@ -4733,7 +5749,13 @@ SELECT
     toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
-    toFloat64(landing_clicks) / nullIf(toFloat64(landing_views), 0) AS lp_ctr
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
@@ -4758,6 +5780,9 @@ FROM
         toInt64(countIf(unique)) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
     GROUP BY
@@ -4771,12 +5796,12 @@ FROM
         toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
         max(click_at) AS at,
         toInt64(0) AS part_clicks,
-        sum(conversions_delta) AS part_conversions,
-        sum(registered_delta) AS part_registered,
-        sum(pending_delta) AS part_pending,
-        sum(approved_delta) AS part_approved,
-        sum(rejected_delta) AS part_rejected,
-        sum(chargeback_delta) AS part_chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
         sum(revenue_hold_delta) AS part_revenue_hold,
         sum(revenue_confirmed_delta) AS part_revenue_confirmed,
         toDecimal128(0, 6) AS part_cost,
@@ -4787,6 +5812,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
     GROUP BY
@@ -4816,6 +5844,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
     WHERE NOT copy
@@ -4846,6 +5877,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
     WHERE NOT copy
@@ -4876,6 +5910,9 @@ FROM
         toInt64(0) AS part_unique_clicks,
         toInt64(0) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
         sum(archive_quarter.created) AS part_created
     FROM tributary.archive_quarter
     GROUP BY
@@ -4905,6 +5942,9 @@ FROM
         sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS part_landing_views,
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY
@@ -4916,6 +5956,1448 @@ GROUP BY
     source_id,
     if(source_id = 0, toString(said_source), ''),
     day;
+
+CREATE VIEW tributary.epc_roi_by_team
+(
+    `team` String COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
+    `clicks` Int64 COMMENT 'Clicks.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
+    `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
+AS SELECT
+    team,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        team,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        '' AS team,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS team,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY team;
+
+CREATE VIEW tributary.events_by_campaign
+(
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` String COMMENT 'Latest name of the campaign.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by campaign, whether or not the offer\'s goal has it. clicks and cost are those of the campaign, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    campaign_id,
+    campaign,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY campaign_id, campaign) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY campaign_id, campaign) AS all_cost
+    FROM
+    (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                campaign_id,
+                said_campaign
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                event
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            GROUP BY
+                campaign_id,
+                said_campaign
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                campaign_id,
+                said_campaign
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                campaign_id,
+                said_campaign
+        ) AS parts
+        GROUP BY
+            campaign_id,
+            if(campaign_id = 0, toString(said_campaign), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_campaign_day
+(
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` String COMMENT 'Latest name of the campaign.',
+    `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by campaign and day, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and day, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    campaign_id,
+    campaign,
+    day,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, day) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY campaign_id, campaign, day) AS all_cost
+    FROM
+    (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            day,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day,
+                event
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(quarter) AS day,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(quarter) AS day,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+        ) AS parts
+        GROUP BY
+            campaign_id,
+            if(campaign_id = 0, toString(said_campaign), ''),
+            day,
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_campaign_source
+(
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` String COMMENT 'Latest name of the campaign.',
+    `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by campaign and source, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign,
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source,
+                event
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+        ) AS parts
+        GROUP BY
+            campaign_id,
+            if(campaign_id = 0, toString(said_campaign), ''),
+            source_id,
+            if(source_id = 0, toString(said_source), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_offer
+(
+    `offer_id` UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
+    `offer` String COMMENT 'Latest name of the offer.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by offer, whether or not the offer\'s goal has it. clicks and cost are those of the offer, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    offer_id,
+    offer,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY offer_id, offer) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY offer_id, offer) AS all_cost
+    FROM
+    (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'offer'
+                        UNION ALL
+                        SELECT
+                            'offer' AS kind,
+                            offer_id AS id,
+                            toString(offer) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (offer_id != 0) AND (offer != '')
+                        GROUP BY
+                            offer_id,
+                            offer
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_offer
+        SELECT
+            offer_id,
+            transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                offer_id,
+                said_offer
+            UNION ALL
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                offer_id,
+                said_offer,
+                event
+            UNION ALL
+            SELECT
+                toUInt32(0) AS offer_id,
+                '' AS said_offer,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            HAVING count() > 0
+            UNION ALL
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                offer_id,
+                said_offer
+            UNION ALL
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                offer_id,
+                said_offer
+        ) AS parts
+        GROUP BY
+            offer_id,
+            if(offer_id = 0, toString(said_offer), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_source
+(
+    `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by source, whether or not the offer\'s goal has it. clicks and cost are those of the source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY source_id, source) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY source_id, source) AS all_cost
+    FROM
+    (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                source_id,
+                source AS said_source,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                source_id,
+                source AS said_source,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                source_id,
+                said_source,
+                event
+            UNION ALL
+            SELECT
+                source_id,
+                source AS said_source,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            GROUP BY
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                source_id,
+                source AS said_source,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                source_id,
+                source AS said_source,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                source_id,
+                said_source
+        ) AS parts
+        GROUP BY
+            source_id,
+            if(source_id = 0, toString(said_source), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
 
 CREATE TABLE tributary.impressions
 (
@@ -4960,39 +7442,6 @@ CREATE TABLE tributary.impressions
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_time event_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
-    (
-        SELECT
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            copy,
-            count(),
-            countIf(bot != ''),
-            sum(cost),
-            max(event_at)
-        GROUP BY
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            copy
-    ),
     PROJECTION by_names
     (
         SELECT
@@ -5006,6 +7455,43 @@ CREATE TABLE tributary.impressions
             campaign,
             source_id,
             source
+    ),
+    PROJECTION by_quarter_c1f3d169
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy,
+            sum(cost),
+            count(),
+            countIf(bot != ''),
+            max(event_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy
     )
 )
 ENGINE = MergeTree
@@ -5058,7 +7544,7 @@ CREATE TABLE tributary.landing_clicks
     INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
+    PROJECTION by_quarter_5cddb3bc
     (
         SELECT
             campaign_id,
@@ -5066,16 +7552,21 @@ CREATE TABLE tributary.landing_clicks
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
             toDate(received_at),
             toYYYYMM(received_at),
             copy,
             count(),
+            uniqExact(click_id),
             max(click_at)
         GROUP BY
             campaign_id,
@@ -5083,12 +7574,16 @@ CREATE TABLE tributary.landing_clicks
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
             toDate(received_at),
             toYYYYMM(received_at),
             copy
@@ -5501,12 +7996,12 @@ CREATE VIEW tributary.rollup_hour
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
-    `registered` Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
-    `pending` Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
-    `approved` Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `flagged` Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
@@ -5700,12 +8195,12 @@ FROM
         toInt64(0) AS click_score_sum,
         toDecimal128(0, 6) AS cost,
         toInt64(count()) AS entries,
-        sum(conversions_delta) AS conversions,
-        sum(registered_delta) AS registered,
-        sum(pending_delta) AS pending,
-        sum(approved_delta) AS approved,
-        sum(rejected_delta) AS rejected,
-        sum(chargeback_delta) AS chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
         sum(revenue_hold_delta) AS revenue_hold,
         sum(revenue_confirmed_delta) AS revenue_confirmed,
         sum(flagged_delta) AS flagged,
@@ -6086,12 +8581,12 @@ CREATE VIEW tributary.rollup_minute
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
-    `registered` Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
-    `pending` Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
-    `approved` Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `flagged` Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
@@ -6276,12 +8771,12 @@ FROM
         toInt64(0) AS click_score_sum,
         toDecimal128(0, 6) AS cost,
         toInt64(count()) AS entries,
-        sum(conversions_delta) AS conversions,
-        sum(registered_delta) AS registered,
-        sum(pending_delta) AS pending,
-        sum(approved_delta) AS approved,
-        sum(rejected_delta) AS rejected,
-        sum(chargeback_delta) AS chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
         sum(revenue_hold_delta) AS revenue_hold,
         sum(revenue_confirmed_delta) AS revenue_confirmed,
         sum(flagged_delta) AS flagged,
@@ -6884,12 +9379,12 @@ CREATE VIEW tributary.totals_by_hour
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
-    `registered` Int64 COMMENT 'Sum of registered_delta.',
-    `pending` Int64 COMMENT 'Sum of pending_delta.',
-    `approved` Int64 COMMENT 'Sum of approved_delta.',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
     `flagged` Int64 COMMENT 'Sum of flagged_delta.',
@@ -6900,7 +9395,15 @@ CREATE VIEW tributary.totals_by_hour
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
     `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
-    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    `events` Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    `revenue_hold_counted` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    `events_registered` Int64 COMMENT 'Sum of registered_delta of all entries.',
+    `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
+    `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
+    `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.'
 AS WITH
@@ -7058,7 +9561,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(countIf(unique)) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.clicks
     GROUP BY
         ledger_day,
@@ -7095,12 +9606,12 @@ FROM
         toInt64(0) AS click_score_sum,
         toDecimal128(0, 6) AS cost,
         toInt64(count()) AS entries,
-        sum(conversions_delta) AS conversions,
-        sum(registered_delta) AS registered,
-        sum(pending_delta) AS pending,
-        sum(approved_delta) AS approved,
-        sum(rejected_delta) AS rejected,
-        sum(chargeback_delta) AS chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
         sum(revenue_hold_delta) AS revenue_hold,
         sum(revenue_confirmed_delta) AS revenue_confirmed,
         sum(flagged_delta) AS flagged,
@@ -7111,7 +9622,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(conversions_delta) AS events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted,
+        sum(registered_delta) AS events_registered,
+        sum(pending_delta) AS events_pending,
+        sum(approved_delta) AS events_approved,
+        sum(rejected_delta) AS events_rejected,
+        sum(chargeback_delta) AS events_chargebacks
     FROM tributary.conversions
     GROUP BY
         ledger_day,
@@ -7164,7 +9683,15 @@ FROM
         sum(impressions.cost) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -7216,7 +9743,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(count()) AS landing_clicks
+        toInt64(count()) AS landing_clicks,
+        toInt64(uniqExact(click_id)) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -7270,7 +9805,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(archive_quarter.conversions) AS events,
+        sum(archive_quarter.revenue_hold) AS revenue_hold_counted,
+        sum(archive_quarter.registered) AS events_registered,
+        sum(archive_quarter.pending) AS events_pending,
+        sum(archive_quarter.approved) AS events_approved,
+        sum(archive_quarter.rejected) AS events_rejected,
+        sum(archive_quarter.chargebacks) AS events_chargebacks
     FROM tributary.archive_quarter
     GROUP BY
         ledger_day,
@@ -7323,7 +9866,15 @@ FROM
         sum(archive_quarter_traffic.impression_cost) AS impression_cost,
         sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
         sum(archive_quarter_traffic.landing_views) AS landing_views,
-        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.archive_quarter_traffic
     GROUP BY
         ledger_day,
@@ -7359,12 +9910,12 @@ CREATE VIEW tributary.totals_by_minute
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
-    `registered` Int64 COMMENT 'Sum of registered_delta.',
-    `pending` Int64 COMMENT 'Sum of pending_delta.',
-    `approved` Int64 COMMENT 'Sum of approved_delta.',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
     `flagged` Int64 COMMENT 'Sum of flagged_delta.',
@@ -7375,7 +9926,15 @@ CREATE VIEW tributary.totals_by_minute
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
     `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
-    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    `events` Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    `revenue_hold_counted` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    `events_registered` Int64 COMMENT 'Sum of registered_delta of all entries.',
+    `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
+    `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
+    `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.'
 AS WITH
@@ -7530,7 +10089,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(countIf(unique)) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.clicks
     GROUP BY
         ledger_day,
@@ -7561,12 +10128,12 @@ FROM
         toInt64(0) AS click_score_sum,
         toDecimal128(0, 6) AS cost,
         toInt64(count()) AS entries,
-        sum(conversions_delta) AS conversions,
-        sum(registered_delta) AS registered,
-        sum(pending_delta) AS pending,
-        sum(approved_delta) AS approved,
-        sum(rejected_delta) AS rejected,
-        sum(chargeback_delta) AS chargebacks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
         sum(revenue_hold_delta) AS revenue_hold,
         sum(revenue_confirmed_delta) AS revenue_confirmed,
         sum(flagged_delta) AS flagged,
@@ -7577,7 +10144,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(conversions_delta) AS events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted,
+        sum(registered_delta) AS events_registered,
+        sum(pending_delta) AS events_pending,
+        sum(approved_delta) AS events_approved,
+        sum(rejected_delta) AS events_rejected,
+        sum(chargeback_delta) AS events_chargebacks
     FROM tributary.conversions
     GROUP BY
         ledger_day,
@@ -7624,7 +10199,15 @@ FROM
         sum(impressions.cost) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -7670,7 +10253,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(count()) AS landing_clicks
+        toInt64(count()) AS landing_clicks,
+        toInt64(uniqExact(click_id)) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -7718,7 +10309,15 @@ FROM
         toDecimal128(0, 6) AS impression_cost,
         toInt64(0) AS unique_clicks,
         toInt64(0) AS landing_views,
-        toInt64(0) AS landing_clicks
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(archive_minute.conversions) AS events,
+        sum(archive_minute.revenue_hold) AS revenue_hold_counted,
+        sum(archive_minute.registered) AS events_registered,
+        sum(archive_minute.pending) AS events_pending,
+        sum(archive_minute.approved) AS events_approved,
+        sum(archive_minute.rejected) AS events_rejected,
+        sum(archive_minute.chargebacks) AS events_chargebacks
     FROM tributary.archive_minute
     GROUP BY
         ledger_day,
@@ -7765,7 +10364,15 @@ FROM
         sum(archive_minute_traffic.impression_cost) AS impression_cost,
         sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
         sum(archive_minute_traffic.landing_views) AS landing_views,
-        sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+        sum(archive_minute_traffic.landing_clicks) AS landing_clicks,
+        sum(archive_minute_traffic.landing_clicks) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
     FROM tributary.archive_minute_traffic
     GROUP BY
         ledger_day,
