@@ -76,6 +76,8 @@ func tell(logger *zap.Logger) func(schema.Progress) {
 	var last time.Time
 	return func(p schema.Progress) {
 		switch {
+		case p.Total == 0 && p.Expected:
+			logger.Info("migrating: " + p.What)
 		case p.Total == 0:
 			logger.Warn("migrating: " + p.What)
 		case p.Done == p.Total || time.Since(last) >= progressEvery:

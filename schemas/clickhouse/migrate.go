@@ -80,7 +80,7 @@ func (r *run) bring(ctx context.Context, migrations []Migration) ([]Applied, err
 	}
 	changed, err := applyTables(ctx, r, r.tables)
 	for _, line := range changed {
-		r.progress(Progress{What: line})
+		r.progress(Progress{What: line, Expected: true})
 	}
 	if err != nil {
 		return applied, err

@@ -16,6 +16,8 @@ type Progress struct {
 	What string
 	// Done of Total parts of tables; both 0 where a thing is only said.
 	Done, Total int
+	// Expected: what is said is part of every upgrade, and nobody has to do anything.
+	Expected bool
 	// Left is how long the rest takes at the rate so far; 0 while that is not known.
 	Left time.Duration
 }

@@ -55,12 +55,11 @@ func applyTablesOnce(ctx context.Context, r *run, tables []schemas.Table) ([]str
 	}
 	var changed []string
 	for i := range tables {
-		for _, statement := range alterations(&tables[i], there[tables[i].Name], r.database) {
-			if err := r.conn.Exec(ctx, statement); err != nil {
-				return changed, fmt.Errorf("making table %s as declared: %.160s: %w", tables[i].Name, statement, err)
+		for _, a := range alterations(&tables[i], there[tables[i].Name], r.database) {
+			if err := r.conn.Exec(ctx, a.statement); err != nil {
+				return changed, fmt.Errorf("making table %s as declared: %.160s: %w", tables[i].Name, a.statement, err)
 			}
-			line, _, _ := strings.Cut(statement, "\n")
-			changed = append(changed, line)
+			changed = append(changed, a.what)
 		}
 	}
 	return changed, nil
@@ -93,29 +92,43 @@ func compareTable(t *schemas.Table, there *standing) error {
 	return errors.Join(unlike...)
 }
 
-// alterations are the statements that make what is there as declared.
-func alterations(t *schemas.Table, there *standing, database string) []string {
+// An alteration is a statement, and what it does in words.
+type alteration struct{ statement, what string }
+
+// alterations make what is there as declared.
+func alterations(t *schemas.Table, there *standing, database string) []alteration {
 	if there == nil {
-		return []string{createTable(t, database)}
+		return []alteration{{createTable(t, database), "table " + t.Name + " is new"}}
 	}
-	alter := "ALTER TABLE " + database + "." + t.Name
-	var statements []string
+	alter := "ALTER TABLE " + database + "." + t.Name + " "
+	var clauses, added, said []string
 	behind := "FIRST"
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		has, ok := there.columns[c.Name]
 		switch {
 		case !ok:
-			statements = append(statements, alter+" ADD COLUMN IF NOT EXISTS "+columnClause(c)+" "+behind)
+			clauses, added = append(clauses, "ADD COLUMN IF NOT EXISTS "+columnClause(c)+" "+behind), append(added, c.Name)
 		case has.comment != c.Comment:
-			statements = append(statements, alter+" COMMENT COLUMN "+quoteName(c.Name)+" "+quote(c.Comment))
+			clauses, said = append(clauses, "COMMENT COLUMN "+quoteName(c.Name)+" "+quote(c.Comment)), append(said, c.Name)
 		}
 		behind = "AFTER " + quoteName(c.Name)
 	}
-	if there.comment != t.Comment {
-		statements = append(statements, alter+" MODIFY COMMENT "+quote(t.Comment))
+	var all []alteration
+	if len(clauses) > 0 {
+		what := "table " + t.Name + ":"
+		if len(added) > 0 {
+			what += " new columns " + strings.Join(added, ", ")
+		}
+		if len(said) > 0 {
+			what += " new comments of " + strings.Join(said, ", ")
+		}
+		all = append(all, alteration{alter + strings.Join(clauses, ", "), what})
 	}
-	return statements
+	if there.comment != t.Comment {
+		all = append(all, alteration{alter + "MODIFY COMMENT " + quote(t.Comment), "table " + t.Name + ": a new comment"})
+	}
+	return all
 }
 
 // dedupWindow is how many insert tokens a table that the sink writes keeps.
