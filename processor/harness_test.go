@@ -36,6 +36,8 @@ type world struct {
 	keys    *id.Keyring
 	minter  *id.Minter
 	receipt int
+	// ended is why a processor ended by itself, the last one.
+	ended atomic.Pointer[error]
 }
 
 // patience is how long a test waits for what must come: long enough for the race detector on a busy machine.
@@ -72,7 +74,8 @@ func (w *world) config() Config {
 	c.InstanceID = "test-0"
 	c.StateDir = "state"
 	c.Grace = time.Minute
-	c.SessionTimeout = 3 * time.Second
+	// Longer than a busy machine stands still: a processor whose session ends while it works has to end too.
+	c.SessionTimeout = 10 * time.Second
 	return c
 }
 
@@ -115,7 +118,13 @@ func (w *world) startAs(cfg Config, deps Deps, into **Processor) *running {
 func (w *world) run(p *Processor) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{w.t, p, cancel, make(chan error, 1)}
-	go func() { r.done <- p.Run(ctx) }()
+	go func() {
+		err := p.Run(ctx)
+		if err != nil {
+			w.ended.Store(&err)
+		}
+		r.done <- err
+	}()
 	w.t.Cleanup(cancel)
 	return r
 }
@@ -269,6 +278,9 @@ func (w *world) await(what string, ok func(output) bool) output {
 			return out
 		}
 		if time.Now().After(deadline) {
+			if err := w.ended.Load(); err != nil {
+				w.t.Errorf("a processor ended: %v", *err)
+			}
 			w.t.Fatalf("waiting for %s: %s", what, out.summary())
 		}
 		time.Sleep(10 * time.Millisecond)
