@@ -193,6 +193,7 @@ $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto: go.mod
 .PHONY: generate
 generate: engine $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-go-vtproto ## Write the generated files again: events, configuration reference, golden files
 	cd schemas && PATH="$(TOOLS):$$PATH" $(BUF) generate
+	$(GO) run ./scripts/tables
 	$(GO) run ./scripts/golden
 
 # What is compared is the state of the files, not the commit: changes that are not committed yet do not matter.

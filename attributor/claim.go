@@ -66,6 +66,12 @@ func rescored(c *events.Conversion) *events.Conversion {
 		EventMs: c.EventMs, ReceivedMs: c.ReceivedMs, ClickMs: c.ClickMs, Match: c.Match, Foreign: c.Foreign,
 		CampaignId: c.CampaignId, Campaign: c.Campaign, SourceId: c.SourceId, Source: c.Source, OfferId: c.OfferId, Offer: c.Offer,
 		Country: c.Country, Device: c.Device, Os: c.Os, Browser: c.Browser, Subs: c.Subs, ExternalId: c.ExternalId,
+		LandingId: c.LandingId, Landing: c.Landing, Keyword: c.Keyword, Creative: c.Creative,
+		City: c.City, Region: c.Region, Asn: c.Asn, AsOrg: c.AsOrg, ConnectionType: c.ConnectionType, Hosting: c.Hosting,
+		OsVersion: c.OsVersion, BrowserVersion: c.BrowserVersion, Bot: c.Bot, BotClass: c.BotClass,
+		Language: c.Language, ReferrerDomain: c.ReferrerDomain, Buyer: c.Buyer, Team: c.Team, Tags: c.Tags,
+		BesideGoal: c.BesideGoal, ConfirmedOnly: c.ConfirmedOnly, Zone: c.Zone, ZoneName: c.ZoneName, Site: c.Site, Placement: c.Placement,
+		AdCampaign: c.AdCampaign, AdCampaignName: c.AdCampaignName, Adset: c.Adset, AdsetName: c.AdsetName, Ad: c.Ad, AdName: c.AdName,
 		Reasons: append([]*events.Reason(nil), c.Reasons...),
 	}
 }

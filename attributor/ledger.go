@@ -116,6 +116,7 @@ func create(in Input, rules *Rules) Outcome {
 			time.Duration(age)*time.Millisecond, time.Duration(rules.WindowMS)*time.Millisecond)}
 	}
 	item := &state.Item{Event: pb.Event, Txid: pb.Txid, Status: int32(pb.Status), Seq: 1, EventMs: pb.EventMs, Match: int32(match), Decisions: in.Decisions}
+	item.ConfirmedOnly = pb.ConfirmedOnly
 	if pb.Txid == "" && pb.BlankTxidIsNew {
 		item.ReceiptId = pb.ReceiptId
 	}
@@ -191,7 +192,7 @@ func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conv
 		PayoutMicros: item.PayoutMicros, Currency: item.Currency, PayoutBaseMicros: item.PayoutBaseMicros,
 		PayoutSource: events.Conversion_PayoutSource(item.PayoutSource),
 		EventMs:      pb.EventMs, ReceivedMs: pb.ReceivedMs,
-		Match: events.Conversion_Match(item.Match), Foreign: pb.Foreign,
+		Match: events.Conversion_Match(item.Match), Foreign: pb.Foreign, ConfirmedOnly: item.ConfirmedOnly,
 	}
 	e.ClickMs, _ = clickTimeMS(in)
 	if c := in.Click; c != nil && item.Match == int32(events.Conversion_MATCH_CLICK) {
@@ -200,6 +201,14 @@ func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conv
 		e.OfferId, e.Offer = c.OfferId, c.Offer
 		e.Country, e.Device, e.Os, e.Browser = c.Country, c.Device, c.Os, c.Browser
 		e.Subs, e.ExternalId = c.Subs, c.ExternalId
+		e.BesideGoal = len(c.Goals) > 0 && !slices.Contains(c.Goals, pb.Event)
+		e.LandingId, e.Landing, e.Keyword, e.Creative = c.LandingId, c.Landing, c.Keyword, c.Creative
+		e.City, e.Region, e.Asn, e.AsOrg, e.ConnectionType, e.Hosting = c.City, c.Region, c.Asn, c.AsOrg, c.ConnectionType, c.Hosting
+		e.OsVersion, e.BrowserVersion, e.Bot, e.BotClass = c.OsVersion, c.BrowserVersion, c.Bot, c.BotClass
+		e.Language, e.ReferrerDomain = c.Language, c.ReferrerDomain
+		e.Buyer, e.Team, e.Tags = c.Buyer, c.Team, c.Tags
+		e.Zone, e.ZoneName, e.Site, e.Placement = c.Zone, c.ZoneName, c.Site, c.Placement
+		e.AdCampaign, e.AdCampaignName, e.Adset, e.AdsetName, e.Ad, e.AdName = c.AdCampaign, c.AdCampaignName, c.Adset, c.AdsetName, c.Ad, c.AdName
 		return e
 	}
 	e.CampaignId, e.Campaign = pb.CampaignId, pb.Campaign

@@ -358,3 +358,54 @@ func TestAPostbackThatComesTwice(t *testing.T) {
 		t.Errorf("%d receipts are remembered, want %d", n, receiptsKept)
 	}
 }
+
+// TestTheKindOfRevenueStays: sums of revenue are right although the network's kind changes in a conversion's life, because all of
+// its entries have the kind that the first postback had.
+func TestTheKindOfRevenueStays(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		book, stats := &state.Book{}, &state.SourceStats{}
+		var revenue int64
+		for i, spec := range []string{"pending t1 10", "pending t1 12", "approved t1 11", "rejected t1 -"} {
+			pb := post(spec)
+			pb.ReceiptId, pb.ConfirmedOnly = fmt.Sprint("receipt-", i), first == (i%2 == 0)
+			e := Attribute(Input{Postback: pb, Click: testClick(), Book: book, Source: stats, Decisions: schemas.Decisions}, &rules).Entry
+			if e == nil || e.ConfirmedOnly != first {
+				t.Fatalf("entry %d of a conversion that began with %v is %v", i+1, first, e)
+			}
+			revenue += e.RevenueConfirmedDeltaMicros
+			if !e.ConfirmedOnly {
+				revenue += e.RevenueHoldDeltaMicros
+			}
+			want := map[bool][]int64{false: {10, 12, 11, 0}, true: {0, 0, 11, 0}}[first][i] * schemas.Micros
+			if revenue != want {
+				t.Errorf("after %q of a conversion that began with %v the revenue is %d, %d would be right", spec, first, revenue, want)
+			}
+		}
+	}
+}
+
+// TestGoals: an event type beside the offer's goal says so, whatever its status.
+func TestGoals(t *testing.T) {
+	for _, c := range []struct {
+		goals  []string
+		event  string
+		beside bool
+	}{{nil, "reg", false}, {[]string{"ftd"}, "ftd", false}, {[]string{"ftd"}, "reg", true}, {[]string{"ftd", "reg"}, "reg", false}, {[]string{"ftd"}, "ft", true}} {
+		click := testClick()
+		click.Goals = c.goals
+		book, stats := &state.Book{}, &state.SourceStats{}
+		for i, spec := range []string{"pending t1 10", "approved t1 10"} {
+			pb := post(spec)
+			pb.ReceiptId, pb.Event = fmt.Sprint("receipt-", i), c.event
+			e := Attribute(Input{Postback: pb, Click: click, Book: book, Source: stats, Decisions: schemas.Decisions}, &rules).Entry
+			if e == nil || e.BesideGoal != c.beside {
+				t.Errorf("%s of %q: %v", c.event, c.goals, e)
+			}
+		}
+		pb := post("approved t9 10")
+		pb.Event = c.event
+		if e := Attribute(Input{Postback: pb, Book: &state.Book{}, Source: stats, Decisions: schemas.Decisions}, &rules).Entry; e == nil || e.BesideGoal {
+			t.Errorf("without a click, %s of %q: %v", c.event, c.goals, e)
+		}
+	}
+}

@@ -160,6 +160,7 @@ func (b *builder) sources(list []SourceConfig) {
 		}
 		out.Decimal = b.decimal(field+".decimal", s.Decimal)
 		out.links = b.linkParams(field+".link_params", s.LinkParams)
+		out.NamedSubs = b.subNames(field+".names", s.Names)
 		if _, taken := b.cat.sources[s.Name]; taken {
 			b.problem(field+".name", "another source is named %q", s.Name)
 		}
@@ -179,6 +180,7 @@ func (b *builder) offersOf(list []OfferConfig) {
 		b.number(field, o.ID, math.MaxUint32)
 		out := &Offer{ID: uint32(o.ID), Name: o.Name, Currency: b.currency(field+".currency", o.Currency)}
 		out.PayoutMicros = b.amount(field+".payout", o.Payout)
+		out.Goals = b.goals(field+".goal", o.Goal)
 		link, err := ParseTemplate(o.URL)
 		if err != nil {
 			b.problem(field+".url", "%v", err)
@@ -207,6 +209,7 @@ func (b *builder) campaigns(list []CampaignConfig, pages map[string]*Offer) {
 		out := &Campaign{ID: uint32(c.ID), Name: c.Name, AllowForeignClickIDs: c.AllowForeignClickIDs}
 		out.Currency = b.currency(field+".currency", c.Currency)
 		out.CostMicros = b.amount(field+".cost", c.Cost)
+		out.Owner = b.owner(field, &c)
 		out.rotation, out.Offers = b.rotationOf(field, out.ID, c.Offers, c.Weights)
 		out.traffic = b.traffic(field, out.ID, &c, pages)
 		out.zone = b.zone(field+".time_zone", c.TimeZone)
@@ -251,6 +254,7 @@ func (b *builder) networks(list []NetworkConfig) {
 		}
 		out.Currency = b.currency(field+".currency", n.Currency)
 		b.bounds(field, out, n)
+		out.ConfirmedOnly = b.revenue(field+".revenue", n.Revenue)
 		b.written(field, out, n)
 		if !IsEvent([]byte(out.DefaultEvent)) {
 			b.problem(field+".default_event", "%q is not an event type; use at most %d of a-z 0-9 . _ -", n.DefaultEvent, schemas.MaxNameBytes)

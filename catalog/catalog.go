@@ -54,6 +54,8 @@ type Campaign struct {
 	// Fallback takes the clicks whose offers are all at their caps; nil for none.
 	Fallback *Offer
 	Redirect Redirect
+	// Owner is kept with each event, so that another owner later has later events only.
+	Owner Owner
 
 	traffic
 
@@ -86,6 +88,9 @@ type Source struct {
 	// Decimal says how its links write costs.
 	Decimal money.Decimal
 
+	// NamedSubs are the subs of its links that have a name of its own.
+	NamedSubs []NamedSub
+
 	// links read its links by dialect; nil when it names no parameters of its own.
 	links map[*dialect.Dialect]*dialect.Link
 }
@@ -97,6 +102,8 @@ type Offer struct {
 	URL          *Template
 	PayoutMicros int64
 	Currency     *Currency
+	// Goals are the event types that count as its conversions, sorted; none where every one does.
+	Goals []string
 	// ClicksPerDay is the cap, 0 for none. The day is that of Zone.
 	ClicksPerDay int
 	Zone         *time.Location
@@ -127,6 +134,8 @@ type Network struct {
 	MaxConversions uint32
 	// Corrects: a payout below 0 is a correction; else it is refused.
 	Corrects bool
+	// ConfirmedOnly: its revenue counts once it is confirmed, not while it is on hold.
+	ConfirmedOnly bool
 	// Postback reads what it sends.
 	Postback *dialect.Postback
 	// Decimal and Times say how it writes amounts and times.

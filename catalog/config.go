@@ -39,6 +39,9 @@ type CampaignConfig struct {
 	Currency             string         `yaml:"currency" doc:"ISO 4217 code of cost; the base currency when left out"`
 	Source               string         `yaml:"source" doc:"name of the source of clicks whose link names none"`
 	Aliases              []string       `yaml:"aliases" doc:"what other trackers' links call the campaign, at most 64: an alias of Keitaro, a key or camp_id of Binom, a UUID of Voluum or BeMob, an offer_id of TUNE"`
+	Buyer                string         `yaml:"buyer" doc:"who buys its traffic, at most 64 bytes; kept with each click, so that another buyer later has later clicks only"`
+	Team                 string         `yaml:"team" doc:"team of the buyer, at most 64 bytes; kept with each click"`
+	Tags                 []string       `yaml:"tags" doc:"words to find and sum it by, at most 16 of at most 64 bytes; kept with each click"`
 	AllowForeignClickIDs bool           `yaml:"allow_foreign_click_ids" doc:"POST /v1/clicks may bring click IDs of another tracker"`
 }
 
@@ -64,17 +67,19 @@ type SourceConfig struct {
 	Currency   string            `yaml:"currency" doc:"ISO 4217 code of the costs that its links name; the campaign's currency when left out"`
 	Decimal    string            `yaml:"decimal" doc:"how its links write costs: point (commas stand between thousands: 1,234.50), comma (1.234,50) or auto (either, 1,234 alone is not taken); when left out a cost with a comma is not taken, and the click costs what the campaign says. POST /v1/clicks and tributary import are not read by it"`
 	LinkParams map[string]string `yaml:"link_params" doc:"parameters of its links beside those of the link's dialect, each with what it means: source, external_id, keyword, creative, cost, currency, sub1 to sub20 or ignored; such as {zoneid: sub1, bid: cost}"`
+	Names      map[string]string `yaml:"names" doc:"what the source itself calls its subs: zone, zone_name, site, placement, ad_campaign, ad_campaign_name, adset, adset_name, ad or ad_name, such as {sub1: zone, sub2: ad}. Reports have a column of each name, whatever the sub of the source; kept with each click"`
 }
 
 // OfferConfig is one offer.
 type OfferConfig struct {
-	ID           int    `yaml:"id" doc:"number of the offer, 1 to 4294967295; never reuse it for another offer"`
-	Name         string `yaml:"name" doc:"name, at most 64 bytes"`
-	URL          string `yaml:"url" doc:"where clicks are sent, with macros such as {click_id}"`
-	Payout       string `yaml:"payout" doc:"what a conversion pays when its postback names no payout, in units of currency"`
-	Currency     string `yaml:"currency" doc:"ISO 4217 code of payout; the base currency when left out"`
-	ClicksPerDay int    `yaml:"clicks_per_day" doc:"cap on the clicks sent to the offer in a day, over all campaigns; 0 is no cap. Counted in the edge's memory: see ingest.edges"`
-	TimeZone     string `yaml:"time_zone" doc:"IANA name of the time zone whose midnight begins a day of clicks_per_day; UTC when left out"`
+	ID           int      `yaml:"id" doc:"number of the offer, 1 to 4294967295; never reuse it for another offer"`
+	Name         string   `yaml:"name" doc:"name, at most 64 bytes"`
+	URL          string   `yaml:"url" doc:"where clicks are sent, with macros such as {click_id}"`
+	Payout       string   `yaml:"payout" doc:"what a conversion pays when its postback names no payout, in units of currency"`
+	Currency     string   `yaml:"currency" doc:"ISO 4217 code of payout; the base currency when left out"`
+	Goal         []string `yaml:"goal" doc:"event types that count as its conversions, such as [ftd], at most 16; cr, ar and ap are of these, every other event type has a count of its own. All count when left out. Kept with each click, so that another goal later counts for later clicks"`
+	ClicksPerDay int      `yaml:"clicks_per_day" doc:"cap on the clicks sent to the offer in a day, over all campaigns; 0 is no cap. Counted in the edge's memory: see ingest.edges"`
+	TimeZone     string   `yaml:"time_zone" doc:"IANA name of the time zone whose midnight begins a day of clicks_per_day; UTC when left out"`
 }
 
 // NetworkConfig is one sender of postbacks.
@@ -95,6 +100,7 @@ type NetworkConfig struct {
 	TimeZone             string            `yaml:"time_zone" doc:"IANA name of the time zone of its times that name none, such as Europe/Moscow; such a time is refused as bad_timestamp when left out"`
 	Dates                string            `yaml:"dates" doc:"how it means 03/04/2026: dmy (day first) or mdy; a date that can be read both ways is refused as bad_timestamp when left out"`
 	NegativePayout       string            `yaml:"negative_payout" doc:"what a payout below 0 is: correct (a correction: it deducts from the revenue and counts as no conversion) or refuse (refused as bad_payout); the dialect's when left out: correct of voluum, refuse of all others"`
+	Revenue              string            `yaml:"revenue" doc:"what its part of revenue, epc and roi is: gross (money on hold counts in full) or confirmed (only what is approved counts); gross when left out. revenue_gross and revenue_confirmed have both whatever is chosen. A conversion keeps what was in force at its first postback"`
 	MaxPayout            string            `yaml:"max_payout" doc:"what one of its payouts may be at most, in units of currency, such as 150; one that is worth more, or a correction that takes more away, is refused as over_max_payout. A payout in another currency is compared in the base currency, both converted at the postback's date; the offer's own payout, which counts when a postback names none, is not held against it. No bound but 1000000000 when left out"`
 	MaxConversions       int               `yaml:"max_conversions_per_click" doc:"how many conversions of one click it may make, whatever their status, 1 to 1000, and a correction of each; one more is refused as too_many_conversions, and its correction too. Held by the processor, as of the moment when the edge took the postback; 1000, over all networks, when left out"`
 	Trust                TrustConfig       `yaml:"trust"`

@@ -3,6 +3,7 @@ package catalog
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -11,6 +12,9 @@ import (
 func (c *Config) Warnings() (list []string) {
 	for i := range c.Campaigns {
 		list = append(list, c.costBehindPages(i)...)
+	}
+	if warning := c.goalless(); warning != "" {
+		list = append(list, warning)
 	}
 	for i := range c.Networks {
 		if warning := c.unproved(i); warning != "" {
@@ -76,4 +80,31 @@ func (c *Config) costBehindPages(at int) []string {
 		}
 	}
 	return list
+}
+
+// goalless: a registration, a first deposit and the next one of a visitor are three conversions of an offer without a goal.
+func (c *Config) goalless() string {
+	var without []string
+	first := -1
+	for i, o := range c.Offers {
+		if len(o.Goal) == 0 {
+			without = append(without, o.Name)
+			if first < 0 {
+				first = i
+			}
+		}
+	}
+	if first < 0 {
+		return ""
+	}
+	for i, n := range c.Networks {
+		types := slices.Compact(slices.Sorted(maps.Values(n.Events)))
+		if len(types) < 2 {
+			continue
+		}
+		return fmt.Sprintf("offers[%d].goal: is missing, and networks[%d].events has the event types %s: each counts as a conversion of an offer without a goal, so that cr, ar and ap "+
+			"of these offers mix them: %s. Right would be, in each, the event types that count, such as goal: [%s]; every other one then has a count of its own",
+			first, i, strings.Join(types, ", "), strings.Join(without, ", "), types[0])
+	}
+	return ""
 }

@@ -89,3 +89,31 @@ func TestBoundsAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestGoalless: who has offers of several event types is told once to say which of them count.
+func TestGoalless(t *testing.T) {
+	events := map[string]string{"1": "reg", "2": "ftd", "3": "ftd"}
+	secret := TrustConfig{Tokens: map[string]Secret{"a": "long enough, sixteen bytes"}}
+	c := Config{
+		Offers:   []OfferConfig{{Name: "counted", Goal: []string{"ftd"}}, {Name: "a"}, {Name: "b"}},
+		Networks: []NetworkConfig{{Name: "one", Events: map[string]string{"7": "sale"}, Trust: secret}, {Name: "casino", Events: events, Trust: secret}},
+	}
+	got := c.Warnings()
+	if len(got) != 1 {
+		t.Fatalf("%q", got)
+	}
+	for _, want := range []string{"offers[1].goal: ", "networks[1].events has the event types ftd, reg", "mix them: a, b.", "goal: [ftd]"} {
+		if !strings.Contains(got[0], want) {
+			t.Errorf("%q is not in %s", want, got[0])
+		}
+	}
+	c.Networks = c.Networks[:1]
+	if got := c.Warnings(); len(got) != 0 {
+		t.Errorf("one event type is warned of: %q", got)
+	}
+	c.Networks = []NetworkConfig{{Name: "casino", Events: events, Trust: secret}}
+	c.Offers = c.Offers[:1]
+	if got := c.Warnings(); len(got) != 0 {
+		t.Errorf("offers with goals are warned of: %q", got)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"tributary/cli/misuse"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
+	"tributary/processor/stage"
 )
 
 const forgetLong = `Blanks a visitor's personal data in every ClickHouse table that has rows of these clicks: address,
@@ -62,6 +63,7 @@ func newForget(env *environment) *cobra.Command {
 				return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w; is `tributary up` running?", c.ClickHouse.Addr, err)
 			}
 			o.ClickHouse, o.Database, o.ClickIDs = conn, c.ClickHouse.Database, args
+			o.Tables = stage.Tables()
 			report, err := forget.Run(ctx, o)
 			if report == nil {
 				return err

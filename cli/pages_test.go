@@ -55,7 +55,7 @@ func TestPagesHaveKnownBlocks(t *testing.T) {
 	for _, page := range pages {
 		for _, b := range blocks(page) {
 			switch b.language {
-			case "sh", "console", "sql", "yaml", "python", "go", "ini":
+			case "sh", "console", "sql", "yaml", "python", "go", "ini", "proto":
 			case "":
 				if command := hidden.FindString(b.text); command != "" {
 					t.Errorf("%s: the block has a command, %q; right would be ```sh or ```console", b.where, command)

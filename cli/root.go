@@ -116,6 +116,7 @@ func commands(env *environment) []*cobra.Command {
 		newPostback(env),
 		newConfig(env),
 		newDemo(env),
+		newDictionary(env),
 		newDLQ(env),
 		newForget(env),
 		newReceipt(env),

@@ -11,6 +11,7 @@ import (
 	"tributary/deploy/process"
 	"tributary/deploy/topics"
 	"tributary/deploy/wiring"
+	"tributary/processor/stage"
 )
 
 const tailLong = `Prints the events of a topic as JSON lines, committed ones only. Each line has _partition, _offset
@@ -51,7 +52,7 @@ func newTail(env *environment) *cobra.Command {
 			if o.Kafka, err = wiring.KafkaOptions(c.Kafka, "tail", logger); err != nil {
 				return err
 			}
-			o.TopicPrefix, o.Topic, o.Out = c.Kafka.TopicPrefix, args[0], env.stdout
+			o.TopicPrefix, o.Topic, o.Out, o.Tables = c.Kafka.TopicPrefix, args[0], env.stdout, stage.Tables()
 			err = tail.Run(ctx, o)
 			switch {
 			case misuse.Is(err):

@@ -18,6 +18,7 @@ import (
 	"tributary/deploy/meaning"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
+	"tributary/processor/stage"
 )
 
 const verifyLong = `Reads every topic and every table, and compares: what was acknowledged with what became of it,
@@ -78,7 +79,7 @@ func newVerify(env *environment) *cobra.Command {
 			report, err := verify.Run(ctx, verify.Options{
 				Brokers: c.Kafka.Brokers, Transport: transport, TopicPrefix: c.Kafka.TopicPrefix,
 				ProcessorGroup: c.Processor.Group, SinkGroup: c.Sink.Group,
-				Meaning: meaning.Of(loaded), Kept: kept,
+				Tables: stage.Tables(), Meaning: meaning.Of(loaded), Kept: kept,
 				ClickHouse: conn, Database: c.ClickHouse.Database, Grace: c.Processor.Grace, Wait: wait, Progress: progress,
 			})
 			clear()

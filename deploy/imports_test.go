@@ -29,8 +29,9 @@ var mayImport = map[string][]string{
 	"scripts":    {"schemas", "catalog", "attributor", "ingest", "processor", "sink", "report", "console", "deploy", "cli"},
 }
 
-// testMayImport is what a folder's tests may use besides: a real engine, a broker's driver, traffic, the whole pipeline, the audit.
-var testMayImport = []string{"deploy/embedded", "scripts/kafka", "scripts/pipeline", "cli/loadgen", "cli/verify"}
+// testMayImport is what a folder's tests may use besides: the stored views, a real engine, a broker's driver, traffic, the
+// whole pipeline, the audit.
+var testMayImport = []string{"report", "deploy/embedded", "scripts/kafka", "scripts/pipeline", "cli/loadgen", "cli/verify"}
 
 // goFiles visits every Go file of the module.
 func goFiles(t *testing.T, visit func(folder, file string, tree *ast.File, set *token.FileSet)) {

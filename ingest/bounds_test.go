@@ -13,7 +13,7 @@ import (
 func bounded(_ *Config, d *Deps) {
 	c := testCatalog()
 	c.Networks = append(c.Networks, catalog.NetworkConfig{Name: "bounded", Currency: "EUR", MaxPayout: "10", MaxConversions: 2, NegativePayout: "correct",
-		TxIDScope: "click"})
+		TxIDScope: "click", Revenue: "confirmed"})
 	d.Catalog, _ = catalog.Build(c)
 }
 
@@ -85,6 +85,8 @@ func TestMaxPayout(t *testing.T) {
 		t.Error("a network without a bound of its own carries none")
 	} else if list[len(list)-1].TxidScope != events.TxidScope_TXID_SCOPE_NETWORK {
 		t.Errorf("how far its transaction IDs are unique: %v", list[len(list)-1])
+	} else if list[len(list)-1].ConfirmedOnly {
+		t.Errorf("a network that says nothing of its revenue: %v", list[len(list)-1])
 	}
 	if got := b.get("/postback?network=bounded&click_id=" + id + "&payout=1&currency=USD&ts=2025-06-01T00:00:00Z"); !strings.Contains(got.body, "no_exchange_rate") {
 		t.Errorf("where the bound cannot be converted: %d %s", got.status, got.body)
@@ -99,7 +101,7 @@ func TestBoundsOfAnUpload(t *testing.T) {
 	if answer.Accepted != 1 || answer.Refused != 1 || answer.Lines[1].Error.Reason != schemas.RejectOverMaxPayout {
 		t.Fatalf("%+v", answer)
 	}
-	if list := b.postbacks(); list[0].TxidScope != events.TxidScope_TXID_SCOPE_CLICK || list[0].MaxConversions != 2 || list[0].MaxPayoutBaseMicros != 12_000_000 {
+	if list := b.postbacks(); list[0].TxidScope != events.TxidScope_TXID_SCOPE_CLICK || !list[0].ConfirmedOnly || list[0].MaxConversions != 2 || list[0].MaxPayoutBaseMicros != 12_000_000 {
 		t.Errorf("%v", list[0])
 	}
 }

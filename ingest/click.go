@@ -234,12 +234,13 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	}
 
 	e.describe(v)
+	nameSubs(c, source)
 
 	// Last, because nothing refuses the click any more: it is counted for the offer's cap.
 	v.name()
 	offer := e.lead(v, campaign, nowMS)
 	v.offer = offer
-	c.OfferId, c.Offer = offer.ID, offer.Name
+	c.OfferId, c.Offer, c.Goals = offer.ID, offer.Name, offer.Goals
 	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
 	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
 	c.Unique = false
@@ -259,7 +260,51 @@ func (v *visit) buy(cat *catalog.Catalog, campaign *catalog.Campaign) (source *c
 	if source != nil {
 		c.SourceId, c.Source = source.ID, source.Name
 	}
+	v.own(campaign)
 	return source
+}
+
+// own says whose traffic it is.
+func (v *visit) own(campaign *catalog.Campaign) {
+	c := &v.event
+	c.Buyer, c.Team, c.Tags = campaign.Owner.Buyer, campaign.Owner.Team, campaign.Owner.Tags
+}
+
+// nameSubs gives the subs the names that their source has for them.
+func nameSubs(c *events.Click, source *catalog.Source) {
+	if source == nil {
+		return
+	}
+	for _, n := range source.NamedSubs {
+		if n.Sub < len(c.Subs) {
+			*named(c, n.Name) = c.Subs[n.Sub]
+		}
+	}
+}
+
+// named is the place of one of a source's own names.
+func named(c *events.Click, n catalog.SourceName) *string {
+	switch n {
+	case catalog.Zone:
+		return &c.Zone
+	case catalog.ZoneName:
+		return &c.ZoneName
+	case catalog.Site:
+		return &c.Site
+	case catalog.Placement:
+		return &c.Placement
+	case catalog.AdCampaign:
+		return &c.AdCampaign
+	case catalog.AdCampaignName:
+		return &c.AdCampaignName
+	case catalog.AdSet:
+		return &c.Adset
+	case catalog.AdSetName:
+		return &c.AdsetName
+	case catalog.Ad:
+		return &c.Ad
+	}
+	return &c.AdName
 }
 
 // describe puts what is known of the visitor into the event.
@@ -286,7 +331,54 @@ func (e *Edge) describe(v *visit) {
 	c.Browser, c.BrowserVersion, c.Bot = agent.Browser, agent.BrowserVersion, agent.Bot
 	c.BotClass = agent.BotClass
 	c.UserAgent, c.Referrer, c.Language = view(v.userAgent), view(v.referrer), view(v.language)
+	v.referrerDomain()
 }
+
+// referrerDomain keeps the referrer's host: lower case, without "www." and port. What is no HTTP address has none.
+func (v *visit) referrerDomain() {
+	host := v.referrer
+	switch {
+	case len(host) >= len(prefixHTTPS) && bytes.EqualFold(host[:len(prefixHTTPS)], prefixHTTPS):
+		host = host[len(prefixHTTPS):]
+	case len(host) >= len(prefixHTTP) && bytes.EqualFold(host[:len(prefixHTTP)], prefixHTTP):
+		host = host[len(prefixHTTP):]
+	default:
+		return
+	}
+	if end := bytes.IndexAny(host, "/?#"); end >= 0 {
+		host = host[:end]
+	}
+	host = host[bytes.LastIndexByte(host, '@')+1:]
+	if port := bytes.LastIndexByte(host, ':'); port > bytes.LastIndexByte(host, ']') {
+		host = host[:port]
+	}
+	host = bytes.TrimSuffix(host, dot)
+	lowered := true
+	for _, b := range host {
+		if 'A' <= b && b <= 'Z' {
+			lowered = false
+		}
+	}
+	if !lowered {
+		start := len(v.text)
+		for _, b := range host {
+			if 'A' <= b && b <= 'Z' {
+				b += 'a' - 'A'
+			}
+			v.text = append(v.text, b)
+		}
+		host = v.text[start:len(v.text):len(v.text)]
+	}
+	if bare := bytes.TrimPrefix(host, prefixWWW); bytes.IndexByte(bare, '.') >= 0 {
+		host = bare
+	}
+	v.event.ReferrerDomain = view(host)
+}
+
+var (
+	prefixHTTP, prefixHTTPS = []byte("http://"), []byte("https://")
+	prefixWWW, dot          = []byte("www."), []byte(".")
+)
 
 // pastMS is how long ago a click may have happened and still count among those of now.
 const pastMS = 10 * 60 * 1000

@@ -66,6 +66,7 @@ func (e *Edge) show(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 	source := v.buy(cat, campaign)
 	e.priceImpression(v, cat, campaign, source, nowMS)
 	e.describe(v)
+	nameSubs(c, source)
 	if v.unfilled {
 		e.macros.ofSource(c.SourceId).Inc()
 	}
@@ -76,6 +77,9 @@ func (e *Edge) show(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 		Subs: c.Subs, ExternalId: c.ExternalId, Keyword: c.Keyword, Creative: c.Creative,
 		CostMicros: c.CostMicros, Currency: c.Currency, CostBaseMicros: c.CostBaseMicros,
 		Ip: c.Ip, Country: c.Country, Device: c.Device, Os: c.Os, Browser: c.Browser, Bot: c.Bot, Referrer: c.Referrer, Language: c.Language,
+		Buyer: c.Buyer, Team: c.Team, Tags: c.Tags, ReferrerDomain: c.ReferrerDomain,
+		Zone: c.Zone, ZoneName: c.ZoneName, Site: c.Site, Placement: c.Placement,
+		AdCampaign: c.AdCampaign, AdCampaignName: c.AdCampaignName, Adset: c.Adset, AdsetName: c.AdsetName, Ad: c.Ad, AdName: c.AdName,
 	}
 }
 

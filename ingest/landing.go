@@ -174,6 +174,7 @@ func (e *Edge) press(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 	if source := cat.SourceByID(given.Source()); source != nil {
 		c.Source = source.Name
 	}
+	v.own(campaign)
 	e.pricePress(v, campaign)
 	e.describe(v)
 	v.name()
@@ -194,5 +195,6 @@ func (e *Edge) press(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 		ClickId: c.ClickId, EventMs: nowMS, ReceivedMs: nowMS, ClickMs: given.TimeMS(),
 		CampaignId: c.CampaignId, Campaign: c.Campaign, SourceId: c.SourceId, Source: c.Source, OfferId: c.OfferId, Offer: c.Offer, LandingId: c.LandingId, Landing: c.Landing,
 		Ip: c.Ip, Country: c.Country, Device: c.Device, Os: c.Os, Browser: c.Browser, Bot: c.Bot, Referrer: c.Referrer, Language: c.Language,
+		Buyer: c.Buyer, Team: c.Team, Tags: c.Tags,
 	}
 }

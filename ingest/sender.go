@@ -116,6 +116,7 @@ func (p *postback) from(cat *catalog.Catalog, rawQuery, form []byte, object *fas
 func (p *postback) stamp() {
 	p.event.Network, p.event.BlankTxidIsNew = p.network.Name, p.network.BlankTxIDIsNew
 	p.event.MaxConversions, p.event.TxidScope = p.network.MaxConversions, p.network.TxIDScope
+	p.event.ConfirmedOnly = p.network.ConfirmedOnly
 }
 
 // otherNetwork refuses a postback whose path names a network and whose parameter another. A name that is no network's is some other

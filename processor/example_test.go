@@ -13,18 +13,61 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/processor"
+	"tributary/processor/stage"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
 
-// Topics of the example. A deployment declares them in stages.Topics.
-const (
-	topicClicksByIP = "clicks.by-ip"
-	topicAlarms     = "alarms"
-)
+// topicClicksByIP has no table; see the registration below.
+const topicClicksByIP = "clicks.by-ip"
 
-// byIP sends each click's address to the partition of that address: the key of clicks is the click ID, so that clicks of
-// one address come to all partitions, and a stage sees those of its own only.
+const dayMS = 24 * 60 * 60 * 1000
+
+// alarms is a table of the stage's own. `migrate` and `up` make it and its topic, the loader fills it, verify audits
+// it, and `tributary tail alarms` and `tributary dictionary alarms` know it. A new column goes to the end of Columns
+// and of EmitRow's values.
+var alarms = must(schemas.RowTable(schemas.Table{
+	Name: "alarms", Comment: "Addresses with too many clicks within a minute, one row an alarm.",
+	Topic:   schemas.Topic{Name: "alarms", Key: "IP address, 16 bytes", RetentionMS: 7 * dayMS},
+	ID:      "click_id",
+	OrderBy: []string{"ip", "received_at"},
+	Columns: []schemas.Column{
+		{Name: "ip", Type: schemas.TypeText, Comment: "The address.", Privacy: schemas.PrivacyPersonal},
+		{Name: "click_id", Type: schemas.TypeText, Comment: "The click that was one too many.",
+			Privacy: schemas.PrivacyNone},
+		{Name: "clicks", Type: schemas.TypeUint32,
+			Comment: "Clicks of the address within the minute, that one included."},
+	},
+}))
+
+// settings are the section stages.ip_alarm of the configuration.
+type settings struct {
+	Clicks uint64 `yaml:"clicks" doc:"How many clicks of an address within a minute are an alarm."`
+}
+
+// A stage in a folder of its own does this in an init; processor/stages/own.go imports the folder.
+func register() (undo func()) {
+	first := stage.Register(stage.Declaration[struct{}]{
+		Name: "by_ip", New: func(struct{}) (stage.Stage, error) { return byIP{}, nil },
+		Topics: []schemas.Topic{{Name: topicClicksByIP, Key: "IP address, 16 bytes", RetentionMS: dayMS,
+			Transactional: true}},
+	})
+	second := stage.Register(stage.Declaration[settings]{
+		Name: "ip_alarm", Defaults: settings{Clicks: 3}, Tables: []schemas.Table{alarms},
+		New: func(s settings) (stage.Stage, error) { return ipAlarm(s), nil },
+	})
+	return func() { first(); second() }
+}
+
+func must(t schemas.Table, err error) schemas.Table {
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// byIP sends each click's address to the partition of that address: the key of clicks is the click ID, so that clicks
+// of one address come to all partitions, and a stage sees those of its own only.
 type byIP struct{}
 
 func (byIP) Name() string              { return "by_ip" }
@@ -44,22 +87,22 @@ func (byIPTask) Process(ctx *processor.Context, rec *processor.Record) error {
 	return ctx.Emit(topicClicksByIP, c.Ip, []byte(c.ClickId))
 }
 
-// ipAlarm counts the clicks of each IP and emits a record once an IP makes its third within a minute.
-type ipAlarm struct{}
+// ipAlarm counts the clicks of each IP and emits a row once an IP makes too many within a minute.
+type ipAlarm settings
 
-func (ipAlarm) Name() string              { return "ip_alarm" }
-func (ipAlarm) Inputs() []string          { return []string{topicClicksByIP} }
-func (ipAlarm) Outputs() []string         { return []string{topicAlarms} }
-func (ipAlarm) Task(int32) processor.Task { return ipAlarmTask{} }
+func (ipAlarm) Name() string                { return "ip_alarm" }
+func (ipAlarm) Inputs() []string            { return []string{topicClicksByIP} }
+func (ipAlarm) Outputs() []string           { return []string{alarms.Topic.Name} }
+func (s ipAlarm) Task(int32) processor.Task { return ipAlarmTask(s) }
 
 // StateVersion is raised when the state is read otherwise than it was written; see stage.Versioned.
 func (ipAlarm) StateVersion() uint32 { return 1 }
 
-type ipAlarmTask struct{}
+type ipAlarmTask settings
 
 func (ipAlarmTask) Open(*processor.Context) error { return nil }
 
-func (ipAlarmTask) Process(ctx *processor.Context, rec *processor.Record) error {
+func (t ipAlarmTask) Process(ctx *processor.Context, rec *processor.Record) error {
 	ip := rec.Key
 	raw, known, err := ctx.State.Get(ip)
 	if err != nil {
@@ -72,9 +115,9 @@ func (ipAlarmTask) Process(ctx *processor.Context, rec *processor.Record) error 
 		ctx.SetTimer(ctx.ArrivalMS()+60_000, ip)
 	}
 	ctx.State.Put(ip, binary.BigEndian.AppendUint64(nil, n))
-	if n == 3 {
+	if n == t.Clicks {
 		addr, _ := netip.AddrFromSlice(ip)
-		return ctx.Emit(topicAlarms, ip, fmt.Appendf(nil, "%d clicks of %s within a minute", n, addr.Unmap()))
+		return ctx.EmitRow(&alarms, ip, ctx.ArrivalMS(), addr.Unmap().String(), string(rec.Value), n)
 	}
 	return nil
 }
@@ -85,18 +128,24 @@ func (ipAlarmTask) OnTimer(ctx *processor.Context, ip []byte, _ int64) error {
 	return nil
 }
 
-// Stages of your own: what they remember and what they emit is exactly once, like the built-in stages'. On any number of
-// partitions an address's clicks are counted in one place.
+// Stages of your own: what they remember and what they emit is exactly once, like the built-in stages'. On any number
+// of partitions an address's clicks are counted in one place.
 func Example_stage() {
+	defer register()()
 	var topics []string
-	for _, t := range schemas.Topics {
+	for _, t := range append(stage.Topics(), schemas.Topics...) {
 		topics = append(topics, t.Name)
 	}
-	kafka := kfake.MustCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, append(topics, topicClicksByIP, topicAlarms)...))
+	kafka := kfake.MustCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, topics...))
 	defer kafka.Close()
 	opts := []kgo.Opt{kgo.SeedBrokers(kafka.ListenAddrs()...)}
 
-	p, err := processor.New(processor.Defaults(), processor.Deps{Kafka: opts, FS: vfs.NewMem(), Stages: []processor.Stage{byIP{}, ipAlarm{}}})
+	stages, err := stage.Make(nil) // with their defaults; `up` gives what the configuration says
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	p, err := processor.New(processor.Defaults(), processor.Deps{Kafka: opts, FS: vfs.NewMem(), Stages: stages})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -105,7 +154,8 @@ func Example_stage() {
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
 
-	client, _ := kgo.NewClient(append(opts, kgo.ConsumeTopics(topicAlarms), kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
+	client, _ := kgo.NewClient(append(opts, kgo.ConsumeTopics(alarms.Topic.Name),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()))...)
 	defer client.Close()
 	for i := range 5 {
 		for _, ip := range []string{"192.0.2.1", "192.0.2.2"} {
@@ -115,20 +165,24 @@ func Example_stage() {
 			client.ProduceSync(ctx, &kgo.Record{Topic: schemas.TopicClicks, Key: []byte(click.ClickId), Value: value})
 		}
 	}
-	var alarms []string
-	for len(alarms) < 2 && ctx.Err() == nil {
+	var lines []string
+	for len(lines) < 2 && ctx.Err() == nil {
 		for _, r := range client.PollFetches(ctx).Records() {
-			alarms = append(alarms, fmt.Sprintf("%s: %s", r.Topic, r.Value))
+			var row events.Row
+			if err := row.UnmarshalVT(r.Value); err != nil {
+				fmt.Println(err)
+			}
+			lines = append(lines, fmt.Sprintf("%s: %d clicks of %s", r.Topic, row.Values[2].Number, row.Values[0].Text))
 		}
 	}
-	slices.Sort(alarms)
-	for _, alarm := range alarms {
-		fmt.Println(alarm)
+	slices.Sort(lines)
+	for _, line := range lines {
+		fmt.Println(line)
 	}
 	stop()
 	fmt.Println(<-done)
 	// Output:
-	// alarms: 3 clicks of 192.0.2.1 within a minute
-	// alarms: 3 clicks of 192.0.2.2 within a minute
+	// alarms: 3 clicks of 192.0.2.1
+	// alarms: 3 clicks of 192.0.2.2
 	// <nil>
 }

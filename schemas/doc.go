@@ -1,5 +1,7 @@
-// Package schemas is everything that travels between the roles, and nothing that runs: topics and their keys, limits,
-// reason codes, and in its folders the events (protobuf), the identifiers, and the ClickHouse migrations and views.
+// Package schemas is everything that travels between the roles and what is counted of it, and nothing that runs: topics
+// and their keys, limits, reason codes, one declaration a table (Tables), the facts, metrics and dimensions of every
+// report (docs/metrics.md), and in its folders the events (protobuf), the identifiers, and what happened to the
+// ClickHouse tables.
 //
 // Place in the flow: below everything: each role reads and writes what is defined here.
 //

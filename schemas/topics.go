@@ -1,5 +1,10 @@
 package schemas
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Topic names. A deployment may put a prefix before all of them (kafka.topic_prefix).
 const (
 	// TopicClicks has Click events as the edge accepted them: each at least once.
@@ -48,23 +53,40 @@ type Topic struct {
 
 const dayMS = 24 * 60 * 60 * 1000
 
-// Topics lists every topic.
+// Topics lists every topic, with a table (see Tables) or without: first those that the processor reads, and of these and of the others
+// first what comes from outside.
 //
 // What the processor reads is kept for as long as its state remembers it by default (clicks for the lookback window, statuses
 // for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
 // the topics alone. Shorter times need checkpoints (processor.checkpoint).
-var Topics = []Topic{
+var Topics = inFlow([]Topic{
 	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 31 * dayMS, true, false},
-	{TopicPostbacks, "tributary.v1.Postback", "click ID, canonical text", 121 * dayMS, true, false},
 	{TopicClaims, "tributary.v1.Claim", "network, a zero byte, transaction ID", 61 * dayMS, true, true},
 	{TopicCycles, "tributary.v1.Cycle", "none; the partition is the one it is about", 121 * dayMS, true, true},
-	{TopicImpressions, "tributary.v1.Impression", "impression ID", 7 * dayMS, false, false},
-	{TopicLandingClicks, "tributary.v1.LandingClick", "landing click ID", 7 * dayMS, false, false},
-	{TopicScoredClicks, "tributary.v1.Click", "click ID, canonical text", 7 * dayMS, false, true},
-	{TopicConversions, "tributary.v1.Conversion", "click ID, canonical text", 90 * dayMS, false, true},
-	{TopicAnomalies, "tributary.v1.Anomaly", "click ID, canonical text, or none", 30 * dayMS, false, true},
-	{TopicDeadLetters, "tributary.v1.DeadLetter", "click ID as received, or none", 90 * dayMS, false, true},
-	{TopicParked, "tributary.v1.Parked", "click ID, canonical text", 7 * dayMS, false, true},
+}, tableTopics(), []Topic{
 	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
 	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true},
+})
+
+func tableTopics() (topics []Topic) {
+	for _, t := range Tables() {
+		topics = append(topics, t.Topic)
+	}
+	return topics
+}
+
+func inFlow(lists ...[]Topic) []Topic {
+	topics := slices.Concat(lists...)
+	rank := func(t Topic) int {
+		rank := 0
+		if !t.CoPartitioned {
+			rank += 2
+		}
+		if t.Transactional {
+			rank++
+		}
+		return rank
+	}
+	slices.SortStableFunc(topics, func(a, b Topic) int { return cmp.Compare(rank(a), rank(b)) })
+	return topics
 }

@@ -104,7 +104,7 @@ FROM %s.conversions WHERE seq > 0 AND click_id IN (?)`, g.database), ids)
 // checkRows looks for a row at its first offset, and under its identity, which it keeps at whatever offset it came again.
 func (g *ledger) checkRows(ctx context.Context, plans []*Plan) error {
 	for _, p := range plans {
-		table := tableOf[p.Topic]
+		table := tableOf(p.Topic)
 		if p.Verdict != Send || table == "" {
 			continue
 		}

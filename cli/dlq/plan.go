@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"tributary/catalog"
 	"tributary/deploy/topics"
 	"tributary/ingest"
+	"tributary/processor/stage"
 	"tributary/schemas"
 	"tributary/schemas/events"
 )
@@ -162,11 +164,13 @@ func describe(pb *events.Postback) string {
 
 // tableOf names the ClickHouse table of a topic that only the loader reads, so that a refused row may come again. The processor reads
 // topic postbacks too.
-var tableOf = map[string]string{
-	schemas.TopicScoredClicks: "clicks", schemas.TopicConversions: "conversions",
-	schemas.TopicAnomalies: "anomalies", schemas.TopicDeadLetters: "dead_letters",
-	schemas.TopicImpressions: "impressions", schemas.TopicLandingClicks: "landing_clicks",
-	schemas.TopicParked: "parked",
+func tableOf(topic string) string {
+	for _, t := range slices.Concat(schemas.Tables(), stage.Tables()) {
+		if t.Topic.Name == topic && !t.ReportedElsewhere {
+			return t.Name
+		}
+	}
+	return ""
 }
 
 func (p *planner) record(plan *Plan) {
@@ -194,7 +198,7 @@ func (p *planner) record(plan *Plan) {
 		plan.Why = "table postbacks, which receipts are looked up in, lacks this row, but nothing is lost of the postback: the processor read the record of " + where +
 			" itself, and would judge it a second time if it came again"
 		return
-	case e.Kind == events.DeadLetter_KIND_ROW && tableOf[name] == "":
+	case e.Kind == events.DeadLetter_KIND_ROW && tableOf(name) == "":
 		plan.Why = "topic " + name + " has no table"
 		return
 	}
@@ -210,7 +214,7 @@ func (p *planner) record(plan *Plan) {
 	plan.Verdict, plan.Topic, plan.Transactional = Send, name, topic.Transactional
 	plan.What = fmt.Sprintf("the record of %s, %d bytes", where, len(e.Raw))
 	if e.Kind == events.DeadLetter_KIND_ROW {
-		plan.What = fmt.Sprintf("the row of %s, for table %s", where, tableOf[name])
+		plan.What = fmt.Sprintf("the row of %s, for table %s", where, tableOf(name))
 	}
 	p.address(plan, key, e.Raw, e.SourcePartition)
 }

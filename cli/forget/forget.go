@@ -14,10 +14,9 @@ import (
 	"tributary/schemas/id"
 )
 
-// Personal are the columns that tell of a visitor, or may: what he or the traffic source wrote into free text counts.
-var Personal = []string{
-	"ip", "user_agent", "referrer", "subs", "external_id", "keyword", "creative", "city", "region", "asn", "as_org", "raw", "detail",
-}
+// Personal are the columns that tell of a visitor, or may, by their declarations: what he or the traffic source wrote into free text
+// counts.
+var Personal = schemas.PersonalColumns(schemas.Tables())
 
 // Remains says what Run does not reach, a line each.
 var Remains = []string{
@@ -39,6 +38,8 @@ type Options struct {
 	Database   string
 	// ClickIDs are signed ones in any case, or foreign ones as the other tracker wrote them.
 	ClickIDs []string
+	// Tables are those that stages declare: their personal columns are blanked too.
+	Tables []schemas.Table
 	// Do blanks; without it nothing is written.
 	Do bool
 }
@@ -152,7 +153,7 @@ type tables struct {
 func find(ctx context.Context, o Options) (*tables, error) {
 	rows, err := o.ClickHouse.Query(ctx, `SELECT c.table, c.name, c.type, toUInt8(c.is_in_sorting_key OR c.is_in_primary_key OR c.is_in_partition_key OR c.is_in_sampling_key)
 FROM system.columns AS c INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table
-WHERE c.database = `+quoted(o.Database)+` AND t.engine LIKE '%MergeTree' AND c.default_kind IN ('', 'DEFAULT') AND c.name IN (`+list(append([]string{"click_id"}, Personal...))+`)
+WHERE c.database = `+quoted(o.Database)+` AND t.engine LIKE '%MergeTree' AND c.default_kind IN ('', 'DEFAULT') AND c.name IN (`+list(append([]string{"click_id"}, schemas.PersonalColumns(slices.Concat(schemas.Tables(), o.Tables))...))+`)
 ORDER BY c.table, c.position`)
 	if err != nil {
 		return nil, fmt.Errorf("asking ClickHouse for the columns of %s: %w", o.Database, err)

@@ -15,6 +15,7 @@ import (
 	"tributary/cli/loadgen"
 	"tributary/cli/verify"
 	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/report"
 	schema "tributary/schemas/clickhouse"
 	"tributary/scripts/pipeline"
 )
@@ -188,7 +189,7 @@ func TestEveryColumnIsDecidedOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := schema.Migrate(t.Context(), conn, schema.Options{}); err != nil {
+	if _, err := schema.Migrate(t.Context(), conn, schema.Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	var text string

@@ -28,7 +28,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := appendRecord(nil, &kgo.Record{Key: key, Value: value, Timestamp: time.UnixMilli(ms)}, message)
+		line := printer{message, nil}.appendRecord(nil, &kgo.Record{Key: key, Value: value, Timestamp: time.UnixMilli(ms)})
 		if !json.Valid(line) || bytes.ContainsAny(line, "\n\r") {
 			t.Errorf("not one line of JSON: %q", line)
 		}

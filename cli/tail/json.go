@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -13,10 +14,19 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"tributary/cli/terminal"
+	"tributary/schemas"
+	"tributary/schemas/events"
 )
 
+// A printer prints the records of one topic.
+type printer struct {
+	message proto.Message  // nil for text or bytes
+	table   *schemas.Table // of rows; nil for other events
+}
+
 // appendRecord writes one record as one line, without its end.
-func appendRecord(dst []byte, r *kgo.Record, message proto.Message) []byte {
+func (p printer) appendRecord(dst []byte, r *kgo.Record) []byte {
+	message := p.message
 	dst = fmt.Appendf(dst, `{"_partition":%d,"_offset":%d,"_at":%q`, r.Partition, r.Offset, r.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z07:00"))
 	if message == nil {
 		dst = appendPlain(append(dst, `,"_key`...), r.Key)
@@ -29,8 +39,30 @@ func appendRecord(dst []byte, r *kgo.Record, message proto.Message) []byte {
 		dst = appendText(dst, base64.StdEncoding.EncodeToString(r.Value))
 		return append(dst, '}')
 	}
+	if row, ok := message.(*events.Row); ok && p.table != nil && p.table.CheckRow(row) == nil {
+		return append(appendRow(dst, p.table, row), '}')
+	}
 	dst = appendFields(dst, message.ProtoReflect(), false)
 	return append(dst, '}')
+}
+
+// appendRow writes a row's values under the names of their columns.
+func appendRow(dst []byte, t *schemas.Table, row *events.Row) []byte {
+	for i, v := range row.Values {
+		c := t.Values()[i]
+		dst = append(appendText(append(dst, ','), c.Name), ':')
+		switch c.Type {
+		case schemas.TypeText, schemas.TypeWord:
+			dst = appendText(dst, v.Text)
+		case schemas.TypeBool:
+			dst = strconv.AppendBool(dst, v.Number != 0)
+		case schemas.TypeFloat64:
+			dst = appendNumber(dst, v.Real)
+		default:
+			dst = strconv.AppendInt(dst, v.Number, 10)
+		}
+	}
+	return fmt.Appendf(dst, `,"received_ms":%d`, row.ReceivedMs)
 }
 
 // appendPlain ends a member's name and writes bytes of no known form: text as it is, anything else as base64 under a name
@@ -80,8 +112,8 @@ func appendValue(dst []byte, f protoreflect.FieldDescriptor, v protoreflect.Valu
 		dst = appendFields(dst, v.Message(), true)
 		return append(dst, '}')
 	case protoreflect.EnumKind:
-		if name := f.Enum().Values().ByNumber(v.Enum()); name != nil {
-			return appendText(dst, word(f.Enum(), string(name.Name())))
+		if f.Enum().Values().ByNumber(v.Enum()) != nil {
+			return appendText(dst, schemas.Word(f.Enum(), v.Enum()))
 		}
 		return fmt.Appendf(dst, "%d", v.Enum())
 	case protoreflect.BytesKind:
@@ -89,24 +121,16 @@ func appendValue(dst []byte, f protoreflect.FieldDescriptor, v protoreflect.Valu
 	case protoreflect.StringKind:
 		return appendText(dst, v.String())
 	}
-	// Numbers and bools print as JSON does, but for NaN and the infinities, which JSON lacks.
-	number, err := json.Marshal(v.Interface())
+	return appendNumber(dst, v.Interface())
+}
+
+// appendNumber writes a number or bool as JSON does; NaN and the infinities, which JSON lacks, are null.
+func appendNumber(dst []byte, v any) []byte {
+	number, err := json.Marshal(v)
 	if err != nil {
 		return append(dst, "null"...)
 	}
 	return append(dst, number...)
-}
-
-// word is an enumeration's name as ClickHouse has it: "approved" of STATUS_APPROVED.
-func word(e protoreflect.EnumDescriptor, name string) string {
-	prefix := ""
-	for i, c := range string(e.Name()) {
-		if i > 0 && c >= 'A' && c <= 'Z' {
-			prefix += "_"
-		}
-		prefix += string(c)
-	}
-	return strings.ToLower(strings.TrimPrefix(name, strings.ToUpper(prefix)+"_"))
 }
 
 // textOf reads bytes as what they are: an address, text, or else base64.

@@ -20,6 +20,7 @@ import (
 
 	"tributary/cli/misuse"
 	"tributary/deploy/topics"
+	"tributary/schemas"
 	_ "tributary/schemas/events" // registers the messages
 )
 
@@ -27,6 +28,8 @@ import (
 type Options struct {
 	// Kafka has seed brokers, TLS and SASL.
 	Kafka []kgo.Opt
+	// Tables are those that stages declare: their rows are printed with the names of their columns.
+	Tables []schemas.Table
 	// TopicPrefix stands before every topic's name in Kafka; Topic is without it.
 	TopicPrefix, Topic string
 	// From is "beginning", "end", an offset, a time (RFC 3339) or an age ("10m"). Empty: "end" when Follow, else "beginning".
@@ -90,10 +93,10 @@ func Run(ctx context.Context, o Options) (err error) {
 			<-followed
 		}()
 	}
-	return print(ctx, client, message, filters, open, ends, out, o)
+	return print(ctx, client, printer{message, o.rowTable()}, filters, open, ends, out, o)
 }
 
-func print(ctx context.Context, client *kgo.Client, message proto.Message, filters []filter, open map[int32]bool, ends map[int32]int64, out *bufio.Writer, o Options) error {
+func print(ctx context.Context, client *kgo.Client, p printer, filters []filter, open map[int32]bool, ends map[int32]int64, out *bufio.Writer, o Options) error {
 	lines := 0
 	var buf []byte
 	for len(open) > 0 {
@@ -113,7 +116,7 @@ func print(ctx context.Context, client *kgo.Client, message proto.Message, filte
 			if past || r.Attrs.IsControl() {
 				continue // markers count for the position only
 			}
-			buf = appendRecord(buf[:0], r, message)
+			buf = p.appendRecord(buf[:0], r)
 			if !fulfils(filters, buf) {
 				continue
 			}
@@ -158,6 +161,16 @@ func followPartitions(ctx context.Context, client *kgo.Client, topic string, n i
 			client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: added})
 		}
 	}
+}
+
+// rowTable is the table whose rows the topic has, nil where it has other events.
+func (o *Options) rowTable() *schemas.Table {
+	for i := range o.Tables {
+		if o.Tables[i].Topic.Name == o.Topic {
+			return &o.Tables[i]
+		}
+	}
+	return nil
 }
 
 // messageOf makes an empty event of the topic, nil for a topic of text or bytes; the error names the nearest topic and

@@ -147,11 +147,11 @@ func TestFieldsAreReadable(t *testing.T) {
 	}
 	r := &kgo.Record{Value: value, Partition: 1, Offset: 2, Timestamp: time.UnixMilli(1000)}
 	want := `{"_partition":1,"_offset":2,"_at":"1970-01-01T00:00:01.000Z","letter_id":"x","kind":"postback","raw":"GET /postback?a=b&c=<d>","ip":"203.0.113.7"}`
-	if got := string(appendRecord(nil, r, &events.DeadLetter{})); got != want {
+	if got := string(printer{&events.DeadLetter{}, nil}.appendRecord(nil, r)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	r.Value = []byte("\xff\xff")
-	if got := string(appendRecord(nil, r, &events.DeadLetter{})); !strings.Contains(got, `"_error":"not a tributary.v1.DeadLetter`) || !json.Valid([]byte(got)) {
+	if got := string(printer{&events.DeadLetter{}, nil}.appendRecord(nil, r)); !strings.Contains(got, `"_error":"not a tributary.v1.DeadLetter`) || !json.Valid([]byte(got)) {
 		t.Errorf("a broken record: %s", got)
 	}
 }
@@ -201,8 +201,36 @@ func TestARecordThatIsNoEventOfOurs(t *testing.T) {
 		`{"_partition":0,"_offset":0,"_at":"2023-11-14T22:13:20.000Z","_key":"k","_value":"3 clicks <of> one IP"}`: {Key: []byte("k"), Value: []byte("3 clicks <of> one IP"), Timestamp: at},
 		`{"_partition":0,"_offset":0,"_at":"2023-11-14T22:13:20.000Z","_key_base64":"/wA=","_value":""}`:           {Key: []byte{0xff, 0}, Timestamp: at},
 	} {
-		if got := string(appendRecord(nil, r, nil)); got != want || !json.Valid([]byte(got)) {
+		if got := string(printer{}.appendRecord(nil, r)); got != want || !json.Valid([]byte(got)) {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
+	}
+}
+
+// TestRowsHaveTheirColumns: a row of a stage's table is printed with the names of its columns.
+func TestRowsHaveTheirColumns(t *testing.T) {
+	table, err := schemas.RowTable(schemas.Table{Name: "alarms", Comment: "Alarms.", ID: "click_id", OrderBy: []string{"click_id"},
+		Topic: schemas.Topic{Name: "alarms", Key: "none", RetentionMS: 1},
+		Columns: []schemas.Column{{Name: "click_id", Type: schemas.TypeText, Comment: "Its click.", Privacy: schemas.PrivacyNone},
+			{Name: "clicks", Type: schemas.TypeUint32, Comment: "How many."}, {Name: "sure", Type: schemas.TypeBool, Comment: "Whether."},
+			{Name: "share", Type: schemas.TypeFloat64, Comment: "Share."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := table.NewRow(5, `a"b`, 3, true, 0.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, _ := row.MarshalVT()
+	r := &kgo.Record{Value: value, Timestamp: time.UnixMilli(0)}
+	const want = `{"_partition":0,"_offset":0,"_at":"1970-01-01T00:00:00.000Z","click_id":"a\"b","clicks":3,"sure":true,"share":0.5,"received_ms":5}`
+	if got := string(printer{&events.Row{}, &table}.appendRecord(nil, r)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	// What the table would refuse is shown as it is.
+	value, _ = (&events.Row{Values: []*events.Value{{Number: 1}}}).MarshalVT()
+	r.Value = value
+	if got := string(printer{&events.Row{}, &table}.appendRecord(nil, r)); !strings.Contains(got, `"values":[{"number":1}]`) {
+		t.Error(got)
 	}
 }

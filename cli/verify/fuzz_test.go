@@ -3,6 +3,7 @@ package verify
 import (
 	"testing"
 
+	"tributary/schemas"
 	"tributary/schemas/events"
 )
 
@@ -12,7 +13,8 @@ func FuzzRecord(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for i := range audited {
+	scope := newScope(schemas.Tables())
+	for i := range scope.audited {
 		f.Add(uint8(i), value, int64(i))
 		f.Add(uint8(i), []byte(nil), int64(0))
 	}
@@ -20,7 +22,8 @@ func FuzzRecord(f *testing.F) {
 		if offset < 0 {
 			return
 		}
-		topic := newTopic(audited[int(which)%len(audited)], nil)
+		name := scope.audited[int(which)%len(scope.audited)]
+		topic := newTopic(name, scope.tableOf(name), nil)
 		topic.add(0, offset, value, true)
 		if topic.records != 1 {
 			t.Errorf("%d records", topic.records)

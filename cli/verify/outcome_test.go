@@ -17,7 +17,7 @@ func TestLettersOfFailedStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	letters := newTopic(schemas.TopicDeadLetters, nil)
+	letters := newTopic(schemas.TopicDeadLetters, nil, nil)
 	add := func(stage, topic string, raw []byte) {
 		value, err := (&events.DeadLetter{LetterId: topic + "-0-0-" + stage, Kind: events.DeadLetter_KIND_RECORD, Place: "processor",
 			Reason: string(schemas.RejectStageFailed), Stage: stage, SourceTopic: topic, Raw: raw}).MarshalVT()
@@ -51,7 +51,7 @@ func TestLettersOfFailedStages(t *testing.T) {
 // A record that is an event, and not one that the joining stage takes, has come to its end in its letter all the same; one of another
 // topic than clicks and postbacks is none that came in.
 func TestLettersOfWhatIsNotTaken(t *testing.T) {
-	letters, clicks, postbacks := newTopic(schemas.TopicDeadLetters, nil), newTopic(schemas.TopicClicks, nil), newTopic(schemas.TopicPostbacks, nil)
+	letters, clicks, postbacks := newTopic(schemas.TopicDeadLetters, nil, nil), newTopic(schemas.TopicClicks, nil, nil), newTopic(schemas.TopicPostbacks, nil, nil)
 	add := func(topic string, m interface{ MarshalVT() ([]byte, error) }, raw []byte) {
 		t.Helper()
 		if m != nil {
@@ -81,7 +81,7 @@ func TestLettersOfWhatIsNotTaken(t *testing.T) {
 	if in := clicks.undecodable + postbacks.undecodable; in != 2 || letters.letterUndecodable != in {
 		t.Errorf("%d records cannot be decoded, %d letters say so", in, letters.letterUndecodable)
 	}
-	none := newTopic("none", nil)
+	none := newTopic("none", nil, nil)
 	if bad := clicks.ids.unequal(&none.ids, &letters.letterClicks); len(bad) > 0 || clicks.costMicros != letters.letterCostMicros {
 		t.Errorf("clicks in %d parts, %d micros in and %d out", len(bad), clicks.costMicros, letters.letterCostMicros)
 	}

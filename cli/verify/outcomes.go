@@ -51,11 +51,14 @@ func (a *auditor) compareOutcomes(ctx context.Context) error {
 	return nil
 }
 
-// shortened tells whether a topic no longer begins at its beginning.
+// wholly are the topics of which inputs are held against outcomes.
+var wholly = []string{schemas.TopicClicks, schemas.TopicPostbacks, schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicDeadLetters}
+
+// shortened tells whether one of them no longer begins at its beginning.
 func (a *auditor) shortened() bool {
 	for _, t := range a.topics {
 		for _, e := range t.extents {
-			if e.start > 0 && t.name != schemas.TopicAnomalies && t.name != schemas.TopicParked && !slices.Contains(direct, t.name) {
+			if e.start > 0 && slices.Contains(wholly, t.name) {
 				return true
 			}
 		}
@@ -81,7 +84,7 @@ func (a *auditor) suspects(ctx context.Context, names []string, take func(name s
 				if a.refused.replayed(name, partition, offset) {
 					return nil
 				}
-				r, err := decode(name, offset, value)
+				r, err := decode(name, t.table, offset, value)
 				if err != nil {
 					return nil // counted at the first reading
 				}

@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -10,8 +12,12 @@ import (
 	schema "tributary/schemas/clickhouse"
 )
 
-// A sum is a column of a view of sums, and what it is of a row's table.
-type sum struct{ column, of string }
+// A sum is a column of a view of sums, and what it is of a row's table. gone is the archive's column where it has another
+// name: the rollups, which are published as they are, do not have these.
+type sum struct{ column, of, gone string }
+
+// archived is the sum's column of the archive.
+func (s sum) archived() string { return cmp.Or(s.gone, s.column) }
 
 // A base is a table of which sums are shown: its time that they go by, the rows that count, the view that shows them, and the archive
 // table that has what was summed of rows that are gone.
@@ -20,18 +26,30 @@ type base struct {
 	sums                           []sum
 }
 
+// counts tells the ledger entries whose conversions count: see the column beside_goal.
+const counts = "NOT beside_goal AND event != 'rebill'"
+
 var bases = []base{
-	{"clicks", "event_at", "1", "rollup_hour", "archive_quarter", []sum{{"clicks", "toInt64(count())"}, {"flagged_clicks", "toInt64(countIf(score >= 50))"},
-		{"bot_clicks", "toInt64(countIf(bot != ''))"}, {"click_score_sum", "toInt64(sum(score))"}, {"cost", "sum(cost)"}}},
-	{"clicks", "event_at", "_layout >= 1", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"clicks", "toInt64(count())"},
-		{"unique_clicks", "toInt64(countIf(unique))"}, {"landing_views", "toInt64(countIf(landing_id != 0))"}}},
-	{"conversions", "click_at", "1", "rollup_hour", "archive_quarter", []sum{{"entries", "toInt64(count())"}, {"conversions", "sum(conversions_delta)"},
-		{"registered", "sum(registered_delta)"}, {"pending", "sum(pending_delta)"}, {"approved", "sum(approved_delta)"}, {"rejected", "sum(rejected_delta)"},
-		{"chargebacks", "sum(chargeback_delta)"}, {"revenue_hold", "sum(revenue_hold_delta)"}, {"revenue_confirmed", "sum(revenue_confirmed_delta)"},
-		{"flagged", "sum(flagged_delta)"}, {"created", "toInt64(countIf(kind = 'created'))"}, {"created_score_sum", "toInt64(sumIf(score, kind = 'created'))"}}},
-	{"impressions", "event_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"impressions", "toInt64(count())"},
-		{"bot_impressions", "toInt64(countIf(bot != ''))"}, {"impression_cost", "sum(cost)"}}},
-	{"landing_clicks", "click_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"landing_clicks", "toInt64(count())"}}},
+	{"clicks", "event_at", "1", "rollup_hour", "archive_quarter", []sum{{"clicks", "toInt64(count())", ""}, {"flagged_clicks", "toInt64(countIf(score >= 50))", ""},
+		{"bot_clicks", "toInt64(countIf(bot != ''))", ""}, {"click_score_sum", "toInt64(sum(score))", ""}, {"cost", "sum(cost)", ""}}},
+	{"clicks", "event_at", "_layout >= 1", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"clicks", "toInt64(count())", ""},
+		{"unique_clicks", "toInt64(countIf(unique))", ""}, {"landing_views", "toInt64(countIf(landing_id != 0))", ""}}},
+	{"conversions", "click_at", "1", "rollup_hour", "archive_quarter", []sum{{"entries", "toInt64(count())", ""}, {"conversions", "sumIf(conversions_delta, " + counts + ")", ""},
+		{"registered", "sumIf(registered_delta, " + counts + ")", ""}, {"pending", "sumIf(pending_delta, " + counts + ")", ""}, {"approved", "sumIf(approved_delta, " + counts + ")", ""}, {"rejected", "sumIf(rejected_delta, " + counts + ")", ""},
+		{"chargebacks", "sumIf(chargeback_delta, " + counts + ")", ""}, {"revenue_hold", "sum(revenue_hold_delta)", ""}, {"revenue_confirmed", "sum(revenue_confirmed_delta)", ""},
+		{"flagged", "sum(flagged_delta)", ""}, {"created", "toInt64(countIf(kind = 'created'))", ""}, {"created_score_sum", "toInt64(sumIf(score, kind = 'created'))", ""},
+		{"events", "sum(conversions_delta)", "conversions"},
+		{"revenue_hold_counted", "sumIf(revenue_hold_delta, NOT confirmed_only)", "revenue_hold"}}},
+	{"impressions", "event_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"impressions", "toInt64(count())", ""},
+		{"bot_impressions", "toInt64(countIf(bot != ''))", ""}, {"impression_cost", "sum(cost)", ""}}},
+	{"landing_clicks", "click_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"landing_clicks", "toInt64(count())", ""}}},
+}
+
+// published are the sums that the rollups have.
+func (b *base) published() *base {
+	rolled := *b
+	rolled.sums = slices.DeleteFunc(slices.Clone(b.sums), func(s sum) bool { return s.gone != "" })
+	return &rolled
 }
 
 // liveLooks is how often sums are looked at while rows come in: an insert may come between the two halves of a query.
@@ -50,11 +68,15 @@ func (a *auditor) compareSums(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, c := range []struct{ where, query, what string }{
-			{"sums of " + b.table, a.projectionQuery(b), "the projection " + schema.Projection + " differs from the rows by"},
-			{"table " + b.view, a.archiveQuery(b), "it differs from the rows of " + b.table + " and " + b.archive + " by"},
+		rolled := b.published()
+		for _, c := range []struct {
+			of                 *base
+			where, query, what string
+		}{
+			{b, "sums of " + b.table, a.projectionQuery(b), "the projection " + schema.Projections[b.table][0] + " differs from the rows by"},
+			{rolled, "table " + b.view, a.archiveQuery(rolled), "it differs from the rows of " + b.table + " and " + b.archive + " by"},
 		} {
-			if err := a.compareSum(ctx, b, c.where, c.query, c.what); err != nil {
+			if err := a.compareSum(ctx, c.of, c.where, c.query, c.what); err != nil {
 				return fmt.Errorf("comparing %s: %w", c.where, err)
 			}
 		}

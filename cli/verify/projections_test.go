@@ -7,6 +7,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/report"
 	schema "tributary/schemas/clickhouse"
 )
 
@@ -18,7 +19,7 @@ func TestArchivesThatDisagree(t *testing.T) {
 	}
 	defer conn.Close()
 	ctx := t.Context()
-	if _, err := schema.Migrate(ctx, conn, schema.Options{}); err != nil {
+	if _, err := schema.Migrate(ctx, conn, schema.Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	insert := func(table, columns, values string) {

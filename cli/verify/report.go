@@ -43,7 +43,7 @@ type Sum struct {
 func (r *Report) OK() bool { return len(r.Differences) == 0 }
 
 func (a *auditor) summarise() {
-	for _, name := range audited {
+	for _, name := range a.scope.audited {
 		a.report.Topics = append(a.report.Topics, TopicLine{Topic: name, Records: a.topics[name].records})
 	}
 	clicks, scored, ledger, letters := a.topics[schemas.TopicClicks], a.topics[schemas.TopicScoredClicks], a.topics[schemas.TopicConversions], a.topics[schemas.TopicDeadLetters]

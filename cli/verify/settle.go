@@ -21,26 +21,16 @@ const (
 	liveAfter = 4 * time.Second
 )
 
-var (
-	inputs  = []string{schemas.TopicClicks, schemas.TopicPostbacks}
-	outputs = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters, schemas.TopicParked}
-	// direct are the edge's topics that the sink loads and no processor reads.
-	direct = []string{schemas.TopicImpressions, schemas.TopicLandingClicks}
-	// loaded are the topics that have a table.
-	loaded = slices.Concat(outputs, direct, []string{schemas.TopicPostbacks})
-	// audited are the topics that are read, the processor's inputs first.
-	audited = slices.Concat(inputs, outputs, direct)
-)
-
 // moment is one look at Kafka: how far every topic is, and how far the processor has come in its inputs.
 type moment struct {
+	scope     *scope
 	extents   map[string][]extent
 	committed map[string][]int64
 }
 
 // sameWork tells whether the processor did nothing between two looks: what it read and what it wrote belong together.
 func (m *moment) sameWork(o *moment) bool {
-	for _, name := range outputs {
+	for _, name := range m.scope.outputs {
 		if !slices.Equal(m.extents[name], o.extents[name]) {
 			return false
 		}
@@ -59,7 +49,7 @@ func (m *moment) advanced(first *moment) bool {
 			}
 		}
 	}
-	for _, name := range direct {
+	for _, name := range m.scope.direct {
 		for p, e := range m.extents[name] {
 			grown = grown || e.end > first.extents[name][p].end
 		}
@@ -157,11 +147,11 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 func (a *auditor) look(ctx context.Context) (*moment, error) {
-	extents, err := a.log.extents(ctx, append([]string{schemas.TopicClaims}, audited...))
+	extents, err := a.log.extents(ctx, append([]string{schemas.TopicClaims}, a.scope.audited...))
 	if err != nil {
 		return nil, err
 	}
-	m := &moment{extents: extents}
+	m := &moment{scope: a.scope, extents: extents}
 	if a.options.ProcessorGroup != "" {
 		m.committed, err = a.log.committed(ctx, a.options.ProcessorGroup, inputs, extents)
 	}
@@ -169,8 +159,8 @@ func (a *auditor) look(ctx context.Context) (*moment, error) {
 }
 
 func (a *auditor) take(extents map[string][]extent) {
-	for _, name := range audited {
-		a.topics[name] = newTopic(name, extents[name])
+	for _, name := range a.scope.audited {
+		a.topics[name] = newTopic(name, a.scope.tableOf(name), extents[name])
 	}
 }
 
@@ -192,7 +182,7 @@ func (a *auditor) backlog(ctx context.Context, extents map[string][]extent, proc
 	groups := []struct {
 		id     string
 		topics []string
-	}{{a.options.SinkGroup, loaded}}
+	}{{a.options.SinkGroup, a.scope.loaded}}
 	if processor {
 		groups = append(groups, struct {
 			id     string

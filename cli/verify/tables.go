@@ -6,69 +6,33 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/cespare/xxhash/v2"
-
-	"tributary/schemas"
 )
-
-// A table is how ClickHouse writes the text of a row that decode makes of its record: what identifies it and every amount.
-type table struct {
-	topic, name, id string
-	// parts follow the offset.
-	parts []string
-}
-
-// micros is a Decimal(18, 6) as the whole number of micros that it is.
-func micros(column string) string { return "reinterpretAsInt64(" + column + ")" }
-
-var tables = []table{
-	{schemas.TopicScoredClicks, "clicks", "click_id",
-		[]string{"click_id", "campaign_id", "source_id", "toUnixTimestamp64Milli(event_at)", micros("cost"), "score"}},
-	{schemas.TopicConversions, "conversions", "receipt_id",
-		[]string{"conversion_id", "seq", "receipt_id", "click_id", "campaign_id", "source_id", "conversions_delta", "registered_delta", "pending_delta",
-			"approved_delta", "rejected_delta", "chargeback_delta", micros("revenue_hold_delta"), micros("revenue_confirmed_delta"), "flagged_delta"}},
-	{schemas.TopicAnomalies, "anomalies", "anomaly_id", []string{"anomaly_id", "code", "score"}},
-	{schemas.TopicDeadLetters, "dead_letters", "letter_id", []string{"letter_id", "reason", micros("payout")}},
-	{schemas.TopicPostbacks, "postbacks", "receipt_id", []string{"receipt_id", "click_id", "event", "toUnixTimestamp64Milli(received_at)", micros("payout"), micros("payout_original")}},
-	{schemas.TopicParked, "parked", "receipt_id", []string{"receipt_id", "click_id", "toUnixTimestamp64Milli(until_at)"}},
-	{schemas.TopicImpressions, "impressions", "impression_id", []string{"impression_id", "campaign_id", "source_id", "toUnixTimestamp64Milli(event_at)", micros("cost")}},
-	{schemas.TopicLandingClicks, "landing_clicks", "landing_click_id", []string{"landing_click_id", "click_id", "campaign_id", "source_id", "offer_id", "landing_id", "toUnixTimestamp64Milli(click_at)"}},
-}
-
-// hash is the expression of a row's fingerprint: the same as of decode's text.
-func (t table) hash() string {
-	parts := []string{"toString(_offset)"}
-	for _, p := range t.parts {
-		parts = append(parts, "'|'", "toString("+p+")")
-	}
-	return "xxHash64(concat(" + strings.Join(parts, ", ") + "))"
-}
 
 // compareTables holds each scored topic against its table, by partition and range of offsets.
 func (a *auditor) compareTables(ctx context.Context) error {
-	ends, err := a.log.extents(ctx, audited)
+	ends, err := a.log.extents(ctx, a.scope.audited)
 	if err != nil {
 		return err
 	}
-	for _, t := range tables {
-		a.options.Progress(Progress{What: "table " + t.name})
-		if err := a.compareTable(ctx, t, ends[t.topic]); err != nil {
-			return fmt.Errorf("comparing topic %s with table %s: %w", t.topic, t.name, err)
+	for _, t := range a.scope.tables {
+		a.options.Progress(Progress{What: "table " + t.Name})
+		if err := a.compareTable(ctx, t, ends[t.Topic.Name]); err != nil {
+			return fmt.Errorf("comparing topic %s with table %s: %w", t.Topic.Name, t.Name, err)
 		}
 	}
 	return nil
 }
 
-func (a *auditor) compareTable(ctx context.Context, t table, ends []extent) error {
+func (a *auditor) compareTable(ctx context.Context, t *table, ends []extent) error {
 	have := map[chunkKey]*chunk{}
 	beyond := map[int]int64{}
 	older := int64(0)
 	text := fmt.Sprintf("SELECT toInt64(_partition), toInt64(intDiv(_offset, %d)), toInt64(count()), sumWithOverflow(%s), toInt64(min(_offset)), toInt64(max(_offset)) FROM %s.%s GROUP BY 1, 2",
-		chunkOffsets, t.hash(), a.options.Database, t.name)
-	topic := a.topics[t.topic]
+		chunkOffsets, t.hash(), a.options.Database, t.Name)
+	topic := a.topics[t.Topic.Name]
 	edges := map[chunkKey]bool{}
 	var tableRows int64
 	err := a.query(ctx, text, func(rows driver.Rows) error {
@@ -100,12 +64,12 @@ func (a *auditor) compareTable(ctx context.Context, t table, ends []extent) erro
 	if err != nil {
 		return err
 	}
-	a.report.setRows(t.topic, t.name, tableRows)
+	a.report.setRows(t.Topic.Name, t.Name, tableRows)
 	if older > 0 {
-		a.report.Notes = append(a.report.Notes, fmt.Sprintf("table %s has %d rows older than what topic %s still keeps; they were not compared", t.name, older, t.topic))
+		a.report.Notes = append(a.report.Notes, fmt.Sprintf("table %s has %d rows older than what topic %s still keeps; they were not compared", t.Name, older, t.Topic.Name))
 	}
 	for partition, n := range beyond {
-		a.differ(fmt.Sprintf("table %s, partition %d", t.name, partition), fmt.Sprintf("%s at offsets that topic %s does not have", plural(int(n), "row"), t.topic))
+		a.differ(fmt.Sprintf("table %s, partition %d", t.Name, partition), fmt.Sprintf("%s at offsets that topic %s does not have", plural(int(n), "row"), t.Topic.Name))
 	}
 	keys := map[chunkKey]bool{}
 	for key := range have {
@@ -133,8 +97,8 @@ func (a *auditor) compareTable(ctx context.Context, t table, ends []extent) erro
 }
 
 // nameRows reads one range of offsets on both sides and says which rows are missing, doubled, altered or unknown.
-func (a *auditor) nameRows(ctx context.Context, t table, key chunkKey) error {
-	e := a.topics[t.topic].extents[key.partition]
+func (a *auditor) nameRows(ctx context.Context, t *table, key chunkKey) error {
+	e := a.topics[t.Topic.Name].extents[key.partition]
 	from, to := max(e.start, key.chunk*chunkOffsets), min(e.end, (key.chunk+1)*chunkOffsets)
 	type side struct {
 		id        string
@@ -143,10 +107,13 @@ func (a *auditor) nameRows(ctx context.Context, t table, key chunkKey) error {
 		inTopic   bool
 	}
 	sides := map[int64]*side{} // at most chunkOffsets, and the rows ClickHouse has beside them
-	err := a.log.scan(ctx, t.topic, key.partition, from, to, func(offset int64, value []byte) error {
-		r, err := decode(t.topic, offset, value)
+	err := a.log.scan(ctx, t.Topic.Name, key.partition, from, to, func(offset int64, value []byte) error {
+		r, err := decode(t.Topic.Name, t, offset, value)
 		if err != nil {
 			return nil // counted at the first reading
+		}
+		if r.text == "" {
+			return nil // it needs no row: it is a dead letter
 		}
 		sides[offset] = &side{id: r.id, want: xxhash.Sum64String(r.text), inTopic: true}
 		return nil
@@ -155,7 +122,7 @@ func (a *auditor) nameRows(ctx context.Context, t table, key chunkKey) error {
 		return err
 	}
 	text := fmt.Sprintf("SELECT toInt64(_offset), any(toString(%s)), min(%s), max(%s), toInt64(count()) FROM %s.%s WHERE _partition = %d AND _offset >= %d AND _offset < %d GROUP BY _offset",
-		t.id, t.hash(), t.hash(), a.options.Database, t.name, key.partition, from, to)
+		t.ID, t.hash(), t.hash(), a.options.Database, t.Name, key.partition, from, to)
 	err = a.query(ctx, text, func(rows driver.Rows) error {
 		var offset, n int64
 		var id string
@@ -191,11 +158,11 @@ func (a *auditor) nameRows(ctx context.Context, t table, key chunkKey) error {
 		case !s.inTopic:
 			what = "more than the topic has"
 			count[what] += s.rows - 1
-		case s.rows == 0 && a.refused.has(t.topic, key.partition, offset):
+		case s.rows == 0 && a.refused.has(t.Topic.Name, key.partition, offset):
 			continue
 		case s.rows == 0:
 			what = "missing"
-		case a.refused.replayed(t.topic, key.partition, offset):
+		case a.refused.replayed(t.Topic.Name, key.partition, offset):
 			what = "there although refused and replayed"
 		case s.rows > 1:
 			what = "too many"
@@ -210,7 +177,7 @@ func (a *auditor) nameRows(ctx context.Context, t table, key chunkKey) error {
 			found[what] = append(found[what], fmt.Sprintf("%s (offset %d)", s.id, offset))
 		}
 	}
-	where := fmt.Sprintf("topic %s, partition %d, table %s", t.topic, key.partition, t.name)
+	where := fmt.Sprintf("topic %s, partition %d, table %s", t.Topic.Name, key.partition, t.Name)
 	for _, what := range []string{"missing", "too many", "there although refused and replayed", "with other contents than their record", "more than the topic has"} {
 		if n := count[what]; n > 0 {
 			a.differ(where, fmt.Sprintf("%s %s in offsets %d to %d", plural(n, "row"), what, from, to-1), found[what]...)
@@ -240,16 +207,16 @@ func (a *auditor) checkLedger(ctx context.Context) error {
 			a.differ("table clicks", atLeast(len(ids), "click ID")+" counted more than once", ids...)
 		}
 	}
-	for _, t := range []struct{ name, id, what string }{{"impressions", "impression_id", "impression"}, {"landing_clicks", "landing_click_id", "landing click"}} {
-		n = slices(t.name)
+	for _, t := range []struct{ Name, ID, what string }{{"impressions", "impression_id", "impression"}, {"landing_clicks", "landing_click_id", "landing click"}} {
+		n = slices(t.Name)
 		for i := range n {
-			text := fmt.Sprintf("SELECT %[1]s, toInt64(countIf(NOT copy)) AS n FROM %[2]s.%[3]s WHERE cityHash64(%[1]s) %% %[4]d = %[5]d GROUP BY %[1]s HAVING n != 1 ORDER BY %[1]s LIMIT %[6]d", t.id, db, t.name, n, i, maxNamed)
+			text := fmt.Sprintf("SELECT %[1]s, toInt64(countIf(NOT copy)) AS n FROM %[2]s.%[3]s WHERE cityHash64(%[1]s) %% %[4]d = %[5]d GROUP BY %[1]s HAVING n != 1 ORDER BY %[1]s LIMIT %[6]d", t.ID, db, t.Name, n, i, maxNamed)
 			ids, err := a.ids(ctx, text)
 			if err != nil {
-				return fmt.Errorf("looking for copies in %s: %w", t.name, err)
+				return fmt.Errorf("looking for copies in %s: %w", t.Name, err)
 			}
 			if len(ids) > 0 {
-				a.differ("table "+t.name, atLeast(len(ids), t.what)+" of which not exactly one row counts, the others being copies", ids...)
+				a.differ("table "+t.Name, atLeast(len(ids), t.what)+" of which not exactly one row counts, the others being copies", ids...)
 			}
 		}
 	}

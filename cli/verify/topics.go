@@ -2,9 +2,7 @@ package verify
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +15,9 @@ import (
 
 // topic is what one reading of a topic adds up to.
 type topic struct {
-	name    string
+	name string
+	// table is the topic's, nil for none.
+	table   *table
 	extents []extent
 
 	mu          sync.Mutex
@@ -35,8 +35,8 @@ type topic struct {
 	amounts                         map[string]int64
 }
 
-func newTopic(name string, extents []extent) *topic {
-	return &topic{name: name, extents: extents, chunks: map[chunkKey]*chunk{}, amounts: map[string]int64{}}
+func newTopic(name string, t *table, extents []extent) *topic {
+	return &topic{name: name, table: t, extents: extents, chunks: map[chunkKey]*chunk{}, amounts: map[string]int64{}}
 }
 
 func (t *topic) size() (n int64) {
@@ -54,13 +54,13 @@ func (a *auditor) readTopics(ctx context.Context) error {
 	for _, t := range a.topics {
 		total.Add(t.size())
 	}
-	for _, name := range audited {
+	for _, name := range a.scope.audited {
 		t := a.topics[name]
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(parallelPartitions)
 		for partition := range t.extents {
 			group.Go(func() error {
-				part := newTopic(name, nil)
+				part := newTopic(name, t.table, nil)
 				e := t.extents[partition]
 				seen := int64(0)
 				err := a.log.scan(ctx, name, partition, e.start, e.end, func(offset int64, value []byte) error {
@@ -109,7 +109,7 @@ func (t *topic) merge(o *topic) {
 // add takes one record into the sums; inTable tells whether its table must have it.
 func (t *topic) add(partition int, offset int64, value []byte, inTable bool) {
 	t.records++
-	row, err := decode(t.name, offset, value)
+	row, err := decode(t.name, t.table, offset, value)
 	if err != nil {
 		t.undecodable++
 		return
@@ -175,85 +175,50 @@ type row struct {
 	click      *events.Click
 	postback   *events.Postback
 	conversion *events.Conversion
-	anomaly    *events.Anomaly
 	letter     *events.DeadLetter
 	impression *events.Impression
 }
 
-// decode reads one record. The text of a row has what identifies it and every amount: see tables.go for ClickHouse's side.
-func decode(name string, offset int64, value []byte) (row, error) {
+// decode reads one record of a topic, whose table may be nil.
+func decode(name string, t *table, offset int64, value []byte) (row, error) {
 	var r row
-	join := func(parts ...any) string {
-		text := strconv.FormatInt(offset, 10)
-		for _, p := range parts {
-			text += "|" + fmt.Sprint(p)
-		}
-		return text
+	event, err := r.event(name, t, value)
+	if err != nil {
+		return r, err
 	}
-	switch name {
-	case schemas.TopicClicks, schemas.TopicScoredClicks:
-		c := &events.Click{}
-		if err := c.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.click, r.id = c, c.ClickId
-		if name == schemas.TopicScoredClicks {
-			r.text = join(c.ClickId, c.CampaignId, c.SourceId, c.EventMs, c.CostBaseMicros, c.Score)
-		}
-	case schemas.TopicPostbacks:
-		p := &events.Postback{}
-		if err := p.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.postback, r.id = p, p.ReceiptId
-		if p.ClickId != "" { // without one it is a dead letter of the processor
-			r.text = join(p.ReceiptId, p.ClickId, p.Event, p.ReceivedMs, p.PayoutBaseMicros, p.PayoutMicros)
-		}
-	case schemas.TopicParked:
-		k := &events.Parked{}
-		if err := k.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.id, r.text = k.ReceiptId, join(k.ReceiptId, k.ClickId, k.UntilMs)
-	case schemas.TopicConversions:
-		c := &events.Conversion{}
-		if err := c.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.conversion, r.id = c, c.ReceiptId
-		r.text = join(c.ConversionId, c.Seq, c.ReceiptId, c.ClickId, c.CampaignId, c.SourceId, c.ConversionsDelta, c.RegisteredDelta, c.PendingDelta,
-			c.ApprovedDelta, c.RejectedDelta, c.ChargebackDelta, c.RevenueHoldDeltaMicros, c.RevenueConfirmedDeltaMicros, c.FlaggedDelta)
-	case schemas.TopicAnomalies:
-		x := &events.Anomaly{}
-		if err := x.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.anomaly, r.id = x, x.AnomalyId
-		r.text = join(x.AnomalyId, x.GetReason().GetCode(), x.Score)
-	case schemas.TopicImpressions:
-		i := &events.Impression{}
-		if err := i.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.impression, r.id = i, i.ImpressionId
-		r.text = join(i.ImpressionId, i.CampaignId, i.SourceId, i.EventMs, i.CostBaseMicros)
-	case schemas.TopicLandingClicks:
-		l := &events.LandingClick{}
-		if err := l.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.id = l.LandingClickId
-		r.text = join(l.LandingClickId, l.ClickId, l.CampaignId, l.SourceId, l.OfferId, l.LandingId, l.ClickMs)
-	case schemas.TopicDeadLetters:
-		l := &events.DeadLetter{}
-		if err := l.UnmarshalVT(value); err != nil {
-			return r, err
-		}
-		r.text = join(l.LetterId, l.Reason, l.PayoutBaseMicros)
-		r.letter = outcome(l)
+	if t != nil {
+		r.text, r.id = t.text(offset, event), t.identity(event)
+	}
+	if r.letter != nil {
+		r.letter = outcome(r.letter)
 		r.id = r.letter.LetterId
 	}
 	return r, nil
+}
+
+// event decodes what a record carries, and keeps it where more is asked of it than what its table says.
+func (r *row) event(name string, t *table, value []byte) (event, error) {
+	switch name {
+	case schemas.TopicClicks, schemas.TopicScoredClicks:
+		r.click = &events.Click{}
+		err := r.click.UnmarshalVT(value)
+		r.id = r.click.ClickId
+		return r.click, err
+	case schemas.TopicPostbacks:
+		r.postback = &events.Postback{}
+		return r.postback, r.postback.UnmarshalVT(value)
+	case schemas.TopicConversions:
+		r.conversion = &events.Conversion{}
+		return r.conversion, r.conversion.UnmarshalVT(value)
+	case schemas.TopicImpressions:
+		r.impression = &events.Impression{}
+		return r.impression, r.impression.UnmarshalVT(value)
+	case schemas.TopicDeadLetters:
+		r.letter = &events.DeadLetter{}
+		return r.letter, r.letter.UnmarshalVT(value)
+	}
+	e := t.make()
+	return e, e.UnmarshalVT(value)
 }
 
 // joining is the built-in stage that makes clicks and postbacks entries: what it fails at becomes nothing else.

@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 
 	"tributary/deploy/meaning"
+	"tributary/schemas"
 )
 
 // Options say what to audit.
@@ -30,6 +32,8 @@ type Options struct {
 	Grace time.Duration
 	// Wait is how long the pipeline may take to finish what it has; 30 s when 0.
 	Wait time.Duration
+	// Tables are what stages declare, beside those of schemas.Tables.
+	Tables []schemas.Table
 	// Meaning is what the configuration says of the stored data; Kept what data_dir says of them, nil for nothing.
 	Meaning meaning.Meaning
 	Kept    *meaning.Kept
@@ -72,6 +76,7 @@ const (
 
 type auditor struct {
 	options Options
+	scope   *scope
 	log     *log
 	now     func() time.Time
 	report  *Report
@@ -95,7 +100,7 @@ func Run(ctx context.Context, options Options) (*Report, error) {
 	if options.Progress == nil {
 		options.Progress = func(Progress) {}
 	}
-	a := &auditor{options: options, now: options.Now, report: &Report{}, topics: map[string]*topic{}}
+	a := &auditor{scope: newScope(slices.Concat(schemas.Tables(), options.Tables)), options: options, now: options.Now, report: &Report{}, topics: map[string]*topic{}}
 	if a.now == nil {
 		a.now = time.Now
 	}

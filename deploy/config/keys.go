@@ -23,8 +23,8 @@ func fieldsOf(t reflect.Type) []field {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if options == "inline" && f.Type.Kind() == reflect.Struct {
-			for _, inner := range fieldsOf(f.Type) {
+		if options == "inline" && deref(f.Type).Kind() == reflect.Struct {
+			for _, inner := range fieldsOf(deref(f.Type)) {
 				inner.index = append([]int{i}, inner.index...)
 				fields = append(fields, inner)
 			}
@@ -118,7 +118,7 @@ func variable(path string) string {
 // Keys lists every key in the order of the structs, lists of sections with their own keys as "catalog.offers[].name".
 func Keys() []Key {
 	defaults := Defaults()
-	return keysOf(reflect.ValueOf(defaults), "", false, nil)
+	return keysOf(rootOf(&defaults), "", false, nil)
 }
 
 func keysOf(v reflect.Value, path string, inList bool, index []int) []Key {
@@ -214,5 +214,3 @@ func nearest(name string, known []string) string {
 }
 
 var configType = reflect.TypeFor[Config]()
-
-func rootOf(c *Config) reflect.Value { return reflect.ValueOf(c).Elem() }

@@ -304,7 +304,7 @@ func (r *reading) validate(c *Config, sections []string, withoutCatalog bool) {
 		r.ruleBroken(f.Field, f.Problem)
 	}
 	for _, s := range c.roleSections() {
-		if sections != nil && !slices.Contains(sections, s.name) || s.name == SectionCatalog && withoutCatalog {
+		if sections != nil && !slices.Contains(sections, s.role) || s.name == SectionCatalog && withoutCatalog {
 			continue
 		}
 		for _, f := range fieldErrors(s.validate()) {

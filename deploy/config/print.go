@@ -16,7 +16,7 @@ const Redacted = "(redacted)"
 // Print is the configuration as it is in force, in the file's own form, with a comment at every key that says where its
 // value came from. Secrets that are set read Redacted.
 func (l *Loaded) Print() ([]byte, error) {
-	node := l.node(reflect.ValueOf(l.Config), "", "", false)
+	node := l.node(rootOf(&l.Config), "", "", false)
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)

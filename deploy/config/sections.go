@@ -21,12 +21,15 @@ type Config struct {
 	Processor  processor.Config `yaml:"processor"`
 	Sink       sink.Config      `yaml:"sink"`
 	Catalog    catalog.Config   `yaml:"catalog"`
+	// Stages are the settings of stages of your own, by stage: the section "stages", where there are any. See rootOf.
+	Stages map[string]any `yaml:"-"`
 }
 
 // Defaults is the configuration of a file without a line.
 func Defaults() Config {
 	c := Config{Ingest: ingest.Defaults(), Processor: processor.Defaults(), Sink: sink.Defaults(), Catalog: catalog.Defaults()}
 	c.defaults()
+	c.Stages = ownStages()
 	c.Ingest.Spool.Dir = filepath.Join(c.DataDir, spoolFolder)
 	return c
 }
@@ -44,17 +47,19 @@ const (
 
 // roleSections are validated by their roles, with paths inside the section.
 func (c *Config) roleSections() []roleSection {
-	return []roleSection{
-		{SectionIngest, c.Ingest.Validate},
-		{SectionProcessor, c.Processor.Validate},
-		{SectionSink, c.Sink.Validate},
-		{SectionCatalog, func() error { _, err := catalog.Build(c.Catalog); return err }},
+	sections := []roleSection{
+		{SectionIngest, SectionIngest, c.Ingest.Validate},
+		{SectionProcessor, SectionProcessor, c.Processor.Validate},
+		{SectionSink, SectionSink, c.Sink.Validate},
+		{SectionCatalog, SectionCatalog, func() error { _, err := catalog.Build(c.Catalog); return err }},
 	}
+	return append(sections, c.stageSections()...)
 }
 
+// A roleSection is a section with rules, and the section of the role that they are for.
 type roleSection struct {
-	name     string
-	validate func() error
+	name, role string
+	validate   func() error
 }
 
 func prefixed(section string, f *schemas.FieldError) *schemas.FieldError {

@@ -103,7 +103,7 @@ func sameSection(a, b *Loaded, name string) bool {
 }
 
 func sectionOf(l *Loaded, name string) any {
-	v := reflect.ValueOf(l.Config)
+	v := rootOf(&l.Config)
 	for _, f := range fieldsOf(v.Type()) {
 		if f.name == name {
 			return v.FieldByIndex(f.index).Interface()
@@ -115,7 +115,7 @@ func sectionOf(l *Loaded, name string) any {
 // changedSections lists the top-level keys, but the catalog, that differ.
 func changedSections(a, b *Loaded) []string {
 	var names []string
-	for _, f := range fieldsOf(configType) {
+	for _, f := range fieldsOf(rootOf(&a.Config).Type()) {
 		if f.name != SectionCatalog && !sameSection(a, b, f.name) {
 			names = append(names, f.name)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"tributary/deploy/embedded/chdb/chdbtest"
 	"tributary/ingest"
+	"tributary/report"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/id"
 )
@@ -31,7 +32,7 @@ func open(t testing.TB) driver.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if _, err := schema.Migrate(t.Context(), conn, schema.Options{}); err != nil {
+	if _, err := schema.Migrate(t.Context(), conn, schema.Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	return conn

@@ -3,7 +3,8 @@ package topics
 import (
 	"slices"
 
-	"tributary/processor/stages"
+	"tributary/processor/stage"
+	_ "tributary/processor/stages" // brings them into the program
 	"tributary/schemas"
 )
 
@@ -11,4 +12,4 @@ import (
 func All() []schemas.Topic { return append(slices.Clone(schemas.Topics), own()...) }
 
 // own is replaced by tests.
-var own = stages.Topics
+var own = stage.Topics

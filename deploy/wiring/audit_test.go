@@ -13,6 +13,7 @@ import (
 	"tributary/deploy/config"
 	"tributary/deploy/meaning"
 	"tributary/deploy/wiring"
+	"tributary/processor/stage"
 )
 
 // audit runs the auditor with what the configuration in the file says.
@@ -43,7 +44,7 @@ func (u *up) audit(dir, file string) *verify.Report {
 	report, err := verify.Run(u.t.Context(), verify.Options{
 		Brokers: c.Kafka.Brokers, Transport: &kafkago.Transport{SASL: login}, TopicPrefix: c.Kafka.TopicPrefix,
 		ProcessorGroup: c.Processor.Group, SinkGroup: c.Sink.Group, ClickHouse: conn, Database: c.ClickHouse.Database,
-		Grace: c.Processor.Grace, Wait: time.Minute, Meaning: meaning.Of(loaded), Kept: kept,
+		Grace: c.Processor.Grace, Wait: time.Minute, Tables: stage.Tables(), Meaning: meaning.Of(loaded), Kept: kept,
 	})
 	if err != nil {
 		u.t.Fatal(err)

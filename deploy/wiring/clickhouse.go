@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/deploy/config"
+	"tributary/processor/stage"
+	"tributary/report"
 	schema "tributary/schemas/clickhouse"
 )
 
@@ -58,7 +60,8 @@ func Migrate(ctx context.Context, c config.ClickHouse, logger *zap.Logger) ([]sc
 	if err := reach(ctx, conn, c); err != nil {
 		return nil, err
 	}
-	applied, err := schema.Migrate(ctx, conn, schema.Options{Database: c.Database, RetentionDays: c.RetentionDays, Progress: tell(logger)})
+	applied, err := schema.Migrate(ctx, conn, schema.Options{
+		Database: c.Database, Tables: stage.Tables(), Views: report.Views(), RetentionDays: c.RetentionDays, Progress: tell(logger)})
 	if err != nil {
 		return applied, fmt.Errorf("migrating the database %s: %w", c.Database, err)
 	}
@@ -73,6 +76,8 @@ func tell(logger *zap.Logger) func(schema.Progress) {
 	var last time.Time
 	return func(p schema.Progress) {
 		switch {
+		case p.Total == 0 && p.Expected:
+			logger.Info("migrating: " + p.What)
 		case p.Total == 0:
 			logger.Warn("migrating: " + p.What)
 		case p.Done == p.Total || time.Since(last) >= progressEvery:

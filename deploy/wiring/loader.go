@@ -12,6 +12,7 @@ import (
 	"tributary/deploy/config"
 	"tributary/deploy/meaning"
 	"tributary/deploy/process"
+	"tributary/processor/stage"
 	sink "tributary/sink/clickhouse"
 )
 
@@ -118,5 +119,5 @@ func Tables(c *config.Config, role string, logger *zap.Logger) (*sink.Installati
 	if err != nil {
 		return nil, err
 	}
-	return &sink.Installation{Group: c.Sink.Group, Database: c.Sink.Database, TopicPrefix: c.Kafka.TopicPrefix, Kafka: opts, ClickHouse: server}, nil
+	return &sink.Installation{Group: c.Sink.Group, Database: c.Sink.Database, TopicPrefix: c.Kafka.TopicPrefix, Kafka: opts, ClickHouse: server, Own: stage.Tables()}, nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"tributary/deploy/process"
 	"tributary/processor"
-	"tributary/processor/stages"
+	"tributary/processor/stage"
 	"tributary/schemas/broker"
 	sink "tributary/sink/clickhouse"
 )
@@ -32,9 +32,14 @@ func (s *System) AddProcessor() {
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
+			own, err := stage.Make(c.Stages)
+			if err != nil {
+				return nil, process.Permanent(err)
+			}
 			return processor.New(c.Processor, processor.Deps{
-				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: s.logger.Named(UnitProcessor), Stages: stages.Own(),
-				TransactionalID: s.transactionalID(), Now: clock(), Meaning: s.processorMeaning, Broker: c.Kafka.Abilities(),
+				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer,
+				Logger: s.logger.Named(UnitProcessor), Stages: own, TransactionalID: s.transactionalID(), Now: clock(),
+				Meaning: s.processorMeaning, Broker: c.Kafka.Abilities(),
 			})
 		}})
 }
@@ -65,7 +70,7 @@ func (s *System) AddSink() {
 			return &guarded{tables: tables, log: log, mean: mean, loader: func() (*sink.Loader, error) {
 				return sink.New(c.Sink, sink.Deps{
 					Kafka: opts, Broker: c.Kafka.Abilities(), TopicPrefix: c.Kafka.TopicPrefix, Registerer: registerer, Logger: log,
-					ClickHouse: server, Now: clock(),
+					ClickHouse: server, Now: clock(), Own: stage.Tables(),
 				})
 			}}, nil
 		}})

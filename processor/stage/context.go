@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tributary/processor/state"
+	"tributary/schemas"
 )
 
 // MaxOutputBytes bounds key and value of one emitted record: what a broker takes by default, less the envelope.
@@ -70,6 +71,16 @@ func (c *Context) EmitMessage(topic string, key []byte, m Message) error {
 	}
 	p.outputs = append(p.outputs, Output{Topic: topic, Key: p.copy(key), Value: v})
 	return nil
+}
+
+// EmitRow produces a row of a table that the stage declared, with the transaction: see [schemas.Table.NewRow] for values. A value that
+// does not fit is an error, as of any other record that cannot be processed.
+func (c *Context) EmitRow(t *schemas.Table, key []byte, receivedMS int64, values ...any) error {
+	row, err := t.NewRow(receivedMS, values...)
+	if err != nil {
+		return err
+	}
+	return c.EmitMessage(t.Topic.Name, key, row)
 }
 
 // Forward produces rec as it came, with suffix (copied) appended to its value. Of two protobuf messages of one type written after

@@ -80,6 +80,11 @@ func archiveRollup(ctx context.Context, r *run, o oldRollup) error {
 	if done, err := r.isTable(ctx, o.archive); done || err != nil {
 		return err
 	}
+	if there, err := r.isTable(ctx, o.name); err != nil {
+		return err
+	} else if !there { // this database never had it: the rows give everything
+		return r.becomeArchive(ctx, o, o.archive+"_empty")
+	}
 	// A name of its own: another process may be at the same.
 	var suffix [4]byte
 	_, _ = rand.Read(suffix[:]) // never fails
@@ -103,9 +108,14 @@ func archiveRollup(ctx context.Context, r *run, o oldRollup) error {
 			}
 		}
 	}
-	if err := r.exec(ctx, "RENAME TABLE %[1]s.%[2]s TO %[1]s.%[3]s", filling, o.archive); err != nil {
+	return r.becomeArchive(ctx, o, filling)
+}
+
+// becomeArchive gives a table the name of an archive table, unless another process was first.
+func (r *run) becomeArchive(ctx context.Context, o oldRollup, table string) error {
+	if err := r.exec(ctx, "RENAME TABLE %[1]s.%[2]s TO %[1]s.%[3]s", table, o.archive); err != nil {
 		if done, err := r.isTable(ctx, o.archive); done && err == nil {
-			return r.exec(ctx, "DROP TABLE IF EXISTS %[1]s.%[2]s", filling)
+			return r.exec(ctx, "DROP TABLE IF EXISTS %[1]s.%[2]s", table)
 		}
 		return err
 	}

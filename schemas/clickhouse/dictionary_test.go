@@ -17,6 +17,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/report"
 	"tributary/schemas"
 )
 
@@ -51,7 +52,7 @@ func golden(t *testing.T, path string, got []byte) {
 // dictionary. Every table and every column must have a comment.
 func TestGolden(t *testing.T) {
 	conn := open(t)
-	if _, err := Migrate(t.Context(), conn, Options{}); err != nil {
+	if _, err := Migrate(t.Context(), conn, Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	tables := readTables(t, conn)
@@ -86,6 +87,13 @@ func TestFlagScore(t *testing.T) {
 				if found++; match[1] != fmt.Sprint(schemas.FlagScore) {
 					t.Errorf("%04d_%s has %s, FlagScore is %d", m.Version, m.Name, match[0], schemas.FlagScore)
 				}
+			}
+		}
+	}
+	for _, table := range schemas.Tables() {
+		for _, c := range table.Columns {
+			if match := threshold.FindStringSubmatch(c.Alias); match != nil && match[1] != fmt.Sprint(schemas.FlagScore) {
+				t.Errorf("%s.%s has %s, FlagScore is %d", table.Name, c.Name, match[0], schemas.FlagScore)
 			}
 		}
 	}
@@ -130,7 +138,7 @@ func readTables(t *testing.T, conn driver.Conn) []*tableInfo {
 	return tables
 }
 
-const dictionaryHead = `<!-- Generated from the migrations, events.proto and the Go lists in schemas: go test ./schemas/clickhouse -update. Do not edit. -->
+const dictionaryHead = `<!-- Generated from the tables, the definitions of views, events.proto, rows.proto and the Go lists in schemas: go test ./schemas/clickhouse -update. Do not edit. -->
 # Data dictionary
 
 Database ` + "`tributary`" + `. The same texts are in ClickHouse: ` + "`DESCRIBE tributary.clicks`" + `, ` + "`SELECT name, comment FROM system.columns WHERE database = 'tributary'`" + `.
@@ -199,21 +207,41 @@ func cell(text string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, "|", "\\|"), "\n", " ")
 }
 
-// writeEvents lists the messages of events.proto with the comments above their fields.
+// writeEvents lists the messages of events.proto and rows.proto with the comments above their fields.
 func writeEvents(t *testing.T, w *bytes.Buffer) {
 	t.Helper()
-	text, err := os.ReadFile("../proto/tributary/v1/events.proto")
-	if err != nil {
-		t.Fatal(err)
-	}
-	field := regexp.MustCompile(`^(repeated )?([A-Za-z0-9]+) ([a-z0-9_]+) = (\d+);$`)
-	value := regexp.MustCompile(`^([A-Z0-9_]+) = (\d+);$`)
 	w.WriteString("\n## Events\n")
+	for _, name := range []string{"events", "rows"} {
+		text, err := os.ReadFile("../proto/tributary/v1/" + name + ".proto")
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeMessages(w, string(text))
+	}
+}
+
+func writeMessages(w *bytes.Buffer, text string) {
+	field := regexp.MustCompile(`^(repeated )?([A-Za-z0-9]+) ([a-z0-9_]+) = (\d+)(;$| \[)`) // what an option says is in the tables
+	value := regexp.MustCompile(`^([A-Z0-9_]+) = (\d+);$`)
 	var comment []string
 	var sections, open []*bytes.Buffer // in the order they start; the ones that have not ended
 	var names []string                 // of the open ones
-	for line := range strings.SplitSeq(string(text), "\n") {
+	inOption := ""
+	for line := range strings.SplitSeq(text, "\n") {
+		if inOption != "" {
+			if line == inOption {
+				inOption = ""
+			}
+			continue
+		}
 		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "option ("):
+			inOption = "  };"
+			continue
+		case strings.HasSuffix(line, "["):
+			inOption = "  ];"
+		}
 		said, isComment := strings.CutPrefix(line, "//")
 		words := strings.Fields(line)
 		about := strings.Join(comment, " ")

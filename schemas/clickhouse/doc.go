@@ -1,5 +1,5 @@
-// Package clickhouse is the database schema: tables and views as numbered SQL files, and the runner that applies
-// them.
+// Package clickhouse is the database schema: tables as numbered SQL files, and the runner that applies them and makes the
+// views that it is given (package report has them).
 //
 // Place in the flow: `tributary migrate` (and `up`) applies it before a sink loads; the sink and whoever queries rely on
 // the result. Every table and column carries its definition as a COMMENT, money in the base currency unless the name ends
@@ -13,8 +13,14 @@
 //   - Every statement can be repeated, because ClickHouse has no transaction around a migration: after a crash in the
 //     middle of one, the next run starts that file again.
 //
+//   - A view is made after the tables, when it is not there or its text changed, and is never part of a migration. A text
+//     that a migration had when they made views counts as had (former.go, TestUpgradeFromEveryVersion).
+//
 //   - Where SQL cannot say what depends on what is found, a statement CALL name runs a step of this package (steps.go). It too may have been
 //     begun before, at any of its own statements (TestProjectionsUpgrade).
+//
+//   - What the loader fills is declared in schemas (Tables), beside the fields of its events: after the migrations, tables and columns that
+//     the database lacks are made and comments set (tables.go). A column of another type is refused. docs/tables.md.
 //
 //   - What is summed has no table of its own: clicks, conversions, impressions and landing_clicks have an aggregate projection by quarter of
 //     an hour (by_quarter), which is in the same part as the rows and cannot differ from them. The views of sums add up the projections
@@ -30,5 +36,5 @@
 //
 // Concurrency: Migrate may run in several processes at once; they apply the same statements.
 //
-// Not responsible for: creating users, clusters (ON CLUSTER, Replicated engines), loading rows.
+// Not responsible for: what views show, creating users, clusters (ON CLUSTER, Replicated engines), loading rows.
 package clickhouse

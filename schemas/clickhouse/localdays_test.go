@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tributary/report"
 )
 
 // TestLocalDays runs the queries of docs/formats.md for the days of a zone, over clicks and conversions at every quarter of an hour around changes of
@@ -21,7 +23,7 @@ func TestLocalDays(t *testing.T) {
 		t.Fatalf("the page has %d queries, want 3", len(queries))
 	}
 	conn, ctx := open(t), t.Context()
-	if _, err := Migrate(ctx, conn, Options{Database: DefaultDatabase}); err != nil {
+	if _, err := Migrate(ctx, conn, Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	// Five days around the spring and the autumn changes of Berlin, Lord Howe and St. John's.

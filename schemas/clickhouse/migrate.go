@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/schemas"
 )
 
 // DefaultDatabase is used when Options names none.
@@ -30,6 +32,10 @@ type Options struct {
 	// RetentionDays sets how long rows of a table are kept, by table name; 0 keeps them for ever. A table that is not
 	// named keeps the setting it has.
 	RetentionDays map[string]int
+	// Tables are made beside those of [schemas.Tables]: what stages declare.
+	Tables []schemas.Table
+	// Views are made after the tables, those whose text changed. Default: none are made.
+	Views schemas.Views
 	// Progress is called while a migration takes long, and with what a person should know of it. Default: nobody is told.
 	Progress func(Progress)
 }
@@ -43,9 +49,10 @@ type Applied struct {
 
 var databaseName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
-// Migrate brings the database to the newest schema and returns what it had to apply: nothing when it was there already.
-// The connection's own default database must exist ("default" always does). Errors wrap [ErrEdited] or [ErrNewer] when
-// the history does not fit; what was applied before an error stays applied and is returned.
+// Migrate brings the database to the newest schema and returns the migrations that it had to apply: none when it was there
+// already. Then it makes the tables as they are declared, and the views. The connection's own default database must exist
+// ("default" always does). Errors wrap [ErrEdited] or [ErrNewer] when the history does not fit, [ErrUnlike] when a table
+// does not fit its declaration; what was applied before an error stays applied and is returned.
 func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied, error) {
 	migrations, err := Migrations()
 	if err != nil {
@@ -55,42 +62,42 @@ func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied,
 	if options.Progress == nil {
 		options.Progress = func(Progress) {}
 	}
-	applied, err := migrate(ctx, &run{conn, options.Database, options.Progress}, migrations)
+	r := &run{conn: conn, database: options.Database, progress: options.Progress,
+		tables: append(slices.Clone(schemas.Tables()), options.Tables...), views: options.Views}
+	applied, err := r.bring(ctx, migrations)
 	if err != nil {
 		return applied, err
 	}
 	return applied, retain(ctx, conn, options)
 }
 
+// bring a database to the newest schema: migrations, then the tables as they are declared, then what reads
+// them: projections and views.
+func (r *run) bring(ctx context.Context, migrations []Migration) ([]Applied, error) {
+	applied, err := migrate(ctx, r, migrations)
+	if err != nil {
+		return applied, err
+	}
+	changed, err := applyTables(ctx, r, r.tables)
+	for _, line := range changed {
+		r.progress(Progress{What: line, Expected: true})
+	}
+	if err != nil {
+		return applied, err
+	}
+	if err := r.applySums(ctx); err != nil {
+		return applied, fmt.Errorf("bringing the sums of database %s up to date: %w", r.database, err)
+	}
+	if err := r.applyViews(ctx); err != nil {
+		return applied, fmt.Errorf("making the views of database %s: %w", r.database, err)
+	}
+	return applied, nil
+}
+
 func migrate(ctx context.Context, r *run, migrations []Migration) ([]Applied, error) {
-	conn, database := r.conn, r.database
-	if !databaseName.MatchString(database) {
-		return nil, fmt.Errorf("naming the database %q: want letters, digits and underscores, at most 64", database)
-	}
-	for _, statement := range []string{
-		"CREATE DATABASE IF NOT EXISTS " + database,
-		"CREATE TABLE IF NOT EXISTS " + database + `.schema_migrations
-(
-    version UInt32 COMMENT 'Number of the migration.',
-    name String COMMENT 'Name of its file, without number and ending.',
-    checksum String COMMENT 'SHA-256 of its file, hex.',
-    applied_at DateTime64(3, 'UTC') COMMENT 'When it was applied, UTC.'
-)
-ENGINE = ReplacingMergeTree(applied_at)
-ORDER BY version
-COMMENT 'Which migrations this database has had. Written by the migration runner only.'`,
-		"CREATE TABLE IF NOT EXISTS " + database + installationTable,
-	} {
-		if err := conn.Exec(ctx, statement); err != nil {
-			return nil, fmt.Errorf("preparing database %s: %w", database, err)
-		}
-	}
-	had, err := history(ctx, conn, database)
+	had, err := prepare(ctx, r, migrations)
 	if err != nil {
 		return nil, err
-	}
-	if err := compare(had, migrations); err != nil {
-		return nil, fmt.Errorf("migrating database %s: %w", database, err)
 	}
 	var applied []Applied
 	for _, m := range migrations {
@@ -109,6 +116,45 @@ COMMENT 'Which migrations this database has had. Written by the migration runner
 	return applied, nil
 }
 
+// prepare makes the tables of the migrations' own, and returns what the database has had. It refuses a database of a
+// newer program before anything of it is changed.
+func prepare(ctx context.Context, r *run, migrations []Migration) (map[uint32]Migration, error) {
+	conn, database := r.conn, r.database
+	if !databaseName.MatchString(database) {
+		return nil, fmt.Errorf("naming the database %q: want letters, digits and underscores, at most 64", database)
+	}
+	for _, statement := range []string{
+		"CREATE DATABASE IF NOT EXISTS " + database,
+		"CREATE TABLE IF NOT EXISTS " + database + `.schema_migrations
+(
+    version UInt32 COMMENT 'Number of the migration.',
+    name String COMMENT 'Name of its file, without number and ending.',
+    checksum String COMMENT 'SHA-256 of its file, hex.',
+    applied_at DateTime64(3, 'UTC') COMMENT 'When it was applied, UTC.'
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY version
+COMMENT 'Which migrations this database has had. Written by the migration runner only.'`,
+		"CREATE TABLE IF NOT EXISTS " + database + installationTable,
+		"CREATE TABLE IF NOT EXISTS " + database + viewsTable,
+	} {
+		if err := conn.Exec(ctx, statement); err != nil {
+			return nil, fmt.Errorf("preparing database %s: %w", database, err)
+		}
+	}
+	had, err := history(ctx, conn, database)
+	if err != nil {
+		return nil, err
+	}
+	if err := compare(had, migrations); err != nil {
+		return nil, fmt.Errorf("migrating database %s: %w", database, err)
+	}
+	if err := r.checkGeneration(ctx); err != nil {
+		return nil, fmt.Errorf("migrating database %s: %w", database, err)
+	}
+	return had, nil
+}
+
 // attempts of a migration with steps: another process that is at the same takes away what it has finished with, and what this one was about
 // to use.
 const attempts = 3
@@ -119,7 +165,7 @@ func (r *run) migration(ctx context.Context, m Migration) (done bool, err error)
 		if err = apply(ctx, r, m); err == nil {
 			return true, nil
 		}
-		if had, err := history(ctx, r.conn, r.database); err == nil && had[m.Version].Checksum == m.Checksum {
+		if had, err := history(ctx, r.conn, r.database); err == nil && m.is(had[m.Version].Checksum) {
 			return false, nil
 		}
 		if i == attempts || !slices.ContainsFunc(m.statements, isCall) {
@@ -156,7 +202,7 @@ func history(ctx context.Context, conn driver.Conn, database string) (map[uint32
 // compare holds what the database had against what this program knows.
 func compare(had map[uint32]Migration, known []Migration) error {
 	for _, m := range known {
-		if before, ok := had[m.Version]; ok && before.Checksum != m.Checksum {
+		if before, ok := had[m.Version]; ok && !m.is(before.Checksum) {
 			return fmt.Errorf("%w: %04d_%s has checksum %.12s…, the database had %.12s… as %04d_%s; restore the file and put the change into a new migration",
 				ErrEdited, m.Version, m.Name, m.Checksum, before.Checksum, before.Version, before.Name)
 		}

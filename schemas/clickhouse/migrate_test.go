@@ -9,7 +9,10 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"tributary/schemas"
+
 	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/report"
 )
 
 func open(t *testing.T) driver.Conn {
@@ -108,23 +111,35 @@ func TestReadMigrations(t *testing.T) {
 		files fstest.MapFS
 		want  string
 	}{
-		"gap":           {fstest.MapFS{"0001_a.sql": file("SELECT 1;"), "0003_c.sql": file("SELECT 1;")}, "0002"},
-		"no number":     {fstest.MapFS{"a.sql": file("SELECT 1;")}, "four digits"},
-		"short number":  {fstest.MapFS{"1_a.sql": file("SELECT 1;")}, "four digits"},
-		"other ending":  {fstest.MapFS{"0001_a.txt": file("SELECT 1;")}, "four digits"},
-		"no statements": {fstest.MapFS{"0001_a.sql": file("\n\n")}, "no statement"},
+		"gap":                {fstest.MapFS{"0001_a.sql": file("SELECT 1;"), "0003_c.sql": file("SELECT 1;")}, "0002"},
+		"no number":          {fstest.MapFS{"a.sql": file("SELECT 1;")}, "four digits"},
+		"short number":       {fstest.MapFS{"1_a.sql": file("SELECT 1;")}, "four digits"},
+		"other ending":       {fstest.MapFS{"0001_a.txt": file("SELECT 1;")}, "four digits"},
+		"no statements":      {fstest.MapFS{"0001_a.sql": file("\n\n")}, "no statement"},
+		"a comment too late": {fstest.MapFS{"0001_a.sql": file("\n-- Why.\n")}, "no statement"},
 	} {
 		if _, err := readMigrations(c.files); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	got, err := readMigrations(fstest.MapFS{"0001_a.sql": file("SELECT 'a;b';\n\nSELECT 2;\n"), "0002_b.sql": file("SELECT 3")})
-	if err != nil || len(got) != 2 || len(got[0].statements) != 2 || got[0].statements[0] != "SELECT 'a;b'" {
+	got, err := readMigrations(fstest.MapFS{"0001_a.sql": file("SELECT 'a;b';\n\nSELECT 2;\n"), "0002_b.sql": file("-- Why.\n-- So.\n\nSELECT 3"), "0003_c.sql": file("-- Why it has none.\n")})
+	if err != nil || len(got) != 3 || len(got[0].statements) != 2 || got[0].statements[0] != "SELECT 'a;b'" ||
+		len(got[1].statements) != 1 || got[1].statements[0] != "SELECT 3" || got[2].statements != nil {
 		t.Error(got, err)
 	}
 }
 
-func quiet(conn driver.Conn, database string) *run { return &run{conn, database, func(Progress) {}} }
+// quiet makes no views, for databases that are to be some way behind.
+func quiet(conn driver.Conn, database string) *run {
+	return &run{conn: conn, database: database, progress: func(Progress) {}, tables: schemas.Tables()}
+}
+
+// whole makes the views too, as the program does.
+func whole(conn driver.Conn, database string) *run {
+	r := quiet(conn, database)
+	r.views = report.Views()
+	return r
+}
 
 // TestInstallationOutlivesAClockThatWentBack: the newest value counts, whatever ClickHouse's clock said when the one before was written.
 func TestInstallationOutlivesAClockThatWentBack(t *testing.T) {

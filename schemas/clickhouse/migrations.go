@@ -54,8 +54,8 @@ func readMigrations(dir fs.FS) ([]Migration, error) {
 			return nil, fmt.Errorf("reading migration %s: %w", entry.Name(), err)
 		}
 		statements := splitStatements(string(text))
-		if len(statements) == 0 {
-			return nil, fmt.Errorf("reading migration %s: it has no statement", entry.Name())
+		if len(statements) == 0 && !strings.HasPrefix(string(text), comment) {
+			return nil, fmt.Errorf("reading migration %s: it has no statement, and no comment that says why", entry.Name())
 		}
 		sum := sha256.Sum256(text)
 		migrations = append(migrations, Migration{uint32(version), name, hex.EncodeToString(sum[:]), statements})
@@ -63,11 +63,19 @@ func readMigrations(dir fs.FS) ([]Migration, error) {
 	return migrations, nil
 }
 
-// splitStatements cuts at a semicolon that ends a line; no comment of ours does.
+// comment begins a line that says something to the reader of a file.
+const comment = "-- "
+
+// splitStatements cuts at a semicolon that ends a line; no comment of ours does. Comments before a statement are left out.
 func splitStatements(text string) []string {
 	var statements []string
 	for part := range strings.SplitSeq(text+"\n", ";\n") {
-		if part = strings.TrimSpace(part); part != "" {
+		part = strings.TrimSpace(part)
+		for strings.HasPrefix(part, comment) {
+			_, part, _ = strings.Cut(part, "\n")
+			part = strings.TrimSpace(part)
+		}
+		if part != "" {
 			statements = append(statements, part)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/report"
 )
 
 // namesMigration is the name of the migration that shows the latest name of each number.
@@ -36,7 +38,7 @@ func insertNamed(t *testing.T, conn driver.Conn, suffix, at string, clickedAt st
 	execIn(t, conn, DefaultDatabase, "INSERT INTO {db}.clicks (click_id, event_at, received_at, source) SELECT '%s', '%s', '%[2]s', 'undeclared%[1]s'", suffix, at)
 	execIn(t, conn, DefaultDatabase, "INSERT INTO {db}.impressions (impression_id, event_at, received_at, campaign_id, campaign, source_id, source) SELECT '%s', '%s', '%[2]s', 7, 'campaign%[1]s', 8, 'source%[1]s'", suffix, at)
 	// A conversion, and a press, keep the names of their click, which may be long ago.
-	execIn(t, conn, DefaultDatabase, "INSERT INTO {db}.conversions (conversion_id, seq, kind, click_at, received_at, conversions_delta, "+dims+") SELECT '%s', 1, 'created', '%s', '%s', 1, "+values, suffix, clickedAt, at)
+	execIn(t, conn, DefaultDatabase, "INSERT INTO {db}.conversions (conversion_id, seq, kind, click_at, received_at, conversions_delta, event, "+dims+") SELECT '%s', 1, 'created', '%s', '%s', 1, 'sale', "+values, suffix, clickedAt, at)
 	execIn(t, conn, DefaultDatabase, "INSERT INTO {db}.landing_clicks (landing_click_id, click_at, received_at, "+dims+") SELECT '%s', '%s', '%s', "+values, suffix, clickedAt, at)
 }
 
@@ -58,7 +60,7 @@ func TestLatestNames(t *testing.T) {
 	insertNamed(t, conn, "-1", "2026-03-10 12:00:00", "2026-03-10 12:00:00")
 	insertNamed(t, conn, "-2", "2026-03-11 12:00:00", "2026-03-10 12:00:00")
 	execIn(t, conn, DefaultDatabase, "INSERT INTO {db}.archive_quarter (ledger_day, quarter, campaign_id, campaign, clicks) VALUES ('2020-01-01', '2020-01-01 00:00:00', 7, 'campaign-0', 1), ('2020-01-01', '2020-01-01 00:00:00', 6, 'archived', 1)")
-	if _, err := migrate(ctx, quiet(conn, DefaultDatabase), all); err != nil {
+	if _, err := whole(conn, DefaultDatabase).bring(ctx, all); err != nil {
 		t.Fatal(err)
 	}
 	views := named(t, conn)
@@ -145,7 +147,7 @@ func TestNamesAreWhereTheirRowsAre(t *testing.T) {
 		}
 	}
 	attach("-1", "2026-03-10 12:00:00")
-	if _, err := migrate(ctx, quiet(conn, DefaultDatabase), all); err != nil {
+	if _, err := whole(conn, DefaultDatabase).bring(ctx, all); err != nil {
 		t.Fatal(err)
 	}
 	latest("-1")
@@ -156,7 +158,7 @@ func TestNamesAreWhereTheirRowsAre(t *testing.T) {
 // TestNamesReadProjections asks ClickHouse how it answers a filter on a number and on a name.
 func TestNamesReadProjections(t *testing.T) {
 	conn := open(t)
-	if _, err := Migrate(t.Context(), conn, Options{}); err != nil {
+	if _, err := Migrate(t.Context(), conn, Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	insertClicks(t, conn, DefaultDatabase, "clicks", "2026-03-10 12:00:00", 50_000)

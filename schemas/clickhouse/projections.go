@@ -10,16 +10,11 @@ import (
 	"time"
 )
 
-// Projection is the aggregate projection of each of [ProjectedTables]: their sums by quarter of an hour, in the same part as the rows.
-const Projection = "by_quarter"
+// firstProjection is the projection of sums that the migration makes: see sums.go for what follows it.
+const firstProjection = "by_quarter"
 
 // NamesProjection is the aggregate projection of the tables that the latest names are read from.
 const NamesProjection = "by_names"
-
-// Projections are those that each part of a table has.
-var Projections = map[string][]string{
-	"clicks": {Projection, NamesProjection}, "conversions": {Projection}, "impressions": {Projection, NamesProjection}, "landing_clicks": {Projection},
-}
 
 // ProjectedTables are the tables whose rows are all that counts and money are made of.
 var ProjectedTables = []string{"clicks", "conversions", "impressions", "landing_clicks"}
@@ -86,7 +81,7 @@ func endRetention(ctx context.Context, r *run) error {
 // materialize makes the projection in the parts that were there before it. Until a part has it, queries read its rows.
 func materialize(ctx context.Context, r *run) error {
 	for _, table := range ProjectedTables {
-		if err := materializeTable(ctx, r, table, Projection, "MATERIALIZE INDEX by_time, "); err != nil {
+		if err := materializeTable(ctx, r, table, firstProjection, "MATERIALIZE INDEX by_time, "); err != nil {
 			return fmt.Errorf("making the projections of %s: %w", table, err)
 		}
 	}

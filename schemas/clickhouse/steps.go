@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"tributary/schemas"
 )
 
 // A Progress says how far a long part of a migration is.
@@ -14,6 +16,8 @@ type Progress struct {
 	What string
 	// Done of Total parts of tables; both 0 where a thing is only said.
 	Done, Total int
+	// Expected: what is said is part of every upgrade, and nobody has to do anything.
+	Expected bool
 	// Left is how long the rest takes at the rate so far; 0 while that is not known.
 	Left time.Duration
 }
@@ -38,6 +42,8 @@ type run struct {
 	conn     driver.Conn
 	database string
 	progress func(Progress)
+	tables   []schemas.Table
+	views    schemas.Views
 }
 
 // exec formats a statement, in which %[1]s is the database.

@@ -37,7 +37,7 @@ func TestTrafficUpgrade(t *testing.T) {
 		exec("INSERT INTO tributary.clicks (%s%s) SELECT toString(%d + number), toDateTime64('2026-03-01 12:00:00', 3, 'UTC') + number AS event_at, event_at, 1 + number %% 2, 'c', 1, 's', 1, 'o', 'DE', 'mobile', 'iOS', 'Safari', 0.25, number %% 4 < 2%s FROM numbers(%d)",
 			columns, moreColumns, from, more, n)
 	}
-	if _, err := migrate(ctx, quiet(conn, DefaultDatabase), all[:trafficVersion-1]); err != nil {
+	if _, err := migrate(ctx, quiet(conn, DefaultDatabase), formerMigrations(t)[:trafficVersion-1]); err != nil {
 		t.Fatal(err)
 	}
 	clicks(0, 1000, "", "")
@@ -46,7 +46,7 @@ func TestTrafficUpgrade(t *testing.T) {
 	for _, view := range trafficViews {
 		old[view] = asText(t, conn, "SELECT * FROM tributary."+view+" ORDER BY ALL")
 	}
-	if _, err := migrate(ctx, quiet(conn, DefaultDatabase), all); err != nil {
+	if _, err := whole(conn, DefaultDatabase).bring(ctx, all); err != nil {
 		t.Fatal(err)
 	}
 	for _, view := range trafficViews {
@@ -85,7 +85,7 @@ func TestTrafficUpgrade(t *testing.T) {
 			t.Errorf("%s has %s, want %s", rollup, got, want)
 		}
 	}
-	if applied, err := migrate(ctx, quiet(conn, DefaultDatabase), all); err != nil || len(applied) != 0 {
+	if applied, err := whole(conn, DefaultDatabase).bring(ctx, all); err != nil || len(applied) != 0 {
 		t.Errorf("the second run applied %v: %v", applied, err)
 	}
 }

@@ -439,6 +439,26 @@ type Click struct {
 	// have got.
 	LandingId uint32 `protobuf:"varint,41,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
 	Landing   string `protobuf:"bytes,42,opt,name=landing,proto3" json:"landing,omitempty"`
+	// The campaign's buyer, team and tags as the catalog had them when the click came: another assignment later does not change it.
+	Buyer string   `protobuf:"bytes,43,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team  string   `protobuf:"bytes,44,opt,name=team,proto3" json:"team,omitempty"`
+	Tags  []string `protobuf:"bytes,45,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Host of the referrer, lower case, without "www." and port; empty for none.
+	ReferrerDomain string `protobuf:"bytes,46,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	// The traffic source's own names: the subs that the source declares to be one of these, by catalog.sources[].names. An ID stays
+	// as it is for ever; a name beside it may change.
+	Zone           string `protobuf:"bytes,47,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string `protobuf:"bytes,48,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string `protobuf:"bytes,49,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string `protobuf:"bytes,50,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string `protobuf:"bytes,51,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string `protobuf:"bytes,52,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string `protobuf:"bytes,53,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string `protobuf:"bytes,54,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string `protobuf:"bytes,55,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string `protobuf:"bytes,56,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
+	// Event types that count as conversions of the offer, as declared when the click came; none where every one does.
+	Goals []string `protobuf:"bytes,57,rep,name=goals,proto3" json:"goals,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -770,6 +790,111 @@ func (x *Click) GetLanding() string {
 	return ""
 }
 
+func (x *Click) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Click) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Click) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Click) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Click) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Click) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Click) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Click) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Click) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Click) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Click) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Click) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Click) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Click) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
+func (x *Click) GetGoals() []string {
+	if x != nil {
+		return x.Goals
+	}
+	return nil
+}
+
 func (x *Click) GetScore() uint32 {
 	if x != nil {
 		return x.Score
@@ -816,6 +941,21 @@ type Impression struct {
 	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
 	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
 	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Of the campaign, and the source's own names, as of a click.
+	Buyer          string   `protobuf:"bytes,23,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team           string   `protobuf:"bytes,24,opt,name=team,proto3" json:"team,omitempty"`
+	Tags           []string `protobuf:"bytes,25,rep,name=tags,proto3" json:"tags,omitempty"`
+	ReferrerDomain string   `protobuf:"bytes,26,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	Zone           string   `protobuf:"bytes,27,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string   `protobuf:"bytes,28,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string   `protobuf:"bytes,29,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string   `protobuf:"bytes,30,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string   `protobuf:"bytes,31,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string   `protobuf:"bytes,32,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string   `protobuf:"bytes,33,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string   `protobuf:"bytes,34,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string   `protobuf:"bytes,35,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string   `protobuf:"bytes,36,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
 	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
 	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1006,6 +1146,104 @@ func (x *Impression) GetLanguage() string {
 	return ""
 }
 
+func (x *Impression) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Impression) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Impression) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Impression) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Impression) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Impression) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Impression) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Impression) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Impression) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Impression) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Impression) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Impression) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Impression) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Impression) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
 func (x *Impression) GetResent() bool {
 	if x != nil {
 		return x.Resent
@@ -1048,6 +1286,10 @@ type LandingClick struct {
 	Bot      string `protobuf:"bytes,20,opt,name=bot,proto3" json:"bot,omitempty"`
 	Referrer string `protobuf:"bytes,21,opt,name=referrer,proto3" json:"referrer,omitempty"`
 	Language string `protobuf:"bytes,22,opt,name=language,proto3" json:"language,omitempty"`
+	// Of the campaign, as of a click.
+	Buyer string   `protobuf:"bytes,23,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team  string   `protobuf:"bytes,24,opt,name=team,proto3" json:"team,omitempty"`
+	Tags  []string `protobuf:"bytes,25,rep,name=tags,proto3" json:"tags,omitempty"`
 	// Sent by an edge that could not know whether it had been sent before: the only records that may be copies of an earlier one.
 	Resent        bool `protobuf:"varint,50,opt,name=resent,proto3" json:"resent,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1238,6 +1480,27 @@ func (x *LandingClick) GetLanguage() string {
 	return ""
 }
 
+func (x *LandingClick) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *LandingClick) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *LandingClick) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 func (x *LandingClick) GetResent() bool {
 	if x != nil {
 		return x.Resent
@@ -1288,7 +1551,10 @@ type Postback struct {
 	TxidScope TxidScope `protobuf:"varint,30,opt,name=txid_scope,json=txidScope,proto3,enum=tributary.v1.TxidScope" json:"txid_scope,omitempty"`
 	// Names of parameters that the request had and the edge did not take, 16 at most and "and 3 more"; those that the network's
 	// configuration ignores are left out.
-	NotTaken      []string `protobuf:"bytes,31,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
+	NotTaken []string `protobuf:"bytes,31,rep,name=not_taken,json=notTaken,proto3" json:"not_taken,omitempty"`
+	// The network's revenue counts once it is confirmed: money on hold is no part of `revenue`. A conversion keeps what its first
+	// postback said.
+	ConfirmedOnly bool `protobuf:"varint,32,opt,name=confirmed_only,json=confirmedOnly,proto3" json:"confirmed_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1498,6 +1764,13 @@ func (x *Postback) GetNotTaken() []string {
 	return nil
 }
 
+func (x *Postback) GetConfirmedOnly() bool {
+	if x != nil {
+		return x.ConfirmedOnly
+	}
+	return false
+}
+
 // Conversion is one entry of the conversion ledger: an accepted transition with signed deltas. Topic
 // `scored.conversions`. Sums of the deltas are the truth; an entry is never changed.
 type Conversion struct {
@@ -1553,7 +1826,42 @@ type Conversion struct {
 	Score        uint32           `protobuf:"varint,42,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons      []*Reason        `protobuf:"bytes,43,rep,name=reasons,proto3" json:"reasons,omitempty"`
 	// When the processor decided, by its clock; 0 in entries from before there was this field.
-	DecidedMs     int64 `protobuf:"varint,44,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	DecidedMs int64 `protobuf:"varint,44,opt,name=decided_ms,json=decidedMs,proto3" json:"decided_ms,omitempty"`
+	// The rest of the click's dimensions; empty where the click was not found, and in entries from before there were these fields.
+	LandingId      uint32   `protobuf:"varint,45,opt,name=landing_id,json=landingId,proto3" json:"landing_id,omitempty"`
+	Landing        string   `protobuf:"bytes,46,opt,name=landing,proto3" json:"landing,omitempty"`
+	Keyword        string   `protobuf:"bytes,47,opt,name=keyword,proto3" json:"keyword,omitempty"`
+	Creative       string   `protobuf:"bytes,48,opt,name=creative,proto3" json:"creative,omitempty"`
+	City           string   `protobuf:"bytes,49,opt,name=city,proto3" json:"city,omitempty"`
+	Region         string   `protobuf:"bytes,50,opt,name=region,proto3" json:"region,omitempty"`
+	Asn            uint32   `protobuf:"varint,51,opt,name=asn,proto3" json:"asn,omitempty"`
+	AsOrg          string   `protobuf:"bytes,52,opt,name=as_org,json=asOrg,proto3" json:"as_org,omitempty"`
+	ConnectionType string   `protobuf:"bytes,53,opt,name=connection_type,json=connectionType,proto3" json:"connection_type,omitempty"`
+	Hosting        bool     `protobuf:"varint,54,opt,name=hosting,proto3" json:"hosting,omitempty"`
+	OsVersion      string   `protobuf:"bytes,55,opt,name=os_version,json=osVersion,proto3" json:"os_version,omitempty"`
+	BrowserVersion string   `protobuf:"bytes,56,opt,name=browser_version,json=browserVersion,proto3" json:"browser_version,omitempty"`
+	Language       string   `protobuf:"bytes,57,opt,name=language,proto3" json:"language,omitempty"`
+	ReferrerDomain string   `protobuf:"bytes,58,opt,name=referrer_domain,json=referrerDomain,proto3" json:"referrer_domain,omitempty"`
+	Buyer          string   `protobuf:"bytes,59,opt,name=buyer,proto3" json:"buyer,omitempty"`
+	Team           string   `protobuf:"bytes,60,opt,name=team,proto3" json:"team,omitempty"`
+	Tags           []string `protobuf:"bytes,61,rep,name=tags,proto3" json:"tags,omitempty"`
+	Zone           string   `protobuf:"bytes,62,opt,name=zone,proto3" json:"zone,omitempty"`
+	ZoneName       string   `protobuf:"bytes,63,opt,name=zone_name,json=zoneName,proto3" json:"zone_name,omitempty"`
+	Site           string   `protobuf:"bytes,64,opt,name=site,proto3" json:"site,omitempty"`
+	Placement      string   `protobuf:"bytes,65,opt,name=placement,proto3" json:"placement,omitempty"`
+	AdCampaign     string   `protobuf:"bytes,66,opt,name=ad_campaign,json=adCampaign,proto3" json:"ad_campaign,omitempty"`
+	AdCampaignName string   `protobuf:"bytes,67,opt,name=ad_campaign_name,json=adCampaignName,proto3" json:"ad_campaign_name,omitempty"`
+	Adset          string   `protobuf:"bytes,68,opt,name=adset,proto3" json:"adset,omitempty"`
+	AdsetName      string   `protobuf:"bytes,69,opt,name=adset_name,json=adsetName,proto3" json:"adset_name,omitempty"`
+	Ad             string   `protobuf:"bytes,70,opt,name=ad,proto3" json:"ad,omitempty"`
+	AdName         string   `protobuf:"bytes,71,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
+	Bot            string   `protobuf:"bytes,72,opt,name=bot,proto3" json:"bot,omitempty"`
+	BotClass       string   `protobuf:"bytes,73,opt,name=bot_class,json=botClass,proto3" json:"bot_class,omitempty"`
+	// The offer declared which event types count as its conversions, and this one is not among them: reports give it a count of its
+	// own. False in entries from before offers could, and where the click was not found.
+	BesideGoal bool `protobuf:"varint,74,opt,name=beside_goal,json=besideGoal,proto3" json:"beside_goal,omitempty"`
+	// Money on hold of this conversion is no part of `revenue`: the network's revenue counts once it is confirmed.
+	ConfirmedOnly bool `protobuf:"varint,75,opt,name=confirmed_only,json=confirmedOnly,proto3" json:"confirmed_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1894,6 +2202,223 @@ func (x *Conversion) GetDecidedMs() int64 {
 		return x.DecidedMs
 	}
 	return 0
+}
+
+func (x *Conversion) GetLandingId() uint32 {
+	if x != nil {
+		return x.LandingId
+	}
+	return 0
+}
+
+func (x *Conversion) GetLanding() string {
+	if x != nil {
+		return x.Landing
+	}
+	return ""
+}
+
+func (x *Conversion) GetKeyword() string {
+	if x != nil {
+		return x.Keyword
+	}
+	return ""
+}
+
+func (x *Conversion) GetCreative() string {
+	if x != nil {
+		return x.Creative
+	}
+	return ""
+}
+
+func (x *Conversion) GetCity() string {
+	if x != nil {
+		return x.City
+	}
+	return ""
+}
+
+func (x *Conversion) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Conversion) GetAsn() uint32 {
+	if x != nil {
+		return x.Asn
+	}
+	return 0
+}
+
+func (x *Conversion) GetAsOrg() string {
+	if x != nil {
+		return x.AsOrg
+	}
+	return ""
+}
+
+func (x *Conversion) GetConnectionType() string {
+	if x != nil {
+		return x.ConnectionType
+	}
+	return ""
+}
+
+func (x *Conversion) GetHosting() bool {
+	if x != nil {
+		return x.Hosting
+	}
+	return false
+}
+
+func (x *Conversion) GetOsVersion() string {
+	if x != nil {
+		return x.OsVersion
+	}
+	return ""
+}
+
+func (x *Conversion) GetBrowserVersion() string {
+	if x != nil {
+		return x.BrowserVersion
+	}
+	return ""
+}
+
+func (x *Conversion) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Conversion) GetReferrerDomain() string {
+	if x != nil {
+		return x.ReferrerDomain
+	}
+	return ""
+}
+
+func (x *Conversion) GetBuyer() string {
+	if x != nil {
+		return x.Buyer
+	}
+	return ""
+}
+
+func (x *Conversion) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Conversion) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Conversion) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Conversion) GetZoneName() string {
+	if x != nil {
+		return x.ZoneName
+	}
+	return ""
+}
+
+func (x *Conversion) GetSite() string {
+	if x != nil {
+		return x.Site
+	}
+	return ""
+}
+
+func (x *Conversion) GetPlacement() string {
+	if x != nil {
+		return x.Placement
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdCampaign() string {
+	if x != nil {
+		return x.AdCampaign
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdCampaignName() string {
+	if x != nil {
+		return x.AdCampaignName
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdset() string {
+	if x != nil {
+		return x.Adset
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdsetName() string {
+	if x != nil {
+		return x.AdsetName
+	}
+	return ""
+}
+
+func (x *Conversion) GetAd() string {
+	if x != nil {
+		return x.Ad
+	}
+	return ""
+}
+
+func (x *Conversion) GetAdName() string {
+	if x != nil {
+		return x.AdName
+	}
+	return ""
+}
+
+func (x *Conversion) GetBot() string {
+	if x != nil {
+		return x.Bot
+	}
+	return ""
+}
+
+func (x *Conversion) GetBotClass() string {
+	if x != nil {
+		return x.BotClass
+	}
+	return ""
+}
+
+func (x *Conversion) GetBesideGoal() bool {
+	if x != nil {
+		return x.BesideGoal
+	}
+	return false
+}
+
+func (x *Conversion) GetConfirmedOnly() bool {
+	if x != nil {
+		return x.ConfirmedOnly
+	}
+	return false
 }
 
 // Reason is one finding behind a score.
@@ -2687,203 +3212,296 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\"\x97\n" +
-	"\n" +
-	"\x05Click\x12\x19\n" +
-	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12\x19\n" +
-	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
-	"\vreceived_ms\x18\x03 \x01(\x03R\n" +
-	"receivedMs\x12\x1f\n" +
-	"\vcampaign_id\x18\x04 \x01(\rR\n" +
-	"campaignId\x12\x1a\n" +
-	"\bcampaign\x18\x05 \x01(\tR\bcampaign\x12\x1b\n" +
-	"\tsource_id\x18\x06 \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\a \x01(\tR\x06source\x12\x19\n" +
-	"\boffer_id\x18\b \x01(\rR\aofferId\x12\x14\n" +
-	"\x05offer\x18\t \x01(\tR\x05offer\x12\x12\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xa9:\n" +
+	"\x05Click\x12\xb6\x01\n" +
+	"\bclick_id\x18\x01 \x01(\tB\x9a\x01\xa2\xbb\x18\x95\x01\x1a\x8e\x01Canonical click ID: 40 lower-case characters that carry time, campaign, source and a signature; or a foreign ID as the other tracker wrote it.@\x01P\x01R\aclickId\x12@\n" +
+	"\bevent_ms\x18\x02 \x01(\x03B%\xa2\xbb\x18!\x1a\x1dWhen the click happened, UTC.P\x01R\aeventMs\x12h\n" +
+	"\vreceived_ms\x18\x03 \x01(\x03BG\xa2\xbb\x18C\x1aAWhen the edge accepted it, UTC; decides the ClickHouse partition.R\n" +
+	"receivedMs\x12H\n" +
+	"\vcampaign_id\x18\x04 \x01(\rB'\xa2\xbb\x18#\x1a\x1fCampaign number of the catalog.P\x01R\n" +
+	"campaignId\x12M\n" +
+	"\bcampaign\x18\x05 \x01(\tB1\xa2\xbb\x18-\x10\x02\x1a'Campaign name at the time of the click.@\x01R\bcampaign\x12t\n" +
+	"\tsource_id\x18\x06 \x01(\rBW\xa2\xbb\x18S\x1aOSource number of the catalog; 0 for a source that the catalog does not declare.P\x01R\bsourceId\x12N\n" +
+	"\x06source\x18\a \x01(\tB6\xa2\xbb\x182\x10\x02\x1a,Source name; empty when the link names none.@\x01R\x06source\x12=\n" +
+	"\boffer_id\x18\b \x01(\rB\"\xa2\xbb\x18\x1e\x1a\x1cOffer number of the catalog.R\aofferId\x12A\n" +
+	"\x05offer\x18\t \x01(\tB+\xa2\xbb\x18'\x10\x02\x1a!Offer name the click was sent to.@\x01R\x05offer\x12f\n" +
 	"\x04subs\x18\n" +
-	" \x03(\tR\x04subs\x12\x1f\n" +
-	"\vexternal_id\x18\v \x01(\tR\n" +
-	"externalId\x12\x18\n" +
-	"\akeyword\x18\f \x01(\tR\akeyword\x12\x1a\n" +
-	"\bcreative\x18\r \x01(\tR\bcreative\x12\x1f\n" +
-	"\vcost_micros\x18\x0e \x01(\x03R\n" +
-	"costMicros\x12\x1a\n" +
-	"\bcurrency\x18\x0f \x01(\tR\bcurrency\x12(\n" +
-	"\x10cost_base_micros\x18\x10 \x01(\x03R\x0ecostBaseMicros\x12.\n" +
-	"\x13offer_payout_micros\x18\x11 \x01(\x03R\x11offerPayoutMicros\x12%\n" +
-	"\x0eoffer_currency\x18\x12 \x01(\tR\rofferCurrency\x127\n" +
-	"\x18offer_payout_base_micros\x18\x13 \x01(\x03R\x15offerPayoutBaseMicros\x12\x0e\n" +
-	"\x02ip\x18\x14 \x01(\fR\x02ip\x12\x18\n" +
-	"\acountry\x18\x15 \x01(\tR\acountry\x12\x16\n" +
-	"\x06device\x18\x16 \x01(\tR\x06device\x12\x0e\n" +
-	"\x02os\x18\x17 \x01(\tR\x02os\x12\x1d\n" +
+	" \x03(\tBR\xa2\xbb\x18N\x1aJsub1…sub20 of the click link in order; trailing empty ones are left out.@\x02R\x04subs\x12S\n" +
+	"\vexternal_id\x18\v \x01(\tB2\xa2\xbb\x18.\x1a*The traffic source's own ID of this visit.@\x02R\n" +
+	"externalId\x12L\n" +
+	"\akeyword\x18\f \x01(\tB2\xa2\xbb\x18.\x1a*Keyword as the traffic source reported it.@\x02R\akeyword\x12O\n" +
+	"\bcreative\x18\r \x01(\tB3\xa2\xbb\x18/\x1a+Creative as the traffic source reported it.@\x02R\bcreative\x12Q\n" +
+	"\vcost_micros\x18\x0e \x01(\x03B0\xa2\xbb\x18,\x1a*What the click cost, in units of currency.R\n" +
+	"costMicros\x12E\n" +
+	"\bcurrency\x18\x0f \x01(\tB)\xa2\xbb\x18%\x10\x02\x1a\x1fISO 4217 code of cost_original.@\x01R\bcurrency\x12\x8a\x01\n" +
+	"\x10cost_base_micros\x18\x10 \x01(\x03B`\xa2\xbb\x18\\\x1aNWhat the click cost, in the base currency at the dated exchange rate in force.*\bcreativeP\x01R\x0ecostBaseMicros\x12Z\n" +
+	"\x13offer_payout_micros\x18\x11 \x01(\x03B*\xa2\xbb\x18&\x1a$The same in units of offer_currency.R\x11offerPayoutMicros\x12X\n" +
+	"\x0eoffer_currency\x18\x12 \x01(\tB1\xa2\xbb\x18-\x10\x02\x1a'ISO 4217 code of offer_payout_original.@\x01R\rofferCurrency\x12\xba\x01\n" +
+	"\x18offer_payout_base_micros\x18\x13 \x01(\x03B\x80\x01\xa2\xbb\x18|\x1apWhat the offer pays when a postback names no payout, in the base currency, as declared at the time of the click.*\bcurrencyR\x15offerPayoutBaseMicros\x12B\n" +
+	"\x02ip\x18\x14 \x01(\fB2\xa2\xbb\x18.\x1a*Visitor's address; IPv4 as ::ffff:a.b.c.d.@\x02R\x02ip\x12^\n" +
+	"\acountry\x18\x15 \x01(\tBD\xa2\xbb\x18@\x10\x02\x1a:Country of the IP, ISO 3166-1 alpha-2; empty when unknown.@\x01R\acountry\x12c\n" +
+	"\x06device\x18\x16 \x01(\tBK\xa2\xbb\x18G\x10\x02\x1aAdesktop, mobile, tablet, tv, bot or unknown, from the user agent.@\x01R\x06device\x12@\n" +
+	"\x02os\x18\x17 \x01(\tB0\xa2\xbb\x18,\x10\x02\x1a&Operating system, from the user agent.@\x01R\x02os\x12I\n" +
 	"\n" +
-	"os_version\x18\x18 \x01(\tR\tosVersion\x12\x18\n" +
-	"\abrowser\x18\x19 \x01(\tR\abrowser\x12'\n" +
-	"\x0fbrowser_version\x18\x1a \x01(\tR\x0ebrowserVersion\x12\x10\n" +
-	"\x03bot\x18\x1b \x01(\tR\x03bot\x12\x1d\n" +
+	"os_version\x18\x18 \x01(\tB*\xa2\xbb\x18&\x10\x02\x1a Version of the operating system.@\x01R\tosVersion\x12A\n" +
+	"\abrowser\x18\x19 \x01(\tB'\xa2\xbb\x18#\x10\x02\x1a\x1dBrowser, from the user agent.@\x01R\abrowser\x12J\n" +
+	"\x0fbrowser_version\x18\x1a \x01(\tB!\xa2\xbb\x18\x1d\x10\x02\x1a\x17Version of the browser.@\x01R\x0ebrowserVersion\x12_\n" +
+	"\x03bot\x18\x1b \x01(\tBM\xa2\xbb\x18I\x10\x02\x1aCName of the listed bot that the user agent matches; empty for none.@\x01R\x03bot\x129\n" +
 	"\n" +
-	"user_agent\x18\x1c \x01(\tR\tuserAgent\x12\x1a\n" +
-	"\breferrer\x18\x1d \x01(\tR\breferrer\x12\x1a\n" +
-	"\blanguage\x18\x1e \x01(\tR\blanguage\x12/\n" +
-	"\x14ip_clicks_per_minute\x18\x1f \x01(\rR\x11ipClicksPerMinute\x12\x18\n" +
-	"\aforeign\x18  \x01(\bR\aforeign\x12\x16\n" +
-	"\x06unique\x18! \x01(\bR\x06unique\x12\x12\n" +
-	"\x04city\x18\" \x01(\tR\x04city\x12\x16\n" +
-	"\x06region\x18# \x01(\tR\x06region\x12\x10\n" +
-	"\x03asn\x18$ \x01(\rR\x03asn\x12\x15\n" +
-	"\x06as_org\x18% \x01(\tR\x05asOrg\x12'\n" +
-	"\x0fconnection_type\x18& \x01(\tR\x0econnectionType\x12\x18\n" +
-	"\ahosting\x18' \x01(\bR\ahosting\x12\x1b\n" +
-	"\tbot_class\x18( \x01(\tR\bbotClass\x12\x1d\n" +
+	"user_agent\x18\x1c \x01(\tB\x1a\xa2\xbb\x18\x16\x1a\x12User-Agent header.@\x02R\tuserAgent\x123\n" +
+	"\breferrer\x18\x1d \x01(\tB\x17\xa2\xbb\x18\x13\x1a\x0fReferer header.@\x02R\breferrer\x12T\n" +
+	"\blanguage\x18\x1e \x01(\tB8\xa2\xbb\x184\x10\x02\x1a.First language of Accept-Language, lower case.@\x01R\blanguage\x12\xd5\x01\n" +
+	"\x14ip_clicks_per_minute\x18\x1f \x01(\rB\xa3\x01\xa2\xbb\x18\x9e\x01\x1a\x9b\x01Clicks from this IP within the click's minute at the edge that took it, this one included; 0 for a click brought in more than 10 minutes after it happened.R\x11ipClicksPerMinute\x12b\n" +
+	"\aforeign\x18  \x01(\bBH\xa2\xbb\x18D\x1aBThe click ID is another tracker's: it carries no proof of its own.R\aforeign\x12\xc5\x01\n" +
+	"\x06unique\x18! \x01(\bB\xac\x01\xa2\xbb\x18\xa7\x01\x1a\xa4\x01The visitor's first click of the campaign within the edge's window, by visitor cookie or else by IP and user agent. False in rows from before there was this column.R\x06unique\x12c\n" +
+	"\x04city\x18\" \x01(\tBO\xa2\xbb\x18K\x10\x02\x1a<City of the IP, by ingest.geo.city_file; empty when unknown.*\acountry@\x02R\x04city\x12\x8a\x01\n" +
+	"\x06region\x18# \x01(\tBr\xa2\xbb\x18n\x10\x02\x1abLargest subdivision of the country (state, province), by ingest.geo.city_file; empty when unknown.*\x04city@\x02R\x06region\x12\x80\x01\n" +
+	"\x03asn\x18$ \x01(\rBn\xa2\xbb\x18j\x1a^Number of the autonomous system that announces the IP, by ingest.geo.asn_file; 0 when unknown.*\x06region@\x02R\x03asn\x12d\n" +
+	"\x06as_org\x18% \x01(\tBM\xa2\xbb\x18I\x10\x02\x1a>Organisation of the autonomous system, by ingest.geo.asn_file.*\x03asn@\x02R\x05asOrg\x12\xcd\x01\n" +
+	"\x0fconnection_type\x18& \x01(\tB\xa3\x01\xa2\xbb\x18\x9e\x01\x10\x02\x1a\x8f\x01cable_dsl, cellular, corporate, dialup, satellite, or as ingest.geo.connection_file has it, in lower case with underscores; empty when unknown.*\x06as_org@\x01R\x0econnectionType\x12\xb9\x01\n" +
+	"\ahosting\x18' \x01(\bB\x9e\x01\xa2\xbb\x18\x99\x01\x1a\x85\x01The autonomous system is a listed hosting or cloud provider's, or the data file says so. False when the autonomous system is unknown.*\x0fconnection_typeR\ahosting\x12\xbe\x01\n" +
+	"\tbot_class\x18( \x01(\tB\xa0\x01\xa2\xbb\x18\x9b\x01\x10\x02\x1a\x8f\x01Kind of the listed bot: search, ai, preview, monitoring, ads, security, archive, feed, library, headless or crawler (the rest); empty for none.*\x03bot@\x01R\bbotClass\x12|\n" +
 	"\n" +
-	"landing_id\x18) \x01(\rR\tlandingId\x12\x18\n" +
-	"\alanding\x18* \x01(\tR\alanding\x12\x14\n" +
-	"\x05score\x18d \x01(\rR\x05score\x12.\n" +
-	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonR\areasons\"\xff\x04\n" +
+	"landing_id\x18) \x01(\rB]\xa2\xbb\x18Y\x1aPLanding page number of the catalog; 0 when the click went to the offer directly.*\x05offerR\tlandingId\x12}\n" +
+	"\alanding\x18* \x01(\tBc\xa2\xbb\x18_\x10\x02\x1aMLanding page the click was sent to; empty when it went to the offer directly.*\n" +
+	"landing_id@\x01R\alanding\x12\x8e\x01\n" +
+	"\x05buyer\x18+ \x01(\tBx\xa2\xbb\x18t\x10\x02\x1adWho bought the traffic, as the campaign had it at the time of the click (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x83\x01\n" +
+	"\x04team\x18, \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a^Team of the buyer, as the campaign had it at the time of the click (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12y\n" +
+	"\x04tags\x18- \x03(\tBe\xa2\xbb\x18a\x1aWTags that the campaign had at the time of the click, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\x87\x01\n" +
+	"\x0freferrer_domain\x18. \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aJHost of the referrer, lower case, without \"www.\" and port; empty for none.*\breferrer@\x02R\x0ereferrerDomain\x12\x8d\x01\n" +
+	"\x04zone\x18/ \x01(\tBy\xa2\xbb\x18u\x10\x02\x1aiZone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.*\x04subs@\x02R\x04zone\x12\x8c\x01\n" +
+	"\tzone_name\x180 \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a_Name of the zone as the source had it at the time of the click; it may change while zone stays.*\x04zone@\x02R\bzoneName\x12\x82\x01\n" +
+	"\x04site\x181 \x01(\tBn\xa2\xbb\x18j\x10\x02\x1aYSite or app the ad was shown on, as the source itself calls it (catalog.sources[].names).*\tzone_name@\x02R\x04site\x12q\n" +
+	"\tplacement\x182 \x01(\tBS\xa2\xbb\x18O\x10\x02\x1aCPlacement, as the source itself calls it (catalog.sources[].names).*\x04site@\x02R\tplacement\x12\x92\x01\n" +
+	"\vad_campaign\x183 \x01(\tBq\xa2\xbb\x18m\x10\x02\x1a\\ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.*\tplacement@\x02R\n" +
+	"adCampaign\x12\xa4\x01\n" +
+	"\x10ad_campaign_name\x184 \x01(\tBz\xa2\xbb\x18v\x10\x02\x1acName of the campaign at the source at the time of the click; it may change while ad_campaign stays.*\vad_campaign@\x02R\x0eadCampaignName\x12w\n" +
+	"\x05adset\x185 \x01(\tBa\xa2\xbb\x18]\x10\x02\x1aEID of the ad set or ad group at the source (catalog.sources[].names).*\x10ad_campaign_name@\x02R\x05adset\x12}\n" +
 	"\n" +
-	"Impression\x12#\n" +
-	"\rimpression_id\x18\x01 \x01(\tR\fimpressionId\x12\x19\n" +
-	"\bevent_ms\x18\x02 \x01(\x03R\aeventMs\x12\x1f\n" +
-	"\vreceived_ms\x18\x03 \x01(\x03R\n" +
-	"receivedMs\x12\x1f\n" +
-	"\vcampaign_id\x18\x04 \x01(\rR\n" +
-	"campaignId\x12\x1a\n" +
-	"\bcampaign\x18\x05 \x01(\tR\bcampaign\x12\x1b\n" +
-	"\tsource_id\x18\x06 \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\a \x01(\tR\x06source\x12\x12\n" +
-	"\x04subs\x18\b \x03(\tR\x04subs\x12\x1f\n" +
-	"\vexternal_id\x18\t \x01(\tR\n" +
-	"externalId\x12\x18\n" +
+	"adset_name\x186 \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aMName of the ad set at the time of the click; it may change while adset stays.*\x05adset@\x02R\tadsetName\x12[\n" +
+	"\x02ad\x187 \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
+	"adset_name@\x02R\x02ad\x12m\n" +
+	"\aad_name\x188 \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aFName of the ad at the time of the click; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xa9\x01\n" +
+	"\x05goals\x189 \x03(\tB\x92\x01\xa2\xbb\x18\x8d\x01\x1a\x81\x01Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.*\x05offer@\x01R\x05goals\x12O\n" +
+	"\x05score\x18d \x01(\rB9\xa2\xbb\x185\x1a1Anomaly score, 0 (clean) to 100; flagged from 50.P\x01R\x05score\x124\n" +
+	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons:\x88\x06\xa2\xbb\x18\x83\x06\n" +
+	"\x06clicks\x12wAccepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.\x1a-\n" +
+	"\rscored.clicks\x12\x18click ID, canonical text\x18\a(\x01\"\bclick_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:.by_click_id click_id TYPE minmax GRANULARITY 1:+by_offset _offset TYPE minmax GRANULARITY 1:,by_layout _layout TYPE minmax GRANULARITY 64:*by_time event_at TYPE minmax GRANULARITY 1JU\n" +
+	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14JC\n" +
+	"\aflagged\x10\x06\x1a)score >= 50: the click counts as flagged.2\vscore >= 50J\xc4\x01\n" +
+	"\a_layout\x10\a\x1a\xb4\x01Version of the loader that wrote the row: 1 and above are counted in rollup_minute_traffic and rollup_hour_traffic; 0 is from before there were these, and views count it from here.H\x03\"\xe6!\n" +
+	"\n" +
+	"Impression\x12k\n" +
+	"\rimpression_id\x18\x01 \x01(\tBF\xa2\xbb\x18B\x1a<Identity of the impression: 26 characters, sortable by time.@\x01P\x01R\fimpressionId\x12>\n" +
+	"\bevent_ms\x18\x02 \x01(\x03B#\xa2\xbb\x18\x1f\x1a\x1bWhen the ad was shown, UTC.P\x01R\aeventMs\x12h\n" +
+	"\vreceived_ms\x18\x03 \x01(\x03BG\xa2\xbb\x18C\x1aAWhen the edge accepted it, UTC; decides the ClickHouse partition.R\n" +
+	"receivedMs\x12H\n" +
+	"\vcampaign_id\x18\x04 \x01(\rB'\xa2\xbb\x18#\x1a\x1fCampaign number of the catalog.P\x01R\n" +
+	"campaignId\x12A\n" +
+	"\bcampaign\x18\x05 \x01(\tB%\xa2\xbb\x18!\x10\x02\x1a\x1bCampaign name at that time.@\x01R\bcampaign\x12t\n" +
+	"\tsource_id\x18\x06 \x01(\rBW\xa2\xbb\x18S\x1aOSource number of the catalog; 0 for a source that the catalog does not declare.P\x01R\bsourceId\x12N\n" +
+	"\x06source\x18\a \x01(\tB6\xa2\xbb\x182\x10\x02\x1a,Source name; empty when the link names none.@\x01R\x06source\x12`\n" +
+	"\x04subs\x18\b \x03(\tBL\xa2\xbb\x18H\x1aDsub1…sub20 of the link in order; trailing empty ones are left out.@\x02R\x04subs\x12U\n" +
+	"\vexternal_id\x18\t \x01(\tB4\xa2\xbb\x180\x1a,The traffic source's own ID of this showing.@\x02R\n" +
+	"externalId\x12L\n" +
 	"\akeyword\x18\n" +
-	" \x01(\tR\akeyword\x12\x1a\n" +
-	"\bcreative\x18\v \x01(\tR\bcreative\x12\x1f\n" +
-	"\vcost_micros\x18\f \x01(\x03R\n" +
-	"costMicros\x12\x1a\n" +
-	"\bcurrency\x18\r \x01(\tR\bcurrency\x12(\n" +
-	"\x10cost_base_micros\x18\x0e \x01(\x03R\x0ecostBaseMicros\x12\x0e\n" +
-	"\x02ip\x18\x0f \x01(\fR\x02ip\x12\x18\n" +
-	"\acountry\x18\x10 \x01(\tR\acountry\x12\x16\n" +
-	"\x06device\x18\x11 \x01(\tR\x06device\x12\x0e\n" +
-	"\x02os\x18\x12 \x01(\tR\x02os\x12\x18\n" +
-	"\abrowser\x18\x13 \x01(\tR\abrowser\x12\x10\n" +
-	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
-	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
-	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\xec\x04\n" +
-	"\fLandingClick\x12(\n" +
-	"\x10landing_click_id\x18\x01 \x01(\tR\x0elandingClickId\x12\x19\n" +
-	"\bclick_id\x18\x02 \x01(\tR\aclickId\x12\x19\n" +
-	"\bevent_ms\x18\x03 \x01(\x03R\aeventMs\x12\x1f\n" +
-	"\vreceived_ms\x18\x04 \x01(\x03R\n" +
-	"receivedMs\x12\x19\n" +
-	"\bclick_ms\x18\x05 \x01(\x03R\aclickMs\x12\x1f\n" +
-	"\vcampaign_id\x18\x06 \x01(\rR\n" +
-	"campaignId\x12\x1a\n" +
-	"\bcampaign\x18\a \x01(\tR\bcampaign\x12\x1b\n" +
-	"\tsource_id\x18\b \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\t \x01(\tR\x06source\x12\x19\n" +
+	" \x01(\tB2\xa2\xbb\x18.\x1a*Keyword as the traffic source reported it.@\x02R\akeyword\x12O\n" +
+	"\bcreative\x18\v \x01(\tB3\xa2\xbb\x18/\x1a+Creative as the traffic source reported it.@\x02R\bcreative\x12V\n" +
+	"\vcost_micros\x18\f \x01(\x03B5\xa2\xbb\x181\x1a/What the impression cost, in units of currency.R\n" +
+	"costMicros\x12E\n" +
+	"\bcurrency\x18\r \x01(\tB)\xa2\xbb\x18%\x10\x02\x1a\x1fISO 4217 code of cost_original.@\x01R\bcurrency\x12\xa4\x01\n" +
+	"\x10cost_base_micros\x18\x0e \x01(\x03Bz\xa2\xbb\x18v\x1ahWhat the impression cost, in the base currency at the dated exchange rate in force, rounded to 0.000001.*\bcreativeP\x01R\x0ecostBaseMicros\x12B\n" +
+	"\x02ip\x18\x0f \x01(\fB2\xa2\xbb\x18.\x1a*Visitor's address; IPv4 as ::ffff:a.b.c.d.@\x02R\x02ip\x12^\n" +
+	"\acountry\x18\x10 \x01(\tBD\xa2\xbb\x18@\x10\x02\x1a:Country of the IP, ISO 3166-1 alpha-2; empty when unknown.@\x01R\acountry\x12c\n" +
+	"\x06device\x18\x11 \x01(\tBK\xa2\xbb\x18G\x10\x02\x1aAdesktop, mobile, tablet, tv, bot or unknown, from the user agent.@\x01R\x06device\x12@\n" +
+	"\x02os\x18\x12 \x01(\tB0\xa2\xbb\x18,\x10\x02\x1a&Operating system, from the user agent.@\x01R\x02os\x12A\n" +
+	"\abrowser\x18\x13 \x01(\tB'\xa2\xbb\x18#\x10\x02\x1a\x1dBrowser, from the user agent.@\x01R\abrowser\x12_\n" +
+	"\x03bot\x18\x14 \x01(\tBM\xa2\xbb\x18I\x10\x02\x1aCName of the listed bot that the user agent matches; empty for none.@\x01R\x03bot\x123\n" +
+	"\breferrer\x18\x15 \x01(\tB\x17\xa2\xbb\x18\x13\x1a\x0fReferer header.@\x02R\breferrer\x12T\n" +
+	"\blanguage\x18\x16 \x01(\tB8\xa2\xbb\x184\x10\x02\x1a.First language of Accept-Language, lower case.@\x01R\blanguage\x12\x93\x01\n" +
+	"\x05buyer\x18\x17 \x01(\tB}\xa2\xbb\x18y\x10\x02\x1aiWho bought the traffic, as the campaign had it at the time of the impression (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x88\x01\n" +
+	"\x04team\x18\x18 \x01(\tBt\xa2\xbb\x18p\x10\x02\x1acTeam of the buyer, as the campaign had it at the time of the impression (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12~\n" +
+	"\x04tags\x18\x19 \x03(\tBj\xa2\xbb\x18f\x1a\\Tags that the campaign had at the time of the impression, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\x87\x01\n" +
+	"\x0freferrer_domain\x18\x1a \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aJHost of the referrer, lower case, without \"www.\" and port; empty for none.*\breferrer@\x02R\x0ereferrerDomain\x12\x8d\x01\n" +
+	"\x04zone\x18\x1b \x01(\tBy\xa2\xbb\x18u\x10\x02\x1aiZone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.*\x04subs@\x02R\x04zone\x12\x91\x01\n" +
+	"\tzone_name\x18\x1c \x01(\tBt\xa2\xbb\x18p\x10\x02\x1adName of the zone as the source had it at the time of the impression; it may change while zone stays.*\x04zone@\x02R\bzoneName\x12\x82\x01\n" +
+	"\x04site\x18\x1d \x01(\tBn\xa2\xbb\x18j\x10\x02\x1aYSite or app the ad was shown on, as the source itself calls it (catalog.sources[].names).*\tzone_name@\x02R\x04site\x12q\n" +
+	"\tplacement\x18\x1e \x01(\tBS\xa2\xbb\x18O\x10\x02\x1aCPlacement, as the source itself calls it (catalog.sources[].names).*\x04site@\x02R\tplacement\x12\x92\x01\n" +
+	"\vad_campaign\x18\x1f \x01(\tBq\xa2\xbb\x18m\x10\x02\x1a\\ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.*\tplacement@\x02R\n" +
+	"adCampaign\x12\xa9\x01\n" +
+	"\x10ad_campaign_name\x18  \x01(\tB\x7f\xa2\xbb\x18{\x10\x02\x1ahName of the campaign at the source at the time of the impression; it may change while ad_campaign stays.*\vad_campaign@\x02R\x0eadCampaignName\x12w\n" +
+	"\x05adset\x18! \x01(\tBa\xa2\xbb\x18]\x10\x02\x1aEID of the ad set or ad group at the source (catalog.sources[].names).*\x10ad_campaign_name@\x02R\x05adset\x12\x82\x01\n" +
+	"\n" +
+	"adset_name\x18\" \x01(\tBc\xa2\xbb\x18_\x10\x02\x1aRName of the ad set at the time of the impression; it may change while adset stays.*\x05adset@\x02R\tadsetName\x12[\n" +
+	"\x02ad\x18# \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
+	"adset_name@\x02R\x02ad\x12r\n" +
+	"\aad_name\x18$ \x01(\tBY\xa2\xbb\x18U\x10\x02\x1aKName of the ad at the time of the impression; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xcd\x01\n" +
+	"\x06resent\x182 \x01(\bB\xb4\x01\xa2\xbb\x18\xaf\x01\n" +
+	"\x04copy\x1a\xa4\x01The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.H\x02R\x06resent:\xae\x02\xa2\xbb\x18\xa9\x02\n" +
+	"\vimpressions\x12^Accepted impressions, one row a record of the topic impressions: count those that are no copy.\x1a\x1e\n" +
+	"\vimpressions\x12\rimpression ID\x18\a\"\rimpression_id*\vcampaign_id*\tsource_id*\vreceived_at*\rimpression_id:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time event_at TYPE minmax GRANULARITY 1\"\xff\x16\n" +
+	"\fLandingClick\x12k\n" +
+	"\x10landing_click_id\x18\x01 \x01(\tBA\xa2\xbb\x18=\x1a7Identity of the press: 26 characters, sortable by time.@\x01P\x01R\x0elandingClickId\x12L\n" +
+	"\bclick_id\x18\x02 \x01(\tB1\xa2\xbb\x18-\x1a'The click that led to the landing page.@\x01P\x01R\aclickId\x12B\n" +
+	"\bevent_ms\x18\x03 \x01(\x03B'\xa2\xbb\x18#\x1a!When the button was pressed, UTC.R\aeventMs\x12h\n" +
+	"\vreceived_ms\x18\x04 \x01(\x03BG\xa2\xbb\x18C\x1aAWhen the edge accepted it, UTC; decides the ClickHouse partition.R\n" +
+	"receivedMs\x12j\n" +
+	"\bclick_ms\x18\x05 \x01(\x03BO\xa2\xbb\x18K\x1aGWhen that click happened, from its ID, UTC; views book the press on it.P\x01R\aclickMs\x12L\n" +
+	"\vcampaign_id\x18\x06 \x01(\rB+\xa2\xbb\x18'\x1a#Campaign number, from the click ID.P\x01R\n" +
+	"campaignId\x12M\n" +
+	"\bcampaign\x18\a \x01(\tB1\xa2\xbb\x18-\x10\x02\x1a'Campaign name at the time of the press.@\x01R\bcampaign\x12x\n" +
+	"\tsource_id\x18\b \x01(\rB[\xa2\xbb\x18W\x1aSSource number, from the click ID; 0 for a source that the catalog does not declare.P\x01R\bsourceId\x12Z\n" +
+	"\x06source\x18\t \x01(\tBB\xa2\xbb\x18>\x10\x02\x1a8Source name; empty when the catalog does not declare it.@\x01R\x06source\x12?\n" +
 	"\boffer_id\x18\n" +
-	" \x01(\rR\aofferId\x12\x14\n" +
-	"\x05offer\x18\v \x01(\tR\x05offer\x12\x1d\n" +
+	" \x01(\rB$\xa2\xbb\x18 \x1a\x1cOffer number of the catalog.P\x01R\aofferId\x12>\n" +
+	"\x05offer\x18\v \x01(\tB(\xa2\xbb\x18$\x10\x02\x1a\x1eOffer the visitor was sent to.@\x01R\x05offer\x12\x83\x01\n" +
 	"\n" +
-	"landing_id\x18\f \x01(\rR\tlandingId\x12\x18\n" +
-	"\alanding\x18\r \x01(\tR\alanding\x12\x16\n" +
-	"\x06button\x18\x0e \x01(\rR\x06button\x12\x0e\n" +
-	"\x02ip\x18\x0f \x01(\fR\x02ip\x12\x18\n" +
-	"\acountry\x18\x10 \x01(\tR\acountry\x12\x16\n" +
-	"\x06device\x18\x11 \x01(\tR\x06device\x12\x0e\n" +
-	"\x02os\x18\x12 \x01(\tR\x02os\x12\x18\n" +
-	"\abrowser\x18\x13 \x01(\tR\abrowser\x12\x10\n" +
-	"\x03bot\x18\x14 \x01(\tR\x03bot\x12\x1a\n" +
-	"\breferrer\x18\x15 \x01(\tR\breferrer\x12\x1a\n" +
-	"\blanguage\x18\x16 \x01(\tR\blanguage\x12\x16\n" +
-	"\x06resent\x182 \x01(\bR\x06resent\"\xb5\x06\n" +
-	"\bPostback\x12\x1d\n" +
+	"landing_id\x18\f \x01(\rBd\xa2\xbb\x18`\x1a\\Number of the landing page that the campaign shows to this visitor; 0 when it declares none.P\x01R\tlandingId\x12>\n" +
+	"\alanding\x18\r \x01(\tB$\xa2\xbb\x18 \x10\x02\x1a\x1aName of that landing page.@\x01R\alanding\x12S\n" +
+	"\x06button\x18\x0e \x01(\rB;\xa2\xbb\x187\x1a5Number of the button in the link; 0 when it has none.R\x06button\x12B\n" +
+	"\x02ip\x18\x0f \x01(\fB2\xa2\xbb\x18.\x1a*Visitor's address; IPv4 as ::ffff:a.b.c.d.@\x02R\x02ip\x12^\n" +
+	"\acountry\x18\x10 \x01(\tBD\xa2\xbb\x18@\x10\x02\x1a:Country of the IP, ISO 3166-1 alpha-2; empty when unknown.@\x01R\acountry\x12c\n" +
+	"\x06device\x18\x11 \x01(\tBK\xa2\xbb\x18G\x10\x02\x1aAdesktop, mobile, tablet, tv, bot or unknown, from the user agent.@\x01R\x06device\x12@\n" +
+	"\x02os\x18\x12 \x01(\tB0\xa2\xbb\x18,\x10\x02\x1a&Operating system, from the user agent.@\x01R\x02os\x12A\n" +
+	"\abrowser\x18\x13 \x01(\tB'\xa2\xbb\x18#\x10\x02\x1a\x1dBrowser, from the user agent.@\x01R\abrowser\x12_\n" +
+	"\x03bot\x18\x14 \x01(\tBM\xa2\xbb\x18I\x10\x02\x1aCName of the listed bot that the user agent matches; empty for none.@\x01R\x03bot\x123\n" +
+	"\breferrer\x18\x15 \x01(\tB\x17\xa2\xbb\x18\x13\x1a\x0fReferer header.@\x02R\breferrer\x12T\n" +
+	"\blanguage\x18\x16 \x01(\tB8\xa2\xbb\x184\x10\x02\x1a.First language of Accept-Language, lower case.@\x01R\blanguage\x12\x8e\x01\n" +
+	"\x05buyer\x18\x17 \x01(\tBx\xa2\xbb\x18t\x10\x02\x1adWho bought the traffic, as the campaign had it at the time of the press (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x83\x01\n" +
+	"\x04team\x18\x18 \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a^Team of the buyer, as the campaign had it at the time of the press (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12y\n" +
+	"\x04tags\x18\x19 \x03(\tBe\xa2\xbb\x18a\x1aWTags that the campaign had at the time of the press, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\xc8\x01\n" +
+	"\x06resent\x182 \x01(\bB\xaf\x01\xa2\xbb\x18\xaa\x01\n" +
+	"\x04copy\x1a\x9f\x01The topic has this press before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.H\x02R\x06resent:\xb3\x03\xa2\xbb\x18\xae\x03\n" +
+	"\x0elanding_clicks\x12\xa3\x01Accepted presses of landing pages' buttons, one row a record of the topic landing-clicks: count those that are no copy. A visitor who presses twice is there twice.\x1a$\n" +
+	"\x0elanding-clicks\x12\x10landing click ID\x18\a\"\x10landing_click_id*\vcampaign_id*\tsource_id*\vreceived_at*\x10landing_click_id:.by_click_id click_id TYPE minmax GRANULARITY 1:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time click_at TYPE minmax GRANULARITY 1\"\xa5\x16\n" +
+	"\bPostback\x12\x8f\x02\n" +
 	"\n" +
-	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
-	"\bclick_id\x18\x02 \x01(\tR\aclickId\x12\x18\n" +
-	"\anetwork\x18\x03 \x01(\tR\anetwork\x12\x14\n" +
-	"\x05event\x18\x04 \x01(\tR\x05event\x12,\n" +
-	"\x06status\x18\x05 \x01(\x0e2\x14.tributary.v1.StatusR\x06status\x12'\n" +
-	"\x0foriginal_status\x18\x06 \x01(\tR\x0eoriginalStatus\x12\x12\n" +
-	"\x04txid\x18\a \x01(\tR\x04txid\x12\x1d\n" +
+	"receipt_id\x18\x01 \x01(\tB\xef\x01\xa2\xbb\x18\xea\x01\x1a\xe3\x01Receipt the edge gave the postback; begins with the time, so that the table is sorted by it. The topic is at least once: a repeated row has the same, and so has one of a dead letter that was replayed. Count distinct receipt_id.@\x01P\x01R\treceiptId\x126\n" +
+	"\bclick_id\x18\x02 \x01(\tB\x1b\xa2\xbb\x18\x17\x1a\x0fClick it names.@\x01P\x01X\x01R\aclickId\x129\n" +
+	"\anetwork\x18\x03 \x01(\tB\x1f\xa2\xbb\x18\x1b\x10\x02\x1a\x15Network it came from.@\x01R\anetwork\x124\n" +
+	"\x05event\x18\x04 \x01(\tB\x1e\xa2\xbb\x18\x1a\x10\x02\x1a\x12Event type (goal).@\x01P\x01R\x05event\x12\xa8\x01\n" +
+	"\x06status\x18\x05 \x01(\x0e2\x14.tributary.v1.StatusBz\xa2\xbb\x18v\x1atStatus it was read as: registered, pending, approved, rejected, chargeback; unspecified when the network names none.R\x06status\x12W\n" +
+	"\x0foriginal_status\x18\x06 \x01(\tB.\xa2\xbb\x18*\x10\x02\x1a$Status word as the network wrote it.@\x01R\x0eoriginalStatus\x12U\n" +
+	"\x04txid\x18\a \x01(\tBA\xa2\xbb\x18=\x1a2Transaction ID; empty when the network names none.*\x05event@\x01R\x04txid\x12Y\n" +
 	"\n" +
-	"has_payout\x18\b \x01(\bR\thasPayout\x12#\n" +
-	"\rpayout_micros\x18\t \x01(\x03R\fpayoutMicros\x12\x1a\n" +
+	"has_payout\x18\b \x01(\bB:\xa2\xbb\x186\x1a4It names a payout; else the one of the offer counts.R\thasPayout\x12S\n" +
+	"\rpayout_micros\x18\t \x01(\x03B.\xa2\xbb\x18*\x1a&Payout it names, in units of currency.P\x01R\fpayoutMicros\x12G\n" +
 	"\bcurrency\x18\n" +
-	" \x01(\tR\bcurrency\x12,\n" +
-	"\x12payout_base_micros\x18\v \x01(\x03R\x10payoutBaseMicros\x12\x19\n" +
-	"\bevent_ms\x18\f \x01(\x03R\aeventMs\x12\x1f\n" +
-	"\vreceived_ms\x18\r \x01(\x03R\n" +
+	" \x01(\tB+\xa2\xbb\x18'\x10\x02\x1a!ISO 4217 code of payout_original.@\x01R\bcurrency\x12\x84\x01\n" +
+	"\x12payout_base_micros\x18\v \x01(\x03BV\xa2\xbb\x18R\x1aBPayout it names, in the base currency; below 0 it is a correction.*\n" +
+	"has_payoutP\x01R\x10payoutBaseMicros\x12N\n" +
+	"\bevent_ms\x18\f \x01(\x03B3\xa2\xbb\x18/\x1a\"When the conversion happened, UTC.*\tnot_takenR\aeventMs\x12\xa7\x01\n" +
+	"\vreceived_ms\x18\r \x01(\x03B\x85\x01\xa2\xbb\x18\x80\x01\x1arWhen the edge accepted it, UTC; of a replayed dead letter, when it was replayed. Decides the ClickHouse partition.*\bevent_atP\x01R\n" +
 	"receivedMs\x12\x0e\n" +
 	"\x02ip\x18\x0e \x01(\fR\x02ip\x12\x10\n" +
-	"\x03raw\x18\x0f \x01(\fR\x03raw\x12\x18\n" +
-	"\aforeign\x18\x10 \x01(\bR\aforeign\x12)\n" +
-	"\x11blank_txid_is_new\x18\x11 \x01(\bR\x0eblankTxidIsNew\x12\x1f\n" +
-	"\vcampaign_id\x18\x12 \x01(\rR\n" +
-	"campaignId\x12\x1a\n" +
-	"\bcampaign\x18\x13 \x01(\tR\bcampaign\x12\x1b\n" +
-	"\tsource_id\x18\x14 \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\x15 \x01(\tR\x06source\x12'\n" +
+	"\x03raw\x18\x0f \x01(\fR\x03raw\x12B\n" +
+	"\aforeign\x18\x10 \x01(\bB(\xa2\xbb\x18$\x1a\"The click ID is another tracker's.R\aforeign\x12)\n" +
+	"\x11blank_txid_is_new\x18\x11 \x01(\bR\x0eblankTxidIsNew\x12^\n" +
+	"\vcampaign_id\x18\x12 \x01(\rB=\xa2\xbb\x189\x1a7Campaign number in the signed click ID; 0 when foreign.R\n" +
+	"campaignId\x124\n" +
+	"\bcampaign\x18\x13 \x01(\tB\x18\xa2\xbb\x18\x14\x10\x02\x1a\x0eCampaign name.@\x01R\bcampaign\x12f\n" +
+	"\tsource_id\x18\x14 \x01(\rBI\xa2\xbb\x18E\x1aCSource number in the signed click ID; 0 when undeclared or foreign.R\bsourceId\x12.\n" +
+	"\x06source\x18\x15 \x01(\tB\x16\xa2\xbb\x18\x12\x10\x02\x1a\fSource name.@\x01R\x06source\x12'\n" +
 	"\x0fmax_conversions\x18\x16 \x01(\rR\x0emaxConversions\x123\n" +
 	"\x16max_payout_base_micros\x18\x17 \x01(\x03R\x13maxPayoutBaseMicros\x126\n" +
 	"\n" +
-	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\x12\x1b\n" +
-	"\tnot_taken\x18\x1f \x03(\tR\bnotTaken\"\xdb\x0e\n" +
+	"txid_scope\x18\x1e \x01(\x0e2\x17.tributary.v1.TxidScopeR\ttxidScope\x12\xed\x01\n" +
+	"\tnot_taken\x18\x1f \x03(\tB\xcf\x01\xa2\xbb\x18\xca\x01\x1a\xbc\x01Names of parameters that the request had and the edge did not take, 16 at most and \"and 3 more\"; those that the network's configuration ignores are left out. Their values are in the topic.\"\aZSTD(1)@\x01R\bnotTaken\x12\x8e\x01\n" +
+	"\x0econfirmed_only\x18  \x01(\bBg\xa2\xbb\x18c\x1aaThe network's revenue counted once confirmed when the postback came (catalog.networks[].revenue).R\rconfirmedOnly:\xb2\x03\xa2\xbb\x18\xad\x03\n" +
+	"\tpostbacks\x12\xf1\x01Every postback that the edge accepted, one row a Kafka record, whatever became of it: see receipts. Neither the sender's address nor the request as it came is here, they are personal data; the topic has them. Filled from the topic postbacks.\x1a)\n" +
+	"\tpostbacks\x12\x18click ID, canonical text\x18y \x01\"\n" +
+	"receipt_id*\n" +
+	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\x95J\n" +
 	"\n" +
-	"Conversion\x12#\n" +
-	"\rconversion_id\x18\x01 \x01(\tR\fconversionId\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\rR\x03seq\x121\n" +
-	"\x04kind\x18\x03 \x01(\x0e2\x1d.tributary.v1.Conversion.KindR\x04kind\x12\x1d\n" +
+	"Conversion\x12\xdb\x01\n" +
+	"\rconversion_id\x18\x01 \x01(\tB\xb5\x01\xa2\xbb\x18\xb0\x01\x1a\xa9\x01Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.@\x01P\x01R\fconversionId\x12d\n" +
+	"\x03seq\x18\x02 \x01(\rBR\xa2\xbb\x18N\x1aJNumber of this entry within its conversion, from 1; 0 in a rescored entry.P\x01R\x03seq\x12\xb0\x02\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1d.tributary.v1.Conversion.KindB\xfc\x01\xa2\xbb\x18\xf7\x01\x1a\xf4\x01created (first entry of a conversion), correction (first entry of a correction, which moves revenue and counts as no conversion), status (its status changed), payout (payout corrected under the same status) or rescored (only the score changed).R\x04kind\x12S\n" +
 	"\n" +
-	"receipt_id\x18\x04 \x01(\tR\treceiptId\x12\x19\n" +
-	"\bclick_id\x18\x05 \x01(\tR\aclickId\x12\x18\n" +
-	"\anetwork\x18\x06 \x01(\tR\anetwork\x12\x14\n" +
-	"\x05event\x18\a \x01(\tR\x05event\x12\x12\n" +
-	"\x04txid\x18\b \x01(\tR\x04txid\x12,\n" +
-	"\x06status\x18\t \x01(\x0e2\x14.tributary.v1.StatusR\x06status\x12=\n" +
+	"receipt_id\x18\x04 \x01(\tB4\xa2\xbb\x180\x1a*Receipt of the postback behind this entry.@\x01P\x01R\treceiptId\x12H\n" +
+	"\bclick_id\x18\x05 \x01(\tB-\xa2\xbb\x18)\x1a#Click ID the conversion belongs to.@\x01P\x01R\aclickId\x12C\n" +
+	"\anetwork\x18\x06 \x01(\tB)\xa2\xbb\x18%\x10\x02\x1a\x1fNetwork that sent the postback.@\x01R\anetwork\x12W\n" +
+	"\x05event\x18\a \x01(\tBA\xa2\xbb\x18=\x10\x02\x1a7Event type (goal), lower case: lead, sale, reg, ftd …@\x01R\x05event\x12S\n" +
+	"\x04txid\x18\b \x01(\tB?\xa2\xbb\x18;\x1a7The network's transaction ID; empty when it names none.@\x01R\x04txid\x12\xa5\x01\n" +
+	"\x06status\x18\t \x01(\x0e2\x14.tributary.v1.StatusBw\xa2\xbb\x18s\x1aqStatus after this entry: registered, pending (money on hold), approved (money confirmed), rejected or chargeback.R\x06status\x12x\n" +
 	"\x0fprevious_status\x18\n" +
-	" \x01(\x0e2\x14.tributary.v1.StatusR\x0epreviousStatus\x12'\n" +
-	"\x0foriginal_status\x18\v \x01(\tR\x0eoriginalStatus\x12#\n" +
-	"\rpayout_micros\x18\f \x01(\x03R\fpayoutMicros\x12\x1a\n" +
-	"\bcurrency\x18\r \x01(\tR\bcurrency\x12,\n" +
-	"\x12payout_base_micros\x18\x0e \x01(\x03R\x10payoutBaseMicros\x12J\n" +
-	"\rpayout_source\x18\x0f \x01(\x0e2%.tributary.v1.Conversion.PayoutSourceR\fpayoutSource\x12+\n" +
-	"\x11conversions_delta\x18\x10 \x01(\x11R\x10conversionsDelta\x12)\n" +
-	"\x10registered_delta\x18\x11 \x01(\x11R\x0fregisteredDelta\x12#\n" +
-	"\rpending_delta\x18\x12 \x01(\x11R\fpendingDelta\x12%\n" +
-	"\x0eapproved_delta\x18\x13 \x01(\x11R\rapprovedDelta\x12%\n" +
-	"\x0erejected_delta\x18\x14 \x01(\x11R\rrejectedDelta\x12)\n" +
-	"\x10chargeback_delta\x18\x15 \x01(\x11R\x0fchargebackDelta\x129\n" +
-	"\x19revenue_hold_delta_micros\x18\x16 \x01(\x12R\x16revenueHoldDeltaMicros\x12C\n" +
-	"\x1erevenue_confirmed_delta_micros\x18\x17 \x01(\x12R\x1brevenueConfirmedDeltaMicros\x12#\n" +
-	"\rflagged_delta\x18\x18 \x01(\x11R\fflaggedDelta\x12\x19\n" +
-	"\bevent_ms\x18\x19 \x01(\x03R\aeventMs\x12\x1f\n" +
-	"\vreceived_ms\x18\x1a \x01(\x03R\n" +
-	"receivedMs\x12\x19\n" +
-	"\bclick_ms\x18\x1b \x01(\x03R\aclickMs\x124\n" +
-	"\x05match\x18\x1c \x01(\x0e2\x1e.tributary.v1.Conversion.MatchR\x05match\x12\x18\n" +
-	"\aforeign\x18\x1d \x01(\bR\aforeign\x12\x1f\n" +
-	"\vcampaign_id\x18\x1e \x01(\rR\n" +
-	"campaignId\x12\x1a\n" +
-	"\bcampaign\x18\x1f \x01(\tR\bcampaign\x12\x1b\n" +
-	"\tsource_id\x18  \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18! \x01(\tR\x06source\x12\x19\n" +
-	"\boffer_id\x18\" \x01(\rR\aofferId\x12\x14\n" +
-	"\x05offer\x18# \x01(\tR\x05offer\x12\x18\n" +
-	"\acountry\x18$ \x01(\tR\acountry\x12\x16\n" +
-	"\x06device\x18% \x01(\tR\x06device\x12\x0e\n" +
-	"\x02os\x18& \x01(\tR\x02os\x12\x18\n" +
-	"\abrowser\x18' \x01(\tR\abrowser\x12\x12\n" +
-	"\x04subs\x18( \x03(\tR\x04subs\x12\x1f\n" +
-	"\vexternal_id\x18) \x01(\tR\n" +
-	"externalId\x12\x14\n" +
-	"\x05score\x18* \x01(\rR\x05score\x12.\n" +
-	"\areasons\x18+ \x03(\v2\x14.tributary.v1.ReasonR\areasons\x12\x1d\n" +
+	" \x01(\x0e2\x14.tributary.v1.StatusB9\xa2\xbb\x185\x1a3Status before this entry; unspecified in the first.R\x0epreviousStatus\x12[\n" +
+	"\x0foriginal_status\x18\v \x01(\tB2\xa2\xbb\x18.\x10\x02\x1a(The status word as the network wrote it.@\x01R\x0eoriginalStatus\x12\x83\x01\n" +
+	"\rpayout_micros\x18\f \x01(\x03B^\xa2\xbb\x18Z\x1aXPayout after this entry, in units of currency; below 0 in a correction and nowhere else.R\fpayoutMicros\x12G\n" +
+	"\bcurrency\x18\r \x01(\tB+\xa2\xbb\x18'\x10\x02\x1a!ISO 4217 code of payout_original.@\x01R\bcurrency\x12\x8c\x01\n" +
+	"\x12payout_base_micros\x18\x0e \x01(\x03B^\xa2\xbb\x18Z\x1aGPayout after this entry, in the base currency; below 0 in a correction.*\x0foriginal_statusR\x10payoutBaseMicros\x12\x9e\x01\n" +
+	"\rpayout_source\x18\x0f \x01(\x0e2%.tributary.v1.Conversion.PayoutSourceBR\xa2\xbb\x18N\x1aLpostback (it named the payout), offer (the offer's declared payout) or none.R\fpayoutSource\x12\xa8\x01\n" +
+	"\x11conversions_delta\x18\x10 \x01(\x11B{\xa2\xbb\x18w\x1asChange of the number of conversions: a conversion counts while registered, pending or approved, a correction never.P\x01R\x10conversionsDelta\x12l\n" +
+	"\x10registered_delta\x18\x11 \x01(\x11BA\xa2\xbb\x18=\x1a9Change of the number of conversions in status registered.P\x01R\x0fregisteredDelta\x12T\n" +
+	"\rpending_delta\x18\x12 \x01(\x11B/\xa2\xbb\x18+\x1a'Change of the number in status pending.P\x01R\fpendingDelta\x12W\n" +
+	"\x0eapproved_delta\x18\x13 \x01(\x11B0\xa2\xbb\x18,\x1a(Change of the number in status approved.P\x01R\rapprovedDelta\x12W\n" +
+	"\x0erejected_delta\x18\x14 \x01(\x11B0\xa2\xbb\x18,\x1a(Change of the number in status rejected.P\x01R\rrejectedDelta\x12]\n" +
+	"\x10chargeback_delta\x18\x15 \x01(\x11B2\xa2\xbb\x18.\x1a*Change of the number in status chargeback.P\x01R\x0fchargebackDelta\x12\xa4\x01\n" +
+	"\x19revenue_hold_delta_micros\x18\x16 \x01(\x12Bi\xa2\xbb\x18e\x1aaChange of revenue on hold (payouts of pending conversions and corrections), in the base currency.P\x01R\x16revenueHoldDeltaMicros\x12\xb1\x01\n" +
+	"\x1erevenue_confirmed_delta_micros\x18\x17 \x01(\x12Bl\xa2\xbb\x18h\x1adChange of confirmed revenue (payouts of approved conversions and corrections), in the base currency.P\x01R\x1brevenueConfirmedDeltaMicros\x12x\n" +
+	"\rflagged_delta\x18\x18 \x01(\x11BS\xa2\xbb\x18O\x1aKChange of the number of conversions whose score reached the flag threshold.P\x01R\fflaggedDelta\x12\\\n" +
+	"\bevent_ms\x18\x19 \x01(\x03BA\xa2\xbb\x18=\x1a;When the conversion happened according to the network, UTC.R\aeventMs\x12\x92\x01\n" +
+	"\vreceived_ms\x18\x1a \x01(\x03Bq\xa2\xbb\x18m\x1akWhen the edge accepted the postback, UTC: the time the ledger knew of it. Decides the ClickHouse partition.R\n" +
+	"receivedMs\x12X\n" +
+	"\bclick_ms\x18\x1b \x01(\x03B=\xa2\xbb\x189\x1a7When its click happened, UTC; views group by this time.R\aclickMs\x12\xba\x01\n" +
+	"\x05match\x18\x1c \x01(\x0e2\x1e.tributary.v1.Conversion.MatchB\x83\x01\xa2\xbb\x18\x7f\x1a}click (its click was found) or click_id (not found within the grace time; campaign and source come from the signed click ID).R\x05match\x12B\n" +
+	"\aforeign\x18\x1d \x01(\bB(\xa2\xbb\x18$\x1a\"The click ID is another tracker's.R\aforeign\x12F\n" +
+	"\vcampaign_id\x18\x1e \x01(\rB%\xa2\xbb\x18!\x1a\x1dCampaign number of the click.P\x01R\n" +
+	"campaignId\x12A\n" +
+	"\bcampaign\x18\x1f \x01(\tB%\xa2\xbb\x18!\x10\x02\x1a\x1bCampaign name of the click.@\x01R\bcampaign\x12S\n" +
+	"\tsource_id\x18  \x01(\rB6\xa2\xbb\x182\x1a.Source number of the click; 0 when undeclared.P\x01R\bsourceId\x12;\n" +
+	"\x06source\x18! \x01(\tB#\xa2\xbb\x18\x1f\x10\x02\x1a\x19Source name of the click.@\x01R\x06source\x12[\n" +
+	"\boffer_id\x18\" \x01(\rB@\xa2\xbb\x18<\x1a:Offer number of the click; 0 when its click was not found.R\aofferId\x128\n" +
+	"\x05offer\x18# \x01(\tB\"\xa2\xbb\x18\x1e\x10\x02\x1a\x18Offer name of the click.@\x01R\x05offer\x129\n" +
+	"\acountry\x18$ \x01(\tB\x1f\xa2\xbb\x18\x1b\x10\x02\x1a\x15Country of the click.@\x01R\acountry\x126\n" +
+	"\x06device\x18% \x01(\tB\x1e\xa2\xbb\x18\x1a\x10\x02\x1a\x14Device of the click.@\x01R\x06device\x128\n" +
+	"\x02os\x18& \x01(\tB(\xa2\xbb\x18$\x10\x02\x1a\x1eOperating system of the click.@\x01R\x02os\x129\n" +
+	"\abrowser\x18' \x01(\tB\x1f\xa2\xbb\x18\x1b\x10\x02\x1a\x15Browser of the click.@\x01R\abrowser\x12f\n" +
+	"\x04subs\x18( \x03(\tBR\xa2\xbb\x18N\x1aJsub1…sub20 of the click link in order; trailing empty ones are left out.@\x02R\x04subs\x12R\n" +
+	"\vexternal_id\x18) \x01(\tB1\xa2\xbb\x18-\x1a)The traffic source's own ID of the click.@\x02R\n" +
+	"externalId\x12_\n" +
+	"\x05score\x18* \x01(\rBI\xa2\xbb\x18E\x1aCAnomaly score of the conversion, 0 (clean) to 100; flagged from 50.R\x05score\x124\n" +
+	"\areasons\x18+ \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons\x12\xa1\x01\n" +
 	"\n" +
-	"decided_ms\x18, \x01(\x03R\tdecidedMs\"x\n" +
+	"decided_ms\x18, \x01(\x03B\x81\x01\xa2\xbb\x18}\x1alWhen the processor made the entry, by its clock, UTC. received_at in rows from before there was this column.*\vreceived_atH\x01R\tdecidedMs\x12s\n" +
+	"\n" +
+	"landing_id\x18- \x01(\rBT\xa2\xbb\x18P\x1aGLanding page number of the click; 0 when it went to the offer directly.*\x05offerR\tlandingId\x12}\n" +
+	"\alanding\x18. \x01(\tBc\xa2\xbb\x18_\x10\x02\x1aMLanding page the click was sent to; empty when it went to the offer directly.*\n" +
+	"landing_id@\x01R\alanding\x12D\n" +
+	"\akeyword\x18/ \x01(\tB*\xa2\xbb\x18&\x1a\x15Keyword of the click.*\vexternal_id@\x02R\akeyword\x12C\n" +
+	"\bcreative\x180 \x01(\tB'\xa2\xbb\x18#\x1a\x16Creative of the click.*\akeyword@\x02R\bcreative\x12M\n" +
+	"\x04city\x181 \x01(\tB9\xa2\xbb\x185\x10\x02\x1a&City of the click; empty when unknown.*\acountry@\x02R\x04city\x12l\n" +
+	"\x06region\x182 \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aDLargest subdivision of the country of the click; empty when unknown.*\x04city@\x02R\x06region\x12d\n" +
+	"\x03asn\x183 \x01(\rBR\xa2\xbb\x18N\x1aBNumber of the autonomous system of the click's IP; 0 when unknown.*\x06region@\x02R\x03asn\x12M\n" +
+	"\x06as_org\x184 \x01(\tB6\xa2\xbb\x182\x10\x02\x1a'Organisation of that autonomous system.*\x03asn@\x02R\x05asOrg\x12f\n" +
+	"\x0fconnection_type\x185 \x01(\tB=\xa2\xbb\x189\x10\x02\x1a+Connection type of the click, as in clicks.*\x06as_org@\x01R\x0econnectionType\x12h\n" +
+	"\ahosting\x186 \x01(\bBN\xa2\xbb\x18J\x1a7The click's IP is a listed hosting or cloud provider's.*\x0fconnection_typeR\ahosting\x12Z\n" +
+	"\n" +
+	"os_version\x187 \x01(\tB;\xa2\xbb\x187\x10\x02\x1a-Version of the operating system of the click.*\x02os@\x01R\tosVersion\x12`\n" +
+	"\x0fbrowser_version\x188 \x01(\tB7\xa2\xbb\x183\x10\x02\x1a$Version of the browser of the click.*\abrowser@\x01R\x0ebrowserVersion\x12S\n" +
+	"\blanguage\x189 \x01(\tB7\xa2\xbb\x183\x10\x02\x1a\x1cFirst language of the click.*\x0fbrowser_version@\x01R\blanguage\x12\x7f\n" +
+	"\x0freferrer_domain\x18: \x01(\tBV\xa2\xbb\x18R\x10\x02\x1aBHost of the click's referrer, lower case, without \"www.\" and port.*\blanguage@\x02R\x0ereferrerDomain\x12\x8e\x01\n" +
+	"\x05buyer\x18; \x01(\tBx\xa2\xbb\x18t\x10\x02\x1adWho bought the traffic, as the campaign had it at the time of the click (catalog.campaigns[].buyer).*\bcampaign@\x01R\x05buyer\x12\x83\x01\n" +
+	"\x04team\x18< \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a^Team of the buyer, as the campaign had it at the time of the click (catalog.campaigns[].team).*\x05buyer@\x01R\x04team\x12y\n" +
+	"\x04tags\x18= \x03(\tBe\xa2\xbb\x18a\x1aWTags that the campaign had at the time of the click, sorted (catalog.campaigns[].tags).*\x04team@\x01R\x04tags\x12\x8d\x01\n" +
+	"\x04zone\x18> \x01(\tBy\xa2\xbb\x18u\x10\x02\x1aiZone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.*\x04subs@\x02R\x04zone\x12\x8c\x01\n" +
+	"\tzone_name\x18? \x01(\tBo\xa2\xbb\x18k\x10\x02\x1a_Name of the zone as the source had it at the time of the click; it may change while zone stays.*\x04zone@\x02R\bzoneName\x12\x82\x01\n" +
+	"\x04site\x18@ \x01(\tBn\xa2\xbb\x18j\x10\x02\x1aYSite or app the ad was shown on, as the source itself calls it (catalog.sources[].names).*\tzone_name@\x02R\x04site\x12q\n" +
+	"\tplacement\x18A \x01(\tBS\xa2\xbb\x18O\x10\x02\x1aCPlacement, as the source itself calls it (catalog.sources[].names).*\x04site@\x02R\tplacement\x12\x92\x01\n" +
+	"\vad_campaign\x18B \x01(\tBq\xa2\xbb\x18m\x10\x02\x1a\\ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.*\tplacement@\x02R\n" +
+	"adCampaign\x12\xa4\x01\n" +
+	"\x10ad_campaign_name\x18C \x01(\tBz\xa2\xbb\x18v\x10\x02\x1acName of the campaign at the source at the time of the click; it may change while ad_campaign stays.*\vad_campaign@\x02R\x0eadCampaignName\x12w\n" +
+	"\x05adset\x18D \x01(\tBa\xa2\xbb\x18]\x10\x02\x1aEID of the ad set or ad group at the source (catalog.sources[].names).*\x10ad_campaign_name@\x02R\x05adset\x12}\n" +
+	"\n" +
+	"adset_name\x18E \x01(\tB^\xa2\xbb\x18Z\x10\x02\x1aMName of the ad set at the time of the click; it may change while adset stays.*\x05adset@\x02R\tadsetName\x12[\n" +
+	"\x02ad\x18F \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
+	"adset_name@\x02R\x02ad\x12m\n" +
+	"\aad_name\x18G \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aFName of the ad at the time of the click; it may change while ad stays.*\x02ad@\x02R\x06adName\x12h\n" +
+	"\x03bot\x18H \x01(\tBV\xa2\xbb\x18R\x10\x02\x1a;Name of the listed bot that made the click; empty for none.*\x0freferrer_domain@\x01R\x03bot\x12K\n" +
+	"\tbot_class\x18I \x01(\tB.\xa2\xbb\x18*\x10\x02\x1a\x1fKind of that bot, as in clicks.*\x03bot@\x01R\bbotClass\x12\xb1\x01\n" +
+	"\vbeside_goal\x18J \x01(\bB\x8f\x01\xa2\xbb\x18\x8a\x01\x1ayThe offer declared which event types count as its conversions, and this one is not among them: it has a count of its own.*\rflagged_deltaR\n" +
+	"besideGoal\x12\xc4\x01\n" +
+	"\x0econfirmed_only\x18K \x01(\bB\x9c\x01\xa2\xbb\x18\x97\x01\x1a\x87\x01Money on hold of this conversion is no part of revenue: its network's revenue counts once it is confirmed (catalog.networks[].revenue).*\vbeside_goalR\rconfirmedOnly\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +
@@ -2899,79 +3517,101 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x19PAYOUT_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16PAYOUT_SOURCE_POSTBACK\x10\x01\x12\x17\n" +
 	"\x13PAYOUT_SOURCE_OFFER\x10\x02\x12\x16\n" +
-	"\x12PAYOUT_SOURCE_NONE\x10\x03\"\xa8\x01\n" +
-	"\x06Reason\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
-	"\bobserved\x18\x02 \x01(\x01R\bobserved\x12\x1a\n" +
-	"\bexpected\x18\x03 \x01(\x01R\bexpected\x12\f\n" +
-	"\x01n\x18\x04 \x01(\x04R\x01n\x12\x10\n" +
-	"\x03llr\x18\x05 \x01(\x01R\x03llr\x12\x16\n" +
-	"\x06points\x18\x06 \x01(\rR\x06points\x12\x1a\n" +
-	"\bbaseline\x18\a \x01(\rR\bbaseline\"\xad\x03\n" +
-	"\aAnomaly\x12\x1d\n" +
+	"\x12PAYOUT_SOURCE_NONE\x10\x03:\xdc\x05\xa2\xbb\x18\xd7\x05\n" +
+	"\vconversions\x12\xe6\x01The conversion ledger: one row an accepted transition, with signed deltas; never updated. Sums of deltas are the truth; figures as known at time T are the same sums WHERE received_at <= T. Filled from the topic scored.conversions.\x1a2\n" +
+	"\x12scored.conversions\x12\x18click ID, canonical text\x18Z(\x01\"\n" +
+	"receipt_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:Dby_conversion_id conversion_id TYPE bloom_filter(0.01) GRANULARITY 4::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1:>by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4:*by_time click_at TYPE minmax GRANULARITY 1JU\n" +
+	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14\"\xef\t\n" +
+	"\x06Reason\x12\xdb\x01\n" +
+	"\x04code\x18\x01 \x01(\tB\xc6\x01\xa2\xbb\x18-\x10\x02\x1a%Signal code, see the data dictionary.@\x01P\x01\xaa\xbb\x18\x90\x01\n" +
+	"\freason_codes\x10\x0e\x1a|Findings behind the score, strongest family member first as the processor wrote them: signal codes, see the data dictionary.@\x01R\x04code\x12\xb4\x01\n" +
+	"\bobserved\x18\x02 \x01(\x01B\x97\x01\xa2\xbb\x18/\x1a-What was observed, in the unit of the signal.\xaa\xbb\x18`\n" +
+	"\x0freason_observed\x1aMWhat was observed, in the unit of the signal; same positions as reason_codes.R\bobserved\x12}\n" +
+	"\bexpected\x18\x03 \x01(\x01Ba\xa2\xbb\x18\x14\x1a\x12What was expected.\xaa\xbb\x18E\n" +
+	"\x0freason_expected\x1a2What was expected; same positions as reason_codes.R\bexpected\x12\x87\x01\n" +
+	"\x01n\x18\x04 \x01(\x04By\xa2\xbb\x18#\x1a!Sample size the finding rests on.\xaa\xbb\x18N\n" +
+	"\breason_n\x1aBSample size each finding rests on; same positions as reason_codes.R\x01n\x12\xd7\x01\n" +
+	"\x03llr\x18\x05 \x01(\x01B\xc4\x01\xa2\xbb\x18H\x1aFLog-likelihood ratio in nats where the signal accumulates one, else 0.\xaa\xbb\x18t\n" +
 	"\n" +
-	"anomaly_id\x18\x01 \x01(\tR\tanomalyId\x12,\n" +
-	"\x06reason\x18\x02 \x01(\v2\x14.tributary.v1.ReasonR\x06reason\x12\x18\n" +
-	"\asubject\x18\x03 \x01(\tR\asubject\x12\x19\n" +
-	"\bclick_id\x18\x04 \x01(\tR\aclickId\x12#\n" +
-	"\rconversion_id\x18\x05 \x01(\tR\fconversionId\x12\x1d\n" +
+	"reason_llr\x1afLog-likelihood ratio in nats where the signal accumulates one, else 0; same positions as reason_codes.R\x03llr\x12\xa2\x01\n" +
+	"\x06points\x18\x06 \x01(\rB\x89\x01\xa2\xbb\x18\x1c\x1a\x1aPoints given to the score.\xaa\xbb\x18e\n" +
+	"\rreason_points\x1aFPoints each finding gave to the score; same positions as reason_codes.*\freason_codesR\x06points\x12\xc7\x01\n" +
+	"\bbaseline\x18\a \x01(\rB\xaa\x01\xa2\xbb\x183\x1a1Version of the baseline that expected comes from.\xaa\xbb\x18o\n" +
+	"\x10reason_baselines\x1a[Version of the baseline that the expected value comes from; same positions as reason_codes.R\bbaseline\"\xac\v\n" +
+	"\aAnomaly\x12\x89\x01\n" +
 	"\n" +
-	"receipt_id\x18\x06 \x01(\tR\treceiptId\x12\x18\n" +
-	"\anetwork\x18\a \x01(\tR\anetwork\x12\x1f\n" +
-	"\vcampaign_id\x18\b \x01(\rR\n" +
-	"campaignId\x12\x1a\n" +
-	"\bcampaign\x18\t \x01(\tR\bcampaign\x12\x1b\n" +
+	"anomaly_id\x18\x01 \x01(\tBj\xa2\xbb\x18f\x1a`Identity of the finding; a repeated row (the topic is at least once from the edge) has the same.@\x01P\x01R\tanomalyId\x124\n" +
+	"\x06reason\x18\x02 \x01(\v2\x14.tributary.v1.ReasonB\x06\xa2\xbb\x18\x02X\x01R\x06reason\x12^\n" +
+	"\asubject\x18\x03 \x01(\tBD\xa2\xbb\x18@\x10\x02\x1a4What it was found on: click, conversion or postback.*\x04code@\x01R\asubject\x125\n" +
+	"\bclick_id\x18\x04 \x01(\tB\x1a\xa2\xbb\x18\x16\x1a\x12Click it concerns.@\x01R\aclickId\x12T\n" +
+	"\rconversion_id\x18\x05 \x01(\tB/\xa2\xbb\x18+\x1a'Conversion it concerns; empty for none.@\x01R\fconversionId\x12[\n" +
+	"\n" +
+	"receipt_id\x18\x06 \x01(\tB<\xa2\xbb\x188\x1a4Receipt of the postback it concerns; empty for none.@\x01R\treceiptId\x12O\n" +
+	"\anetwork\x18\a \x01(\tB5\xa2\xbb\x181\x10\x02\x1a+Network of the postback; empty for a click.@\x01R\anetwork\x12G\n" +
+	"\vcampaign_id\x18\b \x01(\rB&\xa2\xbb\x18\"\x1a Campaign number; 0 when unknown.R\n" +
+	"campaignId\x124\n" +
+	"\bcampaign\x18\t \x01(\tB\x18\xa2\xbb\x18\x14\x10\x02\x1a\x0eCampaign name.@\x01R\bcampaign\x12O\n" +
 	"\tsource_id\x18\n" +
-	" \x01(\rR\bsourceId\x12\x16\n" +
-	"\x06source\x18\v \x01(\tR\x06source\x12\x19\n" +
-	"\bevent_ms\x18\f \x01(\x03R\aeventMs\x12\x1f\n" +
-	"\vreceived_ms\x18\r \x01(\x03R\n" +
-	"receivedMs\x12\x14\n" +
-	"\x05score\x18\x0e \x01(\rR\x05score\"\xe4\x05\n" +
+	" \x01(\rB2\xa2\xbb\x18.\x1a,Source number; 0 when undeclared or unknown.R\bsourceId\x12.\n" +
+	"\x06source\x18\v \x01(\tB\x16\xa2\xbb\x18\x12\x10\x02\x1a\fSource name.@\x01R\x06source\x12@\n" +
+	"\bevent_ms\x18\f \x01(\x03B%\xa2\xbb\x18!\x1a\x1fWhen the subject happened, UTC.R\aeventMs\x12q\n" +
+	"\vreceived_ms\x18\r \x01(\x03BP\xa2\xbb\x18L\x1aJWhen the edge accepted the subject, UTC; decides the ClickHouse partition.R\n" +
+	"receivedMs\x12Z\n" +
+	"\x05score\x18\x0e \x01(\rBD\xa2\xbb\x18@\x1a2Score of the subject after this finding, 0 to 100.*\bbaselineP\x01R\x05score:\xb2\x02\xa2\xbb\x18\xad\x02\n" +
+	"\tanomalies\x12{Anomaly findings, one row each, for alerts and analysis. Count distinct anomaly_id. Filled from the topic scored.anomalies.\x1a9\n" +
+	"\x10scored.anomalies\x12!click ID, canonical text, or none\x18\x1e(\x01\"\n" +
+	"anomaly_id*\vcampaign_id*\tsource_id*\vreceived_at*\n" +
+	"anomaly_id:+by_offset _offset TYPE minmax GRANULARITY 1\"\xf5\x13\n" +
 	"\n" +
-	"DeadLetter\x12\x1b\n" +
-	"\tletter_id\x18\x01 \x01(\tR\bletterId\x121\n" +
-	"\x04kind\x18\x02 \x01(\x0e2\x1d.tributary.v1.DeadLetter.KindR\x04kind\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x14\n" +
-	"\x05place\x18\x05 \x01(\tR\x05place\x12\x1f\n" +
-	"\vreceived_ms\x18\x06 \x01(\x03R\n" +
-	"receivedMs\x12\x10\n" +
-	"\x03raw\x18\a \x01(\fR\x03raw\x12\x18\n" +
-	"\anetwork\x18\b \x01(\tR\anetwork\x12\x19\n" +
-	"\bclick_id\x18\t \x01(\tR\aclickId\x12\x14\n" +
+	"DeadLetter\x12\x9c\x01\n" +
+	"\tletter_id\x18\x01 \x01(\tB\x7f\xa2\xbb\x18{\x1auIdentity of the dead letter; for a postback its receipt ID. A repeated row (the topic is at least once) has the same.@\x01P\x01R\bletterId\x12\xa4\x01\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x1d.tributary.v1.DeadLetter.KindBq\xa2\xbb\x18m\x1akWhat it would have been: click, postback, record (undecodable Kafka record) or row (refused by ClickHouse).R\x04kind\x12_\n" +
+	"\x06reason\x18\x03 \x01(\tBG\xa2\xbb\x18C\x10\x02\x1a;Reject reason, from the closed list in the data dictionary.@\x01P\x01R\x06reason\x129\n" +
+	"\x06detail\x18\x04 \x01(\tB!\xa2\xbb\x18\x1d\x1a\x19What was wrong, in words.@\x02R\x06detail\x12P\n" +
+	"\x05place\x18\x05 \x01(\tB:\xa2\xbb\x186\x10\x02\x1a0Role that refused it: ingest, processor or sink.@\x01R\x05place\x12^\n" +
+	"\vreceived_ms\x18\x06 \x01(\x03B=\xa2\xbb\x189\x1a7When it arrived, UTC; decides the ClickHouse partition.R\n" +
+	"receivedMs\x12\x9a\x01\n" +
+	"\x03raw\x18\a \x01(\fB\x87\x01\xa2\xbb\x18\x82\x01\x1a~The input as it came: for a request method, path and query, a blank line, the body, cut at 4096 bytes; for a record its value.@\x02R\x03raw\x12P\n" +
+	"\anetwork\x18\b \x01(\tB6\xa2\xbb\x182\x10\x02\x1a,Network of the postback; empty when unknown.@\x01R\anetwork\x128\n" +
+	"\bclick_id\x18\t \x01(\tB\x1d\xa2\xbb\x18\x19\x1a\x15Click ID as received.@\x01R\aclickId\x127\n" +
 	"\x05event\x18\n" +
-	" \x01(\tR\x05event\x12\x12\n" +
-	"\x04txid\x18\v \x01(\tR\x04txid\x12'\n" +
-	"\x0foriginal_status\x18\f \x01(\tR\x0eoriginalStatus\x12#\n" +
-	"\rpayout_micros\x18\r \x01(\x03R\fpayoutMicros\x12\x1a\n" +
-	"\bcurrency\x18\x0e \x01(\tR\bcurrency\x12,\n" +
-	"\x12payout_base_micros\x18\x0f \x01(\x03R\x10payoutBaseMicros\x12\x0e\n" +
-	"\x02ip\x18\x10 \x01(\fR\x02ip\x12!\n" +
-	"\fsource_topic\x18\x11 \x01(\tR\vsourceTopic\x12)\n" +
-	"\x10source_partition\x18\x12 \x01(\x05R\x0fsourcePartition\x12#\n" +
-	"\rsource_offset\x18\x13 \x01(\x03R\fsourceOffset\x12\x1d\n" +
+	" \x01(\tB!\xa2\xbb\x18\x1d\x10\x02\x1a\x17Event type as received.@\x01R\x05event\x127\n" +
+	"\x04txid\x18\v \x01(\tB#\xa2\xbb\x18\x1f\x1a\x1bTransaction ID as received.@\x01R\x04txid\x12K\n" +
+	"\x0foriginal_status\x18\f \x01(\tB\"\xa2\xbb\x18\x1e\x10\x02\x1a\x18Status word as received.@\x01R\x0eoriginalStatus\x12d\n" +
+	"\rpayout_micros\x18\r \x01(\x03B?\xa2\xbb\x18;\x1a9Payout in units of currency; 0 when it could not be read.R\fpayoutMicros\x12G\n" +
+	"\bcurrency\x18\x0e \x01(\tB+\xa2\xbb\x18'\x10\x02\x1a!ISO 4217 code of payout_original.@\x01R\bcurrency\x12\x80\x01\n" +
+	"\x12payout_base_micros\x18\x0f \x01(\x03BR\xa2\xbb\x18N\x1a9Payout in the base currency; 0 when it could not be read.*\x0foriginal_statusP\x01R\x10payoutBaseMicros\x12A\n" +
+	"\x02ip\x18\x10 \x01(\fB1\xa2\xbb\x18-\x1a)Sender's address; IPv4 as ::ffff:a.b.c.d.@\x02R\x02ip\x12x\n" +
+	"\fsource_topic\x18\x11 \x01(\tBU\xa2\xbb\x18Q\x10\x02\x1aKKafka topic the refused record was read from; empty when it came over HTTP.@\x01R\vsourceTopic\x12?\n" +
+	"\x10source_partition\x18\x12 \x01(\x05B\x14\xa2\xbb\x18\x10\x1a\x0eIts partition.R\x0fsourcePartition\x126\n" +
+	"\rsource_offset\x18\x13 \x01(\x03B\x11\xa2\xbb\x18\r\x1a\vIts offset.R\fsourceOffset\x12\xbb\x01\n" +
 	"\n" +
-	"decided_ms\x18\x14 \x01(\x03R\tdecidedMs\x12\x14\n" +
-	"\x05stage\x18\x15 \x01(\tR\x05stage\"^\n" +
+	"decided_ms\x18\x14 \x01(\x03B\x9b\x01\xa2\xbb\x18\x96\x01\x1a\x84\x01When the processor refused it, by its clock, UTC; received_at where another role did, and in rows from before there was this column.*\vreceived_atH\x01R\tdecidedMs\x12\x82\x01\n" +
+	"\x05stage\x18\x15 \x01(\tBl\xa2\xbb\x18h\x10\x02\x1a[Stage of the processor that could not process the record or timer; empty in all other rows.*\x05place@\x01R\x05stage\"^\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"KIND_CLICK\x10\x01\x12\x11\n" +
 	"\rKIND_POSTBACK\x10\x02\x12\x0f\n" +
 	"\vKIND_RECORD\x10\x03\x12\f\n" +
-	"\bKIND_ROW\x10\x04\"\xdf\x01\n" +
-	"\x06Parked\x12\x1d\n" +
+	"\bKIND_ROW\x10\x04:\xdf\x02\xa2\xbb\x18\xda\x02\n" +
+	"\fdead_letters\x12{Input that became neither a click nor a ledger entry, kept whole, each with its reason. Filled from the topic dead-letters.\x1a1\n" +
+	"\fdead-letters\x12\x1dclick ID as received, or none\x18Z(\x01\"\tletter_id*\x04kind*\x06reason*\vreceived_at*\tletter_id:+by_offset _offset TYPE minmax GRANULARITY 1:<by_letter_id letter_id TYPE bloom_filter(0.01) GRANULARITY 4\"\xbf\a\n" +
+	"\x06Parked\x12x\n" +
 	"\n" +
-	"receipt_id\x18\x01 \x01(\tR\treceiptId\x12\x19\n" +
-	"\bclick_id\x18\x02 \x01(\tR\aclickId\x12\x18\n" +
-	"\anetwork\x18\x03 \x01(\tR\anetwork\x12\x14\n" +
-	"\x05event\x18\x04 \x01(\tR\x05event\x12\x12\n" +
-	"\x04txid\x18\x05 \x01(\tR\x04txid\x12\x1f\n" +
-	"\vreceived_ms\x18\x06 \x01(\x03R\n" +
-	"receivedMs\x12\x1b\n" +
-	"\tparked_ms\x18\a \x01(\x03R\bparkedMs\x12\x19\n" +
-	"\buntil_ms\x18\b \x01(\x03R\auntilMs\"A\n" +
+	"receipt_id\x18\x01 \x01(\tBY\xa2\xbb\x18U\x1aOReceipt of the postback. A postback that the edge sent twice can have two rows.@\x01P\x01R\treceiptId\x128\n" +
+	"\bclick_id\x18\x02 \x01(\tB\x1d\xa2\xbb\x18\x19\x1a\x13Click it waits for.@\x01P\x01R\aclickId\x129\n" +
+	"\anetwork\x18\x03 \x01(\tB\x1f\xa2\xbb\x18\x1b\x10\x02\x1a\x15Network it came from.@\x01R\anetwork\x122\n" +
+	"\x05event\x18\x04 \x01(\tB\x1c\xa2\xbb\x18\x18\x10\x02\x1a\x12Event type (goal).@\x01R\x05event\x12N\n" +
+	"\x04txid\x18\x05 \x01(\tB:\xa2\xbb\x186\x1a2Transaction ID; empty when the network names none.@\x01R\x04txid\x12|\n" +
+	"\vreceived_ms\x18\x06 \x01(\x03B[\xa2\xbb\x18W\x1aKWhen the edge accepted the postback, UTC; decides the ClickHouse partition.*\buntil_atR\n" +
+	"receivedMs\x12<\n" +
+	"\tparked_ms\x18\a \x01(\x03B\x1f\xa2\xbb\x18\x1b\x1a\x19When the wait began, UTC.R\bparkedMs\x12|\n" +
+	"\buntil_ms\x18\b \x01(\x03Ba\xa2\xbb\x18]\x1aYUntil when it waits at most, UTC. Then it counts by its signed click ID, or is an orphan.P\x01R\auntilMs:\x87\x02\xa2\xbb\x18\x82\x02\n" +
+	"\x06parked\x12\x8a\x01Postbacks that came before their click and had to wait for it, whether they still wait or not: see receipts. Filled from the topic parked.\x1a&\n" +
+	"\x06parked\x12\x18click ID, canonical text\x18\a(\x01\"\n" +
+	"receipt_id*\n" +
+	"receipt_id:+by_offset _offset TYPE minmax GRANULARITY 1\"A\n" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
@@ -3065,6 +3705,7 @@ func file_tributary_v1_events_proto_init() {
 	if File_tributary_v1_events_proto != nil {
 		return
 	}
+	file_tributary_v1_options_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

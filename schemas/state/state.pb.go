@@ -98,7 +98,9 @@ type Item struct {
 	Network string `protobuf:"bytes,14,opt,name=network,proto3" json:"network,omitempty"`
 	// Version of the code that made it (schemas.Decisions), for its conversion_id stays as it was given: that of decisions 0 has no
 	// network in it.
-	Decisions     uint32 `protobuf:"varint,15,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	Decisions uint32 `protobuf:"varint,15,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	// As the first postback said: Postback.confirmed_only.
+	ConfirmedOnly bool `protobuf:"varint,16,opt,name=confirmed_only,json=confirmedOnly,proto3" json:"confirmed_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -236,6 +238,13 @@ func (x *Item) GetDecisions() uint32 {
 		return x.Decisions
 	}
 	return 0
+}
+
+func (x *Item) GetConfirmedOnly() bool {
+	if x != nil {
+		return x.ConfirmedOnly
+	}
+	return false
 }
 
 // SourceStats is what one source's conversions looked like so far, in one partition.
@@ -385,7 +394,7 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	"\n" +
 	"\x1etributary/state/v1/state.proto\x12\x12tributary.state.v1\"6\n" +
 	"\x04Book\x12.\n" +
-	"\x05items\x18\x01 \x03(\v2\x18.tributary.state.v1.ItemR\x05items\"\xa8\x03\n" +
+	"\x05items\x18\x01 \x03(\v2\x18.tributary.state.v1.ItemR\x05items\"\xcf\x03\n" +
 	"\x04Item\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\tR\x05event\x12\x12\n" +
 	"\x04txid\x18\x02 \x01(\tR\x04txid\x12\x1d\n" +
@@ -403,7 +412,8 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	"\x05match\x18\f \x01(\x05R\x05match\x12\x1a\n" +
 	"\breceipts\x18\r \x03(\x04R\breceipts\x12\x18\n" +
 	"\anetwork\x18\x0e \x01(\tR\anetwork\x12\x1c\n" +
-	"\tdecisions\x18\x0f \x01(\rR\tdecisions\"\x86\x01\n" +
+	"\tdecisions\x18\x0f \x01(\rR\tdecisions\x12%\n" +
+	"\x0econfirmed_only\x18\x10 \x01(\bR\rconfirmedOnly\"\x86\x01\n" +
 	"\vSourceStats\x12\x14\n" +
 	"\x05timed\x18\x01 \x01(\x04R\x05timed\x12\x12\n" +
 	"\x04fast\x18\x02 \x01(\x04R\x04fast\x12\x1d\n" +

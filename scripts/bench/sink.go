@@ -21,6 +21,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"tributary/deploy/embedded/chdb"
+	"tributary/report"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	sink "tributary/sink/clickhouse"
@@ -63,7 +64,7 @@ func benchSink(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer conn.Close()
-	if _, err := schema.Migrate(ctx, conn, schema.Options{Database: sinkDatabase}); err != nil {
+	if _, err := schema.Migrate(ctx, conn, schema.Options{Database: sinkDatabase, Views: report.Views()}); err != nil {
 		return err
 	}
 

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tributary/schemas"
 )
 
 // tokenWindow is what the tables' non_replicated_deduplication_window says.
@@ -85,7 +87,12 @@ type mishap struct {
 }
 
 // loadedTables are those that the sink loads a topic into.
-var loadedTables = []string{"clicks", "conversions", "anomalies", "dead_letters", "postbacks", "parked"}
+var loadedTables = func() (names []string) {
+	for _, t := range schemas.Tables() {
+		names = append(names, t.Name)
+	}
+	return names
+}()
 
 func newStandin(database string, tr *trace) *standin {
 	s := &standin{database: database, trace: tr, tables: map[string]*standinTable{}, running: map[int]time.Time{}}

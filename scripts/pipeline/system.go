@@ -23,6 +23,7 @@ import (
 	"tributary/deploy/topics"
 	"tributary/ingest"
 	"tributary/processor"
+	"tributary/report"
 	"tributary/schemas/broker"
 	schema "tributary/schemas/clickhouse"
 	"tributary/scripts/kafka"
@@ -169,7 +170,7 @@ func (s *System) startClickHouse(ctx context.Context) *clickhouse.Options {
 	}
 	s.ClickHouse = conn
 	s.tb.Cleanup(func() { conn.Close() })
-	if _, err := schema.Migrate(ctx, conn, schema.Options{Database: s.Database}); err != nil {
+	if _, err := schema.Migrate(ctx, conn, schema.Options{Database: s.Database, Views: report.Views()}); err != nil {
 		s.tb.Fatalf("making the tables: %v", err)
 	}
 	server := engine.Options()

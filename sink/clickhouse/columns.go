@@ -260,6 +260,15 @@ func (s *spans) bounds(row uint32) (start, end uint32) {
 	return start, s.ends[row]
 }
 
+// end ends a row that has n elements.
+func (s *spans) end(n int) {
+	start := uint32(0)
+	if len(s.ends) > 0 {
+		start = s.ends[len(s.ends)-1]
+	}
+	s.ends = append(s.ends, start+uint32(n))
+}
+
 func (s *spans) put(e *encoder, order []uint32) {
 	var total uint64
 	for _, row := range order {
@@ -291,15 +300,15 @@ func (c *textsColumn) put(e *encoder, order []uint32) {
 	}
 }
 
-// wordsColumn is an Array(LowCardinality(String)). It and the numbersColumns of one
-// event's reasons have the same spans, which reasonColumns owns.
+// wordsColumn is an Array(LowCardinality(String)). The columns of one repeated message have the same spans.
 type wordsColumn struct {
 	spans *spans
 	keys  []uint32
 	words dictionary
 }
 
-func (c *wordsColumn) reset() { c.keys = c.keys[:0]; c.words.trim() }
+func (c *wordsColumn) add(element string) { c.keys = append(c.keys, c.words.number(element)) }
+func (c *wordsColumn) reset()             { c.keys = c.keys[:0]; c.words.trim() }
 func (c *wordsColumn) put(e *encoder, order []uint32) {
 	c.spans.put(e, order)
 	e.keys = e.keys[:0]
@@ -319,6 +328,10 @@ type numbersColumn struct {
 	values []uint64
 }
 
+func (c *numbersColumn) add(element uint64) { c.values = append(c.values, element) }
+func (c *numbersColumn) addFloat(element float64) {
+	c.values = append(c.values, math.Float64bits(element))
+}
 func (c *numbersColumn) reset() { c.values = c.values[:0] }
 func (c *numbersColumn) put(e *encoder, order []uint32) {
 	c.spans.put(e, order)

@@ -92,7 +92,7 @@ func TestEveryFieldArrives(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, c := range conversions {
-			expect(t, block, i, map[string]any{"conversion_id": c.ConversionId, "seq": c.Seq, "kind": word(conversionKinds, int32(c.Kind)), "status": word(statuses, int32(c.Status)), "pending_delta": c.PendingDelta, "approved_delta": c.ApprovedDelta,
+			expect(t, block, i, map[string]any{"conversion_id": c.ConversionId, "seq": c.Seq, "kind": word(wordsOfConversionKind, int32(c.Kind)), "status": word(wordsOfStatus, int32(c.Status)), "pending_delta": c.PendingDelta, "approved_delta": c.ApprovedDelta,
 				"revenue_hold_delta": c.RevenueHoldDeltaMicros, "revenue_confirmed_delta": c.RevenueConfirmedDeltaMicros, "click_at": c.ClickMs, "match": "click", "payout_source": "postback", "payout": c.PayoutBaseMicros})
 		}
 	})
@@ -130,13 +130,13 @@ func expect(t *testing.T, block *proto.Block, row int, want map[string]any) {
 }
 
 func TestWordsOfEveryEnum(t *testing.T) {
-	if got := word(statuses, int32(events.Status_STATUS_CHARGEBACK)); got != "chargeback" {
+	if got := word(wordsOfStatus, int32(events.Status_STATUS_CHARGEBACK)); got != "chargeback" {
 		t.Error(got)
 	}
-	if got := word(matches, int32(events.Conversion_MATCH_CLICK_ID)); got != "click_id" {
+	if got := word(wordsOfConversionMatch, int32(events.Conversion_MATCH_CLICK_ID)); got != "click_id" {
 		t.Error(got)
 	}
-	if got := word(letterKinds, 99); got != "unknown" {
+	if got := word(wordsOfDeadLetterKind, 99); got != "unknown" {
 		t.Error(got)
 	}
 	if newTable(schemas.TopicAnomalies).name() != "anomalies" {

@@ -14,6 +14,7 @@ import (
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/report"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
@@ -137,7 +138,7 @@ func TestClickHouseAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	clicks, conversions := newEvents(5, 8000, 800)
@@ -285,7 +286,7 @@ func TestFrozenClickHouse(t *testing.T) {
 	}
 	defer process.Stop()
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	r := p.start()

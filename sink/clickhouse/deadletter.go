@@ -66,8 +66,8 @@ func (o *owner) newLetters() (letters []*events.DeadLetter) {
 
 // repeatsItself says whether the row is a letter about a refused row: another about it would be refused alike, for ever.
 func (o *owner) repeatsItself(row uint32) bool {
-	t, ok := o.batch.table.(*letters)
-	return ok && t.reason.at(row) == string(schemas.RejectRowRefused)
+	t, ok := o.batch.table.(*deadLetters)
+	return ok && t.col.Reason.at(row) == string(schemas.RejectRowRefused)
 }
 
 // letterID is the same in every replay.

@@ -4,6 +4,9 @@
 // (read_committed), and of the edge's topics those that have a table (see Topics), as one consumer group and fills the tables that schemas/clickhouse describes.
 // What is summed of their rows is in the same parts (projections).
 //
+// The code of each table (*_gen.go) is written from its declaration by scripts/tables; tables that stages declare have one for all
+// (rows.go).
+//
 // How: each partition's rows are gathered to a batch by rows, bytes or age (from its first row). Then
 //
 //  1. plan: the batch's [first,last] is committed to the group as the metadata of offset first, under the member's

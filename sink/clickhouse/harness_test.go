@@ -20,6 +20,7 @@ import (
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/report"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
@@ -64,7 +65,7 @@ func database(t testing.TB) (name string, options *clickhouse.Options, conn driv
 	address := engine.process.Address()
 	engine.Unlock()
 	options, conn = connect(t, address)
-	if _, err := schema.Migrate(t.Context(), conn, schema.Options{Database: name}); err != nil {
+	if _, err := schema.Migrate(t.Context(), conn, schema.Options{Database: name, Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	return name, options, conn

@@ -27,11 +27,16 @@ const tablesGroup = "-tables"
 // tablesVersion begins the metadata: tributary-tables:1:clicks=UUID:...
 const tablesVersion = "tributary-tables:1"
 
+// rememberedAt is the topic to whose first offset the metadata belongs.
+const rememberedAt = schemas.TopicScoredClicks
+
 // An Installation is a loader's group and the tables that it fills.
 type Installation struct {
 	Group, Database, TopicPrefix string
 	// Kafka has seed brokers, TLS and SASL.
 	Kafka []kgo.Opt
+	// Own are the tables that stages declare.
+	Own []schemas.Table
 	// ClickHouse says how to connect; its database need not exist.
 	ClickHouse *clickhouse.Options
 }
@@ -111,12 +116,11 @@ func (in *Installation) look(ctx context.Context, remember bool) (*LostTables, e
 	}
 	lost := &LostTables{Database: in.Database, now: now}
 	filled := false
-	for _, topic := range Topics {
-		name := newTable(topic).name()
-		if t := now[name]; t.rows > 0 {
+	for _, table := range loaded(in.Own) {
+		if t := now[table.Name]; t.rows > 0 {
 			filled = true
-		} else if was[name] != t.uuid {
-			lost.Tables = append(lost.Tables, LostTable{Topic: topic, Table: name, Was: was[name], Is: t.uuid})
+		} else if was[table.Name] != t.uuid {
+			lost.Tables = append(lost.Tables, LostTable{Topic: table.Topic.Name, Table: table.Name, Was: was[table.Name], Is: t.uuid})
 		}
 	}
 	if len(was) == 0 && filled {
@@ -262,10 +266,10 @@ func (in *Installation) ask(ctx context.Context) (tablesNow, error) {
 		return nil, fmt.Errorf("asking ClickHouse for the tables of %s: %w", in.Database, err)
 	}
 	defer rows.Close()
-	return readTables(rows)
+	return in.readTables(rows)
 }
 
-func readTables(rows driver.Rows) (tablesNow, error) {
+func (in *Installation) readTables(rows driver.Rows) (tablesNow, error) {
 	now, all := tablesNow{}, tablesNow{}
 	for rows.Next() {
 		var name string
@@ -278,8 +282,8 @@ func readTables(rows driver.Rows) (tablesNow, error) {
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading ClickHouse's tables: %w", err)
 	}
-	for _, topic := range Topics {
-		name := newTable(topic).name()
+	for _, table := range loaded(in.Own) {
+		name := table.Name
 		if _, ok := all[name]; !ok {
 			return nil, fmt.Errorf("ClickHouse has no table %s; run `tributary migrate` once to make the tables", name)
 		}
@@ -297,7 +301,7 @@ func (in *Installation) remembered(ctx context.Context, admin *kadm.Client) (map
 	if err != nil {
 		return nil, fmt.Errorf("asking Kafka for the tables of the group %s: %w", in.Group, err)
 	}
-	o, ok := offsets.Lookup(in.TopicPrefix+Topics[0], 0)
+	o, ok := offsets.Lookup(in.TopicPrefix+rememberedAt, 0)
 	text, found := strings.CutPrefix(o.Metadata, tablesVersion+":")
 	if !ok || !found {
 		return nil, nil
@@ -312,12 +316,12 @@ func (in *Installation) remembered(ctx context.Context, admin *kadm.Client) (map
 
 func (in *Installation) remember(ctx context.Context, admin *kadm.Client, now tablesNow) error {
 	text := tablesVersion
-	for _, topic := range Topics {
-		name := newTable(topic).name()
+	for _, table := range loaded(in.Own) {
+		name := table.Name
 		text += ":" + name + "=" + now[name].uuid
 	}
 	offsets := kadm.Offsets{}
-	offsets.Add(kadm.Offset{Topic: in.TopicPrefix + Topics[0], Partition: 0, At: 0, LeaderEpoch: -1, Metadata: text})
+	offsets.Add(kadm.Offset{Topic: in.TopicPrefix + rememberedAt, Partition: 0, At: 0, LeaderEpoch: -1, Metadata: text})
 	if err := admin.CommitAllOffsets(ctx, in.Group+tablesGroup, offsets); err != nil {
 		return fmt.Errorf("remembering the tables of the group %s: %w", in.Group, err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"tributary/report"
 	schema "tributary/schemas/clickhouse"
 )
 
@@ -34,7 +35,7 @@ func (p *pipeline) exec(query string) {
 func (p *pipeline) dropped() {
 	p.t.Helper()
 	p.exec("DROP DATABASE %s")
-	if _, err := schema.Migrate(p.t.Context(), p.conn, schema.Options{Database: p.database}); err != nil {
+	if _, err := schema.Migrate(p.t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
 		p.t.Fatal(err)
 	}
 }

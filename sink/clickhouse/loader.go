@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
+	"tributary/schemas"
 	"tributary/schemas/broker"
 )
 
@@ -32,6 +33,8 @@ type Deps struct {
 	Logger      *zap.Logger
 	// Now is the clock that freshness is measured with; nil is time.Now.
 	Now func() time.Time
+	// Own are the tables that stages declare (schemas.RowTable).
+	Own []schemas.Table
 	// ClickHouse says how to connect: address, protocol (native or HTTP), user. Its database must exist whatever happens
 	// to ours: leave it empty. Pool sizes are set by the Loader.
 	ClickHouse *clickhouse.Options
@@ -39,7 +42,10 @@ type Deps struct {
 
 // Loader loads the scored topics and the dead letters into ClickHouse. It serves one Run.
 type Loader struct {
-	config    Config
+	config Config
+	// topics are those that it reads, without prefix; own the tables that stages declare.
+	topics    []string
+	own       []schemas.Table
 	prefix    string
 	log       *zap.Logger
 	now       func() time.Time
@@ -94,7 +100,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 	if deps.ClickHouse == nil {
 		return nil, errors.New("configuring the sink: no ClickHouse to load into is named")
 	}
-	l := &Loader{config: cfg, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
+	l := &Loader{config: cfg, topics: topicsOf(loaded(deps.Own)), own: deps.Own, prefix: deps.TopicPrefix, log: deps.Logger, now: deps.Now, register: deps.Registerer, slots: make(chan struct{}, cfg.Inserts),
 		owners: make(map[key]*owner), assigned: make(map[key]bool), plans: make(map[key]*plan), begun: make(map[key]int64), partitions: make(map[string]int),
 		letterTransaction: letterTransaction, kafka: deps.Kafka}
 	if l.log == nil {
@@ -108,7 +114,7 @@ func New(cfg Config, deps Deps) (*Loader, error) {
 		return nil, err
 	}
 	var err error
-	if l.metrics, err = newMetrics(deps.Registerer, Topics); err != nil {
+	if l.metrics, err = newMetrics(deps.Registerer, l.topics); err != nil {
 		return nil, errors.Join(fmt.Errorf("registering the sink's metrics: %w", err), l.conn.Close())
 	}
 	if l.client, err = kgo.NewClient(l.kafkaOptions(deps)...); err != nil {
@@ -161,8 +167,8 @@ func balancer(instanceID string) kgo.GroupBalancer {
 }
 
 func (l *Loader) kafkaOptions(deps Deps) []kgo.Opt {
-	topics := make([]string, len(Topics))
-	for i, topic := range Topics {
+	topics := make([]string, len(l.topics))
+	for i, topic := range l.topics {
 		topics[i] = deps.TopicPrefix + topic
 	}
 	options := append([]kgo.Opt{}, deps.Kafka...)

@@ -66,7 +66,7 @@ type owner struct {
 func newOwner(l *Loader, topic, base string, partition int32, pending *plan) *owner {
 	o := &owner{loader: l, topic: topic, partition: partition, metrics: l.metrics.topics[base], pending: pending, landed: -1, came: -1, repeats: -1, to: -1, seen: -1, offsetsInDoubt: true,
 		finish: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1)}
-	o.batch.table = newTable(base)
+	o.batch.table = newTable(base, l.own...)
 	o.batch.first, o.batch.last = -1, -1
 	o.insert = newInserter(l.conn, l.http, l.config.Database, o.batch.table)
 	o.ctx, o.cancel = context.WithCancel(l.crash)

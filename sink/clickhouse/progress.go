@@ -183,8 +183,8 @@ func startOf(k key, starts kadm.ListedOffsets) int64 {
 func (l *Loader) listLogs(ctx context.Context) (ends, starts kadm.ListedOffsets, err error) {
 	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
 	defer cancel()
-	topics := make([]string, len(Topics))
-	for i, topic := range Topics {
+	topics := make([]string, len(l.topics))
+	for i, topic := range l.topics {
 		topics[i] = l.prefix + topic
 	}
 	admin := kadm.NewClient(l.client)

@@ -2,11 +2,9 @@ package clickhouse
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"tributary/schemas"
-	"tributary/schemas/events"
 )
 
 // A namedColumn ties a buffer to the column of the table it fills.
@@ -35,49 +33,35 @@ type table interface {
 	tie(a, b uint32) int
 }
 
-// newTable returns the table of a topic (without prefix).
-func newTable(topic string) table {
-	switch topic {
-	case schemas.TopicScoredClicks:
-		return newClicks()
-	case schemas.TopicConversions:
-		return newConversions()
-	case schemas.TopicAnomalies:
-		return newAnomalies()
-	case schemas.TopicDeadLetters:
-		return newLetters()
-	case schemas.TopicPostbacks:
-		return newPostbacks()
-	case schemas.TopicParked:
-		return newParked()
-	case schemas.TopicImpressions:
-		return newImpressions()
-	case schemas.TopicLandingClicks:
-		return newLandingClicks()
+// newTable returns the table of a topic (without prefix): a declared one, or one of those that stages declare.
+func newTable(topic string, own ...schemas.Table) table {
+	if make := declared[topic]; make != nil {
+		return make()
+	}
+	for i := range own {
+		if own[i].Topic.Name == topic {
+			return newRows(&own[i])
+		}
 	}
 	panic("sink: no table for topic " + topic)
 }
 
-// Topics are the topics a Loader reads, without prefix.
-var Topics = []string{schemas.TopicScoredClicks, schemas.TopicConversions, schemas.TopicAnomalies, schemas.TopicDeadLetters,
-	schemas.TopicPostbacks, schemas.TopicParked, schemas.TopicImpressions, schemas.TopicLandingClicks}
+// loaded are the tables of a loader, where stages declare own.
+func loaded(own []schemas.Table) []schemas.Table { return slices.Concat(schemas.Tables(), own) }
 
-const (
-	kindText   = "String"
-	kindWord   = "LowCardinality(String)"
-	kindMoney  = "Decimal(18, 6)"
-	kindTime   = "DateTime64(3, 'UTC')"
-	kindTexts  = "Array(String)"
-	kindWords  = "Array(LowCardinality(String))"
-	kindUint8  = "UInt8"
-	kindUint32 = "UInt32"
-	kindUint64 = "UInt64"
-	kindInt32  = "Int32"
-	kindInt64  = "Int64"
-	kindFloat  = "Float64"
-	kindBool   = "Bool"
-	kindIP     = "IPv6"
-)
+func topicsOf(tables []schemas.Table) []string {
+	topics := make([]string, len(tables))
+	for i, t := range tables {
+		topics[i] = t.Topic.Name
+	}
+	return topics
+}
+
+// Topics are the topics of tables that events declare, without prefix.
+var Topics = topicsOf(schemas.Tables())
+
+// clickLayout is the version of what is written of a click: see the column _layout.
+const clickLayout = 1
 
 // position is the part every table has.
 type position struct {
@@ -94,69 +78,28 @@ func (p *position) add(partition int32, offset, receivedMS int64) {
 	p.received.add(receivedMS)
 }
 
-func (p *position) columns() []namedColumn {
-	return []namedColumn{{"received_at", kindTime, &p.received}, {"_partition", kindUint32, &p.partitions}, {"_offset", kindUint64, &p.offsets}}
-}
 func (p *position) rows() int                   { return len(p.received.values) }
 func (p *position) receivedMS(row uint32) int64 { return p.received.values[row] }
 func (p *position) offset(row uint32) int64     { return int64(p.offsets.values[row]) }
 
-// reasonColumns are the parallel arrays of an event's findings.
-type reasonColumns struct {
-	spans
-	codes                                        wordsColumn
-	points, observed, expected, n, llr, baseline numbersColumn
+// spanned is the first column of several that have the same spans, which it empties for all of them.
+type spanned struct {
+	columnBuffer
+	spans *spans
 }
 
-func newReasonColumns() *reasonColumns {
-	r := new(reasonColumns)
-	r.codes.spans = &r.spans
-	for _, column := range []*numbersColumn{&r.points, &r.observed, &r.expected, &r.n, &r.llr, &r.baseline} {
-		column.spans, column.width = &r.spans, 8
+func (s *spanned) reset() { s.columnBuffer.reset(); s.spans.ends = s.spans.ends[:0] }
+
+// checkTime refuses a time that ClickHouse's DateTime cannot hold: sums go by it.
+func checkTime(field string, ms int64) error {
+	if ms >= 0 && ms < schemas.MaxTimeMS {
+		return nil
 	}
-	r.points.width, r.baseline.width = 4, 4
-	return r
+	return timeError(field, ms)
 }
 
-func (r *reasonColumns) add(reasons []*events.Reason) {
-	for _, reason := range reasons {
-		r.codes.keys = append(r.codes.keys, r.codes.words.number(reason.Code))
-		r.points.values = append(r.points.values, uint64(reason.Points))
-		r.observed.values = append(r.observed.values, math.Float64bits(reason.Observed))
-		r.expected.values = append(r.expected.values, math.Float64bits(reason.Expected))
-		r.n.values = append(r.n.values, reason.N)
-		r.llr.values = append(r.llr.values, math.Float64bits(reason.Llr))
-		r.baseline.values = append(r.baseline.values, uint64(reason.Baseline))
-	}
-	r.ends = append(r.ends, uint32(len(r.codes.keys)))
-}
-
-func (r *reasonColumns) columns() []namedColumn {
-	return []namedColumn{
-		{"reason_codes", kindWords, &spannedWords{r}},
-		{"reason_points", "Array(UInt32)", &r.points},
-		{"reason_observed", "Array(Float64)", &r.observed},
-		{"reason_expected", "Array(Float64)", &r.expected},
-		{"reason_n", "Array(UInt64)", &r.n},
-		{"reason_llr", "Array(Float64)", &r.llr},
-		{"reason_baselines", "Array(UInt32)", &r.baseline},
-	}
-}
-
-// spannedWords is the codes column; it resets the spans for all of them.
-type spannedWords struct{ *reasonColumns }
-
-func (s *spannedWords) reset()                         { s.codes.reset(); s.ends = s.ends[:0] }
-func (s *spannedWords) put(e *encoder, order []uint32) { s.codes.put(e, order) }
-
-// checkTimes refuses times that ClickHouse's DateTime cannot hold: sums go by them.
-func checkTimes(names [3]string, times [3]int64) error {
-	for i, ms := range times {
-		if names[i] != "" && (ms < 0 || ms >= schemas.MaxTimeMS) {
-			return fmt.Errorf("%s is %d: want Unix milliseconds before the year 2106", names[i], ms)
-		}
-	}
-	return nil
+func timeError(field string, ms int64) error {
+	return fmt.Errorf("%s is %d: want Unix milliseconds before the year 2106", field, ms)
 }
 
 // decidedMS is when something was decided: when it came where nobody noted it, or noted what ClickHouse cannot hold.
@@ -167,10 +110,10 @@ func decidedMS(decided, received int64) int64 {
 	return decided
 }
 
-// checkReasons bounds what one event may bring.
-func checkReasons(n int) error {
+// checkElements bounds what one event may bring of a repeated message.
+func checkElements(field string, n int) error {
 	if n > schemas.MaxReasons {
-		return fmt.Errorf("it has %d reasons: want at most %d", n, schemas.MaxReasons)
+		return fmt.Errorf("it has %d %s: want at most %d", n, field, schemas.MaxReasons)
 	}
 	return nil
 }

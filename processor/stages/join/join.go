@@ -32,11 +32,12 @@ type Stage struct {
 	rejects   map[schemas.RejectReason]prometheus.Counter
 	parked    prometheus.Gauge
 	wordCount prometheus.Gauge
+	mixed     *mixed
 }
 
 // New makes the stage.
 func New(opts Options) *Stage {
-	s := &Stage{opts: opts, rejects: map[schemas.RejectReason]prometheus.Counter{}}
+	s := &Stage{opts: opts, rejects: map[schemas.RejectReason]prometheus.Counter{}, mixed: newMixed()}
 	rejects := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "processor", Name: "rejects_total",
 		Help: "Clicks and postbacks that became dead letters, by reason."}, []string{"reason"})
 	s.parked = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "processor", Name: "parked",
@@ -49,6 +50,8 @@ func New(opts Options) *Stage {
 		s.wordCount.Set(0)
 		s.parked = register(opts.Registerer, s.parked)
 		s.parked.Set(0)
+		s.mixed.offers = register(opts.Registerer, s.mixed.offers)
+		s.mixed.offers.Set(0)
 	}
 	for _, r := range schemas.RejectReasons {
 		if r.Place == "processor" || r.Reason == schemas.RejectMalformedClickID {
@@ -205,11 +208,11 @@ func (t *task) storeClick(ctx *stage.Context, c *events.Click, late bool) error 
 	return nil
 }
 
-// reset empties a click but keeps the memory of its list.
+// reset empties a click but keeps the memory of its lists.
 func reset(c *events.Click) {
-	subs := c.Subs[:0]
+	subs, tags, goals := c.Subs[:0], c.Tags[:0], c.Goals[:0]
 	c.Reset()
-	c.Subs = subs
+	c.Subs, c.Tags, c.Goals = subs, tags, goals
 }
 
 func (t *task) reject(r schemas.RejectReason) {

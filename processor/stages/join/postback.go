@@ -154,6 +154,7 @@ func (t *task) attribute(ctx *stage.Context, f *file, pb *events.Postback) error
 	if _, err := stats.MarshalToSizedBufferVT(ctx.State.PutSized(sourceKey, stats.SizeVT())); err != nil {
 		return fmt.Errorf("writing the statistics of a source: %w", err)
 	}
+	t.mixed.see(f.click, out.Entry)
 	return t.emitEntry(ctx, out.Entry, pb.TxidScope)
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tributary/processor/stage"
 	"tributary/schemas/events"
@@ -12,12 +13,15 @@ import (
 
 // A snapshot is what is remembered of a click: what a ledger entry takes from it. The ID is in the key.
 //
-//	version and flags, 1 byte · epoch of its words, less the day of the ID (zigzag) · campaign · source · country · agent
+//	version and flags, 1 byte · epoch of its words, less the day of the ID (zigzag) · campaign · source · place · agent
+//	· network · language · referrer · keyword · creative · names
 //	· [event time less the ID's (zigzag)] · [clicks of the IP in its minute, unless 1] · [external ID, with its length] · number of subs · subs
 //
-// Campaign, source, country, agent and each sub are references to parts: see words.
+// Campaign to names and each sub are references to parts: see words. Version 1 has no network to names, and less in campaign, place
+// and agent.
 const (
-	snapshotVersion = 1 << 4
+	snapshotVersion1 = 1 << 4
+	snapshotVersion  = 2 << 4
 
 	snapshotFlags  = 1<<4 - 1
 	snapshotEvent  = 1 << 0
@@ -42,18 +46,44 @@ func (t *task) appendSnapshot(ctx *stage.Context, dst []byte, c *events.Click) [
 	p = binary.AppendVarint(p, c.OfferPayoutMicros)
 	p = appendText(p, c.OfferCurrency)
 	p = binary.AppendVarint(p, c.OfferPayoutBaseMicros)
+	p = appendText(binary.AppendUvarint(p, uint64(c.LandingId)), c.Landing)
+	p = appendText(appendText(p, c.Buyer), c.Team)
+	p = binary.AppendUvarint(p, uint64(len(c.Tags)))
+	for _, tag := range c.Tags {
+		p = appendText(p, tag)
+	}
+	p = binary.AppendUvarint(p, uint64(len(c.Goals)))
+	for _, goal := range c.Goals {
+		p = appendText(p, goal)
+	}
 	dst = t.words.refer(ctx, dst, p)
 
 	p = appendText(binary.AppendUvarint(p[:0], uint64(c.SourceId)), c.Source)
 	dst = t.words.refer(ctx, dst, p)
 
-	p = append(p[:0], c.Country...)
+	p = p[:0]
+	if c.Country != "" || c.Region != "" || c.City != "" {
+		p = appendText(appendText(appendText(p, c.Country), c.Region), c.City)
+	}
 	dst = t.words.refer(ctx, dst, p)
 
 	p = p[:0]
-	for _, name := range [...]string{c.Device, c.Os, c.Browser, c.Bot} {
+	for _, name := range [...]string{c.Device, c.Os, c.Browser, c.Bot, c.BotClass, c.OsVersion, c.BrowserVersion} {
 		p = appendText(p, name)
 	}
+	dst = t.words.refer(ctx, dst, p)
+
+	p = p[:0]
+	if c.Asn != 0 || c.AsOrg != "" || c.ConnectionType != "" || c.Hosting {
+		p = appendText(appendText(binary.AppendUvarint(p, uint64(c.Asn)), c.AsOrg), c.ConnectionType)
+		p = append(p, bit(c.Hosting))
+	}
+	dst = t.words.refer(ctx, dst, p)
+	for _, text := range [...]string{c.Language, c.ReferrerDomain, c.Keyword, c.Creative} {
+		p = append(p[:0], text...)
+		dst = t.words.refer(ctx, dst, p)
+	}
+	p = appendNames(p[:0], c)
 	dst = t.words.refer(ctx, dst, p)
 
 	if c.EventMs != t.id.timeMS {
@@ -86,8 +116,9 @@ func (t *task) appendSnapshot(ctx *stage.Context, dst []byte, c *events.Click) [
 func (t *task) readSnapshot(ctx *stage.Context, b []byte) (*events.Click, error) {
 	r := snapshotReader{b: b}
 	head := r.byte()
-	if head&^snapshotFlags != snapshotVersion {
-		return nil, fmt.Errorf("%w: version %d, %d would be right", errSnapshot, head>>4, snapshotVersion>>4)
+	version := head &^ snapshotFlags
+	if version != snapshotVersion && version != snapshotVersion1 {
+		return nil, fmt.Errorf("%w: version %d, 1 or %d would be right", errSnapshot, head>>4, snapshotVersion>>4)
 	}
 	c := &events.Click{Foreign: t.id.foreign}
 	epoch := r.varint() + t.id.timeMS/wordsEpochMS
@@ -102,11 +133,35 @@ func (t *task) readSnapshot(ctx *stage.Context, b []byte) (*events.Click, error)
 	c.CampaignId, c.Campaign = uint32(campaign.uvarint()), campaign.string()
 	c.OfferId, c.Offer = uint32(campaign.uvarint()), campaign.string()
 	c.OfferPayoutMicros, c.OfferCurrency, c.OfferPayoutBaseMicros = campaign.varint(), campaign.string(), campaign.varint()
+	if version > snapshotVersion1 {
+		c.LandingId, c.Landing = uint32(campaign.uvarint()), campaign.string()
+		c.Buyer, c.Team = campaign.string(), campaign.string()
+		for n := campaign.count(); n > 0; n-- {
+			c.Tags = append(c.Tags, campaign.string())
+		}
+		for n := campaign.count(); n > 0; n-- {
+			c.Goals = append(c.Goals, campaign.string())
+		}
+	}
 	source := part()
 	c.SourceId, c.Source = uint32(source.uvarint()), source.string()
-	c.Country = part().text
+	place := part()
+	if version == snapshotVersion1 {
+		c.Country, place.text = place.text, ""
+	} else if place.rest() > 0 {
+		c.Country, c.Region, c.City = place.string(), place.string(), place.string()
+	}
 	agent := part()
 	c.Device, c.Os, c.Browser, c.Bot = agent.string(), agent.string(), agent.string(), agent.string()
+	var network, named snapshotReader
+	if version > snapshotVersion1 {
+		c.BotClass, c.OsVersion, c.BrowserVersion = agent.string(), agent.string(), agent.string()
+		if network = part(); network.rest() > 0 {
+			c.Asn, c.AsOrg, c.ConnectionType, c.Hosting = uint32(network.uvarint()), network.string(), network.string(), network.byte() != 0
+		}
+		c.Language, c.ReferrerDomain, c.Keyword, c.Creative = part().text, part().text, part().text, part().text
+		named = part()
+	}
 	c.EventMs, c.IpClicksPerMinute = t.id.timeMS, 1
 	if head&snapshotEvent != 0 {
 		c.EventMs += r.varint()
@@ -120,18 +175,74 @@ func (t *task) readSnapshot(ctx *stage.Context, b []byte) (*events.Click, error)
 	case head&snapshotTextID != 0:
 		c.ExternalId = r.string()
 	}
-	n := r.uvarint()
-	if n > uint64(r.rest()) {
-		r.damaged()
-		n = 0
-	}
-	for range n {
+	for n := r.count(); n > 0; n-- {
 		c.Subs = append(c.Subs, part().text)
 	}
-	if r.rest() > 0 || campaign.rest() > 0 || source.rest() > 0 || agent.rest() > 0 {
+	readNames(&named, c)
+	var err error
+	for _, p := range [...]*snapshotReader{&campaign, &source, &place, &agent, &network, &named} {
+		if p.rest() > 0 {
+			r.damaged()
+		}
+		err = errors.Join(err, p.err)
+	}
+	if r.rest() > 0 {
 		r.damaged()
 	}
-	return c, errors.Join(r.err, campaign.err, source.err, agent.err)
+	return c, errors.Join(err, r.err)
+}
+
+// names are the places of the source's own names in a click.
+func names(c *events.Click) [10]*string {
+	return [...]*string{&c.Zone, &c.ZoneName, &c.Site, &c.Placement, &c.AdCampaign, &c.AdCampaignName, &c.Adset, &c.AdsetName, &c.Ad, &c.AdName}
+}
+
+// A name is blank, the sub with a number from 1 on, or, after nameInline, a text.
+const nameInline = 255
+
+// appendNames says of which sub each name is: one part for most clicks of a source. Nothing where no name is set.
+func appendNames(dst []byte, c *events.Click) []byte {
+	start, set := len(dst), false
+	for _, name := range names(c) {
+		switch i := slices.Index(c.Subs, *name); {
+		case *name == "":
+			dst = append(dst, 0)
+			continue
+		case i >= 0 && i < nameInline-1:
+			dst = append(dst, byte(i+1))
+		default:
+			dst = appendText(append(dst, nameInline), *name)
+		}
+		set = true
+	}
+	if !set {
+		return dst[:start]
+	}
+	return dst
+}
+
+func readNames(r *snapshotReader, c *events.Click) {
+	if r.rest() == 0 {
+		return
+	}
+	for _, name := range names(c) {
+		switch i := int(r.byte()); {
+		case i == 0:
+		case i == nameInline:
+			*name = r.string()
+		case i <= len(c.Subs):
+			*name = c.Subs[i-1]
+		default:
+			r.damaged()
+		}
+	}
+}
+
+func bit(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // readPart answers what a reference stands for. The text stays valid.
@@ -222,6 +333,16 @@ func (r *snapshotReader) uvarint() (v uint64) {
 	}
 	r.damaged()
 	return 0
+}
+
+// count reads how many things follow, each of a byte or more.
+func (r *snapshotReader) count() uint64 {
+	n := r.uvarint()
+	if n > uint64(r.rest()) {
+		r.damaged()
+		return 0
+	}
+	return n
 }
 
 func (r *snapshotReader) varint() int64 {

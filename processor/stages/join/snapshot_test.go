@@ -1,6 +1,7 @@
 package join
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -24,12 +26,55 @@ func check(t *testing.T, said string, c *events.Click, e *events.Conversion) {
 		t.Errorf("%s: the click was not found", said)
 		return
 	}
-	got := fmt.Sprint(e.ClickMs, e.CampaignId, e.Campaign, e.SourceId, e.Source, e.OfferId, e.Offer, e.Country, e.Device, e.Os, e.Browser, len(e.Subs), e.Subs, e.ExternalId,
-		e.PayoutMicros, e.Currency, e.PayoutBaseMicros)
-	want := fmt.Sprint(c.EventMs, c.CampaignId, c.Campaign, c.SourceId, c.Source, c.OfferId, c.Offer, c.Country, c.Device, c.Os, c.Browser, len(c.Subs), c.Subs, c.ExternalId,
-		c.OfferPayoutMicros, c.OfferCurrency, c.OfferPayoutBaseMicros)
-	if got != want {
+	for _, name := range dimensions() {
+		got := e.ProtoReflect().Get(e.ProtoReflect().Descriptor().Fields().ByName(name))
+		want := c.ProtoReflect().Get(c.ProtoReflect().Descriptor().Fields().ByName(name))
+		if !got.Equal(want) {
+			t.Errorf("%s: %s is %v, the click's is %v", said, name, got, want)
+		}
+	}
+	if beside := len(c.Goals) > 0 && !slices.Contains(c.Goals, e.Event); e.BesideGoal != beside {
+		t.Errorf("%s: beside the goals %q is %v", said, c.Goals, e.BesideGoal)
+	}
+	got := fmt.Sprint(e.ClickMs, e.PayoutMicros, e.Currency, e.PayoutBaseMicros)
+	if want := fmt.Sprint(c.EventMs, c.OfferPayoutMicros, c.OfferCurrency, c.OfferPayoutBaseMicros); got != want {
 		t.Errorf("%s:\nis   %s\nwant %s", said, got, want)
+	}
+}
+
+// dimensions are the fields that a ledger entry has of its click, under the same name.
+func dimensions() []protoreflect.Name {
+	// Both have these, each its own, or both have the click ID anyhow.
+	own := []protoreflect.Name{"click_id", "event_ms", "received_ms", "currency", "foreign", "score", "reasons"}
+	var names []protoreflect.Name
+	of, in := (&events.Conversion{}).ProtoReflect().Descriptor().Fields(), (&events.Click{}).ProtoReflect().Descriptor().Fields()
+	for i := range of.Len() {
+		if name := of.Get(i).Name(); in.ByName(name) != nil && !slices.Contains(own, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// whole fills every dimension of a click, each with a value of its own.
+func whole(c *events.Click) {
+	m := c.ProtoReflect()
+	for i, name := range dimensions() {
+		switch f := m.Descriptor().Fields().ByName(name); {
+		case f.IsList():
+			m.Set(f, protoreflect.ValueOfList(m.NewField(f).List()))
+			for j := range 3 {
+				m.Mutable(f).List().Append(protoreflect.ValueOfString(fmt.Sprint(name, j)))
+			}
+		case f.Kind() == protoreflect.StringKind:
+			m.Set(f, protoreflect.ValueOfString(fmt.Sprint("the ", name)))
+		case f.Kind() == protoreflect.BoolKind:
+			m.Set(f, protoreflect.ValueOfBool(true))
+		case f.Kind() == protoreflect.Uint32Kind:
+			m.Set(f, protoreflect.ValueOfUint32(uint32(1000+i)))
+		default:
+			panic(fmt.Sprint(name, " is of a kind that this test does not know"))
+		}
 	}
 }
 
@@ -51,6 +96,13 @@ var oddities = map[string]func(*events.Click){
 	"largest numbers": func(c *events.Click) {
 		c.CampaignId, c.OfferId, c.OfferPayoutMicros = 1<<32-1, 1<<32-1, schemas.MaxMoneyMicros
 	},
+	"every dimension":           whole,
+	"names of subs":             func(c *events.Click) { whole(c); c.Zone, c.AdName = c.Subs[0], c.Subs[2] },
+	"a goal":                    func(c *events.Click) { c.Goals = []string{"sale", "trial"} },
+	"another goal":              func(c *events.Click) { c.Goals = []string{"ftd"} },
+	"a tag":                     func(c *events.Click) { c.Tags = []string{"push"} },
+	"a place without a country": func(c *events.Click) { c.Country, c.City = "", "Köln" },
+	"hosting":                   func(c *events.Click) { c.Hosting = true },
 	"another tracker's":         func(c *events.Click) { c.ClickId, c.Foreign = "u-0123-"+c.ClickId, true },
 	"another's that looks ours": func(c *events.Click) { c.Foreign = true },
 }
@@ -238,4 +290,30 @@ func FuzzSnapshot(f *testing.F) {
 			tt.Errorf("written again it reads %v, %v; want %v", again, err, c)
 		}
 	})
+}
+
+// TestReadsTheFirstVersion: a click that was remembered before a snapshot had every dimension.
+func TestReadsTheFirstVersion(t *testing.T) {
+	w := newWorld(t, vfs.NewMem())
+	c := w.click(1)
+	if err := w.process(schemas.TopicClicks, c); err != nil {
+		t.Fatal(err)
+	}
+	inline := func(dst, part []byte) []byte { return appendText(append(dst, partInline), string(part)) }
+	campaign := appendText(binary.AppendUvarint(nil, uint64(c.CampaignId)), c.Campaign)
+	campaign = appendText(binary.AppendUvarint(campaign, uint64(c.OfferId)), c.Offer)
+	campaign = appendText(binary.AppendVarint(campaign, c.OfferPayoutMicros), c.OfferCurrency)
+	campaign = binary.AppendVarint(campaign, c.OfferPayoutBaseMicros)
+	b := binary.AppendVarint([]byte{snapshotVersion1 | snapshotTextID}, 0)
+	b = inline(b, campaign)
+	b = inline(b, appendText(binary.AppendUvarint(nil, uint64(c.SourceId)), c.Source))
+	b = inline(b, []byte(c.Country))
+	b = inline(b, appendText(appendText(appendText(appendText(nil, c.Device), c.Os), c.Browser), c.Bot))
+	b = appendText(b, c.ExternalId)
+	b = append(b, byte(len(c.Subs)))
+	for _, sub := range c.Subs {
+		b = inline(b, []byte(sub))
+	}
+	w.ctx.State.Put(w.task.id.key(nil, kindClick), b)
+	check(t, "of the first version", c, w.convert(c))
 }

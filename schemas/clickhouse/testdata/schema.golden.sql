@@ -169,13 +169,27 @@ CREATE TABLE tributary.clicks
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted it, UTC; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
     `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name at the time of the click.',
+    `buyer` LowCardinality(String) COMMENT 'Who bought the traffic, as the campaign had it at the time of the click (catalog.campaigns[].buyer).',
+    `team` LowCardinality(String) COMMENT 'Team of the buyer, as the campaign had it at the time of the click (catalog.campaigns[].team).',
+    `tags` Array(String) COMMENT 'Tags that the campaign had at the time of the click, sorted (catalog.campaigns[].tags).',
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for a source that the catalog does not declare.',
     `source` LowCardinality(String) COMMENT 'Source name; empty when the link names none.',
     `offer_id` UInt32 COMMENT 'Offer number of the catalog.',
     `offer` LowCardinality(String) COMMENT 'Offer name the click was sent to.',
+    `goals` Array(String) COMMENT 'Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.',
     `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
     `landing` LowCardinality(String) COMMENT 'Landing page the click was sent to; empty when it went to the offer directly.',
     `subs` Array(String) COMMENT 'sub1…sub20 of the click link in order; trailing empty ones are left out.',
+    `zone` LowCardinality(String) COMMENT 'Zone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.',
+    `zone_name` LowCardinality(String) COMMENT 'Name of the zone as the source had it at the time of the click; it may change while zone stays.',
+    `site` LowCardinality(String) COMMENT 'Site or app the ad was shown on, as the source itself calls it (catalog.sources[].names).',
+    `placement` LowCardinality(String) COMMENT 'Placement, as the source itself calls it (catalog.sources[].names).',
+    `ad_campaign` LowCardinality(String) COMMENT 'ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.',
+    `ad_campaign_name` LowCardinality(String) COMMENT 'Name of the campaign at the source at the time of the click; it may change while ad_campaign stays.',
+    `adset` LowCardinality(String) COMMENT 'ID of the ad set or ad group at the source (catalog.sources[].names).',
+    `adset_name` LowCardinality(String) COMMENT 'Name of the ad set at the time of the click; it may change while adset stays.',
+    `ad` LowCardinality(String) COMMENT 'ID of the ad at the source (catalog.sources[].names).',
+    `ad_name` LowCardinality(String) COMMENT 'Name of the ad at the time of the click; it may change while ad stays.',
     `external_id` String COMMENT 'The traffic source\'s own ID of this visit.' CODEC(ZSTD(1)),
     `keyword` String COMMENT 'Keyword as the traffic source reported it.' CODEC(ZSTD(1)),
     `creative` String COMMENT 'Creative as the traffic source reported it.' CODEC(ZSTD(1)),
@@ -202,6 +216,7 @@ CREATE TABLE tributary.clicks
     `bot_class` LowCardinality(String) COMMENT 'Kind of the listed bot: search, ai, preview, monitoring, ads, security, archive, feed, library, headless or crawler (the rest); empty for none.',
     `user_agent` String COMMENT 'User-Agent header.' CODEC(ZSTD(1)),
     `referrer` String COMMENT 'Referer header.' CODEC(ZSTD(1)),
+    `referrer_domain` LowCardinality(String) COMMENT 'Host of the referrer, lower case, without "www." and port; empty for none.',
     `language` LowCardinality(String) COMMENT 'First language of Accept-Language, lower case.',
     `ip_clicks_per_minute` UInt32 COMMENT 'Clicks from this IP within the click\'s minute at the edge that took it, this one included; 0 for a click brought in more than 10 minutes after it happened.',
     `foreign` Bool COMMENT 'The click ID is another tracker\'s: it carries no proof of its own.',
@@ -242,47 +257,6 @@ CREATE TABLE tributary.clicks
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_layout _layout TYPE minmax GRANULARITY 64,
     INDEX by_time event_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
-    (
-        SELECT
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            _layout >= 1,
-            count(),
-            countIf(score >= 50),
-            countIf(bot != ''),
-            sum(score),
-            sum(cost),
-            countIf(unique),
-            countIf(landing_id != 0),
-            max(event_at)
-        GROUP BY
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            _layout >= 1
-    ),
     PROJECTION by_names
     (
         SELECT
@@ -304,6 +278,55 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing
+    ),
+    PROJECTION by_quarter_775edcb1
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _layout >= 1,
+            count(),
+            sum(cost),
+            countIf(score >= 50),
+            countIf(unique),
+            countIf(landing_id != 0),
+            countIf(bot != ''),
+            sum(score),
+            max(event_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _layout >= 1
     )
 )
 ENGINE = MergeTree
@@ -338,6 +361,8 @@ CREATE TABLE tributary.conversions
     `revenue_hold_delta` Decimal(18, 6) COMMENT 'Change of revenue on hold (payouts of pending conversions and corrections), in the base currency.',
     `revenue_confirmed_delta` Decimal(18, 6) COMMENT 'Change of confirmed revenue (payouts of approved conversions and corrections), in the base currency.',
     `flagged_delta` Int32 COMMENT 'Change of the number of conversions whose score reached the flag threshold.',
+    `beside_goal` Bool COMMENT 'The offer declared which event types count as its conversions, and this one is not among them: it has a count of its own.',
+    `confirmed_only` Bool COMMENT 'Money on hold of this conversion is no part of revenue: its network\'s revenue counts once it is confirmed (catalog.networks[].revenue).',
     `event_at` DateTime64(3, 'UTC') COMMENT 'When the conversion happened according to the network, UTC.' CODEC(Delta(8), ZSTD(1)),
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted the postback, UTC: the time the ledger knew of it. Decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
     `decided_at` DateTime64(3, 'UTC') DEFAULT received_at COMMENT 'When the processor made the entry, by its clock, UTC. received_at in rows from before there was this column.' CODEC(Delta(8), ZSTD(1)),
@@ -346,16 +371,45 @@ CREATE TABLE tributary.conversions
     `foreign` Bool COMMENT 'The click ID is another tracker\'s.',
     `campaign_id` UInt32 COMMENT 'Campaign number of the click.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name of the click.',
+    `buyer` LowCardinality(String) COMMENT 'Who bought the traffic, as the campaign had it at the time of the click (catalog.campaigns[].buyer).',
+    `team` LowCardinality(String) COMMENT 'Team of the buyer, as the campaign had it at the time of the click (catalog.campaigns[].team).',
+    `tags` Array(String) COMMENT 'Tags that the campaign had at the time of the click, sorted (catalog.campaigns[].tags).',
     `source_id` UInt32 COMMENT 'Source number of the click; 0 when undeclared.',
     `source` LowCardinality(String) COMMENT 'Source name of the click.',
     `offer_id` UInt32 COMMENT 'Offer number of the click; 0 when its click was not found.',
     `offer` LowCardinality(String) COMMENT 'Offer name of the click.',
+    `landing_id` UInt32 COMMENT 'Landing page number of the click; 0 when it went to the offer directly.',
+    `landing` LowCardinality(String) COMMENT 'Landing page the click was sent to; empty when it went to the offer directly.',
     `country` LowCardinality(String) COMMENT 'Country of the click.',
+    `city` LowCardinality(String) COMMENT 'City of the click; empty when unknown.',
+    `region` LowCardinality(String) COMMENT 'Largest subdivision of the country of the click; empty when unknown.',
+    `asn` UInt32 COMMENT 'Number of the autonomous system of the click\'s IP; 0 when unknown.',
+    `as_org` LowCardinality(String) COMMENT 'Organisation of that autonomous system.',
+    `connection_type` LowCardinality(String) COMMENT 'Connection type of the click, as in clicks.',
+    `hosting` Bool COMMENT 'The click\'s IP is a listed hosting or cloud provider\'s.',
     `device` LowCardinality(String) COMMENT 'Device of the click.',
     `os` LowCardinality(String) COMMENT 'Operating system of the click.',
+    `os_version` LowCardinality(String) COMMENT 'Version of the operating system of the click.',
     `browser` LowCardinality(String) COMMENT 'Browser of the click.',
+    `browser_version` LowCardinality(String) COMMENT 'Version of the browser of the click.',
+    `language` LowCardinality(String) COMMENT 'First language of the click.',
+    `referrer_domain` LowCardinality(String) COMMENT 'Host of the click\'s referrer, lower case, without "www." and port.',
+    `bot` LowCardinality(String) COMMENT 'Name of the listed bot that made the click; empty for none.',
+    `bot_class` LowCardinality(String) COMMENT 'Kind of that bot, as in clicks.',
     `subs` Array(String) COMMENT 'sub1…sub20 of the click link in order; trailing empty ones are left out.',
+    `zone` LowCardinality(String) COMMENT 'Zone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.',
+    `zone_name` LowCardinality(String) COMMENT 'Name of the zone as the source had it at the time of the click; it may change while zone stays.',
+    `site` LowCardinality(String) COMMENT 'Site or app the ad was shown on, as the source itself calls it (catalog.sources[].names).',
+    `placement` LowCardinality(String) COMMENT 'Placement, as the source itself calls it (catalog.sources[].names).',
+    `ad_campaign` LowCardinality(String) COMMENT 'ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.',
+    `ad_campaign_name` LowCardinality(String) COMMENT 'Name of the campaign at the source at the time of the click; it may change while ad_campaign stays.',
+    `adset` LowCardinality(String) COMMENT 'ID of the ad set or ad group at the source (catalog.sources[].names).',
+    `adset_name` LowCardinality(String) COMMENT 'Name of the ad set at the time of the click; it may change while adset stays.',
+    `ad` LowCardinality(String) COMMENT 'ID of the ad at the source (catalog.sources[].names).',
+    `ad_name` LowCardinality(String) COMMENT 'Name of the ad at the time of the click; it may change while ad stays.',
     `external_id` String COMMENT 'The traffic source\'s own ID of the click.' CODEC(ZSTD(1)),
+    `keyword` String COMMENT 'Keyword of the click.' CODEC(ZSTD(1)),
+    `creative` String COMMENT 'Creative of the click.' CODEC(ZSTD(1)),
     `score` UInt32 COMMENT 'Anomaly score of the conversion, 0 (clean) to 100; flagged from 50.',
     `reason_codes` Array(LowCardinality(String)) COMMENT 'Findings behind the score, strongest family member first as the processor wrote them: signal codes, see the data dictionary.',
     `reason_points` Array(UInt32) COMMENT 'Points each finding gave to the score; same positions as reason_codes.',
@@ -391,7 +445,7 @@ CREATE TABLE tributary.conversions
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
+    PROJECTION by_quarter_dc472bc6
     (
         SELECT
             campaign_id,
@@ -399,24 +453,37 @@ CREATE TABLE tributary.conversions
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            network,
+            event,
             toDate(received_at),
             toYYYYMM(received_at),
-            count(),
+            sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sum(revenue_hold_delta),
+            sum(revenue_confirmed_delta),
+            sum(flagged_delta),
             sum(conversions_delta),
+            sumIf(revenue_hold_delta, NOT confirmed_only),
             sum(registered_delta),
             sum(pending_delta),
             sum(approved_delta),
             sum(rejected_delta),
             sum(chargeback_delta),
-            sum(revenue_hold_delta),
-            sum(revenue_confirmed_delta),
-            sum(flagged_delta),
+            count(),
             countIf(kind = 'created'),
             sumIf(score, kind = 'created'),
             max(click_at)
@@ -426,12 +493,18 @@ CREATE TABLE tributary.conversions
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            network,
+            event,
             toDate(received_at),
             toYYYYMM(received_at)
     )
@@ -479,31 +552,123 @@ CREATE VIEW tributary.conversions_current
     `last_received_at` DateTime64(3, 'UTC') COMMENT 'When its latest postback was accepted, UTC.'
 )
 COMMENT 'State of each conversion and each correction now, one row each: its ledger entries folded.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
     SELECT
@@ -582,18 +747,18 @@ CREATE VIEW tributary.epc_roi_by_browser
 (
     `browser` String COMMENT 'Browser of the click.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -617,232 +782,494 @@ CREATE VIEW tributary.epc_roi_by_browser
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_browser AS browser,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    browser,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        browser AS d_browser,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            browser,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY browser
-        UNION ALL
-        SELECT
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY browser
-    ) AS parts
+        browser,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY browser
-) AS totals;
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY browser
+) AS parts
+GROUP BY browser;
+
+CREATE VIEW tributary.epc_roi_by_buyer
+(
+    `buyer` String COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
+    `clicks` Int64 COMMENT 'Clicks.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
+    `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
+AS SELECT
+    buyer,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        buyer,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY buyer;
 
 CREATE VIEW tributary.epc_roi_by_campaign
 (
     `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
     `campaign` String COMMENT 'Latest name of the campaign.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -866,254 +1293,290 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), '');
 
 CREATE VIEW tributary.epc_roi_by_campaign_day
 (
@@ -1121,18 +1584,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `campaign` String COMMENT 'Latest name of the campaign.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1156,269 +1619,304 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_day AS day,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            day AS d_day,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                day
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            day
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    day;
 
 CREATE VIEW tributary.epc_roi_by_campaign_source
 (
@@ -1427,18 +1925,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1462,292 +1960,361 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_source_id AS source_id,
-        d_source AS source,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
+AS WITH
     (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
+        SELECT arraySort(groupArray((id, name)))
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            source_id,
-            if(source_id = 0, toString(source), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    source_id,
+    if(source_id = 0, toString(said_source), '');
 
 CREATE VIEW tributary.epc_roi_by_campaign_source_day
 (
@@ -1757,18 +2324,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -1792,307 +2359,375 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_source_id AS source_id,
-        d_source AS source,
-        d_day AS day,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
+AS WITH
     (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            day AS d_day,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
+        SELECT arraySort(groupArray((id, name)))
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDate(quarter) AS day,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                day
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            source_id,
-            if(source_id = 0, toString(source), ''),
-            day
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    source_id,
+    if(source_id = 0, toString(said_source), ''),
+    day;
 
 CREATE VIEW tributary.epc_roi_by_campaign_source_hour
 (
@@ -2102,18 +2737,18 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2137,324 +2772,392 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_campaign_id AS campaign_id,
-        d_campaign AS campaign,
-        d_source_id AS source_id,
-        d_source AS source,
-        d_hour AS hour,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
+AS WITH
     (
-        SELECT
-            campaign_id AS d_campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS d_campaign,
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            hour AS d_hour,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
+        SELECT arraySort(groupArray((id, name)))
         FROM
         (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
             SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(quarter) AS hour,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toStartOfHour(quarter) AS hour,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                hour
-        ) AS parts
-        GROUP BY
-            campaign_id,
-            if(campaign_id = 0, toString(campaign), ''),
-            source_id,
-            if(source_id = 0, toString(source), ''),
-            hour
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    hour,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(quarter) AS hour,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(quarter) AS hour,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
+) AS parts
+GROUP BY
+    campaign_id,
+    if(campaign_id = 0, toString(said_campaign), ''),
+    source_id,
+    if(source_id = 0, toString(said_source), ''),
+    hour;
 
 CREATE VIEW tributary.epc_roi_by_country
 (
     `country` String COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2478,231 +3181,238 @@ CREATE VIEW tributary.epc_roi_by_country
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_country AS country,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    country,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        country AS d_country,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            country,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY country
-        UNION ALL
-        SELECT
-            country,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY country
-    ) AS parts
+        country,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY country
-) AS totals;
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY country
+) AS parts
+GROUP BY country;
 
 CREATE VIEW tributary.epc_roi_by_day
 (
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2726,231 +3436,238 @@ CREATE VIEW tributary.epc_roi_by_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_day AS day,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        day AS d_day,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(quarter) AS day,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY day
-        UNION ALL
-        SELECT
-            toDate(quarter) AS day,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY day
-    ) AS parts
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY day
-) AS totals;
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY day
+) AS parts
+GROUP BY day;
 
 CREATE VIEW tributary.epc_roi_by_device
 (
     `device` String COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -2974,231 +3691,238 @@ CREATE VIEW tributary.epc_roi_by_device
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_device AS device,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    device,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        device AS d_device,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            device,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY device
-        UNION ALL
-        SELECT
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY device
-    ) AS parts
+        device,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY device
-) AS totals;
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY device
+) AS parts
+GROUP BY device;
 
 CREATE VIEW tributary.epc_roi_by_hour
 (
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3222,231 +3946,546 @@ CREATE VIEW tributary.epc_roi_by_hour
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_hour AS hour,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    hour,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        hour AS d_hour,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(quarter) AS hour,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY hour
-        UNION ALL
-        SELECT
-            toStartOfHour(quarter) AS hour,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY hour
-    ) AS parts
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY hour
-) AS totals;
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY hour
+) AS parts
+GROUP BY hour;
+
+CREATE VIEW tributary.epc_roi_by_landing
+(
+    `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
+    `landing` String COMMENT 'Latest name of the landing page.',
+    `clicks` Int64 COMMENT 'Clicks.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
+    `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
+AS WITH (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'landing'
+                UNION ALL
+                SELECT
+                    'landing' AS kind,
+                    landing_id AS id,
+                    toString(landing) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (landing_id != 0) AND (landing != '')
+                GROUP BY
+                    landing_id,
+                    landing
+            )
+            GROUP BY id
+        )
+    ) AS names_of_landing
+SELECT
+    landing_id,
+    transform(landing_id, tupleElement(names_of_landing, 1), tupleElement(names_of_landing, 2), toString(argMaxIf(said_landing, at, said_landing != ''))) AS landing,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        landing_id,
+        landing AS said_landing,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        landing_id,
+        said_landing
+    UNION ALL
+    SELECT
+        landing_id,
+        landing AS said_landing,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        landing_id,
+        said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id,
+        '' AS said_landing,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        landing_id,
+        landing AS said_landing,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        landing_id,
+        said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id,
+        '' AS said_landing,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id,
+        '' AS said_landing,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY
+    landing_id,
+    if(landing_id = 0, toString(said_landing), '');
 
 CREATE VIEW tributary.epc_roi_by_minute
 (
     `minute` DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3470,232 +4509,239 @@ CREATE VIEW tributary.epc_roi_by_minute
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
 AS SELECT
-    d_minute AS minute,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    minute,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        minute AS d_minute,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            toStartOfMinute(event_at) AS minute,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            toStartOfMinute(click_at) AS minute,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            toStartOfMinute(event_at) AS minute,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            toStartOfMinute(click_at) AS minute,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            minute,
-            sum(archive_minute.clicks) AS clicks,
-            sum(archive_minute.conversions) AS conversions,
-            sum(archive_minute.registered) AS registered,
-            sum(archive_minute.pending) AS pending,
-            sum(archive_minute.approved) AS approved,
-            sum(archive_minute.rejected) AS rejected,
-            sum(archive_minute.chargebacks) AS chargebacks,
-            sum(archive_minute.revenue_hold) AS revenue_hold,
-            sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_minute.cost) AS cost,
-            sum(archive_minute.flagged) AS flagged,
-            sum(archive_minute.flagged_clicks) AS flagged_clicks,
-            sum(archive_minute.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_minute
-        GROUP BY minute
-        UNION ALL
-        SELECT
-            minute,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_minute_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_minute_traffic.impressions) AS impressions,
-            sum(archive_minute_traffic.impression_cost) AS impression_cost,
-            sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_minute_traffic.landing_views) AS landing_views,
-            sum(archive_minute_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_minute_traffic
-        GROUP BY minute
-    ) AS parts
+        toStartOfMinute(event_at) AS minute,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY minute
-) AS totals;
+    UNION ALL
+    SELECT
+        toStartOfMinute(click_at) AS minute,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        toStartOfMinute(event_at) AS minute,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        toStartOfMinute(click_at) AS minute,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        minute,
+        sum(archive_minute.clicks) AS part_clicks,
+        sum(archive_minute.conversions) AS part_conversions,
+        sum(archive_minute.registered) AS part_registered,
+        sum(archive_minute.pending) AS part_pending,
+        sum(archive_minute.approved) AS part_approved,
+        sum(archive_minute.rejected) AS part_rejected,
+        sum(archive_minute.chargebacks) AS part_chargebacks,
+        sum(archive_minute.revenue_hold) AS part_revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_minute.cost) AS part_cost,
+        sum(archive_minute.flagged) AS part_flagged,
+        sum(archive_minute.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_minute.conversions) AS part_events,
+        sum(archive_minute.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_minute.created) AS part_created
+    FROM tributary.archive_minute
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        minute,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_minute_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_minute_traffic.impressions) AS part_impressions,
+        sum(archive_minute_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS part_landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_minute_traffic
+    GROUP BY minute
+) AS parts
+GROUP BY minute;
 
 CREATE VIEW tributary.epc_roi_by_offer
 (
     `offer_id` UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
     `offer` String COMMENT 'Latest name of the offer.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -3719,269 +4765,294 @@ CREATE VIEW tributary.epc_roi_by_offer
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(offer_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
-FROM
-(
-    SELECT
-        d_offer_id AS offer_id,
-        d_offer AS offer,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            offer_id AS d_offer_id,
-            argMaxIf(offer, at, offer != '') AS d_offer,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                offer_id,
-                offer,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                toUInt32(0) AS offer_id,
-                '' AS offer,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            HAVING count() > 0
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                offer_id,
-                offer
-            UNION ALL
-            SELECT
-                offer_id,
-                offer,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                offer_id,
-                offer
-        ) AS parts
-        GROUP BY
-            offer_id,
-            if(offer_id = 0, toString(offer), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT
+    offer_id,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        toUInt32(0) AS offer_id,
+        '' AS said_offer,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        offer_id,
+        said_offer
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        offer_id,
+        said_offer
+) AS parts
+GROUP BY
+    offer_id,
+    if(offer_id = 0, toString(said_offer), '');
 
 CREATE VIEW tributary.epc_roi_by_os
 (
     `os` String COMMENT 'Operating system of the click.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -4005,232 +5076,239 @@ CREATE VIEW tributary.epc_roi_by_os
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
-    d_os AS os,
-    s_clicks AS clicks,
-    s_conversions AS conversions,
-    s_registered AS registered,
-    s_pending AS pending,
-    s_approved AS approved,
-    s_rejected AS rejected,
-    s_chargebacks AS chargebacks,
-    s_revenue_hold AS revenue_hold,
-    s_revenue_confirmed AS revenue_confirmed,
-    s_revenue_hold + s_revenue_confirmed AS revenue,
-    s_cost AS cost,
-    (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-    if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-    if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-    if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-    if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-    if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-    if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-    if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-    if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-    if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-    if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-    s_flagged AS flagged,
-    if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-    s_flagged_clicks AS flagged_clicks,
-    if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-    s_impressions AS impressions,
-    s_impression_cost AS impression_cost,
-    if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-    if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-    if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-    s_unique_clicks AS unique_clicks,
-    if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-    s_landing_views AS landing_views,
-    s_landing_clicks AS landing_clicks,
-    if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+    os,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        os AS d_os,
-        sum(clicks) AS s_clicks,
-        sum(conversions) AS s_conversions,
-        sum(registered) AS s_registered,
-        sum(pending) AS s_pending,
-        sum(approved) AS s_approved,
-        sum(rejected) AS s_rejected,
-        sum(chargebacks) AS s_chargebacks,
-        sum(revenue_hold) AS s_revenue_hold,
-        sum(revenue_confirmed) AS s_revenue_confirmed,
-        sum(cost) AS s_cost,
-        sum(flagged) AS s_flagged,
-        sum(flagged_clicks) AS s_flagged_clicks,
-        sum(created) AS s_created,
-        sum(impressions) AS s_impressions,
-        sum(impression_cost) AS s_impression_cost,
-        sum(unique_clicks) AS s_unique_clicks,
-        sum(landing_views) AS s_landing_views,
-        sum(landing_clicks) AS s_landing_clicks
-    FROM
-    (
-        SELECT
-            os,
-            toInt64(count()) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            sum(flagged_delta) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(count()) AS impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.created) AS created,
-            toInt64(0) AS impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY os
-        UNION ALL
-        SELECT
-            os,
-            toInt64(0) AS clicks,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS flagged,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS created,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY os
-    ) AS parts
+        os,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
     GROUP BY os
-) AS totals;
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY os
+) AS parts
+GROUP BY os;
 
 CREATE VIEW tributary.epc_roi_by_source
 (
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -4254,254 +5332,290 @@ CREATE VIEW tributary.epc_roi_by_source
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(source_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
-FROM
-(
-    SELECT
-        d_source_id AS source_id,
-        d_source AS source,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
-    FROM
-    (
-        SELECT
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
         FROM
         (
             SELECT
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.clicks
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.conversions
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.impressions
-            WHERE NOT copy
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
-            FROM tributary.archive_quarter
-            GROUP BY
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-            FROM tributary.archive_quarter_traffic
-            GROUP BY
-                source_id,
-                source
-        ) AS parts
-        GROUP BY
-            source_id,
-            if(source_id = 0, toString(source), '')
-    ) AS totals
-) AS named;
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        source_id,
+        said_source
+) AS parts
+GROUP BY
+    source_id,
+    if(source_id = 0, toString(said_source), '');
 
 CREATE VIEW tributary.epc_roi_by_source_day
 (
@@ -4509,18 +5623,18 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
     `clicks` Int64 COMMENT 'Clicks.',
-    `conversions` Int64 COMMENT 'Conversions that are registered, pending or approved now.',
-    `registered` Int64 COMMENT 'Conversions in status registered.',
-    `pending` Int64 COMMENT 'Conversions in status pending.',
-    `approved` Int64 COMMENT 'Conversions in status approved.',
-    `rejected` Int64 COMMENT 'Conversions in status rejected.',
-    `chargebacks` Int64 COMMENT 'Conversions in status chargeback.',
-    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions, base currency.',
-    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions, base currency.',
-    `revenue` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue_hold + revenue_confirmed) / clicks, base currency. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
     `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
     `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
     `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
@@ -4544,269 +5658,1746 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
-    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_clicks / landing_views, a fraction. NULL while the denominator is 0.'
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT * REPLACE (transform(source_id, tupleElement((
+AS WITH (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
 FROM
 (
     SELECT
-        d_source_id AS source_id,
-        d_source AS source,
-        d_day AS day,
-        s_clicks AS clicks,
-        s_conversions AS conversions,
-        s_registered AS registered,
-        s_pending AS pending,
-        s_approved AS approved,
-        s_rejected AS rejected,
-        s_chargebacks AS chargebacks,
-        s_revenue_hold AS revenue_hold,
-        s_revenue_confirmed AS revenue_confirmed,
-        s_revenue_hold + s_revenue_confirmed AS revenue,
-        s_cost AS cost,
-        (s_revenue_hold + s_revenue_confirmed) - s_cost AS profit,
-        if(s_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_clicks)) AS epc,
-        if(s_clicks = 0, NULL, toFloat64(s_revenue_confirmed) / toFloat64(s_clicks)) AS epc_confirmed,
-        if(s_clicks = 0, NULL, toFloat64(s_cost) / toFloat64(s_clicks)) AS cpc,
-        if(s_clicks = 0, NULL, toFloat64(s_conversions) / toFloat64(s_clicks)) AS cr,
-        if(s_clicks = 0, NULL, toFloat64(s_approved) / toFloat64(s_clicks)) AS cr_confirmed,
-        if(((s_approved + s_rejected) + s_pending) = 0, NULL, toFloat64(s_approved) / toFloat64(((s_approved + s_rejected) + s_pending))) AS ar,
-        if(s_cost = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) - s_cost)) / toFloat64(s_cost)) AS roi,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_confirmed - s_cost)) / toFloat64(s_cost)) AS roi_confirmed,
-        if(s_cost = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_cost)) AS roas,
-        if(s_clicks = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_clicks)) AS rpm,
-        if(s_conversions = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_conversions)) AS ap,
-        s_flagged AS flagged,
-        if(s_created = 0, NULL, toFloat64(s_flagged) / toFloat64(s_created)) AS flagged_share,
-        s_flagged_clicks AS flagged_clicks,
-        if(s_clicks = 0, NULL, toFloat64(s_flagged_clicks) / toFloat64(s_clicks)) AS flagged_clicks_share,
-        s_impressions AS impressions,
-        s_impression_cost AS impression_cost,
-        if(s_impressions = 0, NULL, toFloat64(s_clicks) / toFloat64(s_impressions)) AS ctr,
-        if(s_impressions = 0, NULL, toFloat64((s_cost * 1000)) / toFloat64(s_impressions)) AS cpm,
-        if(s_impressions = 0, NULL, toFloat64(((s_revenue_hold + s_revenue_confirmed) * 1000)) / toFloat64(s_impressions)) AS ecpm,
-        s_unique_clicks AS unique_clicks,
-        if(s_unique_clicks = 0, NULL, toFloat64((s_revenue_hold + s_revenue_confirmed)) / toFloat64(s_unique_clicks)) AS uepc,
-        s_landing_views AS landing_views,
-        s_landing_clicks AS landing_clicks,
-        if(s_landing_views = 0, NULL, toFloat64(s_landing_clicks) / toFloat64(s_landing_views)) AS lp_ctr
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+        max(event_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+        max(click_at) AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    GROUP BY
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        source_id,
+        said_source,
+        day
+) AS parts
+GROUP BY
+    source_id,
+    if(source_id = 0, toString(said_source), ''),
+    day;
+
+CREATE VIEW tributary.epc_roi_by_team
+(
+    `team` String COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
+    `clicks` Int64 COMMENT 'Clicks.',
+    `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    `registered` Int64 COMMENT 'Those of conversions in status registered.',
+    `pending` Int64 COMMENT 'Those of conversions in status pending.',
+    `approved` Int64 COMMENT 'Those of conversions in status approved.',
+    `rejected` Int64 COMMENT 'Those of conversions in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of conversions in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
+    `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    `impressions` Int64 COMMENT 'Impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
+    `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    `landing_pressed` Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
+AS SELECT
+    team,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        team,
+        toInt64(count()) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(clicks.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.clicks
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_chargebacks,
+        sum(revenue_hold_delta) AS part_revenue_hold,
+        sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        sum(flagged_delta) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(conversions_delta) AS part_events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+        toInt64(countIf(kind = 'created')) AS part_created
+    FROM tributary.conversions
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(impressions.cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(count()) AS part_impressions,
+        sum(impressions.cost) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        toDecimal128(0, 6) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(count()) AS part_landing_clicks,
+        toInt64(uniqExact(click_id)) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        '' AS team,
+        sum(archive_quarter.clicks) AS part_clicks,
+        sum(archive_quarter.conversions) AS part_conversions,
+        sum(archive_quarter.registered) AS part_registered,
+        sum(archive_quarter.pending) AS part_pending,
+        sum(archive_quarter.approved) AS part_approved,
+        sum(archive_quarter.rejected) AS part_rejected,
+        sum(archive_quarter.chargebacks) AS part_chargebacks,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_quarter.cost) AS part_cost,
+        sum(archive_quarter.flagged) AS part_flagged,
+        sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+        toInt64(0) AS part_impressions,
+        toDecimal128(0, 6) AS part_impression_cost,
+        toInt64(0) AS part_unique_clicks,
+        toInt64(0) AS part_landing_views,
+        toInt64(0) AS part_landing_clicks,
+        toInt64(0) AS part_landing_pressed,
+        sum(archive_quarter.conversions) AS part_events,
+        sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+        sum(archive_quarter.created) AS part_created
+    FROM tributary.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS team,
+        toInt64(0) AS part_clicks,
+        toInt64(0) AS part_conversions,
+        toInt64(0) AS part_registered,
+        toInt64(0) AS part_pending,
+        toInt64(0) AS part_approved,
+        toInt64(0) AS part_rejected,
+        toInt64(0) AS part_chargebacks,
+        toDecimal128(0, 6) AS part_revenue_hold,
+        toDecimal128(0, 6) AS part_revenue_confirmed,
+        sum(archive_quarter_traffic.impression_cost) AS part_cost,
+        toInt64(0) AS part_flagged,
+        toInt64(0) AS part_flagged_clicks,
+        sum(archive_quarter_traffic.impressions) AS part_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS part_impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS part_landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
+        toInt64(0) AS part_events,
+        toDecimal128(0, 6) AS part_revenue_hold_counted,
+        toInt64(0) AS part_created
+    FROM tributary.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY team;
+
+CREATE VIEW tributary.events_by_campaign
+(
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` String COMMENT 'Latest name of the campaign.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by campaign, whether or not the offer\'s goal has it. clicks and cost are those of the campaign, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    campaign_id,
+    campaign,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY campaign_id, campaign) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY campaign_id, campaign) AS all_cost
     FROM
     (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
         SELECT
-            source_id AS d_source_id,
-            argMaxIf(source, at, source != '') AS d_source,
-            day AS d_day,
-            sum(clicks) AS s_clicks,
-            sum(conversions) AS s_conversions,
-            sum(registered) AS s_registered,
-            sum(pending) AS s_pending,
-            sum(approved) AS s_approved,
-            sum(rejected) AS s_rejected,
-            sum(chargebacks) AS s_chargebacks,
-            sum(revenue_hold) AS s_revenue_hold,
-            sum(revenue_confirmed) AS s_revenue_confirmed,
-            sum(cost) AS s_cost,
-            sum(flagged) AS s_flagged,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(created) AS s_created,
-            sum(impressions) AS s_impressions,
-            sum(impression_cost) AS s_impression_cost,
-            sum(unique_clicks) AS s_unique_clicks,
-            sum(landing_views) AS s_landing_views,
-            sum(landing_clicks) AS s_landing_clicks
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                campaign_id,
+                said_campaign
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                event
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            GROUP BY
+                campaign_id,
+                said_campaign
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                campaign_id,
+                said_campaign
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                campaign_id,
+                said_campaign
+        ) AS parts
+        GROUP BY
+            campaign_id,
+            if(campaign_id = 0, toString(said_campaign), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_campaign_day
+(
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` String COMMENT 'Latest name of the campaign.',
+    `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by campaign and day, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and day, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    campaign_id,
+    campaign,
+    day,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, day) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY campaign_id, campaign, day) AS all_cost
+    FROM
+    (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            day,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day,
+                event
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(quarter) AS day,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(quarter) AS day,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day
+        ) AS parts
+        GROUP BY
+            campaign_id,
+            if(campaign_id = 0, toString(said_campaign), ''),
+            day,
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_campaign_source
+(
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `campaign` String COMMENT 'Latest name of the campaign.',
+    `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by campaign and source, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                        UNION ALL
+                        SELECT
+                            'campaign' AS kind,
+                            campaign_id AS id,
+                            toString(campaign) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (campaign_id != 0) AND (campaign != '')
+                        GROUP BY
+                            campaign_id,
+                            campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign,
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source,
+                event
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source
+        ) AS parts
+        GROUP BY
+            campaign_id,
+            if(campaign_id = 0, toString(said_campaign), ''),
+            source_id,
+            if(source_id = 0, toString(said_source), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_offer
+(
+    `offer_id` UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
+    `offer` String COMMENT 'Latest name of the offer.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by offer, whether or not the offer\'s goal has it. clicks and cost are those of the offer, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    offer_id,
+    offer,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY offer_id, offer) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY offer_id, offer) AS all_cost
+    FROM
+    (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'offer'
+                        UNION ALL
+                        SELECT
+                            'offer' AS kind,
+                            offer_id AS id,
+                            toString(offer) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (offer_id != 0) AND (offer != '')
+                        GROUP BY
+                            offer_id,
+                            offer
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_offer
+        SELECT
+            offer_id,
+            transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.clicks
+            GROUP BY
+                offer_id,
+                said_offer
+            UNION ALL
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                event,
+                max(click_at) AS at,
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
+            FROM tributary.conversions
+            GROUP BY
+                offer_id,
+                said_offer,
+                event
+            UNION ALL
+            SELECT
+                toUInt32(0) AS offer_id,
+                '' AS said_offer,
+                '' AS event,
+                max(event_at) AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.impressions
+            WHERE NOT copy
+            HAVING count() > 0
+            UNION ALL
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_quarter
+            GROUP BY
+                offer_id,
+                said_offer
+            UNION ALL
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                '' AS event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
+            FROM tributary.archive_quarter_traffic
+            GROUP BY
+                offer_id,
+                said_offer
+        ) AS parts
+        GROUP BY
+            offer_id,
+            if(offer_id = 0, toString(said_offer), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
+
+CREATE VIEW tributary.events_by_source
+(
+    `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    `event` String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `conversions` Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    `registered` Int64 COMMENT 'Those of the event type in status registered.',
+    `pending` Int64 COMMENT 'Those of the event type in status pending.',
+    `approved` Int64 COMMENT 'Those of the event type in status approved.',
+    `rejected` Int64 COMMENT 'Those of the event type in status rejected.',
+    `chargebacks` Int64 COMMENT 'Those of the event type in status chargeback.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    `clicks` Int64 COMMENT 'Clicks, of every event type together.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    `cr` Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    `ar` Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    `cpa` Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    `ap` Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+COMMENT 'Each event type\'s conversions by source, whether or not the offer\'s goal has it. clicks and cost are those of the source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.'
+AS SELECT
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT
+        *,
+        sum(own_clicks) OVER (PARTITION BY source_id, source) AS all_clicks,
+        sum(own_cost) OVER (PARTITION BY source_id, source) AS all_cost
+    FROM
+    (
+        WITH (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT
+                        id,
+                        argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT
+                            toString(kind) AS kind,
+                            id,
+                            toString(name) AS name,
+                            at
+                        FROM tributary.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.clicks
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                        UNION ALL
+                        SELECT
+                            'source' AS kind,
+                            source_id AS id,
+                            toString(source) AS name,
+                            max(received_at) AS at
+                        FROM tributary.impressions
+                        WHERE (source_id != 0) AND (source != '')
+                        GROUP BY
+                            source_id,
+                            source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
         FROM
         (
             SELECT
                 source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+                source AS said_source,
+                '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(clicks.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(countIf(unique)) AS unique_clicks,
-                toInt64(countIf(landing_id != 0)) AS landing_views,
-                toInt64(0) AS landing_clicks
+                toInt64(count()) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(clicks.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
             FROM tributary.clicks
             GROUP BY
                 source_id,
-                source,
-                day
+                said_source
             UNION ALL
             SELECT
                 source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
+                source AS said_source,
+                event,
                 max(click_at) AS at,
-                toInt64(0) AS clicks,
-                sum(conversions_delta) AS conversions,
-                sum(registered_delta) AS registered,
-                sum(pending_delta) AS pending,
-                sum(approved_delta) AS approved,
-                sum(rejected_delta) AS rejected,
-                sum(chargeback_delta) AS chargebacks,
-                sum(revenue_hold_delta) AS revenue_hold,
-                sum(revenue_confirmed_delta) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                sum(flagged_delta) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(countIf(kind = 'created')) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
+                toInt64(0) AS part_clicks,
+                sum(revenue_hold_delta) AS part_revenue_hold,
+                sum(revenue_confirmed_delta) AS part_revenue_confirmed,
+                toDecimal128(0, 6) AS part_cost,
+                sum(conversions_delta) AS part_events,
+                sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
+                sum(registered_delta) AS part_events_registered,
+                sum(pending_delta) AS part_events_pending,
+                sum(approved_delta) AS part_events_approved,
+                sum(rejected_delta) AS part_events_rejected,
+                sum(chargeback_delta) AS part_events_chargebacks
             FROM tributary.conversions
             GROUP BY
                 source_id,
-                source,
-                day
+                said_source,
+                event
             UNION ALL
             SELECT
                 source_id,
-                source,
-                toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
+                source AS said_source,
+                '' AS event,
                 max(event_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(impressions.cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(count()) AS impressions,
-                sum(impressions.cost) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(impressions.cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
             FROM tributary.impressions
             WHERE NOT copy
             GROUP BY
                 source_id,
-                source,
-                day
+                said_source
             UNION ALL
             SELECT
                 source_id,
-                source,
-                toDate(toStartOfInterval(click_at, toIntervalMinute(15))) AS day,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                toDecimal128(0, 6) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(count()) AS landing_clicks
-            FROM tributary.landing_clicks
-            WHERE NOT copy
-            GROUP BY
-                source_id,
-                source,
-                day
-            UNION ALL
-            SELECT
-                source_id,
-                source,
-                toDate(quarter) AS day,
+                source AS said_source,
+                '' AS event,
                 toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.conversions) AS conversions,
-                sum(archive_quarter.registered) AS registered,
-                sum(archive_quarter.pending) AS pending,
-                sum(archive_quarter.approved) AS approved,
-                sum(archive_quarter.rejected) AS rejected,
-                sum(archive_quarter.chargebacks) AS chargebacks,
-                sum(archive_quarter.revenue_hold) AS revenue_hold,
-                sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-                sum(archive_quarter.cost) AS cost,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.created) AS created,
-                toInt64(0) AS impressions,
-                toDecimal128(0, 6) AS impression_cost,
-                toInt64(0) AS unique_clicks,
-                toInt64(0) AS landing_views,
-                toInt64(0) AS landing_clicks
+                sum(archive_quarter.clicks) AS part_clicks,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold,
+                sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_quarter.cost) AS part_cost,
+                sum(archive_quarter.conversions) AS part_events,
+                sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
+                sum(archive_quarter.registered) AS part_events_registered,
+                sum(archive_quarter.pending) AS part_events_pending,
+                sum(archive_quarter.approved) AS part_events_approved,
+                sum(archive_quarter.rejected) AS part_events_rejected,
+                sum(archive_quarter.chargebacks) AS part_events_chargebacks
             FROM tributary.archive_quarter
             GROUP BY
                 source_id,
-                source,
-                day
+                said_source
             UNION ALL
             SELECT
                 source_id,
-                source,
-                toDate(quarter) AS day,
+                source AS said_source,
+                '' AS event,
                 toDateTime64(max(quarter), 3, 'UTC') AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS conversions,
-                toInt64(0) AS registered,
-                toInt64(0) AS pending,
-                toInt64(0) AS approved,
-                toInt64(0) AS rejected,
-                toInt64(0) AS chargebacks,
-                toDecimal128(0, 6) AS revenue_hold,
-                toDecimal128(0, 6) AS revenue_confirmed,
-                sum(archive_quarter_traffic.impression_cost) AS cost,
-                toInt64(0) AS flagged,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS created,
-                sum(archive_quarter_traffic.impressions) AS impressions,
-                sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-                sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-                sum(archive_quarter_traffic.landing_views) AS landing_views,
-                sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+                toInt64(0) AS part_clicks,
+                toDecimal128(0, 6) AS part_revenue_hold,
+                toDecimal128(0, 6) AS part_revenue_confirmed,
+                sum(archive_quarter_traffic.impression_cost) AS part_cost,
+                toInt64(0) AS part_events,
+                toDecimal128(0, 6) AS part_revenue_hold_counted,
+                toInt64(0) AS part_events_registered,
+                toInt64(0) AS part_events_pending,
+                toInt64(0) AS part_events_approved,
+                toInt64(0) AS part_events_rejected,
+                toInt64(0) AS part_events_chargebacks
             FROM tributary.archive_quarter_traffic
             GROUP BY
                 source_id,
-                source,
-                day
+                said_source
         ) AS parts
         GROUP BY
             source_id,
-            if(source_id = 0, toString(source), ''),
-            day
-    ) AS totals
-) AS named;
+            if(source_id = 0, toString(said_source), ''),
+            event
+    ) AS apart
+) AS together
+WHERE event != '';
 
 CREATE TABLE tributary.impressions
 (
@@ -4815,9 +7406,22 @@ CREATE TABLE tributary.impressions
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted it, UTC; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
     `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name at that time.',
+    `buyer` LowCardinality(String) COMMENT 'Who bought the traffic, as the campaign had it at the time of the impression (catalog.campaigns[].buyer).',
+    `team` LowCardinality(String) COMMENT 'Team of the buyer, as the campaign had it at the time of the impression (catalog.campaigns[].team).',
+    `tags` Array(String) COMMENT 'Tags that the campaign had at the time of the impression, sorted (catalog.campaigns[].tags).',
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for a source that the catalog does not declare.',
     `source` LowCardinality(String) COMMENT 'Source name; empty when the link names none.',
     `subs` Array(String) COMMENT 'sub1…sub20 of the link in order; trailing empty ones are left out.',
+    `zone` LowCardinality(String) COMMENT 'Zone as the source itself calls it, whichever sub it came in (catalog.sources[].names); an ID that stays.',
+    `zone_name` LowCardinality(String) COMMENT 'Name of the zone as the source had it at the time of the impression; it may change while zone stays.',
+    `site` LowCardinality(String) COMMENT 'Site or app the ad was shown on, as the source itself calls it (catalog.sources[].names).',
+    `placement` LowCardinality(String) COMMENT 'Placement, as the source itself calls it (catalog.sources[].names).',
+    `ad_campaign` LowCardinality(String) COMMENT 'ID of the campaign at the source (catalog.sources[].names); campaign is that of the catalog.',
+    `ad_campaign_name` LowCardinality(String) COMMENT 'Name of the campaign at the source at the time of the impression; it may change while ad_campaign stays.',
+    `adset` LowCardinality(String) COMMENT 'ID of the ad set or ad group at the source (catalog.sources[].names).',
+    `adset_name` LowCardinality(String) COMMENT 'Name of the ad set at the time of the impression; it may change while adset stays.',
+    `ad` LowCardinality(String) COMMENT 'ID of the ad at the source (catalog.sources[].names).',
+    `ad_name` LowCardinality(String) COMMENT 'Name of the ad at the time of the impression; it may change while ad stays.',
     `external_id` String COMMENT 'The traffic source\'s own ID of this showing.' CODEC(ZSTD(1)),
     `keyword` String COMMENT 'Keyword as the traffic source reported it.' CODEC(ZSTD(1)),
     `creative` String COMMENT 'Creative as the traffic source reported it.' CODEC(ZSTD(1)),
@@ -4831,45 +7435,13 @@ CREATE TABLE tributary.impressions
     `browser` LowCardinality(String) COMMENT 'Browser, from the user agent.',
     `bot` LowCardinality(String) COMMENT 'Name of the listed bot that the user agent matches; empty for none.',
     `referrer` String COMMENT 'Referer header.' CODEC(ZSTD(1)),
+    `referrer_domain` LowCardinality(String) COMMENT 'Host of the referrer, lower case, without "www." and port; empty for none.',
     `language` LowCardinality(String) COMMENT 'First language of Accept-Language, lower case.',
     `copy` Bool COMMENT 'The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.',
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_time event_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
-    (
-        SELECT
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            copy,
-            count(),
-            countIf(bot != ''),
-            sum(cost),
-            max(event_at)
-        GROUP BY
-            campaign_id,
-            source_id,
-            toStartOfInterval(event_at, toIntervalMinute(15)),
-            campaign,
-            source,
-            country,
-            device,
-            os,
-            browser,
-            toDate(received_at),
-            toYYYYMM(received_at),
-            copy
-    ),
     PROJECTION by_names
     (
         SELECT
@@ -4883,6 +7455,43 @@ CREATE TABLE tributary.impressions
             campaign,
             source_id,
             source
+    ),
+    PROJECTION by_quarter_c1f3d169
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy,
+            sum(cost),
+            count(),
+            countIf(bot != ''),
+            max(event_at)
+        GROUP BY
+            campaign_id,
+            source_id,
+            toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            copy
     )
 )
 ENGINE = MergeTree
@@ -4911,6 +7520,9 @@ CREATE TABLE tributary.landing_clicks
     `click_at` DateTime64(3, 'UTC') COMMENT 'When that click happened, from its ID, UTC; views book the press on it.' CODEC(Delta(8), ZSTD(1)),
     `campaign_id` UInt32 COMMENT 'Campaign number, from the click ID.',
     `campaign` LowCardinality(String) COMMENT 'Campaign name at the time of the press.',
+    `buyer` LowCardinality(String) COMMENT 'Who bought the traffic, as the campaign had it at the time of the press (catalog.campaigns[].buyer).',
+    `team` LowCardinality(String) COMMENT 'Team of the buyer, as the campaign had it at the time of the press (catalog.campaigns[].team).',
+    `tags` Array(String) COMMENT 'Tags that the campaign had at the time of the press, sorted (catalog.campaigns[].tags).',
     `source_id` UInt32 COMMENT 'Source number, from the click ID; 0 for a source that the catalog does not declare.',
     `source` LowCardinality(String) COMMENT 'Source name; empty when the catalog does not declare it.',
     `offer_id` UInt32 COMMENT 'Offer number of the catalog.',
@@ -4932,7 +7544,7 @@ CREATE TABLE tributary.landing_clicks
     INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter
+    PROJECTION by_quarter_5cddb3bc
     (
         SELECT
             campaign_id,
@@ -4940,16 +7552,21 @@ CREATE TABLE tributary.landing_clicks
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
             toDate(received_at),
             toYYYYMM(received_at),
             copy,
             count(),
+            uniqExact(click_id),
             max(click_at)
         GROUP BY
             campaign_id,
@@ -4957,12 +7574,16 @@ CREATE TABLE tributary.landing_clicks
             toStartOfInterval(click_at, toIntervalMinute(15)),
             campaign,
             source,
-            offer_id,
-            offer,
+            buyer,
+            team,
             country,
             device,
             os,
             browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
             toDate(received_at),
             toYYYYMM(received_at),
             copy
@@ -5117,6 +7738,7 @@ CREATE TABLE tributary.postbacks
     `not_taken` Array(String) COMMENT 'Names of parameters that the request had and the edge did not take, 16 at most and "and 3 more"; those that the network\'s configuration ignores are left out. Their values are in the topic.' CODEC(ZSTD(1)),
     `event_at` DateTime64(3, 'UTC') COMMENT 'When the conversion happened, UTC.' CODEC(Delta(8), ZSTD(1)),
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted it, UTC; of a replayed dead letter, when it was replayed. Decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
+    `confirmed_only` Bool COMMENT 'The network\'s revenue counted once confirmed when the postback came (catalog.networks[].revenue).',
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
     INDEX by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4,
@@ -5374,12 +7996,12 @@ CREATE VIEW tributary.rollup_hour
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
-    `registered` Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
-    `pending` Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
-    `approved` Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `flagged` Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
@@ -5387,178 +8009,266 @@ CREATE VIEW tributary.rollup_hour
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, and archive_quarter.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.bot_clicks) AS bot_clicks,
-            sum(archive_quarter.click_score_sum) AS click_score_sum,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.entries) AS entries,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.created) AS created,
-            sum(archive_quarter.created_score_sum) AS created_score_sum
-        FROM tributary.archive_quarter
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter.clicks) AS clicks,
+        sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+        sum(archive_quarter.bot_clicks) AS bot_clicks,
+        sum(archive_quarter.click_score_sum) AS click_score_sum,
+        sum(archive_quarter.cost) AS cost,
+        sum(archive_quarter.entries) AS entries,
+        sum(archive_quarter.conversions) AS conversions,
+        sum(archive_quarter.registered) AS registered,
+        sum(archive_quarter.pending) AS pending,
+        sum(archive_quarter.approved) AS approved,
+        sum(archive_quarter.rejected) AS rejected,
+        sum(archive_quarter.chargebacks) AS chargebacks,
+        sum(archive_quarter.revenue_hold) AS revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_quarter.flagged) AS flagged,
+        sum(archive_quarter.created) AS created,
+        sum(archive_quarter.created_score_sum) AS created_score_sum
+    FROM tributary.archive_quarter
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
 CREATE VIEW tributary.rollup_hour_traffic
 (
@@ -5584,186 +8294,274 @@ CREATE VIEW tributary.rollup_hour_traffic
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, and archive_quarter_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        WHERE _layout >= 1
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.clicks) AS clicks,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE _layout >= 1
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter_traffic.impressions) AS impressions,
+        sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+        sum(archive_quarter_traffic.clicks) AS clicks,
+        sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
 CREATE VIEW tributary.rollup_minute
 (
@@ -5783,12 +8581,12 @@ CREATE VIEW tributary.rollup_minute
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta. Rows of one key may not be merged yet: always sum().',
-    `registered` Int64 COMMENT 'Sum of registered_delta. Rows of one key may not be merged yet: always sum().',
-    `pending` Int64 COMMENT 'Sum of pending_delta. Rows of one key may not be merged yet: always sum().',
-    `approved` Int64 COMMENT 'Sum of approved_delta. Rows of one key may not be merged yet: always sum().',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta. Rows of one key may not be merged yet: always sum().',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta. Rows of one key may not be merged yet: always sum().',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
     `flagged` Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
@@ -5796,160 +8594,248 @@ CREATE VIEW tributary.rollup_minute
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, and archive_minute.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            sum(archive_minute.clicks) AS clicks,
-            sum(archive_minute.flagged_clicks) AS flagged_clicks,
-            sum(archive_minute.bot_clicks) AS bot_clicks,
-            sum(archive_minute.click_score_sum) AS click_score_sum,
-            sum(archive_minute.cost) AS cost,
-            sum(archive_minute.entries) AS entries,
-            sum(archive_minute.conversions) AS conversions,
-            sum(archive_minute.registered) AS registered,
-            sum(archive_minute.pending) AS pending,
-            sum(archive_minute.approved) AS approved,
-            sum(archive_minute.rejected) AS rejected,
-            sum(archive_minute.chargebacks) AS chargebacks,
-            sum(archive_minute.revenue_hold) AS revenue_hold,
-            sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_minute.flagged) AS flagged,
-            sum(archive_minute.created) AS created,
-            sum(archive_minute.created_score_sum) AS created_score_sum
-        FROM tributary.archive_minute
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute.clicks) AS clicks,
+        sum(archive_minute.flagged_clicks) AS flagged_clicks,
+        sum(archive_minute.bot_clicks) AS bot_clicks,
+        sum(archive_minute.click_score_sum) AS click_score_sum,
+        sum(archive_minute.cost) AS cost,
+        sum(archive_minute.entries) AS entries,
+        sum(archive_minute.conversions) AS conversions,
+        sum(archive_minute.registered) AS registered,
+        sum(archive_minute.pending) AS pending,
+        sum(archive_minute.approved) AS approved,
+        sum(archive_minute.rejected) AS rejected,
+        sum(archive_minute.chargebacks) AS chargebacks,
+        sum(archive_minute.revenue_hold) AS revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_minute.flagged) AS flagged,
+        sum(archive_minute.created) AS created,
+        sum(archive_minute.created_score_sum) AS created_score_sum
+    FROM tributary.archive_minute
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 
 CREATE VIEW tributary.rollup_minute_traffic
 (
@@ -5972,162 +8858,250 @@ CREATE VIEW tributary.rollup_minute_traffic
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, and archive_minute_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS clicks,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        WHERE _layout >= 1
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            sum(archive_minute_traffic.impressions) AS impressions,
-            sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_minute_traffic.impression_cost) AS impression_cost,
-            sum(archive_minute_traffic.clicks) AS clicks,
-            sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_minute_traffic.landing_views) AS landing_views,
-            sum(archive_minute_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_minute_traffic
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS clicks,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks
+    FROM tributary.clicks
+    WHERE _layout >= 1
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute_traffic.impressions) AS impressions,
+        sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_minute_traffic.impression_cost) AS impression_cost,
+        sum(archive_minute_traffic.clicks) AS clicks,
+        sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+    FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 
 CREATE TABLE tributary.schema_migrations
 (
@@ -6140,6 +9114,18 @@ ENGINE = ReplacingMergeTree(applied_at)
 ORDER BY version
 SETTINGS index_granularity = 8192
 COMMENT 'Which migrations this database has had. Written by the migration runner only.';
+
+CREATE TABLE tributary.schema_views
+(
+    `name` String COMMENT 'Name of the view.',
+    `checksum` String COMMENT 'SHA-256 of the statement that made it, hex.',
+    `generation` UInt32 COMMENT 'Generation of the program\'s views, which goes up when one changes.',
+    `applied_at` DateTime64(3, 'UTC') COMMENT 'When it was made, UTC; the newest of a name counts.'
+)
+ENGINE = ReplacingMergeTree(applied_at)
+ORDER BY name
+SETTINGS index_granularity = 8192
+COMMENT 'Which text each view was made with; one that is the same is not made again. Written by the migration runner.';
 
 CREATE VIEW tributary.source_quality
 (
@@ -6159,151 +9145,218 @@ CREATE VIEW tributary.source_quality
     `signals` Map(String, UInt64) COMMENT 'Findings by signal code: distinct anomaly_id in anomalies.'
 )
 COMMENT 'How trustworthy each source of each campaign is: shares of flagged clicks and conversions, mean scores, findings by signal.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source)
+AS SELECT
+    r.campaign_id AS campaign_id,
+    r.campaign AS campaign,
+    r.source_id AS source_id,
+    r.source AS source,
+    r.clicks AS clicks,
+    r.flagged_clicks AS flagged_clicks,
+    r.flagged_clicks_share AS flagged_clicks_share,
+    r.bot_clicks AS bot_clicks,
+    r.mean_click_score AS mean_click_score,
+    r.conversions_created AS conversions_created,
+    r.flagged AS flagged,
+    r.flagged_share AS flagged_share,
+    r.mean_conversion_score AS mean_conversion_score,
+    a.signals AS signals
 FROM
 (
+    WITH
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT
+                    id,
+                    argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT
+                        toString(kind) AS kind,
+                        id,
+                        toString(name) AS name,
+                        at
+                    FROM tributary.names
+                    WHERE kind = 'campaign'
+                    UNION ALL
+                    SELECT
+                        'campaign' AS kind,
+                        campaign_id AS id,
+                        toString(campaign) AS name,
+                        max(received_at) AS at
+                    FROM tributary.clicks
+                    WHERE (campaign_id != 0) AND (campaign != '')
+                    GROUP BY
+                        campaign_id,
+                        campaign
+                    UNION ALL
+                    SELECT
+                        'campaign' AS kind,
+                        campaign_id AS id,
+                        toString(campaign) AS name,
+                        max(received_at) AS at
+                    FROM tributary.impressions
+                    WHERE (campaign_id != 0) AND (campaign != '')
+                    GROUP BY
+                        campaign_id,
+                        campaign
+                )
+                GROUP BY id
+            )
+        ) AS names_of_campaign,
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT
+                    id,
+                    argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT
+                        toString(kind) AS kind,
+                        id,
+                        toString(name) AS name,
+                        at
+                    FROM tributary.names
+                    WHERE kind = 'source'
+                    UNION ALL
+                    SELECT
+                        'source' AS kind,
+                        source_id AS id,
+                        toString(source) AS name,
+                        max(received_at) AS at
+                    FROM tributary.clicks
+                    WHERE (source_id != 0) AND (source != '')
+                    GROUP BY
+                        source_id,
+                        source
+                    UNION ALL
+                    SELECT
+                        'source' AS kind,
+                        source_id AS id,
+                        toString(source) AS name,
+                        max(received_at) AS at
+                    FROM tributary.impressions
+                    WHERE (source_id != 0) AND (source != '')
+                    GROUP BY
+                        source_id,
+                        source
+                )
+                GROUP BY id
+            )
+        ) AS names_of_source
     SELECT
-        r.campaign_id AS campaign_id,
-        r.r_campaign AS campaign,
-        r.source_id AS source_id,
-        r.r_source AS source,
-        r.s_clicks AS clicks,
-        r.s_flagged_clicks AS flagged_clicks,
-        if(r.s_clicks = 0, NULL, toFloat64(r.s_flagged_clicks) / toFloat64(r.s_clicks)) AS flagged_clicks_share,
-        r.s_bot_clicks AS bot_clicks,
-        if(r.s_clicks = 0, NULL, toFloat64(r.s_score) / toFloat64(r.s_clicks)) AS mean_click_score,
-        r.s_created AS conversions_created,
-        r.s_flagged AS flagged,
-        if(r.s_created = 0, NULL, toFloat64(r.s_flagged) / toFloat64(r.s_created)) AS flagged_share,
-        if(r.s_created = 0, NULL, toFloat64(r.s_created_score) / toFloat64(r.s_created)) AS mean_conversion_score,
-        a.signals AS signals
+        campaign_id,
+        transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+        source_id,
+        transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+        if(source_id = 0, toString(said_source), '') AS undeclared,
+        sum(part_clicks) AS clicks,
+        sum(part_flagged_clicks) AS flagged_clicks,
+        toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+        sum(part_bot_clicks) AS bot_clicks,
+        toFloat64(sum(part_click_score_sum)) / nullIf(toFloat64(clicks), 0) AS mean_click_score,
+        sum(part_created) AS conversions_created,
+        sum(part_flagged) AS flagged,
+        toFloat64(flagged) / nullIf(toFloat64(conversions_created), 0) AS flagged_share,
+        toFloat64(sum(part_created_score_sum)) / nullIf(toFloat64(conversions_created), 0) AS mean_conversion_score
     FROM
     (
         SELECT
             campaign_id,
-            argMaxIf(campaign, at, campaign != '') AS r_campaign,
+            campaign AS said_campaign,
             source_id,
-            if(source_id = 0, toString(source), '') AS undeclared,
-            argMaxIf(source, at, source != '') AS r_source,
-            sum(clicks) AS s_clicks,
-            sum(flagged_clicks) AS s_flagged_clicks,
-            sum(bot_clicks) AS s_bot_clicks,
-            sum(click_score_sum) AS s_score,
-            sum(created) AS s_created,
-            sum(flagged) AS s_flagged,
-            sum(created_score_sum) AS s_created_score
-        FROM
-        (
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(event_at) AS at,
-                toInt64(count()) AS clicks,
-                toInt64(countIf(score >= 50)) AS flagged_clicks,
-                toInt64(countIf(bot != '')) AS bot_clicks,
-                toInt64(sum(score)) AS click_score_sum,
-                toInt64(0) AS created,
-                toInt64(0) AS flagged,
-                toInt64(0) AS created_score_sum
-            FROM tributary.clicks
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                max(click_at) AS at,
-                toInt64(0) AS clicks,
-                toInt64(0) AS flagged_clicks,
-                toInt64(0) AS bot_clicks,
-                toInt64(0) AS click_score_sum,
-                toInt64(countIf(kind = 'created')) AS created,
-                sum(flagged_delta) AS flagged,
-                toInt64(sumIf(score, kind = 'created')) AS created_score_sum
-            FROM tributary.conversions
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-            UNION ALL
-            SELECT
-                campaign_id,
-                campaign,
-                source_id,
-                source,
-                toDateTime64(max(quarter), 3, 'UTC') AS at,
-                sum(archive_quarter.clicks) AS clicks,
-                sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-                sum(archive_quarter.bot_clicks) AS bot_clicks,
-                sum(archive_quarter.click_score_sum) AS click_score_sum,
-                sum(archive_quarter.created) AS created,
-                sum(archive_quarter.flagged) AS flagged,
-                sum(archive_quarter.created_score_sum) AS created_score_sum
-            FROM tributary.archive_quarter
-            GROUP BY
-                campaign_id,
-                campaign,
-                source_id,
-                source
-        ) AS parts
+            source AS said_source,
+            max(event_at) AS at,
+            toInt64(count()) AS part_clicks,
+            toInt64(0) AS part_flagged,
+            toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+            toInt64(0) AS part_created,
+            toInt64(0) AS part_created_score_sum,
+            toInt64(countIf(bot != '')) AS part_bot_clicks,
+            toInt64(sum(score)) AS part_click_score_sum
+        FROM tributary.clicks
         GROUP BY
             campaign_id,
+            said_campaign,
             source_id,
-            undeclared
-    ) AS r
-    LEFT JOIN
+            said_source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign AS said_campaign,
+            source_id,
+            source AS said_source,
+            max(click_at) AS at,
+            toInt64(0) AS part_clicks,
+            sum(flagged_delta) AS part_flagged,
+            toInt64(0) AS part_flagged_clicks,
+            toInt64(countIf(kind = 'created')) AS part_created,
+            toInt64(sumIf(score, kind = 'created')) AS part_created_score_sum,
+            toInt64(0) AS part_bot_clicks,
+            toInt64(0) AS part_click_score_sum
+        FROM tributary.conversions
+        GROUP BY
+            campaign_id,
+            said_campaign,
+            source_id,
+            said_source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign AS said_campaign,
+            source_id,
+            source AS said_source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS part_clicks,
+            sum(archive_quarter.flagged) AS part_flagged,
+            sum(archive_quarter.flagged_clicks) AS part_flagged_clicks,
+            sum(archive_quarter.created) AS part_created,
+            sum(archive_quarter.created_score_sum) AS part_created_score_sum,
+            sum(archive_quarter.bot_clicks) AS part_bot_clicks,
+            sum(archive_quarter.click_score_sum) AS part_click_score_sum
+        FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            said_campaign,
+            source_id,
+            said_source
+    ) AS parts
+    GROUP BY
+        campaign_id,
+        source_id,
+        if(source_id = 0, toString(said_source), '')
+) AS r
+LEFT JOIN
+(
+    SELECT
+        campaign_id,
+        source_id,
+        undeclared,
+        CAST((groupArray(signal), groupArray(findings)), 'Map(String, UInt64)') AS signals
+    FROM
     (
         SELECT
             campaign_id,
             source_id,
-            undeclared,
-            CAST((groupArray(signal), groupArray(findings)), 'Map(String, UInt64)') AS signals
-        FROM
-        (
-            SELECT
-                campaign_id,
-                source_id,
-                if(source_id = 0, toString(source), '') AS undeclared,
-                toString(code) AS signal,
-                uniqExact(anomaly_id) AS findings
-            FROM tributary.anomalies
-            GROUP BY
-                campaign_id,
-                source_id,
-                undeclared,
-                signal
-            ORDER BY signal ASC
-        )
+            if(source_id = 0, toString(source), '') AS undeclared,
+            toString(code) AS signal,
+            uniqExact(anomaly_id) AS findings
+        FROM tributary.anomalies
         GROUP BY
             campaign_id,
             source_id,
-            undeclared
-    ) AS a ON (r.campaign_id = a.campaign_id) AND (r.source_id = a.source_id) AND (r.undeclared = a.undeclared)
-) AS named;
+            undeclared,
+            signal
+        ORDER BY signal ASC
+    )
+    GROUP BY
+        campaign_id,
+        source_id,
+        undeclared
+) AS a ON (r.campaign_id = a.campaign_id) AND (r.source_id = a.source_id) AND (r.undeclared = a.undeclared);
 
 CREATE VIEW tributary.totals_by_hour
 (
@@ -6326,12 +9379,12 @@ CREATE VIEW tributary.totals_by_hour
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
-    `registered` Int64 COMMENT 'Sum of registered_delta.',
-    `pending` Int64 COMMENT 'Sum of pending_delta.',
-    `approved` Int64 COMMENT 'Sum of approved_delta.',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
     `flagged` Int64 COMMENT 'Sum of flagged_delta.',
@@ -6342,358 +9395,502 @@ CREATE VIEW tributary.totals_by_hour
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
     `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
-    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    `events` Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    `revenue_hold_counted` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    `events_registered` Int64 COMMENT 'Sum of registered_delta of all entries.',
+    `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
+    `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
+    `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
-            toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            sum(archive_quarter.clicks) AS clicks,
-            sum(archive_quarter.flagged_clicks) AS flagged_clicks,
-            sum(archive_quarter.bot_clicks) AS bot_clicks,
-            sum(archive_quarter.click_score_sum) AS click_score_sum,
-            sum(archive_quarter.cost) AS cost,
-            sum(archive_quarter.entries) AS entries,
-            sum(archive_quarter.conversions) AS conversions,
-            sum(archive_quarter.registered) AS registered,
-            sum(archive_quarter.pending) AS pending,
-            sum(archive_quarter.approved) AS approved,
-            sum(archive_quarter.rejected) AS rejected,
-            sum(archive_quarter.chargebacks) AS chargebacks,
-            sum(archive_quarter.revenue_hold) AS revenue_hold,
-            sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_quarter.flagged) AS flagged,
-            sum(archive_quarter.created) AS created,
-            sum(archive_quarter.created_score_sum) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_quarter
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-        UNION ALL
-        SELECT
-            ledger_day,
-            toStartOfHour(quarter) AS hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(archive_quarter_traffic.impression_cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            sum(archive_quarter_traffic.impressions) AS impressions,
-            sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_quarter_traffic.impression_cost) AS impression_cost,
-            sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_quarter_traffic.landing_views) AS landing_views,
-            sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_quarter_traffic
-        GROUP BY
-            ledger_day,
-            hour,
-            quarter,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            os,
-            browser
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(conversions_delta) AS events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted,
+        sum(registered_delta) AS events_registered,
+        sum(pending_delta) AS events_pending,
+        sum(approved_delta) AS events_approved,
+        sum(rejected_delta) AS events_rejected,
+        sum(chargeback_delta) AS events_chargebacks
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(event_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(impressions.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfHour(toStartOfInterval(click_at, toIntervalMinute(15))) AS hour,
+        toStartOfInterval(click_at, toIntervalMinute(15)) AS quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks,
+        toInt64(uniqExact(click_id)) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_quarter.clicks) AS clicks,
+        sum(archive_quarter.flagged_clicks) AS flagged_clicks,
+        sum(archive_quarter.bot_clicks) AS bot_clicks,
+        sum(archive_quarter.click_score_sum) AS click_score_sum,
+        sum(archive_quarter.cost) AS cost,
+        sum(archive_quarter.entries) AS entries,
+        sum(archive_quarter.conversions) AS conversions,
+        sum(archive_quarter.registered) AS registered,
+        sum(archive_quarter.pending) AS pending,
+        sum(archive_quarter.approved) AS approved,
+        sum(archive_quarter.rejected) AS rejected,
+        sum(archive_quarter.chargebacks) AS chargebacks,
+        sum(archive_quarter.revenue_hold) AS revenue_hold,
+        sum(archive_quarter.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_quarter.flagged) AS flagged,
+        sum(archive_quarter.created) AS created,
+        sum(archive_quarter.created_score_sum) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(archive_quarter.conversions) AS events,
+        sum(archive_quarter.revenue_hold) AS revenue_hold_counted,
+        sum(archive_quarter.registered) AS events_registered,
+        sum(archive_quarter.pending) AS events_pending,
+        sum(archive_quarter.approved) AS events_approved,
+        sum(archive_quarter.rejected) AS events_rejected,
+        sum(archive_quarter.chargebacks) AS events_chargebacks
+    FROM tributary.archive_quarter
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(archive_quarter_traffic.impression_cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        sum(archive_quarter_traffic.impressions) AS impressions,
+        sum(archive_quarter_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_quarter_traffic.impression_cost) AS impression_cost,
+        sum(archive_quarter_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_quarter_traffic.landing_views) AS landing_views,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_clicks,
+        sum(archive_quarter_traffic.landing_clicks) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.archive_quarter_traffic
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
+) AS parts;
 
 CREATE VIEW tributary.totals_by_minute
 (
@@ -6713,12 +9910,12 @@ CREATE VIEW tributary.totals_by_minute
     `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
-    `conversions` Int64 COMMENT 'Sum of conversions_delta.',
-    `registered` Int64 COMMENT 'Sum of registered_delta.',
-    `pending` Int64 COMMENT 'Sum of pending_delta.',
-    `approved` Int64 COMMENT 'Sum of approved_delta.',
-    `rejected` Int64 COMMENT 'Sum of rejected_delta.',
-    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta.',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
     `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
     `flagged` Int64 COMMENT 'Sum of flagged_delta.',
@@ -6729,320 +9926,464 @@ CREATE VIEW tributary.totals_by_minute
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
     `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
-    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.'
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    `events` Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    `revenue_hold_counted` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    `events_registered` Int64 COMMENT 'Sum of registered_delta of all entries.',
+    `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
+    `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
+    `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.'
-AS SELECT * REPLACE (transform(campaign_id, tupleElement((
+AS WITH
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 1), tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+                UNION ALL
+                SELECT
+                    'campaign' AS kind,
+                    campaign_id AS id,
+                    toString(campaign) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (campaign_id != 0) AND (campaign != '')
+                GROUP BY
+                    campaign_id,
+                    campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'campaign'
-    ), 2), toString(campaign)) AS campaign, transform(source_id, tupleElement((
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+                UNION ALL
+                SELECT
+                    'source' AS kind,
+                    source_id AS id,
+                    toString(source) AS name,
+                    max(received_at) AS at
+                FROM tributary.impressions
+                WHERE (source_id != 0) AND (source != '')
+                GROUP BY
+                    source_id,
+                    source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
         SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'source'
-    ), 2), toString(source)) AS source, transform(offer_id, tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 1), tupleElement((
-        SELECT arraySort(groupArray((id, name)))
-        FROM tributary.latest_names
-        WHERE kind = 'offer'
-    ), 2), toString(offer)) AS offer)
+        FROM
+        (
+            SELECT
+                id,
+                argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT
+                    toString(kind) AS kind,
+                    id,
+                    toString(name) AS name,
+                    at
+                FROM tributary.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT
+                    'offer' AS kind,
+                    offer_id AS id,
+                    toString(offer) AS name,
+                    max(received_at) AS at
+                FROM tributary.clicks
+                WHERE (offer_id != 0) AND (offer != '')
+                GROUP BY
+                    offer_id,
+                    offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign, transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source, transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
 FROM
 (
-    SELECT *
-    FROM
-    (
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(count()) AS clicks,
-            toInt64(countIf(score >= 50)) AS flagged_clicks,
-            toInt64(countIf(bot != '')) AS bot_clicks,
-            toInt64(sum(score)) AS click_score_sum,
-            sum(clicks.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(countIf(unique)) AS unique_clicks,
-            toInt64(countIf(landing_id != 0)) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.clicks
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(count()) AS entries,
-            sum(conversions_delta) AS conversions,
-            sum(registered_delta) AS registered,
-            sum(pending_delta) AS pending,
-            sum(approved_delta) AS approved,
-            sum(rejected_delta) AS rejected,
-            sum(chargeback_delta) AS chargebacks,
-            sum(revenue_hold_delta) AS revenue_hold,
-            sum(revenue_confirmed_delta) AS revenue_confirmed,
-            sum(flagged_delta) AS flagged,
-            toInt64(countIf(kind = 'created')) AS created,
-            toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.conversions
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(event_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            toUInt32(0) AS offer_id,
-            '' AS offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(impressions.cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(count()) AS impressions,
-            toInt64(countIf(bot != '')) AS bot_impressions,
-            sum(impressions.cost) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.impressions
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            country,
-            device
-        UNION ALL
-        SELECT
-            toDate(received_at) AS ledger_day,
-            toStartOfMinute(click_at) AS minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            toDecimal128(0, 6) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(count()) AS landing_clicks
-        FROM tributary.landing_clicks
-        WHERE NOT copy
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            sum(archive_minute.clicks) AS clicks,
-            sum(archive_minute.flagged_clicks) AS flagged_clicks,
-            sum(archive_minute.bot_clicks) AS bot_clicks,
-            sum(archive_minute.click_score_sum) AS click_score_sum,
-            sum(archive_minute.cost) AS cost,
-            sum(archive_minute.entries) AS entries,
-            sum(archive_minute.conversions) AS conversions,
-            sum(archive_minute.registered) AS registered,
-            sum(archive_minute.pending) AS pending,
-            sum(archive_minute.approved) AS approved,
-            sum(archive_minute.rejected) AS rejected,
-            sum(archive_minute.chargebacks) AS chargebacks,
-            sum(archive_minute.revenue_hold) AS revenue_hold,
-            sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
-            sum(archive_minute.flagged) AS flagged,
-            sum(archive_minute.created) AS created,
-            sum(archive_minute.created_score_sum) AS created_score_sum,
-            toInt64(0) AS impressions,
-            toInt64(0) AS bot_impressions,
-            toDecimal128(0, 6) AS impression_cost,
-            toInt64(0) AS unique_clicks,
-            toInt64(0) AS landing_views,
-            toInt64(0) AS landing_clicks
-        FROM tributary.archive_minute
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-        UNION ALL
-        SELECT
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device,
-            toInt64(0) AS clicks,
-            toInt64(0) AS flagged_clicks,
-            toInt64(0) AS bot_clicks,
-            toInt64(0) AS click_score_sum,
-            sum(archive_minute_traffic.impression_cost) AS cost,
-            toInt64(0) AS entries,
-            toInt64(0) AS conversions,
-            toInt64(0) AS registered,
-            toInt64(0) AS pending,
-            toInt64(0) AS approved,
-            toInt64(0) AS rejected,
-            toInt64(0) AS chargebacks,
-            toDecimal128(0, 6) AS revenue_hold,
-            toDecimal128(0, 6) AS revenue_confirmed,
-            toInt64(0) AS flagged,
-            toInt64(0) AS created,
-            toInt64(0) AS created_score_sum,
-            sum(archive_minute_traffic.impressions) AS impressions,
-            sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
-            sum(archive_minute_traffic.impression_cost) AS impression_cost,
-            sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
-            sum(archive_minute_traffic.landing_views) AS landing_views,
-            sum(archive_minute_traffic.landing_clicks) AS landing_clicks
-        FROM tributary.archive_minute_traffic
-        GROUP BY
-            ledger_day,
-            minute,
-            campaign_id,
-            campaign,
-            source_id,
-            source,
-            offer_id,
-            offer,
-            country,
-            device
-    ) AS parts
-) AS named;
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(count()) AS clicks,
+        toInt64(countIf(score >= 50)) AS flagged_clicks,
+        toInt64(countIf(bot != '')) AS bot_clicks,
+        toInt64(sum(score)) AS click_score_sum,
+        sum(clicks.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(landing_id != 0)) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.clicks
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(count()) AS entries,
+        sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS conversions,
+        sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')) AS registered,
+        sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')) AS pending,
+        sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')) AS approved,
+        sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')) AS rejected,
+        sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')) AS chargebacks,
+        sum(revenue_hold_delta) AS revenue_hold,
+        sum(revenue_confirmed_delta) AS revenue_confirmed,
+        sum(flagged_delta) AS flagged,
+        toInt64(countIf(kind = 'created')) AS created,
+        toInt64(sumIf(score, kind = 'created')) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(conversions_delta) AS events,
+        sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted,
+        sum(registered_delta) AS events_registered,
+        sum(pending_delta) AS events_pending,
+        sum(approved_delta) AS events_approved,
+        sum(rejected_delta) AS events_rejected,
+        sum(chargeback_delta) AS events_chargebacks
+    FROM tributary.conversions
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(event_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        toUInt32(0) AS offer_id,
+        '' AS offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(impressions.cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(count()) AS impressions,
+        toInt64(countIf(bot != '')) AS bot_impressions,
+        sum(impressions.cost) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.impressions
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        country,
+        device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day,
+        toStartOfMinute(click_at) AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        toDecimal128(0, 6) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(count()) AS landing_clicks,
+        toInt64(uniqExact(click_id)) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.landing_clicks
+    WHERE NOT copy
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_minute.clicks) AS clicks,
+        sum(archive_minute.flagged_clicks) AS flagged_clicks,
+        sum(archive_minute.bot_clicks) AS bot_clicks,
+        sum(archive_minute.click_score_sum) AS click_score_sum,
+        sum(archive_minute.cost) AS cost,
+        sum(archive_minute.entries) AS entries,
+        sum(archive_minute.conversions) AS conversions,
+        sum(archive_minute.registered) AS registered,
+        sum(archive_minute.pending) AS pending,
+        sum(archive_minute.approved) AS approved,
+        sum(archive_minute.rejected) AS rejected,
+        sum(archive_minute.chargebacks) AS chargebacks,
+        sum(archive_minute.revenue_hold) AS revenue_hold,
+        sum(archive_minute.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_minute.flagged) AS flagged,
+        sum(archive_minute.created) AS created,
+        sum(archive_minute.created_score_sum) AS created_score_sum,
+        toInt64(0) AS impressions,
+        toInt64(0) AS bot_impressions,
+        toDecimal128(0, 6) AS impression_cost,
+        toInt64(0) AS unique_clicks,
+        toInt64(0) AS landing_views,
+        toInt64(0) AS landing_clicks,
+        toInt64(0) AS landing_pressed,
+        sum(archive_minute.conversions) AS events,
+        sum(archive_minute.revenue_hold) AS revenue_hold_counted,
+        sum(archive_minute.registered) AS events_registered,
+        sum(archive_minute.pending) AS events_pending,
+        sum(archive_minute.approved) AS events_approved,
+        sum(archive_minute.rejected) AS events_rejected,
+        sum(archive_minute.chargebacks) AS events_chargebacks
+    FROM tributary.archive_minute
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        toInt64(0) AS clicks,
+        toInt64(0) AS flagged_clicks,
+        toInt64(0) AS bot_clicks,
+        toInt64(0) AS click_score_sum,
+        sum(archive_minute_traffic.impression_cost) AS cost,
+        toInt64(0) AS entries,
+        toInt64(0) AS conversions,
+        toInt64(0) AS registered,
+        toInt64(0) AS pending,
+        toInt64(0) AS approved,
+        toInt64(0) AS rejected,
+        toInt64(0) AS chargebacks,
+        toDecimal128(0, 6) AS revenue_hold,
+        toDecimal128(0, 6) AS revenue_confirmed,
+        toInt64(0) AS flagged,
+        toInt64(0) AS created,
+        toInt64(0) AS created_score_sum,
+        sum(archive_minute_traffic.impressions) AS impressions,
+        sum(archive_minute_traffic.bot_impressions) AS bot_impressions,
+        sum(archive_minute_traffic.impression_cost) AS impression_cost,
+        sum(archive_minute_traffic.unique_clicks) AS unique_clicks,
+        sum(archive_minute_traffic.landing_views) AS landing_views,
+        sum(archive_minute_traffic.landing_clicks) AS landing_clicks,
+        sum(archive_minute_traffic.landing_clicks) AS landing_pressed,
+        toInt64(0) AS events,
+        toDecimal128(0, 6) AS revenue_hold_counted,
+        toInt64(0) AS events_registered,
+        toInt64(0) AS events_pending,
+        toInt64(0) AS events_approved,
+        toInt64(0) AS events_rejected,
+        toInt64(0) AS events_chargebacks
+    FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+) AS parts;
 

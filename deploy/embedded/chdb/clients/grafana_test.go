@@ -8,6 +8,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"tributary/deploy/embedded/chdb/chdbtest"
+	"tributary/report"
 	schema "tributary/schemas/clickhouse"
 )
 
@@ -20,7 +21,7 @@ func TestGrafana(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := schema.Migrate(t.Context(), conn, schema.Options{}); err != nil {
+	if _, err := schema.Migrate(t.Context(), conn, schema.Options{Views: report.Views()}); err != nil {
 		t.Fatal(err)
 	}
 	options := engine.Options()

@@ -1,0 +1,4709 @@
+CREATE OR REPLACE VIEW {database}.latest_names
+(
+    kind String COMMENT 'campaign, source, offer or landing.',
+    id UInt32 COMMENT 'Its number in the catalog.',
+    name String COMMENT 'Its latest name.'
+)
+AS SELECT
+    kind,
+    id,
+    argMax(name, (at, name)) AS name
+FROM
+(
+    SELECT toString(kind) AS kind, id, toString(name) AS name, at
+    FROM {database}.names
+    UNION ALL
+    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE campaign_id != 0 AND campaign != ''
+    GROUP BY campaign_id, campaign
+    UNION ALL
+    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE source_id != 0 AND source != ''
+    GROUP BY source_id, source
+    UNION ALL
+    SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE offer_id != 0 AND offer != ''
+    GROUP BY offer_id, offer
+    UNION ALL
+    SELECT 'landing' AS kind, landing_id AS id, toString(landing) AS name, max(received_at) AS at
+    FROM {database}.clicks
+    WHERE landing_id != 0 AND landing != ''
+    GROUP BY landing_id, landing
+    UNION ALL
+    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+    FROM {database}.impressions
+    WHERE campaign_id != 0 AND campaign != ''
+    GROUP BY campaign_id, campaign
+    UNION ALL
+    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+    FROM {database}.impressions
+    WHERE source_id != 0 AND source != ''
+    GROUP BY source_id, source
+) AS named
+GROUP BY kind, id
+COMMENT 'The latest name of each campaign, source, offer and landing page, one row each: what every view shows beside a number. It reads the projections by_names of clicks and impressions, which are in the same parts as the rows, and names.';
+
+CREATE OR REPLACE VIEW {database}.conversions_current
+(
+    conversion_id String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, event, txid, correction or not).',
+    click_id String COMMENT 'Click ID the conversion belongs to.',
+    network String COMMENT 'Network that sent the postback.',
+    event String COMMENT 'Event type (goal), lower case: lead, sale, reg, ftd …',
+    txid String COMMENT 'The network\'s transaction ID; empty when it names none.',
+    match String COMMENT 'click (its click was found) or click_id (not found within the grace time; campaign and source come from the signed click ID).',
+    foreign Bool COMMENT 'The click ID is another tracker\'s.',
+    correction Bool COMMENT 'It is a correction: a payout below 0, which moves revenue and counts as no conversion. Count conversions where it is false.',
+    campaign_id UInt32 COMMENT 'Campaign number of the click.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number of the click; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    offer_id UInt32 COMMENT 'Offer number of the click; 0 when its click was not found.',
+    offer String COMMENT 'Latest name of the offer.',
+    country String COMMENT 'Country of the click.',
+    device String COMMENT 'Device of the click.',
+    os String COMMENT 'Operating system of the click.',
+    browser String COMMENT 'Browser of the click.',
+    subs Array(String) COMMENT 'sub1…sub20 of the click link in order; trailing empty ones are left out.',
+    external_id String COMMENT 'The traffic source\'s own ID of the click.',
+    status String COMMENT 'Status now.',
+    original_status String COMMENT 'The network\'s word behind the status now.',
+    payout Decimal(18, 6) COMMENT 'Payout now, base currency.',
+    payout_original Decimal(18, 6) COMMENT 'Payout now, in units of currency.',
+    currency String COMMENT 'ISO 4217 code of payout_original.',
+    transitions UInt64 COMMENT 'Ledger entries that changed status or payout, the first included.',
+    revenue_hold Decimal(38, 6) COMMENT 'sum of revenue_hold_delta, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'sum of revenue_confirmed_delta, base currency.',
+    score UInt32 COMMENT 'Score of the latest entry, 0 to 100.',
+    flagged Int64 COMMENT '1 when flagged now: sum of flagged_delta.',
+    click_at DateTime64(3, 'UTC') COMMENT 'When its click happened, UTC.',
+    first_received_at DateTime64(3, 'UTC') COMMENT 'When its first postback was accepted, UTC.',
+    last_received_at DateTime64(3, 'UTC') COMMENT 'When its latest postback was accepted, UTC.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
+FROM
+(
+    SELECT
+        c.conversion_id AS conversion_id,
+        argMin(c.click_id, (c.seq = 0, c.seq)) AS click_id,
+        argMin(c.network, (c.seq = 0, c.seq)) AS network,
+        argMin(c.event, (c.seq = 0, c.seq)) AS event,
+        argMin(c.txid, (c.seq = 0, c.seq)) AS txid,
+        argMin(c.match, (c.seq = 0, c.seq)) AS match,
+        argMin(c.foreign, (c.seq = 0, c.seq)) AS foreign,
+        toBool(min(c.payout_original) < 0) AS correction,
+        argMin(c.campaign_id, (c.seq = 0, c.seq)) AS campaign_id,
+        argMin(c.campaign, (c.seq = 0, c.seq)) AS campaign,
+        argMin(c.source_id, (c.seq = 0, c.seq)) AS source_id,
+        argMin(c.source, (c.seq = 0, c.seq)) AS source,
+        argMin(c.offer_id, (c.seq = 0, c.seq)) AS offer_id,
+        argMin(c.offer, (c.seq = 0, c.seq)) AS offer,
+        argMin(c.country, (c.seq = 0, c.seq)) AS country,
+        argMin(c.device, (c.seq = 0, c.seq)) AS device,
+        argMin(c.os, (c.seq = 0, c.seq)) AS os,
+        argMin(c.browser, (c.seq = 0, c.seq)) AS browser,
+        argMin(c.subs, (c.seq = 0, c.seq)) AS subs,
+        argMin(c.external_id, (c.seq = 0, c.seq)) AS external_id,
+        argMax(c.status, c.seq) AS status,
+        argMax(c.original_status, c.seq) AS original_status,
+        argMax(c.payout, c.seq) AS payout,
+        argMax(c.payout_original, c.seq) AS payout_original,
+        argMax(c.currency, c.seq) AS currency,
+        countIf(c.seq > 0) AS transitions,
+        sum(c.revenue_hold_delta) AS revenue_hold,
+        sum(c.revenue_confirmed_delta) AS revenue_confirmed,
+        argMax(c.score, (c.received_at, c.seq)) AS score,
+        sum(c.flagged_delta) AS flagged,
+        min(c.click_at) AS click_at,
+        min(c.received_at) AS first_received_at,
+        max(c.received_at) AS last_received_at
+    FROM {database}.conversions AS c
+    GROUP BY c.conversion_id
+) AS named
+COMMENT 'State of each conversion and each correction now, one row each: its ledger entries folded.';
+
+CREATE OR REPLACE VIEW {database}.receipt_events
+(
+    receipt_id String COMMENT 'Receipt of a request to the edge.',
+    received_at DateTime64(3, 'UTC') COMMENT 'When the request was accepted or refused, UTC; of a replayed dead letter, when it was replayed. A filter on it makes the look-up of a receipt fast: receipts begin with the time.',
+    step UInt8 COMMENT 'Order of steps of one request: 0 received, 1 parked, 2 decided.',
+    at DateTime64(3, 'UTC') COMMENT 'When the step was taken, by the clock of the role that took it, UTC.',
+    state String COMMENT 'received, parked, joined, duplicate, orphan or rejected.',
+    reason String COMMENT 'Reject reason of a duplicate, orphan or rejected one, from the closed list in the data dictionary.',
+    detail String COMMENT 'What was wrong, in words.',
+    place String COMMENT 'Role that took the step: ingest or processor.',
+    kind String COMMENT 'What the request was: postback or click.',
+    network String COMMENT 'Network it came from.',
+    click_id String COMMENT 'Click it names.',
+    event String COMMENT 'Event type (goal).',
+    txid String COMMENT 'Transaction ID.',
+    original_status String COMMENT 'Status word as the network wrote it.',
+    waits_until DateTime64(3, 'UTC') COMMENT 'Of a parked one: until when it waits at most, UTC; else 1970.',
+    conversion_id String COMMENT 'Of a joined one: conversion whose entry it made.',
+    seq UInt32 COMMENT 'Of a joined one: number of the entry in its conversion.',
+    entry_kind String COMMENT 'Of a joined one: created, correction, status or payout.',
+    status String COMMENT 'Of a joined one: status of the conversion after the entry.',
+    match String COMMENT 'Of a joined one: click when the click was found, click_id when the entry rests on the signed click ID alone.',
+    payout_original Decimal(18, 6) COMMENT 'Of a joined one: payout of the conversion after the entry; of a refused one: payout it named. In units of currency.',
+    currency String COMMENT 'ISO 4217 code of payout_original.',
+    not_taken Array(String) COMMENT 'Of a received one: names of parameters that the request had and nobody took.'
+)
+AS SELECT
+    receipt_id, received_at, toUInt8(0) AS step, received_at AS at, 'received' AS state, '' AS reason,
+    '' AS detail, 'ingest' AS place, 'postback' AS kind,
+    toString(network) AS network, click_id, toString(event) AS event, txid,
+    toString(original_status) AS original_status,
+    toDateTime64(0, 3, 'UTC') AS waits_until, '' AS conversion_id, toUInt32(0) AS seq, '' AS entry_kind,
+    '' AS status, '' AS match, payout_original, toString(currency) AS currency, not_taken
+FROM {database}.postbacks
+UNION ALL SELECT
+    receipt_id, received_at, 1, parked_at, 'parked', '', '', 'processor', 'postback',
+    toString(network), click_id, toString(event), txid, '',
+    until_at, '', 0, '', '', '', toDecimal64(0, 6), '', emptyArrayString()
+FROM {database}.parked
+UNION ALL SELECT
+    letter_id, received_at, 2, decided_at, multiIf(reason = 'duplicate_postback', 'duplicate',
+    reason = 'orphan', 'orphan', 'rejected'), toString(reason), detail, toString(place), toString(kind),
+    toString(network), click_id, toString(event), txid, toString(original_status),
+    toDateTime64(0, 3, 'UTC'), '', 0, '', '', '', payout_original, toString(currency), emptyArrayString()
+FROM {database}.dead_letters
+WHERE kind = 'postback' OR kind = 'click' AND place = 'ingest'
+UNION ALL SELECT
+    receipt_id, received_at, 2, decided_at, 'joined', '', '', 'processor', 'postback',
+    toString(network), click_id, toString(event), txid, toString(original_status),
+    toDateTime64(0, 3, 'UTC'), conversion_id, seq, toString(kind), toString(status), toString(match),
+    payout_original, toString(currency), emptyArrayString()
+FROM {database}.conversions
+WHERE kind != 'rescored'
+COMMENT 'What happened to each request that has a receipt, step by step: received, parked, and what was decided. One row a step.';
+
+CREATE OR REPLACE VIEW {database}.receipts
+(
+    receipt_id String COMMENT 'Receipt of a request to the edge.',
+    first_received_at DateTime64(3, 'UTC') COMMENT 'When the request first came, UTC.',
+    decided_at DateTime64(3, 'UTC') COMMENT 'When it came into its state, UTC.',
+    state String COMMENT 'What became of it: received (nothing is decided yet), parked (it waits for its click), joined (it made an entry of the ledger), duplicate, orphan (no click came) or rejected.',
+    reason String COMMENT 'Reject reason of a duplicate, orphan or rejected one; the data dictionary says what to do.',
+    detail String COMMENT 'What was wrong, in words.',
+    place String COMMENT 'Role that decided: ingest or processor.',
+    kind String COMMENT 'What the request was: postback or click.',
+    network String COMMENT 'Network it came from.',
+    click_id String COMMENT 'Click it names.',
+    event String COMMENT 'Event type (goal).',
+    txid String COMMENT 'Transaction ID.',
+    original_status String COMMENT 'Status word as the network wrote it.',
+    waits_until DateTime64(3, 'UTC') COMMENT 'Of a parked one: until when it waits at most, UTC; else 1970.',
+    conversion_id String COMMENT 'Of a joined one: conversion whose entry it made.',
+    seq UInt32 COMMENT 'Of a joined one: number of the entry in its conversion.',
+    entry_kind String COMMENT 'Of a joined one: created, correction, status or payout.',
+    status String COMMENT 'Of a joined one: status of the conversion after the entry.',
+    match String COMMENT 'Of a joined one: click when the click was found, click_id when the entry rests on the signed click ID alone.',
+    payout_original Decimal(18, 6) COMMENT 'Of a joined one: payout of the conversion after the entry; else the payout it named. In units of currency.',
+    currency String COMMENT 'ISO 4217 code of payout_original.',
+    not_taken Array(String) COMMENT 'Names of parameters that the request had and nobody took.'
+)
+AS SELECT
+    e.receipt_id AS receipt_id,
+    min(e.received_at) AS first_received_at,
+    argMax(e.at, (e.state = 'joined', e.received_at, e.step, e.at)) AS decided_at,
+    argMax(e.state, (e.state = 'joined', e.received_at, e.step, e.at)) AS state,
+    argMax(e.reason, (e.state = 'joined', e.received_at, e.step, e.at)) AS reason,
+    argMax(e.detail, (e.state = 'joined', e.received_at, e.step, e.at)) AS detail,
+    argMax(e.place, (e.state = 'joined', e.received_at, e.step, e.at)) AS place,
+    argMax(e.kind, (e.state = 'joined', e.received_at, e.step, e.at)) AS kind,
+    argMax(e.network, (e.state = 'joined', e.received_at, e.step, e.at)) AS network,
+    argMax(e.click_id, (e.state = 'joined', e.received_at, e.step, e.at)) AS click_id,
+    argMax(e.event, (e.state = 'joined', e.received_at, e.step, e.at)) AS event,
+    argMax(e.txid, (e.state = 'joined', e.received_at, e.step, e.at)) AS txid,
+    argMax(e.original_status, (e.state = 'joined', e.received_at, e.step, e.at)) AS original_status,
+    argMax(e.waits_until, (e.state = 'joined', e.received_at, e.step, e.at)) AS waits_until,
+    argMax(e.conversion_id, (e.state = 'joined', e.received_at, e.step, e.at)) AS conversion_id,
+    argMax(e.seq, (e.state = 'joined', e.received_at, e.step, e.at)) AS seq,
+    argMax(e.entry_kind, (e.state = 'joined', e.received_at, e.step, e.at)) AS entry_kind,
+    argMax(e.status, (e.state = 'joined', e.received_at, e.step, e.at)) AS status,
+    argMax(e.match, (e.state = 'joined', e.received_at, e.step, e.at)) AS match,
+    argMax(e.payout_original, (e.state = 'joined', e.received_at, e.step, e.at)) AS payout_original,
+    argMax(e.currency, (e.state = 'joined', e.received_at, e.step, e.at)) AS currency,
+    arrayDistinct(arrayFlatten(groupArray(e.not_taken))) AS not_taken
+FROM {database}.receipt_events AS e
+GROUP BY e.receipt_id
+COMMENT 'What became of each request that has a receipt, one row a receipt; GET /v1/receipts/{id} answers the same. Fast for one receipt and short times only: filter receipt_events by received_at where there is much.';
+
+CREATE OR REPLACE VIEW {database}.rejected_postbacks
+(
+    receipt_id String COMMENT 'Receipt ID that the network was given in the answer.',
+    reason String COMMENT 'Reject reason, from the closed list in the data dictionary.',
+    detail String COMMENT 'What was wrong, in words.',
+    place String COMMENT 'Role that refused it: ingest, processor or sink.',
+    received_at DateTime64(3, 'UTC') COMMENT 'When it arrived, UTC; decides the ClickHouse partition.',
+    network String COMMENT 'Network of the postback; empty when unknown.',
+    click_id String COMMENT 'Click ID as received.',
+    event String COMMENT 'Event type as received.',
+    txid String COMMENT 'Transaction ID as received.',
+    original_status String COMMENT 'Status word as received.',
+    payout Decimal(18, 6) COMMENT 'Payout in the base currency; 0 when it could not be read.',
+    payout_original Decimal(18, 6) COMMENT 'Payout in units of currency; 0 when it could not be read.',
+    currency String COMMENT 'ISO 4217 code of payout_original.',
+    ip IPv6 COMMENT 'Sender\'s address; IPv4 as ::ffff:a.b.c.d.',
+    raw String COMMENT 'The input as it came: for a request method, path and query, a blank line, the body; for a record its value. Cut at 4096 bytes.'
+)
+AS SELECT
+    letter_id AS receipt_id,
+    reason,
+    detail,
+    place,
+    received_at,
+    network,
+    click_id,
+    event,
+    txid,
+    original_status,
+    payout,
+    payout_original,
+    currency,
+    ip,
+    raw
+FROM {database}.dead_letters
+WHERE kind = 'postback'
+ORDER BY received_at
+LIMIT 1 BY letter_id
+COMMENT 'Postbacks that became no ledger entry, each receipt once, with the reason, the money they named and the request as it came.';
+
+CREATE OR REPLACE VIEW {database}.totals_by_minute
+(
+    ledger_day Date COMMENT 'UTC day of received_at of the rows behind it.',
+    minute DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
+    campaign_id UInt32 COMMENT 'Campaign number.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    offer_id UInt32 COMMENT 'Offer number; 0 for impressions.',
+    offer String COMMENT 'Latest name of the offer.',
+    country LowCardinality(String) COMMENT 'Country of the visitor.',
+    device LowCardinality(String) COMMENT 'Device of the visitor.',
+    clicks Int64 COMMENT 'Count of clicks.',
+    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50.',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots.',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks.',
+    cost Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
+    entries Int64 COMMENT 'Count of ledger entries.',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
+    revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
+    flagged Int64 COMMENT 'Sum of flagged_delta.',
+    created Int64 COMMENT 'Count of first ledger entries.',
+    created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries.',
+    impressions Int64 COMMENT 'Count of impressions.',
+    bot_impressions Int64 COMMENT 'Count of impressions by listed bots.',
+    impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
+    unique_clicks Int64 COMMENT 'Count of unique clicks.',
+    landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    landing_pressed Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    events Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    revenue_hold_counted Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    events_registered Int64 COMMENT 'Sum of registered_delta of all entries.',
+    events_pending Int64 COMMENT 'Sum of pending_delta of all entries.',
+    events_approved Int64 COMMENT 'Sum of approved_delta of all entries.',
+    events_rejected Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
+FROM
+(
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.clicks
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
+    FROM {database}.conversions
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, country, device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        sum(archive_minute.clicks) AS clicks, sum(archive_minute.flagged_clicks) AS flagged_clicks, sum(archive_minute.bot_clicks) AS bot_clicks, sum(archive_minute.click_score_sum) AS click_score_sum, sum(archive_minute.cost) AS cost, sum(archive_minute.entries) AS entries, sum(archive_minute.conversions) AS conversions, sum(archive_minute.registered) AS registered, sum(archive_minute.pending) AS pending, sum(archive_minute.approved) AS approved, sum(archive_minute.rejected) AS rejected, sum(archive_minute.chargebacks) AS chargebacks, sum(archive_minute.revenue_hold) AS revenue_hold, sum(archive_minute.revenue_confirmed) AS revenue_confirmed, sum(archive_minute.flagged) AS flagged, sum(archive_minute.created) AS created, sum(archive_minute.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_minute.conversions) AS events, sum(archive_minute.revenue_hold) AS revenue_hold_counted, sum(archive_minute.registered) AS events_registered, sum(archive_minute.pending) AS events_pending, sum(archive_minute.approved) AS events_approved, sum(archive_minute.rejected) AS events_rejected, sum(archive_minute.chargebacks) AS events_chargebacks
+    FROM {database}.archive_minute
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_minute_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks, sum(archive_minute_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.archive_minute_traffic
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+) AS parts
+COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.';
+
+CREATE OR REPLACE VIEW {database}.totals_by_hour
+(
+    ledger_day Date COMMENT 'UTC day of received_at of the rows behind it.',
+    hour DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    quarter DateTime('UTC') COMMENT 'UTC quarter of an hour in which the impression or the click happened: a filter on it, on the hour or on a day of it is answered from the projections.',
+    campaign_id UInt32 COMMENT 'Campaign number.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    offer_id UInt32 COMMENT 'Offer number; 0 for impressions.',
+    offer String COMMENT 'Latest name of the offer.',
+    country LowCardinality(String) COMMENT 'Country of the visitor.',
+    device LowCardinality(String) COMMENT 'Device of the visitor.',
+    os LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    browser LowCardinality(String) COMMENT 'Browser of the visitor.',
+    clicks Int64 COMMENT 'Count of clicks.',
+    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50.',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots.',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks.',
+    cost Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
+    entries Int64 COMMENT 'Count of ledger entries.',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
+    revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
+    flagged Int64 COMMENT 'Sum of flagged_delta.',
+    created Int64 COMMENT 'Count of first ledger entries.',
+    created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries.',
+    impressions Int64 COMMENT 'Count of impressions.',
+    bot_impressions Int64 COMMENT 'Count of impressions by listed bots.',
+    impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
+    unique_clicks Int64 COMMENT 'Count of unique clicks.',
+    landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    landing_pressed Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    events Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    revenue_hold_counted Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    events_registered Int64 COMMENT 'Sum of registered_delta of all entries.',
+    events_pending Int64 COMMENT 'Sum of pending_delta of all entries.',
+    events_approved Int64 COMMENT 'Sum of approved_delta of all entries.',
+    events_rejected Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
+FROM
+(
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.clicks
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
+    FROM {database}.conversions
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device, os, browser,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, country, device, os, browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        sum(archive_quarter.clicks) AS clicks, sum(archive_quarter.flagged_clicks) AS flagged_clicks, sum(archive_quarter.bot_clicks) AS bot_clicks, sum(archive_quarter.click_score_sum) AS click_score_sum, sum(archive_quarter.cost) AS cost, sum(archive_quarter.entries) AS entries, sum(archive_quarter.conversions) AS conversions, sum(archive_quarter.registered) AS registered, sum(archive_quarter.pending) AS pending, sum(archive_quarter.approved) AS approved, sum(archive_quarter.rejected) AS rejected, sum(archive_quarter.chargebacks) AS chargebacks, sum(archive_quarter.revenue_hold) AS revenue_hold, sum(archive_quarter.revenue_confirmed) AS revenue_confirmed, sum(archive_quarter.flagged) AS flagged, sum(archive_quarter.created) AS created, sum(archive_quarter.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_quarter.conversions) AS events, sum(archive_quarter.revenue_hold) AS revenue_hold_counted, sum(archive_quarter.registered) AS events_registered, sum(archive_quarter.pending) AS events_pending, sum(archive_quarter.approved) AS events_approved, sum(archive_quarter.rejected) AS events_rejected, sum(archive_quarter.chargebacks) AS events_chargebacks
+    FROM {database}.archive_quarter
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_quarter_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+    FROM {database}.archive_quarter_traffic
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+) AS parts
+COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.';
+
+CREATE OR REPLACE VIEW {database}.rollup_minute
+(
+    ledger_day Date COMMENT 'UTC day of received_at of the rows behind it.',
+    minute DateTime('UTC') COMMENT 'UTC minute in which the click happened.',
+    campaign_id UInt32 COMMENT 'Campaign number.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    offer_id UInt32 COMMENT 'Offer number; 0 when the click was not found.',
+    offer String COMMENT 'Latest name of the offer.',
+    country LowCardinality(String) COMMENT 'Country of the click.',
+    device LowCardinality(String) COMMENT 'Device of the click.',
+    clicks Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
+    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    cost Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
+    entries Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    flagged Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
+    created Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
+    created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
+FROM
+(
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
+    FROM {database}.clicks
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM {database}.conversions
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        sum(archive_minute.clicks) AS clicks, sum(archive_minute.flagged_clicks) AS flagged_clicks, sum(archive_minute.bot_clicks) AS bot_clicks, sum(archive_minute.click_score_sum) AS click_score_sum, sum(archive_minute.cost) AS cost, sum(archive_minute.entries) AS entries, sum(archive_minute.conversions) AS conversions, sum(archive_minute.registered) AS registered, sum(archive_minute.pending) AS pending, sum(archive_minute.approved) AS approved, sum(archive_minute.rejected) AS rejected, sum(archive_minute.chargebacks) AS chargebacks, sum(archive_minute.revenue_hold) AS revenue_hold, sum(archive_minute.revenue_confirmed) AS revenue_confirmed, sum(archive_minute.flagged) AS flagged, sum(archive_minute.created) AS created, sum(archive_minute.created_score_sum) AS created_score_sum
+    FROM {database}.archive_minute
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+) AS parts
+COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, and archive_minute.';
+
+CREATE OR REPLACE VIEW {database}.rollup_hour
+(
+    ledger_day Date COMMENT 'UTC day of received_at of the rows behind it.',
+    hour DateTime('UTC') COMMENT 'UTC hour in which the click happened.',
+    quarter DateTime('UTC') COMMENT 'UTC quarter of an hour in which the click happened: a filter on it, on the hour or on a day of it is answered from the projections.',
+    campaign_id UInt32 COMMENT 'Campaign number.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    offer_id UInt32 COMMENT 'Offer number; 0 when the click was not found.',
+    offer String COMMENT 'Latest name of the offer.',
+    country LowCardinality(String) COMMENT 'Country of the click.',
+    device LowCardinality(String) COMMENT 'Device of the click.',
+    os LowCardinality(String) COMMENT 'Operating system of the click.',
+    browser LowCardinality(String) COMMENT 'Browser of the click.',
+    clicks Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
+    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    cost Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
+    entries Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
+    conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
+    registered Int64 COMMENT 'Sum of registered_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    pending Int64 COMMENT 'Sum of pending_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    approved Int64 COMMENT 'Sum of approved_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    rejected Int64 COMMENT 'Sum of rejected_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    chargebacks Int64 COMMENT 'Sum of chargeback_delta of entries that count. Rows of one key may not be merged yet: always sum().',
+    revenue_hold Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency. Rows of one key may not be merged yet: always sum().',
+    flagged Int64 COMMENT 'Sum of flagged_delta. Rows of one key may not be merged yet: always sum().',
+    created Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
+    created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
+FROM
+(
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
+    FROM {database}.clicks
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
+    FROM {database}.conversions
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        sum(archive_quarter.clicks) AS clicks, sum(archive_quarter.flagged_clicks) AS flagged_clicks, sum(archive_quarter.bot_clicks) AS bot_clicks, sum(archive_quarter.click_score_sum) AS click_score_sum, sum(archive_quarter.cost) AS cost, sum(archive_quarter.entries) AS entries, sum(archive_quarter.conversions) AS conversions, sum(archive_quarter.registered) AS registered, sum(archive_quarter.pending) AS pending, sum(archive_quarter.approved) AS approved, sum(archive_quarter.rejected) AS rejected, sum(archive_quarter.chargebacks) AS chargebacks, sum(archive_quarter.revenue_hold) AS revenue_hold, sum(archive_quarter.revenue_confirmed) AS revenue_confirmed, sum(archive_quarter.flagged) AS flagged, sum(archive_quarter.created) AS created, sum(archive_quarter.created_score_sum) AS created_score_sum
+    FROM {database}.archive_quarter
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+) AS parts
+COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, and archive_quarter.';
+
+CREATE OR REPLACE VIEW {database}.rollup_minute_traffic
+(
+    ledger_day Date COMMENT 'UTC day of received_at of the rows behind it.',
+    minute DateTime('UTC') COMMENT 'UTC minute in which the impression or the click happened.',
+    campaign_id UInt32 COMMENT 'Campaign number.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    offer_id UInt32 COMMENT 'Offer number; 0 for impressions.',
+    offer String COMMENT 'Latest name of the offer.',
+    country LowCardinality(String) COMMENT 'Country of the visitor.',
+    device LowCardinality(String) COMMENT 'Device of the visitor.',
+    impressions Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
+    bot_impressions Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
+    impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
+    clicks Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    unique_clicks Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
+    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
+FROM
+(
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device,
+        toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, country, device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(count()) AS clicks, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
+    FROM {database}.clicks
+    WHERE _layout >= 1
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.clicks) AS clicks, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks
+    FROM {database}.archive_minute_traffic
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+) AS parts
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, and archive_minute_traffic.';
+
+CREATE OR REPLACE VIEW {database}.rollup_hour_traffic
+(
+    ledger_day Date COMMENT 'UTC day of received_at of the rows behind it.',
+    hour DateTime('UTC') COMMENT 'UTC hour in which the impression or the click happened.',
+    quarter DateTime('UTC') COMMENT 'UTC quarter of an hour in which the impression or the click happened: a filter on it, on the hour or on a day of it is answered from the projections.',
+    campaign_id UInt32 COMMENT 'Campaign number.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    offer_id UInt32 COMMENT 'Offer number; 0 for impressions.',
+    offer String COMMENT 'Latest name of the offer.',
+    country LowCardinality(String) COMMENT 'Country of the visitor.',
+    device LowCardinality(String) COMMENT 'Device of the visitor.',
+    os LowCardinality(String) COMMENT 'Operating system of the visitor.',
+    browser LowCardinality(String) COMMENT 'Browser of the visitor.',
+    impressions Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
+    bot_impressions Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
+    impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
+    clicks Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    unique_clicks Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
+    landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT * REPLACE (
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(campaign)) AS campaign,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(source)) AS source,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(offer)) AS offer)
+FROM
+(
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device, os, browser,
+        toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, country, device, os, browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(count()) AS clicks, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
+    FROM {database}.clicks
+    WHERE _layout >= 1
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.clicks) AS clicks, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
+    FROM {database}.archive_quarter_traffic
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+) AS parts
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, and archive_quarter_traffic.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id, campaign AS said_campaign, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY campaign_id, said_campaign
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY campaign_id, said_campaign
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY campaign_id, said_campaign
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign
+) AS parts
+GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), '')
+COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_source
+(
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        source_id, source AS said_source, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY source_id, said_source
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY source_id, said_source
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY source_id, said_source
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY source_id, said_source
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY source_id, said_source
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY source_id, said_source
+) AS parts
+GROUP BY source_id, if(source_id = 0, toString(said_source), '')
+COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY campaign_id, said_campaign, source_id, said_source
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY campaign_id, said_campaign, source_id, said_source
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, source_id, said_source
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, source_id, said_source
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY campaign_id, said_campaign, source_id, said_source
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, source_id, said_source
+) AS parts
+GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), '')
+COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
+(
+    offer_id UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
+    offer String COMMENT 'Latest name of the offer.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'offer'
+                UNION ALL
+                SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE offer_id != 0 AND offer != ''
+                GROUP BY offer_id, offer
+            )
+            GROUP BY id
+        )
+    ) AS names_of_offer
+SELECT
+    offer_id,
+    transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        offer_id, offer AS said_offer, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY offer_id, said_offer
+    UNION ALL
+    SELECT
+        offer_id, offer AS said_offer, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY offer_id, said_offer
+    UNION ALL
+    SELECT
+        toUInt32(0) AS offer_id, '' AS said_offer, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        offer_id, offer AS said_offer, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY offer_id, said_offer
+    UNION ALL
+    SELECT
+        offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY offer_id, said_offer
+    UNION ALL
+    SELECT
+        offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY offer_id, said_offer
+) AS parts
+GROUP BY offer_id, if(offer_id = 0, toString(said_offer), '')
+COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_country
+(
+    country String COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    country,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        country,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY country
+) AS parts
+GROUP BY country
+COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_device
+(
+    device String COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    device,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        device,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY device
+) AS parts
+GROUP BY device
+COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_os
+(
+    os String COMMENT 'Operating system of the click.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    os,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        os,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY os
+) AS parts
+GROUP BY os
+COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_browser
+(
+    browser String COMMENT 'Browser of the click.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    browser,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        browser,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY browser
+) AS parts
+GROUP BY browser
+COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_hour
+(
+    hour DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    hour,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY hour
+) AS parts
+GROUP BY hour
+COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_day
+(
+    day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY day
+) AS parts
+GROUP BY day
+COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY campaign_id, said_campaign, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY campaign_id, said_campaign, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY campaign_id, said_campaign, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, day
+) AS parts
+GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), day
+COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
+(
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY source_id, said_source, day
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY source_id, said_source, day
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY source_id, said_source, day
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY source_id, said_source, day
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY source_id, said_source, day
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY source_id, said_source, day
+) AS parts
+GROUP BY source_id, if(source_id = 0, toString(said_source), ''), day
+COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    day,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY campaign_id, said_campaign, source_id, said_source, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY campaign_id, said_campaign, source_id, said_source, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, source_id, said_source, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, source_id, said_source, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY campaign_id, said_campaign, source_id, said_source, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, source_id, said_source, day
+) AS parts
+GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), ''), day
+COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    hour DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'campaign'
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+                UNION ALL
+                SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE campaign_id != 0 AND campaign != ''
+                GROUP BY campaign_id, campaign
+            )
+            GROUP BY id
+        )
+    ) AS names_of_campaign,
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'source'
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+                UNION ALL
+                SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                FROM {database}.impressions
+                WHERE source_id != 0 AND source != ''
+                GROUP BY source_id, source
+            )
+            GROUP BY id
+        )
+    ) AS names_of_source
+SELECT
+    campaign_id,
+    transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+    source_id,
+    transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+    hour,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY campaign_id, said_campaign, source_id, said_source, hour
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY campaign_id, said_campaign, source_id, said_source, hour
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, source_id, said_source, hour
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY campaign_id, said_campaign, source_id, said_source, hour
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    GROUP BY campaign_id, said_campaign, source_id, said_source, hour
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, source_id, said_source, hour
+) AS parts
+GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), ''), hour
+COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_minute
+(
+    minute DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    minute,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        toStartOfMinute(event_at) AS minute,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        toStartOfMinute(click_at) AS minute,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        toStartOfMinute(event_at) AS minute,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        toStartOfMinute(click_at) AS minute,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        minute,
+        sum(archive_minute.clicks) AS part_clicks, sum(archive_minute.conversions) AS part_conversions, sum(archive_minute.registered) AS part_registered, sum(archive_minute.pending) AS part_pending, sum(archive_minute.approved) AS part_approved, sum(archive_minute.rejected) AS part_rejected, sum(archive_minute.chargebacks) AS part_chargebacks, sum(archive_minute.revenue_hold) AS part_revenue_hold, sum(archive_minute.revenue_confirmed) AS part_revenue_confirmed, sum(archive_minute.cost) AS part_cost, sum(archive_minute.flagged) AS part_flagged, sum(archive_minute.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_minute.conversions) AS part_events, sum(archive_minute.revenue_hold) AS part_revenue_hold_counted, sum(archive_minute.created) AS part_created
+    FROM {database}.archive_minute
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        minute,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_minute_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_minute_traffic.impressions) AS part_impressions, sum(archive_minute_traffic.impression_cost) AS part_impression_cost, sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks, sum(archive_minute_traffic.landing_views) AS part_landing_views, sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks, sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_minute_traffic
+    GROUP BY minute
+) AS parts
+GROUP BY minute
+COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_buyer
+(
+    buyer String COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    buyer,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        buyer,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        buyer,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY buyer
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS buyer,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY buyer
+COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_team
+(
+    team String COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS SELECT
+    team,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        team,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        team,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY team
+    UNION ALL
+    SELECT
+        '' AS team,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        '' AS team,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY team
+COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.epc_roi_by_landing
+(
+    landing_id UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
+    landing String COMMENT 'Latest name of the landing page.',
+    clicks Int64 COMMENT 'Clicks.',
+    conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
+    registered Int64 COMMENT 'Those of conversions in status registered.',
+    pending Int64 COMMENT 'Those of conversions in status pending.',
+    approved Int64 COMMENT 'Those of conversions in status approved.',
+    rejected Int64 COMMENT 'Those of conversions in status rejected.',
+    chargebacks Int64 COMMENT 'Those of conversions in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
+    roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
+    roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
+    roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    impressions Int64 COMMENT 'Impressions.',
+    impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
+    ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
+    cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
+    ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
+    landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
+    lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
+    landing_pressed Int64 COMMENT 'Clicks of which a landing page\'s button was pressed, however often; of rows that are gone, every press.',
+    events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
+    revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
+    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+)
+AS WITH
+    (
+        SELECT arraySort(groupArray((id, name)))
+        FROM
+        (
+            SELECT id, argMax(name, (at, name)) AS name
+            FROM
+            (
+                SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                FROM {database}.names
+                WHERE kind = 'landing'
+                UNION ALL
+                SELECT 'landing' AS kind, landing_id AS id, toString(landing) AS name, max(received_at) AS at
+                FROM {database}.clicks
+                WHERE landing_id != 0 AND landing != ''
+                GROUP BY landing_id, landing
+            )
+            GROUP BY id
+        )
+    ) AS names_of_landing
+SELECT
+    landing_id,
+    transform(landing_id, tupleElement(names_of_landing, 1), tupleElement(names_of_landing, 2), toString(argMaxIf(said_landing, at, said_landing != ''))) AS landing,
+    sum(part_clicks) AS clicks,
+    sum(part_conversions) AS conversions,
+    sum(part_registered) AS registered,
+    sum(part_pending) AS pending,
+    sum(part_approved) AS approved,
+    sum(part_rejected) AS rejected,
+    sum(part_chargebacks) AS chargebacks,
+    sum(part_revenue_hold) AS revenue_hold,
+    sum(part_revenue_confirmed) AS revenue_confirmed,
+    sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+    sum(part_cost) AS cost,
+    revenue - cost AS profit,
+    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
+    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
+    toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
+    toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
+    sum(part_flagged) AS flagged,
+    toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
+    sum(part_flagged_clicks) AS flagged_clicks,
+    toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+    sum(part_impressions) AS impressions,
+    sum(part_impression_cost) AS impression_cost,
+    toFloat64(clicks) / nullIf(toFloat64(impressions), 0) AS ctr,
+    toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
+    toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
+    sum(part_unique_clicks) AS unique_clicks,
+    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    sum(part_landing_views) AS landing_views,
+    sum(part_landing_clicks) AS landing_clicks,
+    toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
+    sum(part_landing_pressed) AS landing_pressed,
+    sum(part_events) AS events,
+    toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    revenue_hold + revenue_confirmed AS revenue_gross,
+    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+FROM
+(
+    SELECT
+        landing_id, landing AS said_landing, max(event_at) AS at,
+        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.clicks
+    GROUP BY landing_id, said_landing
+    UNION ALL
+    SELECT
+        landing_id, landing AS said_landing, max(click_at) AS at,
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+    FROM {database}.conversions
+    GROUP BY landing_id, said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id, '' AS said_landing, max(event_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.impressions
+    WHERE NOT copy
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        landing_id, landing AS said_landing, max(click_at) AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.landing_clicks
+    WHERE NOT copy
+    GROUP BY landing_id, said_landing
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id, '' AS said_landing, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+    FROM {database}.archive_quarter
+    HAVING count() > 0
+    UNION ALL
+    SELECT
+        toUInt32(0) AS landing_id, '' AS said_landing, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+    FROM {database}.archive_quarter_traffic
+    HAVING count() > 0
+) AS parts
+GROUP BY landing_id, if(landing_id = 0, toString(said_landing), '')
+COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_campaign
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    campaign_id,
+    campaign,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY campaign_id, campaign) AS all_clicks, sum(own_cost) OVER (PARTITION BY campaign_id, campaign) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY campaign_id, said_campaign
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY campaign_id, said_campaign, event
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY campaign_id, said_campaign
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY campaign_id, said_campaign
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY campaign_id, said_campaign
+        ) AS parts
+        GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by campaign, whether or not the offer\'s goal has it. clicks and cost are those of the campaign, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_source
+(
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY source_id, source) AS all_clicks, sum(own_cost) OVER (PARTITION BY source_id, source) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY source_id, said_source
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY source_id, said_source, event
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY source_id, said_source
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY source_id, said_source
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY source_id, said_source
+        ) AS parts
+        GROUP BY source_id, if(source_id = 0, toString(said_source), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by source, whether or not the offer\'s goal has it. clicks and cost are those of the source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_offer
+(
+    offer_id UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
+    offer String COMMENT 'Latest name of the offer.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    offer_id,
+    offer,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY offer_id, offer) AS all_clicks, sum(own_cost) OVER (PARTITION BY offer_id, offer) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'offer'
+                        UNION ALL
+                        SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE offer_id != 0 AND offer != ''
+                        GROUP BY offer_id, offer
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_offer
+        SELECT
+            offer_id,
+            transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                offer_id, offer AS said_offer, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY offer_id, said_offer
+            UNION ALL
+            SELECT
+                offer_id, offer AS said_offer, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY offer_id, said_offer, event
+            UNION ALL
+            SELECT
+                toUInt32(0) AS offer_id, '' AS said_offer, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            HAVING count() > 0
+            UNION ALL
+            SELECT
+                offer_id, offer AS said_offer, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY offer_id, said_offer
+            UNION ALL
+            SELECT
+                offer_id, offer AS said_offer, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY offer_id, said_offer
+        ) AS parts
+        GROUP BY offer_id, if(offer_id = 0, toString(said_offer), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by offer, whether or not the offer\'s goal has it. clicks and cost are those of the offer, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_campaign_source
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    campaign_id,
+    campaign,
+    source_id,
+    source,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_clicks, sum(own_cost) OVER (PARTITION BY campaign_id, campaign, source_id, source) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign,
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'source'
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                        UNION ALL
+                        SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE source_id != 0 AND source != ''
+                        GROUP BY source_id, source
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_source
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            source_id,
+            transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY campaign_id, said_campaign, source_id, said_source, event
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY campaign_id, said_campaign, source_id, said_source
+        ) AS parts
+        GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), ''), event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by campaign and source, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and source, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.events_by_campaign_day
+(
+    campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
+    event String COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    conversions Int64 COMMENT 'Conversions of the event type that are registered, pending or approved now.',
+    registered Int64 COMMENT 'Those of the event type in status registered.',
+    pending Int64 COMMENT 'Those of the event type in status pending.',
+    approved Int64 COMMENT 'Those of the event type in status approved.',
+    rejected Int64 COMMENT 'Those of the event type in status rejected.',
+    chargebacks Int64 COMMENT 'Those of the event type in status chargeback.',
+    revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of the event type, base currency.',
+    revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of the event type, base currency.',
+    revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of the event type, base currency.',
+    clicks Int64 COMMENT 'Clicks, of every event type together.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, of every event type together, base currency.',
+    cr Nullable(Float64) COMMENT 'conversions / clicks, a fraction. NULL while the denominator is 0.',
+    ar Nullable(Float64) COMMENT 'approved / (approved + rejected + pending), a fraction. NULL while the denominator is 0.',
+    cpa Nullable(Float64) COMMENT 'Cost per conversion of the event type: cost / conversions, base currency. NULL while the denominator is 0.',
+    ap Nullable(Float64) COMMENT 'revenue / conversions of the event type, base currency. NULL while the denominator is 0.'
+)
+AS SELECT
+    campaign_id,
+    campaign,
+    day,
+    event,
+    conversions,
+    registered,
+    pending,
+    approved,
+    rejected,
+    chargebacks,
+    revenue_hold,
+    revenue_confirmed,
+    revenue,
+    all_clicks AS clicks,
+    all_cost AS cost,
+    toFloat64(conversions) / nullIf(toFloat64(all_clicks), 0) AS cr,
+    toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
+    toFloat64(all_cost) / nullIf(toFloat64(conversions), 0) AS cpa,
+    toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap
+FROM
+(
+    SELECT *, sum(own_clicks) OVER (PARTITION BY campaign_id, campaign, day) AS all_clicks, sum(own_cost) OVER (PARTITION BY campaign_id, campaign, day) AS all_cost
+    FROM
+    (
+        WITH
+            (
+                SELECT arraySort(groupArray((id, name)))
+                FROM
+                (
+                    SELECT id, argMax(name, (at, name)) AS name
+                    FROM
+                    (
+                        SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                        FROM {database}.names
+                        WHERE kind = 'campaign'
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.clicks
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                        UNION ALL
+                        SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                        FROM {database}.impressions
+                        WHERE campaign_id != 0 AND campaign != ''
+                        GROUP BY campaign_id, campaign
+                    )
+                    GROUP BY id
+                )
+            ) AS names_of_campaign
+        SELECT
+            campaign_id,
+            transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+            day,
+            event,
+            sum(part_events) AS conversions,
+            sum(part_events_registered) AS registered,
+            sum(part_events_pending) AS pending,
+            sum(part_events_approved) AS approved,
+            sum(part_events_rejected) AS rejected,
+            sum(part_events_chargebacks) AS chargebacks,
+            sum(part_revenue_hold) AS revenue_hold,
+            sum(part_revenue_confirmed) AS revenue_confirmed,
+            sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
+            sum(part_clicks) AS own_clicks,
+            sum(part_cost) AS own_cost
+        FROM
+        (
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, '' AS event, max(event_at) AS at,
+                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.clicks
+            GROUP BY campaign_id, said_campaign, day
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, event, max(click_at) AS at,
+                toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
+            FROM {database}.conversions
+            GROUP BY campaign_id, said_campaign, day, event
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, '' AS event, max(event_at) AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.impressions
+            WHERE NOT copy
+            GROUP BY campaign_id, said_campaign, day
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(quarter) AS day, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.registered) AS part_events_registered, sum(archive_quarter.pending) AS part_events_pending, sum(archive_quarter.approved) AS part_events_approved, sum(archive_quarter.rejected) AS part_events_rejected, sum(archive_quarter.chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_quarter
+            GROUP BY campaign_id, said_campaign, day
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(quarter) AS day, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+            FROM {database}.archive_quarter_traffic
+            GROUP BY campaign_id, said_campaign, day
+        ) AS parts
+        GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), day, event
+    ) AS apart
+) AS together
+WHERE event != ''
+COMMENT 'Each event type\'s conversions by campaign and day, whether or not the offer\'s goal has it. clicks and cost are those of the campaign and day, the same for every event type: do not sum them over event types. Reads what totals_by_hour reads.';
+
+CREATE OR REPLACE VIEW {database}.source_quality
+(
+    campaign_id UInt32 COMMENT 'Campaign number.',
+    campaign String COMMENT 'Latest name of the campaign.',
+    source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
+    source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    clicks Int64 COMMENT 'Clicks.',
+    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
+    bot_clicks Int64 COMMENT 'Clicks of listed bots.',
+    mean_click_score Nullable(Float64) COMMENT 'sum of click scores / clicks, 0 to 100. NULL while the denominator is 0.',
+    conversions_created Int64 COMMENT 'Conversions ever created (first ledger entries).',
+    flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
+    flagged_share Nullable(Float64) COMMENT 'flagged / conversions_created, a fraction. NULL while the denominator is 0.',
+    mean_conversion_score Nullable(Float64) COMMENT 'sum of scores of first ledger entries / conversions_created, 0 to 100. NULL while the denominator is 0.',
+    signals Map(String, UInt64) COMMENT 'Findings by signal code: distinct anomaly_id in anomalies.'
+)
+AS SELECT
+    r.campaign_id AS campaign_id,
+    r.campaign AS campaign,
+    r.source_id AS source_id,
+    r.source AS source,
+    r.clicks AS clicks,
+    r.flagged_clicks AS flagged_clicks,
+    r.flagged_clicks_share AS flagged_clicks_share,
+    r.bot_clicks AS bot_clicks,
+    r.mean_click_score AS mean_click_score,
+    r.conversions_created AS conversions_created,
+    r.flagged AS flagged,
+    r.flagged_share AS flagged_share,
+    r.mean_conversion_score AS mean_conversion_score,
+    a.signals AS signals
+FROM
+(
+    WITH
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT id, argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                    FROM {database}.names
+                    WHERE kind = 'campaign'
+                    UNION ALL
+                    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                    FROM {database}.clicks
+                    WHERE campaign_id != 0 AND campaign != ''
+                    GROUP BY campaign_id, campaign
+                    UNION ALL
+                    SELECT 'campaign' AS kind, campaign_id AS id, toString(campaign) AS name, max(received_at) AS at
+                    FROM {database}.impressions
+                    WHERE campaign_id != 0 AND campaign != ''
+                    GROUP BY campaign_id, campaign
+                )
+                GROUP BY id
+            )
+        ) AS names_of_campaign,
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT id, argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                    FROM {database}.names
+                    WHERE kind = 'source'
+                    UNION ALL
+                    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                    FROM {database}.clicks
+                    WHERE source_id != 0 AND source != ''
+                    GROUP BY source_id, source
+                    UNION ALL
+                    SELECT 'source' AS kind, source_id AS id, toString(source) AS name, max(received_at) AS at
+                    FROM {database}.impressions
+                    WHERE source_id != 0 AND source != ''
+                    GROUP BY source_id, source
+                )
+                GROUP BY id
+            )
+        ) AS names_of_source
+    SELECT
+        campaign_id,
+        transform(campaign_id, tupleElement(names_of_campaign, 1), tupleElement(names_of_campaign, 2), toString(argMaxIf(said_campaign, at, said_campaign != ''))) AS campaign,
+        source_id,
+        transform(source_id, tupleElement(names_of_source, 1), tupleElement(names_of_source, 2), toString(argMaxIf(said_source, at, said_source != ''))) AS source,
+        if(source_id = 0, toString(said_source), '') AS undeclared,
+        sum(part_clicks) AS clicks,
+        sum(part_flagged_clicks) AS flagged_clicks,
+        toFloat64(flagged_clicks) / nullIf(toFloat64(clicks), 0) AS flagged_clicks_share,
+        sum(part_bot_clicks) AS bot_clicks,
+        toFloat64(sum(part_click_score_sum)) / nullIf(toFloat64(clicks), 0) AS mean_click_score,
+        sum(part_created) AS conversions_created,
+        sum(part_flagged) AS flagged,
+        toFloat64(flagged) / nullIf(toFloat64(conversions_created), 0) AS flagged_share,
+        toFloat64(sum(part_created_score_sum)) / nullIf(toFloat64(conversions_created), 0) AS mean_conversion_score
+    FROM
+    (
+        SELECT
+            campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
+            toInt64(count()) AS part_clicks, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_created, toInt64(0) AS part_created_score_sum, toInt64(countIf(bot != '')) AS part_bot_clicks, toInt64(sum(score)) AS part_click_score_sum
+        FROM {database}.clicks
+        GROUP BY campaign_id, said_campaign, source_id, said_source
+        UNION ALL
+        SELECT
+            campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
+            toInt64(0) AS part_clicks, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(countIf(kind = 'created')) AS part_created, toInt64(sumIf(score, kind = 'created')) AS part_created_score_sum, toInt64(0) AS part_bot_clicks, toInt64(0) AS part_click_score_sum
+        FROM {database}.conversions
+        GROUP BY campaign_id, said_campaign, source_id, said_source
+        UNION ALL
+        SELECT
+            campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, sum(archive_quarter.created) AS part_created, sum(archive_quarter.created_score_sum) AS part_created_score_sum, sum(archive_quarter.bot_clicks) AS part_bot_clicks, sum(archive_quarter.click_score_sum) AS part_click_score_sum
+        FROM {database}.archive_quarter
+        GROUP BY campaign_id, said_campaign, source_id, said_source
+    ) AS parts
+    GROUP BY campaign_id, source_id, if(source_id = 0, toString(said_source), '')
+) AS r
+LEFT JOIN
+(
+    SELECT
+        campaign_id,
+        source_id,
+        undeclared,
+        CAST((groupArray(signal), groupArray(findings)), 'Map(String, UInt64)') AS signals
+    FROM
+    (
+        SELECT
+            campaign_id,
+            source_id,
+            if(source_id = 0, toString(source), '') AS undeclared,
+            toString(code) AS signal,
+            uniqExact(anomaly_id) AS findings
+        FROM {database}.anomalies
+        GROUP BY campaign_id, source_id, undeclared, signal
+        ORDER BY signal
+    )
+    GROUP BY campaign_id, source_id, undeclared
+) AS a ON r.campaign_id = a.campaign_id AND r.source_id = a.source_id AND r.undeclared = a.undeclared
+COMMENT 'How trustworthy each source of each campaign is: shares of flagged clicks and conversions, mean scores, findings by signal.';
+

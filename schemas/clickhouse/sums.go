@@ -1,0 +1,107 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"tributary/schemas"
+)
+
+// The projection that keeps the sums of a fact's table by quarter of an hour is made from the definitions (schemas.Facts,
+// schemas.Metrics), so that whatever is added up is read from it. Its name has a checksum of its text: when a definition
+// changes it, the new one is made in every part before the one before it goes, and queries have one of them all the time.
+
+// Projection is how the names of these projections begin.
+const Projection = "by_quarter"
+
+var ofSums = regexp.MustCompile(`PROJECTION ` + "`?(" + Projection + `(?:_[0-9a-f]{8})?)` + "`?" + ` `)
+
+// sumsOf is the projection of a fact's table.
+func sumsOf(f *schemas.Fact) (name, text string) {
+	fill := strings.NewReplacer("{at}", f.At, "{table}.", "")
+	var keys, sums []string
+	for word := range strings.FieldsSeq(f.Kept) {
+		key := word
+		if of := schemas.DimensionNamed(word).Of; of != "" {
+			key = of
+		}
+		keys = append(keys, fill.Replace(key))
+	}
+	keys = append(keys, f.Also...)
+	for i := range schemas.Metrics {
+		sum := fill.Replace(schemas.Metrics[i].Sum[f.Name])
+		// A query makes the count a signed number of what the projection has.
+		if inner, ok := strings.CutPrefix(sum, "toInt64("); ok {
+			sum = strings.TrimSuffix(inner, ")")
+		}
+		if sum != "" && !slices.Contains(sums, sum) {
+			sums = append(sums, sum)
+		}
+	}
+	sums = append(sums, "max("+f.At+")") // by it a view chooses one of several names
+	text = "SELECT " + strings.Join(append(slices.Clone(keys), sums...), ", ") + " GROUP BY " + strings.Join(keys, ", ")
+	checksum := sha256.Sum256([]byte(text))
+	return Projection + "_" + hex.EncodeToString(checksum[:4]), text
+}
+
+// Projections are those that each part of a table has, by the table's name.
+var Projections = func() map[string][]string {
+	all := map[string][]string{"clicks": {NamesProjection}, "impressions": {NamesProjection}}
+	for i := range schemas.Facts {
+		if f := &schemas.Facts[i]; !f.Archive {
+			name, _ := sumsOf(f)
+			all[f.Table] = append([]string{name}, all[f.Table]...)
+		}
+	}
+	return all
+}()
+
+// applySums makes the projections of sums as they are defined now. It may be killed anywhere, and several processes may be
+// at it.
+func (r *run) applySums(ctx context.Context) error {
+	for i := range schemas.Facts {
+		f := &schemas.Facts[i]
+		if f.Archive {
+			continue
+		}
+		if err := r.applySum(ctx, f); err != nil {
+			return fmt.Errorf("making the projection of %s: %w", f.Table, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) applySum(ctx context.Context, f *schemas.Fact) error {
+	var create string
+	query := "SELECT create_table_query FROM system.tables WHERE database = ? AND name = ?"
+	if err := r.conn.QueryRow(ctx, query, r.database, f.Table).Scan(&create); err != nil {
+		return fmt.Errorf("looking for its projections: %w", err)
+	}
+	var there []string
+	for _, m := range ofSums.FindAllStringSubmatch(create, -1) {
+		there = append(there, m[1])
+	}
+	name, text := sumsOf(f)
+	if !slices.Contains(there, name) {
+		if err := r.exec(ctx, "ALTER TABLE %[1]s.%[2]s ADD PROJECTION IF NOT EXISTS %[3]s (%[4]s)", f.Table, name, text); err != nil {
+			return err
+		}
+	}
+	if err := materializeTable(ctx, r, f.Table, name, ""); err != nil {
+		return err
+	}
+	for _, old := range there {
+		if old == name {
+			continue
+		}
+		if err := r.exec(ctx, "ALTER TABLE %[1]s.%[2]s DROP PROJECTION IF EXISTS %[3]s", f.Table, old); err != nil {
+			return err
+		}
+	}
+	return nil
+}

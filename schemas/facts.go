@@ -1,0 +1,57 @@
+package schemas
+
+// Facts: the tables whose rows are counted and added up.
+const (
+	FactClicks        = "clicks"
+	FactConversions   = "conversions"
+	FactImpressions   = "impressions"
+	FactLandingClicks = "landing_clicks"
+	// FactArchive and FactArchiveTraffic have what was summed of rows that are gone.
+	FactArchive        = "archive"
+	FactArchiveTraffic = "archive_traffic"
+)
+
+// Grains that sums are kept by: that of the projections and the finest of the views.
+const (
+	GrainQuarter = "quarter"
+	GrainMinute  = "minute"
+)
+
+// A Fact is a table whose rows are counted and added up. In its texts {grain} stands for the grain that a question
+// needs.
+type Fact struct {
+	Name  string
+	Table string
+	// At is the column of the time that its rows are booked on: of an event its own, of what follows a click the
+	// click's.
+	At string
+	// Where is what rows must fulfil to count; empty where all do.
+	Where string
+	// Archive: a row is the sums of rows that are gone.
+	Archive bool
+	// Kept are the dimensions by which a projection of the table keeps its sums, in the projection's order, and Also what
+	// else it tells apart: what Where asks for, and what an audit goes by.
+	Kept string
+	Also []string
+}
+
+// What sums are kept by: campaign, source and time first, which most questions name.
+const (
+	ofVisit    = "campaign_id source_id quarter campaign source buyer team country device os browser"
+	ofOffer    = "offer_id offer landing_id landing"
+	auditDay   = "toDate(received_at)"
+	auditMonth = "toYYYYMM(received_at)"
+)
+
+// Facts lists every fact, in the order in which views read them.
+var Facts = []Fact{
+	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer, Also: []string{auditDay, auditMonth, "_layout >= 1"}},
+	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event",
+		Also: []string{auditDay, auditMonth}},
+	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy", Kept: ofVisit,
+		Also: []string{auditDay, auditMonth, "copy"}},
+	{Name: FactLandingClicks, Table: "landing_clicks", At: "click_at", Where: "NOT copy", Kept: ofVisit + " " + ofOffer,
+		Also: []string{auditDay, auditMonth, "copy"}},
+	{Name: FactArchive, Table: "archive_{grain}", At: "{grain}", Archive: true},
+	{Name: FactArchiveTraffic, Table: "archive_{grain}_traffic", At: "{grain}", Archive: true},
+}
