@@ -26,6 +26,8 @@ type options struct {
 	only    string
 	dir     string
 	keep    bool
+	// logLevel is the processes' log.level.
+	logLevel string
 	settle  time.Duration
 	workers int
 	kafka   string
@@ -45,6 +47,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "draw only faults whose kind contains one of these words (comma-separated)")
 	flag.StringVar(&o.dir, "dir", "", "folder of the run; default: a temporary one")
 	flag.BoolVar(&o.keep, "keep", false, "keep the run's folder when all is right too")
+	flag.StringVar(&o.logLevel, "log-level", "info", "log.level of the processes: debug has a line for every insert")
 	flag.DurationVar(&o.settle, "settle", 3*time.Minute, "how long the totals may take to equal the truth at the end")
 	flag.StringVar(&o.kafka, "kafka", "", "version of Apache Kafka; default: the one that scripts/kafka pins")
 	flag.IntVar(&o.workers, "connections", 128, "requests at the same time")
@@ -139,7 +142,7 @@ func run(ctx context.Context, o *options) error {
 		err = s.trial(ctx)
 	}
 	s.keepPower(o.keep || err != nil)
-	s.stop()
+	s.stop(o.keep || err != nil)
 	if err != nil {
 		return fmt.Errorf("%w\nlogs and data are kept in %s; seed %d", err, o.dir, o.seed)
 	}

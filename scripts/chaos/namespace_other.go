@@ -11,7 +11,7 @@ var errMount = errors.New("only Linux mounts small file systems for one process"
 
 func enterNamespace() (int, bool) { return 0, false }
 
-type disk struct{}
+type disk struct{ path string }
 
 func newDisk(string) (*disk, error) { return nil, errMount }
 func (*disk) fill() error           { return errMount }

@@ -192,10 +192,10 @@ func (s *site) writeConfig(mode, more string) error {
 
 func (s *site) common(mode, brokers, tables string) string {
 	return fmt.Sprintf(`data_dir: %s
-log: {level: info, format: json}
+log: {level: %s, format: json}
 kafka: {mode: %s, brokers: [%q], partitions: %d, replication_factor: 1}
 clickhouse: {mode: %s, addr: %q, protocol: http, password: %q}
-`, s.data(), mode, brokers, partitions, mode, tables, s.password)
+`, s.data(), s.options.logLevel, mode, brokers, partitions, mode, tables, s.password)
 }
 
 func (s *site) newMember(name, kind string) (*member, error) {
@@ -260,8 +260,8 @@ func (s *site) newDisk(name, path string) *disk {
 	return d
 }
 
-// stop ends everything that runs.
-func (s *site) stop() {
+// stop ends everything that runs. keep copies what is on small file systems, which go away, into the run's folder.
+func (s *site) stop(keep bool) {
 	var all sync.WaitGroup
 	for _, m := range s.members {
 		all.Go(func() { m.end(syscall.SIGKILL) })
@@ -280,9 +280,16 @@ func (s *site) stop() {
 		}
 	}
 	for _, m := range s.members {
-		if m.disk != nil {
-			m.disk.unmount()
+		if m.disk == nil {
+			continue
 		}
+		if keep {
+			// cp takes sockets and links as they are.
+			if out, err := exec.Command("cp", "-a", m.disk.path, filepath.Join(s.options.dir, m.name, "data-at-the-end")).CombinedOutput(); err != nil {
+				s.report.say("keeping the data of %s: %v: %s", m.name, err, out)
+			}
+		}
+		m.disk.unmount()
 	}
 }
 
