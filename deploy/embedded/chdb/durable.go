@@ -83,8 +83,7 @@ func (s *syncer) close() {
 
 // settle returns when what the engine called written before the call is whole on disk and, where that is asked for, durable.
 func (s *server) settle(folder *os.File) error {
-	if err := s.parts.look(); err != nil {
-		s.endIfIncomplete(err)
+	if err := s.lookAtParts(); err != nil {
 		return err
 	}
 	if !s.cfg.Durable {
@@ -111,8 +110,7 @@ func (s *server) watchParts(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		err := s.parts.look()
-		s.endIfIncomplete(err)
+		err := s.lookAtParts()
 		if err != nil && !failing {
 			s.cfg.Logger.Warn("the tables' parts cannot be looked at", zap.Error(err))
 		}
@@ -123,13 +121,14 @@ func (s *server) watchParts(ctx context.Context) {
 // exitIncomplete is the child's exit code where it ends itself because of an incomplete part (EX_IOERR of sysexits.h).
 const exitIncomplete = 74
 
-// endIfIncomplete ends the process as a kill would where a part is incomplete. The engine believes in the part until its
-// next start; that finds what the part was merged of, or nothing of an insert that nobody was told of.
-func (s *server) endIfIncomplete(err error) {
-	if !errors.Is(err, errIncomplete) {
-		return
+// lookAtParts looks at what is new and ends the process, as a kill would, where it is incomplete. The engine believes in the
+// part until its next start; that finds what the part was merged of, or nothing of an insert that nobody was told of.
+func (s *server) lookAtParts() error {
+	err := s.parts.look()
+	if errors.Is(err, errIncomplete) {
+		s.cfg.Logger.Error("the engine ends itself: what it wrote is not on disk as it should be, as after a full disk; nothing of it was acknowledged", zap.Error(err))
+		_ = s.cfg.Logger.Sync()
+		os.Exit(exitIncomplete)
 	}
-	s.cfg.Logger.Error("the engine ends itself: a part of a table is not on disk as it should be, as after a full disk; nothing of it was acknowledged", zap.Error(err))
-	_ = s.cfg.Logger.Sync()
-	os.Exit(exitIncomplete)
+	return err
 }

@@ -1,5 +1,7 @@
 package chdb
 
+import "time"
+
 // CheckPart and Incomplete are for tests beside the engine.
 var (
 	CheckPart  = checkPart
@@ -11,3 +13,9 @@ func Sweep(dataDir string) ([]string, error) { return newParts(dataDir).sweep() 
 
 // Looker is what a server looks at parts with.
 func Looker(dataDir string) func() error { return newParts(dataDir).look }
+
+// WholeDefinition tells a definition that has its end.
+var WholeDefinition = wholeDefinition
+
+// Restore puts definitions of a data directory back, and Keep keeps them.
+func Restore(dataDir string) ([]string, error) { return newDefinitions(dataDir).restore(time.Now()) }

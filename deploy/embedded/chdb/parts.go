@@ -31,8 +31,9 @@ var errIncomplete = errors.New("a part is incomplete on disk")
 type parts struct {
 	store string // the engine's folder of tables
 
-	mu     sync.Mutex
-	tables map[string]*tableParts
+	mu          sync.Mutex
+	tables      map[string]*tableParts
+	definitions *definitions
 }
 
 // tableParts is what is known of one table's folder.
@@ -49,7 +50,7 @@ const settled = time.Second
 const storeFolder = "store"
 
 func newParts(dataDir string) *parts {
-	return &parts{store: filepath.Join(dataDir, engineFolder, storeFolder), tables: make(map[string]*tableParts)}
+	return &parts{store: filepath.Join(dataDir, engineFolder, storeFolder), tables: make(map[string]*tableParts), definitions: newDefinitions(dataDir)}
 }
 
 // partName is a part's folder: partition, first and last block, level, and version of its mutations. What is under way
@@ -57,7 +58,7 @@ func newParts(dataDir string) *parts {
 var partName = regexp.MustCompile(`^[0-9a-zA-Z]+_[0-9]+_[0-9]+_[0-9]+(_[0-9]+)?$`)
 
 // look returns an error that wraps errIncomplete and says which part lacks what, where a part that came since the last
-// look is incomplete. It costs one stat for each table and a reading of each folder that has changed.
+// look is incomplete, or a table's definition. It costs one stat for each table and a reading of each folder that has changed.
 func (p *parts) look() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,6 +66,7 @@ func (p *parts) look() error {
 	if err != nil {
 		return err
 	}
+	folders = append(folders, filepath.Join(p.definitions.engine, "metadata"))
 	known := make(map[string]*tableParts, len(folders))
 	for _, folder := range folders {
 		t := p.tables[folder]
@@ -72,7 +74,7 @@ func (p *parts) look() error {
 			t = &tableParts{seen: make(map[string]bool)}
 		}
 		known[folder] = t
-		if err := t.look(folder); err != nil {
+		if err := t.look(folder, p.definitions); err != nil {
 			return err
 		}
 	}
@@ -80,7 +82,7 @@ func (p *parts) look() error {
 	return nil
 }
 
-func (t *tableParts) look(folder string) error {
+func (t *tableParts) look(folder string, d *definitions) error {
 	began := time.Now()
 	info, err := os.Stat(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,6 +93,9 @@ func (t *tableParts) look(folder string) error {
 	}
 	if !info.IsDir() || info.ModTime().Equal(t.changed) && t.looked.Sub(t.changed) > settled {
 		return nil
+	}
+	if err := d.look(folder); err != nil {
+		return err
 	}
 	names, err := partsIn(folder)
 	if err != nil {
