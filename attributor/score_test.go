@@ -171,8 +171,8 @@ func BenchmarkScoreClick(b *testing.B) {
 	}
 }
 
-// TestANewSignal counts the places: its declaration in schemas/signals.go, and the rule that finds it. Its family is from the
-// declaration, as the dictionary is.
+// TestANewSignal counts the places: its declaration in schemas/signals.go, and the rule that finds it. Its family is
+// from the declaration, as the dictionary is.
 func TestANewSignal(t *testing.T) {
 	was := schemas.Signals
 	defer func() { schemas.Signals = was }()

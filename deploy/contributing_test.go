@@ -13,8 +13,8 @@ var mostPlaces = map[string]int{
 	"column": 2, "metric": 1, "topic with a table": 2, "config key": 2, "view": 1, "dialect": 1, "signal": 2,
 }
 
-// TestPlacesAreCounted: the walk of CONTRIBUTING names the places of each new thing, no more than it may touch, and a test
-// that is there and shows that they are enough.
+// TestPlacesAreCounted: the walk of CONTRIBUTING names the places of each new thing, no more than it may touch, and a
+// test that is there and shows that they are enough.
 func TestPlacesAreCounted(t *testing.T) {
 	text, err := os.ReadFile("../CONTRIBUTING.md")
 	if err != nil {

@@ -14,7 +14,8 @@ type SignalInfo struct {
 // FlagScore is the score from which a click or conversion counts as flagged.
 const FlagScore = 50
 
-// The signals' codes, each declared once: code, family, meaning. Besides, a signal has the rule that finds it (attributor).
+// The signals' codes, each declared once: code, family, meaning. Besides, a signal has the rule that finds it
+// (attributor).
 var (
 	SignalTSOrder  = signal("TS_ORDER", "timing", "the conversion happened before its click")
 	SignalCTITFast = signal("CTIT_FAST", "timing",

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestANewDialect counts the places: one, its table with its turn. Names in errors, the command line and the router have it.
+// TestANewDialect counts the places: one, its table with its turn. Names in errors, the command line and the router
+// have it.
 func TestANewDialect(t *testing.T) {
 	was := slices.Clone(All)
 	defer func() { All = was }()
@@ -30,7 +31,8 @@ func TestANewDialect(t *testing.T) {
 	}
 }
 
-// TestEveryTableIsAdded: a table that nobody asks is a mistake, and so are two of one turn, of which the order would be chance.
+// TestEveryTableIsAdded: a table that nobody asks is a mistake, and so are two of one turn, of which the order would be
+// chance.
 func TestEveryTableIsAdded(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	if err != nil {

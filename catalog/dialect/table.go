@@ -144,10 +144,11 @@ type Reply struct {
 // All are the dialects in the order of their turns, the native one first.
 var All []*Dialect
 
-// add puts a dialect into All, beside its table: a new one is one place. The turn says who is asked first where two write
-// links or postbacks alike.
+// add puts a dialect into All, beside its table: a new one is one place. The turn says who is asked first where two
+// write links or postbacks alike.
 func add(turn int, d *Dialect) int {
-	at, _ := slices.BinarySearchFunc(All, turn, func(have *Dialect, turn int) int { return cmp.Compare(have.turn, turn) })
+	byTurn := func(have *Dialect, turn int) int { return cmp.Compare(have.turn, turn) }
+	at, _ := slices.BinarySearchFunc(All, turn, byTurn)
 	d.turn = turn
 	All = slices.Insert(All, at, d)
 	return turn

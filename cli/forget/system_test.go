@@ -175,8 +175,8 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// kept tells that the declaration of a table has a column and says that it tells nothing of a visitor, or must stay: doc.go
-// says why. A declaration of a text without that, or with neither, is refused by the tests of schemas.
+// kept tells that the declaration of a table has a column and says that it tells nothing of a visitor, or must stay:
+// doc.go says why. A declaration of a text without that, or with neither, is refused by the tests of schemas.
 func kept(table, name string) bool {
 	for _, t := range schemas.Tables() {
 		if t.Name == table {

@@ -27,7 +27,8 @@ func (s *Scenario) CatalogYAML() string {
 		if c.Buyer != "" || c.Team != "" || len(c.Tags) > 0 {
 			owner = fmt.Sprintf(", buyer: %q, team: %q, tags: [%s]", c.Buyer, c.Team, strings.Join(c.Tags, ", "))
 		}
-		line("    - {id: %d, name: %s, offers: [%s]%s, cost: %q, currency: %s, allow_foreign_click_ids: %t%s}", c.ID, c.Name, c.Offer, page, c.Cost, c.Currency, c.AllowForeign, owner)
+		line("    - {id: %d, name: %s, offers: [%s]%s, cost: %q, currency: %s, allow_foreign_click_ids: %t%s}",
+			c.ID, c.Name, c.Offer, page, c.Cost, c.Currency, c.AllowForeign, owner)
 	}
 	if len(s.Landings) > 0 {
 		line("  landings:")
@@ -53,7 +54,8 @@ func (s *Scenario) CatalogYAML() string {
 		if len(o.Goal) > 0 {
 			goal = ", goal: [" + strings.Join(o.Goal, ", ") + "]"
 		}
-		line("    - {id: %d, name: %s, url: %q, payout: %q, currency: %s%s}", o.ID, o.Name, o.URL, o.Payout, o.Currency, goal)
+		line("    - {id: %d, name: %s, url: %q, payout: %q, currency: %s%s}",
+			o.ID, o.Name, o.URL, o.Payout, o.Currency, goal)
 	}
 	line("  networks:")
 	for _, n := range s.Networks {

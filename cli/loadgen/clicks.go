@@ -80,7 +80,8 @@ func (s *Source) subs(zone string, adNumber int, atMS int64) []string {
 	if len(s.Names) == 0 {
 		return []string{zone, "", ad}
 	}
-	own := map[string]string{"zone": zone, "ad": ad, "ad_name": fmt.Sprintf("Banner %d, version %d", adNumber, atMS/renamedEvery%2+1)}
+	name := fmt.Sprintf("Banner %d, version %d", adNumber, atMS/renamedEvery%2+1)
+	own := map[string]string{"zone": zone, "ad": ad, "ad_name": name}
 	var subs []string
 	for i := range schemas.MaxSubs {
 		subs = append(subs, own[s.Names["sub"+strconv.Itoa(i+1)]])

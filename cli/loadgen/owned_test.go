@@ -10,8 +10,8 @@ import (
 	"tributary/catalog"
 )
 
-// TestSourcesSubs: a click has its source's zone and ad where the source says, an ad's name changes beside its number, and
-// what nobody names is where it always was.
+// TestSourcesSubs: a click has its source's zone and ad where the source says, an ad's name changes beside its number,
+// and what nobody names is where it always was.
 func TestSourcesSubs(t *testing.T) {
 	scenario := DefaultScenario(time.Now())
 	of := func(name string) *Source {

@@ -55,8 +55,8 @@ type Source struct {
 	Currency string
 	// Fraud marks the source that invents its conversions.
 	Fraud bool
-	// Names are its own names for the subs of its links, of zone, ad and ad_name; a click has each where its source says.
-	// Without any a click has a zone in sub1 and an ad in sub3, and nobody is told what they are.
+	// Names are its own names for the subs of its links, of zone, ad and ad_name; a click has each where its source
+	// says. Without any a click has a zone in sub1 and an ad in sub3, and nobody is told what they are.
 	Names map[string]string
 }
 

@@ -245,7 +245,8 @@ func (c *conversion) contribution() Totals {
 		all.RevenueMicros += all.RevenueHoldMicros
 	}
 	if c.correction {
-		return Totals{RevenueHoldMicros: all.RevenueHoldMicros, RevenueConfirmedMicros: all.RevenueConfirmedMicros, RevenueMicros: all.RevenueMicros}
+		return Totals{RevenueHoldMicros: all.RevenueHoldMicros, RevenueConfirmedMicros: all.RevenueConfirmedMicros,
+			RevenueMicros: all.RevenueMicros}
 	}
 	return all
 }

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestANewKey counts the places: two, a field with its tags, and its default with its check. What the file, a variable and
-// --set read, what is printed, the reference, and the nearest name of a mistyped key follow.
+// TestANewKey counts the places: two, a field with its tags, and its default with its check. What the file, a variable
+// and --set read, what is printed, the reference, and the nearest name of a mistyped key follow.
 func TestANewKey(t *testing.T) {
 	type role struct {
 		Listen string        `yaml:"listen" doc:"Address."`

@@ -7,8 +7,8 @@ import (
 	"tributary/report"
 )
 
-// TestMeanings holds what figures mean against rows of which each says what it must count for: goals, rebills, networks of
-// confirmed money, and campaigns that went to another buyer between a click and its postback.
+// TestMeanings holds what figures mean against rows of which each says what it must count for: goals, rebills, networks
+// of confirmed money, and campaigns that went to another buyer between a click and its postback.
 func TestMeanings(t *testing.T) {
 	conn := open(t)
 	if _, err := Migrate(t.Context(), conn, Options{Views: report.Views()}); err != nil {

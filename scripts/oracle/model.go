@@ -47,7 +47,8 @@ type book struct {
 	correction bool
 	// network made it, and no other changes it.
 	network string
-	// confirmedOnly: what the network's owner had chosen when its first postback came; another choice later is of later ones.
+	// confirmedOnly: what the network's owner had chosen when its first postback came; another choice later is of later
+	// ones.
 	confirmedOnly bool
 	// receipts are of the postbacks that made its entries.
 	receipts []string

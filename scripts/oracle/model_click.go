@@ -8,8 +8,8 @@ import (
 	"tributary/schemas/events"
 )
 
-// described are the columns that clicks and conversions share: what is known of a click, as it was when the click came. A
-// conversion has them of its click, whatever the catalog says when its postback comes; all are empty without one.
+// described are the columns that clicks and conversions share: what is known of a click, as it was when the click came.
+// A conversion has them of its click, whatever the catalog says when its postback comes; all are empty without one.
 func described(c *events.Click) Row {
 	if c == nil {
 		c = &events.Click{}

@@ -8,9 +8,10 @@ import (
 	"tributary/schemas/events"
 )
 
-// own gives a click everything that the edge takes of the catalog and of the visit and that a ledger entry has of its click:
-// owners, the offer's goal, the source's own names, place, machine, page. The owners, the goal and the names beside IDs are
-// other ones in the second half of most runs, so that a postback comes when its click's are not in force any more.
+// own gives a click everything that the edge takes of the catalog and of the visit and that a ledger entry has of its
+// click: owners, the offer's goal, the source's own names, place, machine, page. The owners, the goal and the names
+// beside IDs are other ones in the second half of most runs, so that a postback comes when its click's are not in force
+// any more.
 func (g *generator) own(c *events.Click, at time.Duration) {
 	r := g.owned
 	c.OfferId = uint32(1 + r.IntN(3))
@@ -53,8 +54,8 @@ func (g *generator) goal(offer uint32, at time.Duration) []string {
 	return []string{"ftd"}
 }
 
-// call fills in the source's own names. Source 0 is undeclared and has none, the first says of two of its subs what they
-// are, the second has all of them, of subs or not.
+// call fills in the source's own names. Source 0 is undeclared and has none, the first says of two of its subs what
+// they are, the second has all of them, of subs or not.
 func (g *generator) call(c *events.Click, at time.Duration) {
 	r := g.owned
 	switch c.SourceId {
