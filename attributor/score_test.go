@@ -170,3 +170,32 @@ func BenchmarkScoreClick(b *testing.B) {
 		ScoreClick(click, &s)
 	}
 }
+
+// TestANewSignal counts the places: its declaration in schemas/signals.go, and the rule that finds it. Its family is
+// from the declaration, as the dictionary is.
+func TestANewSignal(t *testing.T) {
+	was := schemas.Signals
+	defer func() { schemas.Signals = was }()
+	schemas.Signals = append(slices.Clone(was), schemas.SignalInfo{Code: "NEW", Family: "timing", Means: "something new"})
+	found := func(code string, points uint32) *events.Reason { return &events.Reason{Code: code, Points: points} }
+	if got := Score([]*events.Reason{found("NEW", 60), found(schemas.SignalTSOrder, 90)}); got != 90 {
+		t.Errorf("beside a stronger one of its family: %d, 90 would be right", got)
+	}
+	if got := Score([]*events.Reason{found("NEW", 60), found(schemas.SignalIPRate, 50)}); got != 80 {
+		t.Errorf("beside one of another family: %d, 80 would be right", got)
+	}
+}
+
+// TestSignals: each is declared once, with its family and its meaning.
+func TestSignals(t *testing.T) {
+	seen := map[string]bool{"": true}
+	for _, s := range schemas.Signals {
+		if seen[s.Code] || s.Family == "" || s.Means == "" {
+			t.Errorf("%+v is there twice, or says nothing", s)
+		}
+		seen[s.Code] = true
+	}
+	if len(schemas.Signals) < 6 || !seen[schemas.SignalTSOrder] || !seen[schemas.SignalPBFake] {
+		t.Errorf("they are %v", schemas.Signals)
+	}
+}

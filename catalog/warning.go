@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"tributary/schemas"
 )
 
 // Warnings are what a right configuration may be meant otherwise in, each beginning with the path of the key inside the section.
@@ -99,6 +101,7 @@ func (c *Config) goalless() string {
 	}
 	for i, n := range c.Networks {
 		types := slices.Compact(slices.Sorted(maps.Values(n.Events)))
+		types = slices.DeleteFunc(types, func(t string) bool { return t == schemas.EventRebill }) // it never counts
 		if len(types) < 2 {
 			continue
 		}

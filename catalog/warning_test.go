@@ -111,6 +111,10 @@ func TestGoalless(t *testing.T) {
 	if got := c.Warnings(); len(got) != 0 {
 		t.Errorf("one event type is warned of: %q", got)
 	}
+	c.Networks[0].Events["8"] = "rebill"
+	if got := c.Warnings(); len(got) != 0 {
+		t.Errorf("payments again are warned of: %q", got)
+	}
 	c.Networks = []NetworkConfig{{Name: "casino", Events: events, Trust: secret}}
 	c.Offers = c.Offers[:1]
 	if got := c.Warnings(); len(got) != 0 {

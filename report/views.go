@@ -40,5 +40,6 @@ func Views() schemas.Views {
 		add(events(by))
 	}
 	add(quality())
+	add(mixed())
 	return views
 }

@@ -22,3 +22,5 @@ var Native = Dialect{
 	},
 	Sends: []Macro{{ClickID, "{external_id}"}, {Payout, "{payout}"}, {Status, "{status}"}, {TxID, "{txid}"}, {Event, "{event}"}, {PayoutCurrency, "{currency}"}},
 }
+
+var _ = add(0, &Native)

@@ -66,6 +66,8 @@ var TUNE = Dialect{
 	},
 }
 
+var _ = add(70, &TUNE)
+
 // Everflow. The amount is the sale's; see TUNE. Event 0 is the base conversion.
 var Everflow = Dialect{
 	Name: "everflow",
@@ -103,6 +105,8 @@ var Everflow = Dialect{
 		"the answer to a postback",
 	},
 }
+
+var _ = add(90, &Everflow)
 
 // Affise. It takes a postback before it looks at it, so it answers 200 whatever comes of it. Goals are the same in any case.
 var Affise = Dialect{
@@ -155,3 +159,5 @@ var Affise = Dialect{
 		"the body of the answer",
 	},
 }
+
+var _ = add(100, &Affise)

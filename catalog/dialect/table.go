@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,6 +26,8 @@ type Dialect struct {
 	Pages []string
 	// Customary is what users of the system do and its own public pages do not say, or say only in pictures.
 	Customary []string
+
+	turn int
 }
 
 // LinkTable is a dialect's click links; one without paths has none.
@@ -137,8 +141,18 @@ type Reply struct {
 	Body        string
 }
 
-// All are the dialects, the native one first.
-var All = []*Dialect{&Native, &Keitaro, &Voluum, &Binom, &RedTrack, &BeMob, &FunnelFlux, &TUNE, &Prosper202, &Everflow, &Affise}
+// All are the dialects in the order of their turns, the native one first.
+var All []*Dialect
+
+// add puts a dialect into All, beside its table: a new one is one place. The turn says who is asked first where two
+// write links or postbacks alike.
+func add(turn int, d *Dialect) int {
+	byTurn := func(have *Dialect, turn int) int { return cmp.Compare(have.turn, turn) }
+	at, _ := slices.BinarySearchFunc(All, turn, byTurn)
+	d.turn = turn
+	All = slices.Insert(All, at, d)
+	return turn
+}
 
 // ByName answers the dialect of that name, nil when there is none.
 func ByName(name string) *Dialect {

@@ -57,6 +57,8 @@ var Keitaro = Dialect{
 	},
 }
 
+var _ = add(10, &Keitaro)
+
 // Voluum. The names of a link's parameters are the traffic source's; Voluum maps them to var1 to var10, cost and external ID
 // inside. A negative payout corrects the revenue; the event type of its own that the documentation advises for it, so that it
 // counts as no conversion, is not needed here.
@@ -100,6 +102,8 @@ var Voluum = Dialect{
 		"the answer to a postback",
 	},
 }
+
+var _ = add(20, &Voluum)
 
 // Binom, versions 1 (click.php) and 2 (click). Status words are free text there; those below are the documentation's
 // examples. An unknown one is refused unless the network's configuration names its meaning.
@@ -149,6 +153,8 @@ var Binom = Dialect{
 	},
 }
 
+var _ = add(30, &Binom)
+
 // RedTrack. Its status "other", which a postback without a status gets, counts as revenue there, so it is approved here; a word
 // that RedTrack would file under "other" is refused.
 var RedTrack = Dialect{
@@ -192,6 +198,8 @@ var RedTrack = Dialect{
 		"the answer to a postback",
 	},
 }
+
+var _ = add(40, &RedTrack)
 
 // BeMob. Which words mean new, approved, declined and chargeback is set for each network there; the words below are the four
 // names and those of the documentation's example. Its "new" is a conversion that is not paid yet.
@@ -238,6 +246,8 @@ var BeMob = Dialect{
 	},
 }
 
+var _ = add(50, &BeMob)
+
 // FunnelFlux (Pro). The path's segment joins the numbers of funnel and traffic source. The ad platform's own campaign shares
 // sub20 with c20.
 var FunnelFlux = Dialect{
@@ -276,6 +286,8 @@ var FunnelFlux = Dialect{
 		"the answer to a postback",
 	},
 }
+
+var _ = add(60, &FunnelFlux)
 
 // Prosper202. Its source is public; what the documentation leaves open was read there.
 var Prosper202 = Dialect{
@@ -334,3 +346,5 @@ var Prosper202 = Dialect{
 		"the name currency of a postback",
 	},
 }
+
+var _ = add(80, &Prosper202)

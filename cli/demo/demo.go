@@ -182,6 +182,10 @@ func (r *run) addresses() []string {
 	if r.SQL != "" {
 		lines = append(lines,
 			fmt.Sprintf("  figures     %s 'SELECT * FROM epc_roi_by_source ORDER BY clicks DESC'", r.SQL),
+			fmt.Sprintf("  buyers      %s "+
+				"'SELECT buyer, clicks, conversions, cost, revenue, roi FROM epc_roi_by_buyer'", r.SQL),
+			fmt.Sprintf("  events      %s "+
+				"'SELECT offer, event, conversions, cr, cpa FROM events_by_offer ORDER BY offer, event'", r.SQL),
 			fmt.Sprintf("  refusals    %s 'SELECT reason, count() FROM rejected_postbacks GROUP BY reason'", r.SQL))
 	}
 	return append(lines, "Ctrl-C stops; the next start goes on with the same data.")

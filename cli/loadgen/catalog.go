@@ -23,7 +23,12 @@ func (s *Scenario) CatalogYAML() string {
 		if c.Landing != "" {
 			page = ", landings: [" + c.Landing + "]"
 		}
-		line("    - {id: %d, name: %s, offers: [%s]%s, cost: %q, currency: %s, allow_foreign_click_ids: %t}", c.ID, c.Name, c.Offer, page, c.Cost, c.Currency, c.AllowForeign)
+		owner := ""
+		if c.Buyer != "" || c.Team != "" || len(c.Tags) > 0 {
+			owner = fmt.Sprintf(", buyer: %q, team: %q, tags: [%s]", c.Buyer, c.Team, strings.Join(c.Tags, ", "))
+		}
+		line("    - {id: %d, name: %s, offers: [%s]%s, cost: %q, currency: %s, allow_foreign_click_ids: %t%s}",
+			c.ID, c.Name, c.Offer, page, c.Cost, c.Currency, c.AllowForeign, owner)
 	}
 	if len(s.Landings) > 0 {
 		line("  landings:")
@@ -33,11 +38,24 @@ func (s *Scenario) CatalogYAML() string {
 	}
 	line("  sources:")
 	for _, src := range s.Sources {
-		line("    - {id: %d, name: %s, currency: %s}", src.ID, src.Name, src.Currency)
+		names := ""
+		if len(src.Names) > 0 {
+			var list []string
+			for _, sub := range slices.Sorted(maps.Keys(src.Names)) {
+				list = append(list, sub+": "+src.Names[sub])
+			}
+			names = ", names: {" + strings.Join(list, ", ") + "}"
+		}
+		line("    - {id: %d, name: %s, currency: %s%s}", src.ID, src.Name, src.Currency, names)
 	}
 	line("  offers:")
 	for _, o := range s.Offers {
-		line("    - {id: %d, name: %s, url: %q, payout: %q, currency: %s}", o.ID, o.Name, o.URL, o.Payout, o.Currency)
+		goal := ""
+		if len(o.Goal) > 0 {
+			goal = ", goal: [" + strings.Join(o.Goal, ", ") + "]"
+		}
+		line("    - {id: %d, name: %s, url: %q, payout: %q, currency: %s%s}",
+			o.ID, o.Name, o.URL, o.Payout, o.Currency, goal)
 	}
 	line("  networks:")
 	for _, n := range s.Networks {
@@ -49,6 +67,9 @@ func (s *Scenario) CatalogYAML() string {
 		line("      blank_txid_is_new: %t", n.BlankTxIDIsNew)
 		if n.Corrects {
 			line("      negative_payout: correct")
+		}
+		if n.ConfirmedOnly {
+			line("      revenue: confirmed")
 		}
 		line("      statuses:")
 		for _, status := range slices.Sorted(maps.Keys(n.Words)) {

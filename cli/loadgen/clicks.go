@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"tributary/schemas"
@@ -29,7 +30,7 @@ func (g *Generator) click(atMS int64) *Click {
 	if c.Language == "" || g.random.IntN(5) == 0 {
 		c.Language = "en-us"
 	}
-	c.Subs = []string{fmt.Sprintf("zone%d", 100+g.random.IntN(400)), "", fmt.Sprintf("ad%d", g.random.IntN(12))}
+	c.Subs = source.subs(fmt.Sprintf("zone%d", 100+g.random.IntN(400)), g.random.IntN(12), atMS)
 	if g.random.IntN(3) > 0 {
 		c.ExternalID = fmt.Sprintf("%016x", g.random.Uint64())
 	}
@@ -68,6 +69,27 @@ func (g *Generator) click(atMS int64) *Click {
 		c.ID, c.EventMS = minted.String(), minted.TimeMS()
 	}
 	return c
+}
+
+// renamedEvery is how long an ad keeps its name; its number stays.
+const renamedEvery = 10 * 60 * 1000
+
+// subs are those of a link of the source.
+func (s *Source) subs(zone string, adNumber int, atMS int64) []string {
+	ad := fmt.Sprintf("ad%d", adNumber)
+	if len(s.Names) == 0 {
+		return []string{zone, "", ad}
+	}
+	name := fmt.Sprintf("Banner %d, version %d", adNumber, atMS/renamedEvery%2+1)
+	own := map[string]string{"zone": zone, "ad": ad, "ad_name": name}
+	var subs []string
+	for i := range schemas.MaxSubs {
+		subs = append(subs, own[s.Names["sub"+strconv.Itoa(i+1)]])
+	}
+	for subs[len(subs)-1] == "" {
+		subs = subs[:len(subs)-1]
+	}
+	return subs
 }
 
 // tooLateRate is the part of the clicks that lie before the window, so that TooLate of the postbacks comes too late.

@@ -171,13 +171,14 @@ func readGroups(ctx context.Context, conn driver.Conn, tables Tables) (map[Group
 	for _, column := range []string{"conversions", "registered", "pending", "approved", "rejected", "chargeback"} {
 		sums = append(sums, "toInt64(sum("+column+"_delta))")
 	}
-	conversions := fmt.Sprintf("SELECT toString(campaign), toString(source), %s, %s, %s, toInt64(countIf(kind != 'rescored')) FROM %s.conversions WHERE %s GROUP BY campaign, source",
-		strings.Join(sums, ", "), microsOf("sum(revenue_hold_delta)"), microsOf("sum(revenue_confirmed_delta)"), tables.Database, tables.where())
+	conversions := fmt.Sprintf("SELECT toString(campaign), toString(source), %s, %s, %s, %s, toInt64(countIf(kind != 'rescored')) FROM %s.conversions WHERE %s GROUP BY campaign, source",
+		strings.Join(sums, ", "), microsOf("sum(revenue_hold_delta)"), microsOf("sum(revenue_confirmed_delta)"),
+		microsOf("sumIf(revenue_hold_delta, NOT confirmed_only) + sum(revenue_confirmed_delta)"), tables.Database, tables.where())
 	err = query(ctx, conn, conversions, func(rows driver.Rows) error {
 		var key Group
 		var t Totals
 		if err := rows.Scan(&key.Campaign, &key.Source, &t.Conversions, &t.Registered, &t.Pending, &t.Approved, &t.Rejected, &t.Chargeback,
-			&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.Entries); err != nil {
+			&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.RevenueMicros, &t.Entries); err != nil {
 			return err
 		}
 		totals(got, key).add(t, 1)

@@ -229,6 +229,10 @@ func TestTruthBooksTheLedger(t *testing.T) {
 			reason: schemas.RejectDuplicate},
 		"blank is new": {sends: []send{{"approved", "10", "", "subscribers"}, {"approved", "10", "", "subscribers"}},
 			want: Totals{Clicks: 1, CostMicros: 100_000, Conversions: 2, Approved: 2, RevenueConfirmedMicros: 20_000_000, Entries: 2}},
+		"on hold": {sends: []send{{"pending", "10", "1", "shopline"}},
+			want: Totals{Clicks: 1, CostMicros: 100_000, Conversions: 1, Pending: 1, RevenueHoldMicros: 10_000_000, Entries: 1}},
+		"on hold of confirmed revenue": {sends: []send{{"pending", "10", "1", "leadbay"}},
+			want: Totals{Clicks: 1, CostMicros: 100_000, Conversions: 1, Pending: 1, RevenueHoldMicros: 10_000_000, Entries: 1}},
 		"too late": {sends: []send{{"approved", "10", "1", "shopline"}}, lateMS: 1001,
 			want: Totals{Clicks: 1, CostMicros: 100_000}, reason: schemas.RejectOutsideWindow},
 	} {
@@ -243,6 +247,10 @@ func TestTruthBooksTheLedger(t *testing.T) {
 				}
 				truth.postback(&Postback{Click: click, Network: s.network, Event: "sale", Status: s.status, Payout: s.payout, Currency: currency, TxID: s.txid}, clickMS+c.lateMS)
 			}
+			if !scenario.network(c.sends[0].network).ConfirmedOnly {
+				c.want.RevenueMicros = c.want.RevenueHoldMicros
+			}
+			c.want.RevenueMicros += c.want.RevenueConfirmedMicros
 			if got := truth.Total(); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"tributary/schemas/id"
@@ -42,6 +43,9 @@ type Campaign struct {
 	CTR       float64
 	Landing   string
 	PressRate float64
+	// Buyer, Team and Tags say whose traffic it is; they may be empty.
+	Buyer, Team string
+	Tags        []string
 }
 
 // A Source sells the traffic. The first of the list sends the most (Zipf).
@@ -51,6 +55,9 @@ type Source struct {
 	Currency string
 	// Fraud marks the source that invents its conversions.
 	Fraud bool
+	// Names are its own names for the subs of its links, of zone, ad and ad_name; a click has each where its source
+	// says. Without any a click has a zone in sub1 and an ad in sub3, and nobody is told what they are.
+	Names map[string]string
 }
 
 // A Share is one country's part of a campaign's visitors.
@@ -88,6 +95,8 @@ type Offer struct {
 	Sigma float64
 	// Rate is conversions a click.
 	Rate float64
+	// Goal has the event types that count as conversions; empty for all.
+	Goal []string
 }
 
 // A Network sends the postbacks, in its own words.
@@ -102,6 +111,8 @@ type Network struct {
 	BlankTxIDIsNew bool
 	// Corrects: a payout below 0 is a correction; else the edge refuses it.
 	Corrects bool
+	// ConfirmedOnly: money on hold is no part of its revenue.
+	ConfirmedOnly bool
 }
 
 // A Rate is how many base units one unit of the currency is worth from a UTC date on.
@@ -124,18 +135,19 @@ func DefaultScenario(now time.Time) *Scenario {
 	s := &Scenario{
 		BaseCurrency: "USD", KeyID: 1, Secret: DefaultSecret,
 		Offers: []Offer{
-			{1, "lucky-reels", "", "gamblers-gate", "120.00", "EUR", FunnelGaming, 8 * time.Minute, 1.1, .022},
-			{2, "slim-tea", "", "shopline", "18.40", "USD", FunnelSale, 12 * time.Minute, 1.0, .015},
-			{3, "solar-quote", "", "leadbay", "32.50", "GBP", FunnelLead, 6 * time.Minute, .9, .025},
-			{4, "aposta-certa", "", "gamblers-gate", "210.00", "BRL", FunnelGaming, 10 * time.Minute, 1.2, .025},
-			{5, "vpn-shield", "", "subscribers", "7.99", "USD", FunnelRebill, 25 * time.Minute, .8, .01},
-			{6, "credit-check", "", "leadbay", "9.75", "GBP", FunnelLead, 4 * time.Minute, .8, .03},
-			{7, "sneaker-drop", "", "shopline", "11.255", "EUR", FunnelSale, 35 * time.Minute, 1.2, .012},
-			{8, "old-tracker-offer", "", "legacy", "14.00", "USD", FunnelSale, 15 * time.Minute, 1.0, .015},
+			{1, "lucky-reels", "", "gamblers-gate", "120.00", "EUR", FunnelGaming, 8 * time.Minute, 1.1, .022, []string{"ftd"}},
+			{2, "slim-tea", "", "shopline", "18.40", "USD", FunnelSale, 12 * time.Minute, 1.0, .015, nil},
+			{3, "solar-quote", "", "leadbay", "32.50", "GBP", FunnelLead, 6 * time.Minute, .9, .025, nil},
+			// Several event types and no goal: what offers_without_goal shows.
+			{4, "aposta-certa", "", "gamblers-gate", "210.00", "BRL", FunnelGaming, 10 * time.Minute, 1.2, .025, nil},
+			{5, "vpn-shield", "", "subscribers", "7.99", "USD", FunnelRebill, 25 * time.Minute, .8, .01, nil},
+			{6, "credit-check", "", "leadbay", "9.75", "GBP", FunnelLead, 4 * time.Minute, .8, .03, []string{"lead"}},
+			{7, "sneaker-drop", "", "shopline", "11.255", "EUR", FunnelSale, 35 * time.Minute, 1.2, .012, nil},
+			{8, "old-tracker-offer", "", "legacy", "14.00", "USD", FunnelSale, 15 * time.Minute, 1.0, .015, nil},
 		},
 		Networks: []Network{
 			{Name: "shopline", Currency: "USD", DefaultEvent: "sale", DefaultStatus: "approved", Corrects: true, Words: map[string]string{"pending": "hold", "approved": "ok", "rejected": "void", "chargeback": "refund"}},
-			{Name: "leadbay", Currency: "GBP", DefaultEvent: "lead", DefaultStatus: "pending", Words: map[string]string{"pending": "open", "approved": "confirmed", "rejected": "trash"}},
+			{Name: "leadbay", Currency: "GBP", DefaultEvent: "lead", DefaultStatus: "pending", ConfirmedOnly: true, Words: map[string]string{"pending": "open", "approved": "confirmed", "rejected": "trash"}},
 			{Name: "gamblers-gate", Currency: "EUR", DefaultEvent: "reg", DefaultStatus: "registered", Words: map[string]string{"registered": "new", "pending": "waiting", "approved": "qualified", "rejected": "declined", "chargeback": "reversed"}},
 			{Name: "subscribers", Currency: "USD", DefaultEvent: "rebill", DefaultStatus: "approved", BlankTxIDIsNew: true, Words: map[string]string{"approved": "paid"}},
 			{Name: "legacy", Currency: "USD", DefaultEvent: "sale", DefaultStatus: "approved", AllowForeign: true, Words: map[string]string{"pending": "2", "approved": "1", "rejected": "3", "chargeback": "4"}},
@@ -159,12 +171,13 @@ func DefaultScenario(now time.Time) *Scenario {
 		{"es-credit-push", "credit-check", "0.35", "EUR", europe},
 	} {
 		s.Campaigns = append(s.Campaigns, Campaign{ID: uint32(i + 1), Name: c.name, Offer: c.offer, Cost: c.cost, Currency: c.currency, Countries: c.countries, AllowForeign: c.offer == "old-tracker-offer"})
+		own(&s.Campaigns[i])
 	}
 	currencies := []string{"USD", "EUR", "USD", "GBP", "BRL"}
 	for i, name := range []string{"push-harbor", "native-river", "popwave", FraudSource, "search-plus", "clickmill", "adgarden", "socialine", "zenpush", "mobifeed",
 		"banner-bay", "dsp-north", "inpage-hub", "newsflow", "video-lane", "app-alley", "mailroom", "trafika", "teaser-town", "sub-market",
 		"widget-works", "domain-drift", "coupon-corner", "long-tail"} {
-		s.Sources = append(s.Sources, Source{ID: uint32(i + 1), Name: name, Currency: currencies[i%len(currencies)], Fraud: name == FraudSource})
+		s.Sources = append(s.Sources, Source{ID: uint32(i + 1), Name: name, Currency: currencies[i%len(currencies)], Fraud: name == FraudSource, Names: sourceNames[name]})
 	}
 	for i := range s.Offers {
 		o := &s.Offers[i]
@@ -178,6 +191,25 @@ func DefaultScenario(now time.Time) *Scenario {
 		s.Rates = append(s.Rates, Rate{r.Currency, today, r.Rate})
 	}
 	return s
+}
+
+// own says whose a campaign is: that of the old tracker is nobody's.
+func own(c *Campaign) {
+	if c.AllowForeign {
+		return
+	}
+	owner := [...]struct{ buyer, team string }{{"anna", "core"}, {"ben", "core"}, {"chloe", "growth"}}[c.ID%3]
+	c.Buyer, c.Team = owner.buyer, owner.team
+	market, rest, _ := strings.Cut(c.Name, "-")
+	c.Tags = []string{market, rest[strings.LastIndex(rest, "-")+1:]}
+}
+
+// sourceNames are what some sources call their subs: a zone is in sub1 of one and in sub4 of another.
+var sourceNames = map[string]map[string]string{
+	"push-harbor":  {"sub1": "zone", "sub3": "ad", "sub4": "ad_name"},
+	"native-river": {"sub4": "zone", "sub1": "ad"},
+	"popwave":      {"sub2": "zone"},
+	FraudSource:    {"sub1": "zone"},
 }
 
 // key reads Secret.

@@ -23,6 +23,8 @@ type Totals struct {
 	Chargeback             int64 `json:"chargeback"`
 	RevenueHoldMicros      int64 `json:"revenue_hold_micros"`
 	RevenueConfirmedMicros int64 `json:"revenue_confirmed_micros"`
+	// RevenueMicros is the revenue that each network's owner chose: with what is on hold, or without.
+	RevenueMicros int64 `json:"revenue_micros"`
 	// Entries is the number of ledger entries that changed a count or an amount or could have: one an accepted transition.
 	Entries int64 `json:"ledger_entries"`
 	// Impressions, the clicks that were sent to a landing page, and the presses of its button.
@@ -39,10 +41,10 @@ func (t *Totals) add(o Totals, sign int64) {
 
 func (t *Totals) fields() []*int64 {
 	return []*int64{&t.Clicks, &t.CostMicros, &t.Conversions, &t.Registered, &t.Pending, &t.Approved, &t.Rejected, &t.Chargeback,
-		&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.Entries, &t.Impressions, &t.LandingViews, &t.LandingClicks}
+		&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.RevenueMicros, &t.Entries, &t.Impressions, &t.LandingViews, &t.LandingClicks}
 }
 
-var totalNames = []string{"clicks", "cost", "conversions", "registered", "pending", "approved", "rejected", "chargeback", "revenue_hold", "revenue_confirmed", "ledger_entries",
+var totalNames = []string{"clicks", "cost", "conversions", "registered", "pending", "approved", "rejected", "chargeback", "revenue_hold", "revenue_confirmed", "revenue", "ledger_entries",
 	"impressions", "landing_views", "landing_clicks"}
 
 // A Group is one campaign's traffic from one source.
@@ -84,6 +86,8 @@ type conversion struct {
 	neverFoundAgain bool
 	// correction: its payout is below 0. It is money and nothing else.
 	correction bool
+	// confirmedOnly: its network's revenue has nothing of what is on hold.
+	confirmedOnly bool
 }
 
 // NewTruth makes an empty truth. windowMS is the system's lookback window; 0 for none.
@@ -181,7 +185,8 @@ func (t *Truth) postback(p *Postback, eventMS int64) {
 			t.rejects[Reject{"postback", schemas.RejectOutsideWindow}]++
 			return
 		}
-		known = &conversion{network: p.Network, event: p.Event, txid: p.TxID, correction: p.corrects(), neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew}
+		known = &conversion{network: p.Network, event: p.Event, txid: p.TxID, correction: p.corrects(), neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew,
+			confirmedOnly: t.scenario.network(p.Network).ConfirmedOnly}
 		switch {
 		case p.Payout != "":
 			known.payout, known.currency = micros(p.Payout), p.Currency
@@ -235,8 +240,13 @@ func (p *Postback) corrects() bool { return strings.HasPrefix(p.Payout, "-") }
 
 func (c *conversion) contribution() Totals {
 	all := c.counted()
+	all.RevenueMicros = all.RevenueConfirmedMicros
+	if !c.confirmedOnly {
+		all.RevenueMicros += all.RevenueHoldMicros
+	}
 	if c.correction {
-		return Totals{RevenueHoldMicros: all.RevenueHoldMicros, RevenueConfirmedMicros: all.RevenueConfirmedMicros}
+		return Totals{RevenueHoldMicros: all.RevenueHoldMicros, RevenueConfirmedMicros: all.RevenueConfirmedMicros,
+			RevenueMicros: all.RevenueMicros}
 	}
 	return all
 }
@@ -311,7 +321,7 @@ func (t *Truth) doubtPostback(p *Postback, eventMS int64) {
 	case p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew:
 		sums := totals(t.doubt, group(p.Click))
 		amount := 2 * micros(p.Payout)
-		sums.add(Totals{Conversions: 1, Approved: 1, RevenueConfirmedMicros: amount, Entries: 1}, 1)
+		sums.add(Totals{Conversions: 1, Approved: 1, RevenueConfirmedMicros: amount, RevenueMicros: amount, Entries: 1}, 1)
 	default:
 		if len(p.Click.doubted) == 0 || p.Click.doubted[len(p.Click.doubted)-1] != p {
 			p.Click.doubted = append(p.Click.doubted, p)

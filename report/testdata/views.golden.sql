@@ -4707,3 +4707,70 @@ LEFT JOIN
 ) AS a ON r.campaign_id = a.campaign_id AND r.source_id = a.source_id AND r.undeclared = a.undeclared
 COMMENT 'How trustworthy each source of each campaign is: shares of flagged clicks and conversions, mean scores, findings by signal.';
 
+CREATE OR REPLACE VIEW {database}.offers_without_goal
+(
+    offer_id UInt32 COMMENT 'Offer number of the catalog.',
+    offer String COMMENT 'Latest name of the offer.',
+    event_types Array(String) COMMENT 'The event types that count together as its conversions, sorted: cr, ar, ap and cpa are of all of them.',
+    counts Array(Int64) COMMENT 'How many conversions each of event_types has now, in that order.'
+)
+AS SELECT
+    offer_id,
+    offer,
+    arrayMap(one -> one.1, arraySort(groupArray((event, conversions))) AS each) AS event_types,
+    arrayMap(one -> one.2, each) AS counts
+FROM
+(
+    WITH
+        (
+            SELECT arraySort(groupArray((id, name)))
+            FROM
+            (
+                SELECT id, argMax(name, (at, name)) AS name
+                FROM
+                (
+                    SELECT toString(kind) AS kind, id, toString(name) AS name, at
+                    FROM {database}.names
+                    WHERE kind = 'offer'
+                    UNION ALL
+                    SELECT 'offer' AS kind, offer_id AS id, toString(offer) AS name, max(received_at) AS at
+                    FROM {database}.clicks
+                    WHERE offer_id != 0 AND offer != ''
+                    GROUP BY offer_id, offer
+                )
+                GROUP BY id
+            )
+        ) AS names_of_offer
+    SELECT
+        offer_id,
+        transform(offer_id, tupleElement(names_of_offer, 1), tupleElement(names_of_offer, 2), toString(argMaxIf(said_offer, at, said_offer != ''))) AS offer,
+        event,
+        sum(part_conversions) AS conversions
+    FROM
+    (
+        SELECT
+            offer_id, offer AS said_offer, event, max(click_at) AS at,
+            sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions
+        FROM {database}.conversions
+        GROUP BY offer_id, said_offer, event
+        UNION ALL
+        SELECT
+            offer_id, offer AS said_offer, '' AS event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_quarter.conversions) AS part_conversions
+        FROM {database}.archive_quarter
+        GROUP BY offer_id, said_offer
+    ) AS parts
+    GROUP BY offer_id, if(offer_id = 0, toString(said_offer), ''), event
+) AS counted
+WHERE offer_id != 0 AND event != '' AND event != 'rebill' AND conversions != 0
+    AND offer_id NOT IN
+    (
+        SELECT offer_id
+        FROM {database}.clicks
+        GROUP BY offer_id
+        HAVING argMax(notEmpty(goals), received_at)
+    )
+GROUP BY offer_id, offer
+HAVING length(event_types) > 1
+COMMENT 'Offers that show several event types and declare no goal (catalog.offers[].goal), so that their conversions, cr, ar, ap and cpa are of several kinds together; empty where no figure mixes event types. An offer is here until its clicks come with a goal. Reads a few columns of all clicks.';
+

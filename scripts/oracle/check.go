@@ -103,6 +103,7 @@ func (d *differences) compareConversions(x *Expected, rows []Row) {
 					d.add("conversions: the rescored entry of %s changes %s by %d", row["conversion_id"], name, n)
 				}
 			}
+			d.compareRescored(x, row)
 			continue
 		}
 		key := row["conversion_id"] + "/" + row["seq"]
@@ -137,6 +138,19 @@ func (d *differences) compareConversions(x *Expected, rows []Row) {
 	for _, key := range slices.Sorted(maps.Keys(rescored)) {
 		if len(x.claims[key]) < 2 {
 			d.add("conversions: rescored although transaction %s is used on one click only", key)
+		}
+	}
+}
+
+// compareRescored: an entry that changes the score alone says of its click what the conversion's first one says.
+func (d *differences) compareRescored(x *Expected, row Row) {
+	first := x.conversions[row["conversion_id"]+"/1"]
+	if first == nil {
+		return // told elsewhere, or refused
+	}
+	for _, name := range slices.Sorted(maps.Keys(described(nil).with(Row{"beside_goal": "", "confirmed_only": ""}))) {
+		if row[name] != first[name] {
+			d.add("conversions: the rescored entry of %s: %s is %q, %q would be right", row["conversion_id"], name, row[name], first[name])
 		}
 	}
 }

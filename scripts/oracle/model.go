@@ -47,6 +47,9 @@ type book struct {
 	correction bool
 	// network made it, and no other changes it.
 	network string
+	// confirmedOnly: what the network's owner had chosen when its first postback came; another choice later is of later
+	// ones.
+	confirmedOnly bool
 	// receipts are of the postbacks that made its entries.
 	receipts []string
 }
@@ -97,11 +100,10 @@ func (x *Expected) click(clicks map[string]*events.Click, r Accepted) {
 	}
 	x.clicks[c.ClickId] = Row{
 		"click_id": c.ClickId, "event_at": number(c.EventMs), "received_at": number(c.ReceivedMs),
-		"campaign_id": number(c.CampaignId), "campaign": c.Campaign, "source_id": number(c.SourceId), "source": c.Source, "offer_id": number(c.OfferId), "offer": c.Offer,
-		"subs": strings.Join(c.Subs, "|"), "external_id": c.ExternalId, "keyword": c.Keyword, "cost": number(c.CostBaseMicros), "cost_original": number(c.CostMicros),
-		"currency": c.Currency, "offer_payout": number(c.OfferPayoutBaseMicros), "country": c.Country, "device": c.Device, "bot": c.Bot,
-		"foreign": strconv.FormatBool(c.Foreign),
-	}
+		"campaign_id": number(c.CampaignId), "campaign": c.Campaign, "source_id": number(c.SourceId), "source": c.Source,
+		"cost": number(c.CostBaseMicros), "cost_original": number(c.CostMicros), "currency": c.Currency,
+		"offer_payout": number(c.OfferPayoutBaseMicros), "goals": strings.Join(c.Goals, "|"), "foreign": strconv.FormatBool(c.Foreign),
+	}.with(described(c))
 }
 
 func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]*book, r Accepted, windowMS int64) {
@@ -114,6 +116,7 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		"receipt_id": pb.ReceiptId, "click_id": pb.ClickId, "network": pb.Network, "event": pb.Event, "txid": pb.Txid, "status": statusWord(pb.Status), "original_status": pb.OriginalStatus,
 		"has_payout": strconv.FormatBool(pb.HasPayout), "payout": number(pb.PayoutBaseMicros), "payout_original": number(pb.PayoutMicros), "currency": pb.Currency,
 		"foreign": strconv.FormatBool(pb.Foreign), "campaign_id": number(pb.CampaignId), "event_at": number(pb.EventMs), "received_at": number(pb.ReceivedMs),
+		"confirmed_only": strconv.FormatBool(pb.ConfirmedOnly),
 	}
 	reject := func(reason string) {
 		x.letters[letterText(pb.ReceiptId, "postback", reason, pb.Network, pb.ClickId, pb.Event, pb.Txid)]++
@@ -152,7 +155,8 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		reject("outside_window")
 		return
 	}
-	b = &book{network: pb.Network, event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction, status: pb.Status, source: "none", match: "click"}
+	b = &book{network: pb.Network, event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction, status: pb.Status, source: "none", match: "click",
+		confirmedOnly: pb.ConfirmedOnly}
 	b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt, "", pb.Network)
 	kind := "created"
 	if correction {
@@ -297,14 +301,12 @@ func (x *Expected) enter(b *book, pb *events.Postback, click *events.Click, kind
 		"rejected_delta": number(after.rejected - before.rejected), "chargeback_delta": number(after.chargeback - before.chargeback),
 		"revenue_hold_delta": number(after.hold - before.hold), "revenue_confirmed_delta": number(after.confirmed - before.confirmed),
 		"event_at": number(pb.EventMs), "received_at": number(pb.ReceivedMs), "click_at": number(clickMS(click, pb)), "match": b.match, "foreign": strconv.FormatBool(pb.Foreign),
-	}
+		"beside_goal": strconv.FormatBool(beside(click, pb.Event)), "confirmed_only": strconv.FormatBool(b.confirmedOnly),
+	}.with(described(click))
 	if click != nil {
 		row["campaign_id"], row["campaign"], row["source_id"], row["source"] = number(click.CampaignId), click.Campaign, number(click.SourceId), click.Source
-		row["offer_id"], row["offer"], row["country"], row["device"] = number(click.OfferId), click.Offer, click.Country, click.Device
-		row["subs"], row["external_id"] = strings.Join(click.Subs, "|"), click.ExternalId
 	} else {
 		row["campaign_id"], row["campaign"], row["source_id"], row["source"] = number(pb.CampaignId), pb.Campaign, number(pb.SourceId), pb.Source
-		row["offer_id"], row["offer"], row["country"], row["device"], row["subs"], row["external_id"] = "0", "", "", "", "", ""
 	}
 	key := b.id + "/" + number(b.seq)
 	if strings.HasPrefix(b.txid, poison) {

@@ -104,6 +104,7 @@ func ShowMutants(ctx context.Context, w io.Writer, only string, limit, workers i
 		fmt.Fprintf(os.Stderr, "%s: %s\n", m.Name, caught)
 	}
 	table.Flush()
+	fmt.Fprintf(w, "%d of %d seeded bugs found\n", len(all)-survivors, len(all))
 	if survivors > 0 {
 		return fmt.Errorf("%d mutants survive", survivors)
 	}

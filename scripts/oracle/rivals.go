@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"tributary/schemas/events"
@@ -27,7 +28,7 @@ func (g *generator) rivals(c *events.Click, clickAt time.Duration) {
 			pb.HasPayout, pb.PayoutMicros, pb.Currency = true, 1_000_000*(r.Int64N(6)-1), "EUR"
 			pb.PayoutBaseMicros = pb.PayoutMicros
 		}
-		g.told(c, at, pb, "of rivals")
+		g.told(r, c, at, pb, "of rivals")
 	}
 }
 
@@ -45,16 +46,16 @@ func (g *generator) numbers(c *events.Click, clickAt time.Duration) {
 			TxidScope: scope, MaxConversions: 1000,
 			HasPayout: true, PayoutMicros: 1_000_000, PayoutBaseMicros: 1_000_000, Currency: "EUR",
 		}
-		g.told(c, at, pb, "of numbers")
+		g.told(r, c, at, pb, "of numbers")
 	}
 }
 
 // told sends a postback of a click, at times twice, with what the edge adds to it.
-func (g *generator) told(c *events.Click, at time.Duration, pb *events.Postback, note string) {
+func (g *generator) told(r *rand.Rand, c *events.Click, at time.Duration, pb *events.Postback, note string) {
 	g.receipts++
 	pb.ReceiptId, pb.ClickId = fmt.Sprintf("r%08d%017d", g.s.Seed, g.receipts), c.ClickId
 	pb.Raw, pb.Foreign = []byte("raw"), c.Foreign
-	pb.EventMs, pb.ReceivedMs = g.unixMS(at), g.unixMS(at)
+	pb.EventMs, pb.ReceivedMs, pb.ConfirmedOnly = g.unixMS(at), g.unixMS(at), g.confirmed(pb.Network, at)
 	if !c.Foreign {
 		pb.CampaignId, pb.Campaign, pb.SourceId, pb.Source = c.CampaignId, c.Campaign, c.SourceId, c.Source
 	}
@@ -62,8 +63,8 @@ func (g *generator) told(c *events.Click, at time.Duration, pb *events.Postback,
 	note = fmt.Sprintf("postback %s of %s: %s %s %s %s %d %s", pb.ReceiptId, c.ClickId, pb.Network, pb.Event, pb.Txid,
 		statusWord(pb.Status), pb.PayoutMicros, note)
 	g.s.Inputs = append(g.s.Inputs, Input{at, "postbacks", c.ClickId, value, note})
-	if g.several.IntN(12) == 0 {
-		at += between(g.several, 0, 40*time.Second)
+	if r.IntN(12) == 0 {
+		at += between(r, 0, 40*time.Second)
 		g.s.Inputs = append(g.s.Inputs, Input{at, "postbacks", c.ClickId, value, note + " again"})
 	}
 }

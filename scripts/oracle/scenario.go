@@ -143,7 +143,7 @@ func Generate(seed uint64, o Options) *Scenario {
 	}
 	g := &generator{Rand: r, s: s, gap: gap, corrections: rand.New(rand.NewPCG(seed, 0x636f7272656374)),
 		bounds: rand.New(rand.NewPCG(seed, 0x626f756e6473)), pairs: rand.New(rand.NewPCG(seed, 0x7061697273)),
-		several: rand.New(rand.NewPCG(seed, 0x7365766572616c))}
+		several: rand.New(rand.NewPCG(seed, 0x7365766572616c)), owned: rand.New(rand.NewPCG(seed, 0x6f776e6564))}
 	g.inputs()
 	g.faults(o)
 	if gap > 0 && r.IntN(5) > 0 {
@@ -210,6 +210,8 @@ type generator struct {
 	pairs *rand.Rand
 	// several draws conversions of several networks on one click, and transaction IDs that come on many clicks.
 	several *rand.Rand
+	// owned draws what a click has of the catalog and its visit, and funnels, apart from all else.
+	owned *rand.Rand
 }
 
 // stretch puts the gap into the middle of the active time.
@@ -267,10 +269,10 @@ func (g *generator) journey(drawn time.Duration) {
 	}
 	c := &events.Click{
 		ClickId: clickID, EventMs: eventMS, ReceivedMs: eventMS + int64(g.IntN(30)), CampaignId: campaign, Campaign: g.name("campaign", campaign, at),
-		SourceId: source, Source: g.name("source", source, at), OfferId: 1, Offer: g.name("offer", 1, at), Subs: []string{"a", fmt.Sprint(g.clicks)}[:g.IntN(3)],
+		SourceId: source, Source: g.name("source", source, at), Subs: []string{"a", fmt.Sprint(g.clicks)}[:g.IntN(3)],
 		ExternalId: fmt.Sprint("visit", g.clicks), CostMicros: g.Int64N(900_000), Currency: "EUR", CostBaseMicros: g.Int64N(1_000_000),
 		OfferPayoutMicros: 5_000_000, OfferCurrency: "EUR", OfferPayoutBaseMicros: 5_500_000, Ip: []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 0, 0, byte(g.clicks)},
-		Country: pick(g.Rand, "DE", "FR", ""), Device: "mobile", Os: "Android", Browser: "Chrome", UserAgent: "agent", IpClicksPerMinute: 1, Foreign: foreign,
+		Country: pick(g.Rand, "DE", "FR", ""), Device: "mobile", UserAgent: "agent", IpClicksPerMinute: 1, Foreign: foreign,
 	}
 	switch g.IntN(25) {
 	case 0:
@@ -283,6 +285,7 @@ func (g *generator) journey(drawn time.Duration) {
 	if g.bounds.IntN(60) == 0 {
 		c.CostMicros = pastTheEdge
 	}
+	g.own(c, at)
 	lost := g.IntN(10) == 0 // the click never comes
 	if !lost {
 		value, _ := c.MarshalVT()
@@ -299,6 +302,9 @@ func (g *generator) journey(drawn time.Duration) {
 	}
 	if g.several.IntN(6) == 0 {
 		g.numbers(c, at)
+	}
+	if g.owned.IntN(4) == 0 {
+		g.funnel(c, at)
 	}
 }
 
@@ -323,7 +329,7 @@ func (g *generator) pair(c *events.Click, clickAt time.Duration) {
 	at := clickAt
 	for _, pb := range all {
 		at += between(g.pairs, time.Second, 20*time.Second)
-		pb.EventMs, pb.ReceivedMs = g.unixMS(at), g.unixMS(at)
+		pb.EventMs, pb.ReceivedMs, pb.ConfirmedOnly = g.unixMS(at), g.unixMS(at), g.confirmed(pb.Network, at)
 		if !c.Foreign {
 			pb.CampaignId, pb.Campaign = c.CampaignId, g.name("campaign", c.CampaignId, at)
 			pb.SourceId, pb.Source = c.SourceId, g.name("source", c.SourceId, at)
@@ -379,7 +385,7 @@ func (g *generator) conversion(c *events.Click, clickAt time.Duration) {
 		pb := &events.Postback{
 			ReceiptId: fmt.Sprintf("r%08d%017d", g.s.Seed, g.receipts), ClickId: c.ClickId, Network: network, Event: event,
 			Status: events.Status(g.IntN(6)), OriginalStatus: fmt.Sprint("word", g.IntN(3)), Txid: txid, EventMs: eventMS, ReceivedMs: g.unixMS(at) + int64(g.IntN(30)),
-			Raw: []byte("raw"), Foreign: c.Foreign, BlankTxidIsNew: blankIsNew, MaxConversions: most,
+			Raw: []byte("raw"), Foreign: c.Foreign, BlankTxidIsNew: blankIsNew, MaxConversions: most, ConfirmedOnly: g.confirmed(network, at),
 			CampaignId: c.CampaignId, Campaign: g.name("campaign", c.CampaignId, at), SourceId: c.SourceId, Source: g.name("source", c.SourceId, at),
 		}
 		if c.Foreign {

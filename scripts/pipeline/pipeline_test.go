@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,9 +75,48 @@ func TestEveryTotalEqualsTheTruth(t *testing.T) {
 		total.Clicks, total.CostMicros, total.Conversions, total.Approved, total.Pending, total.Registered, total.RevenueHoldMicros, total.RevenueConfirmedMicros, truth.Rejects())
 	t.Logf("impressions %d, landing views %d, landing clicks %d", total.Impressions, total.LandingViews, total.LandingClicks)
 	t.Run("impressions and landing clicks are there once", func(t *testing.T) { trafficOnce(t, system, truth) })
+	t.Run("owners, names and goals are those that the catalog has", func(t *testing.T) { ownersShow(t, system, scenario) })
 	t.Run("the fraudulent source stands out", func(t *testing.T) { fraudStandsOut(t, system) })
 	t.Run("the auditor bites", func(t *testing.T) { auditorBites(t, system) })
 	t.Run("the truth misses an impression and finds a second press", func(t *testing.T) { truthBites(t, system, truth) })
+}
+
+// ownersShow: views of what the scenario declares have something in them, and nothing that it does not declare.
+func ownersShow(t *testing.T, system *System, scenario *loadgen.Scenario) {
+	one := func(query, want string) {
+		t.Helper()
+		var got string
+		if err := system.ClickHouse.QueryRow(t.Context(), query).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", query, got, err, want)
+		}
+	}
+	one("SELECT arrayStringConcat(groupArray(buyer), ' ') FROM (SELECT buyer FROM tributary.epc_roi_by_buyer WHERE clicks > 0 ORDER BY buyer)", " anna ben chloe")
+	one("SELECT arrayStringConcat(groupArray(team), ' ') FROM (SELECT team FROM tributary.epc_roi_by_team WHERE clicks > 0 ORDER BY team)", " core growth")
+	for _, c := range scenario.Campaigns {
+		one(fmt.Sprintf("SELECT concat(toString(any(buyer)), ' ', toString(any(team)), ' ', arrayStringConcat(any(tags), '+'), ' ', toString(uniqExact(buyer, team, tags))) FROM tributary.clicks WHERE campaign = '%s'", c.Name),
+			c.Buyer+" "+c.Team+" "+strings.Join(slices.Sorted(slices.Values(c.Tags)), "+")+" 1")
+	}
+	for _, s := range scenario.Sources {
+		named := map[string]bool{}
+		for _, name := range s.Names {
+			named[name] = true
+		}
+		// A zone is a zone whatever sub it came in, in clicks and in the ledger.
+		for table, where := range map[string]string{"clicks": "", "conversions": " AND match = 'click'"} {
+			one(fmt.Sprintf("SELECT concat(toString(countIf((zone LIKE 'zone%%') != %t)), ' ', toString(countIf((ad LIKE 'ad%%') != %t)), ' ', toString(countIf((ad_name LIKE 'Banner %%') != %t))) "+
+				"FROM tributary.%s WHERE source = '%s'%s", named["zone"], named["ad"], named["ad_name"], table, s.Name, where), "0 0 0")
+		}
+	}
+	for _, o := range scenario.Offers {
+		beside := "0"
+		if len(o.Goal) > 0 {
+			beside = "event NOT IN ('" + strings.Join(o.Goal, "', '") + "')"
+		}
+		one("SELECT toString(countIf(beside_goal != ("+beside+"))) FROM tributary.conversions WHERE match = 'click' AND offer = '"+o.Name+"'", "0")
+	}
+	one("SELECT toString(countIf(beside_goal) > 0) FROM tributary.conversions", "1")
+	one("SELECT arrayStringConcat(groupArray(offer), ' ') FROM tributary.offers_without_goal", "aposta-certa")
+	one("SELECT concat(toString(countIf(confirmed_only != (network = 'leadbay'))), ' ', toString(countIf(confirmed_only) > 0)) FROM tributary.conversions", "0 1")
 }
 
 func seed(t *testing.T) uint64 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tributary/schemas"
 	"tributary/schemas/events"
 )
 
@@ -27,7 +28,8 @@ func newMixed() *mixed {
 
 // see takes a new conversion. It allocates for an offer's first one only.
 func (m *mixed) see(click *events.Click, e *events.Conversion) {
-	if click == nil || len(click.Goals) > 0 || e.OfferId == 0 || e.Kind != events.Conversion_KIND_CREATED {
+	if click == nil || len(click.Goals) > 0 || e.OfferId == 0 || e.Kind != events.Conversion_KIND_CREATED ||
+		e.Event == schemas.EventRebill { // which never counts
 		return
 	}
 	m.mu.Lock()

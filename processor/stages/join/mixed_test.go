@@ -32,6 +32,9 @@ func TestOffersWithoutGoal(t *testing.T) {
 		{without, 0, "sale", events.Conversion_KIND_CREATED, 1},
 		{without, 0, "lead", events.Conversion_KIND_CREATED, 1},
 		{without, 3, "lead", events.Conversion_KIND_CREATED, 2},
+		{without, 4, "sale", events.Conversion_KIND_CREATED, 2},
+		{without, 4, "rebill", events.Conversion_KIND_CREATED, 2}, // money, and no conversion
+		{without, 4, "lead", events.Conversion_KIND_CREATED, 3},
 	} {
 		m.see(c.click, &events.Conversion{OfferId: c.offer, Event: c.event, Kind: c.kind})
 		var written dto.Metric
