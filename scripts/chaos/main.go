@@ -17,23 +17,23 @@ import (
 
 // options are the command line.
 type options struct {
-	binary  string
-	mode    string
-	length  time.Duration
-	rate    float64
-	seed    uint64
-	gap     time.Duration
-	only    string
-	dir     string
-	keep    bool
+	binary string
+	mode   string
+	length time.Duration
+	rate   float64
+	seed   uint64
+	gap    time.Duration
+	only   string
+	dir    string
+	keep   bool
 	// logLevel is the processes' log.level.
 	logLevel string
-	settle  time.Duration
-	workers int
-	kafka   string
-	busy    int
-	power   powerOptions
-	upgrade upgradeOptions
+	settle   time.Duration
+	workers  int
+	kafka    string
+	busy     int
+	power    powerOptions
+	upgrade  upgradeOptions
 }
 
 func main() {
