@@ -178,7 +178,7 @@ func TestForget(t *testing.T) {
 // belongs here or into forget.Personal.
 var kept = []string{
 	"click_id", "conversion_id", "receipt_id", "letter_id", "anomaly_id", "landing_click_id", "txid", "original_status", "not_taken",
-	"campaign", "source", "offer", "landing", "network", "event", "status", "previous_status", "kind", "match", "payout_source", "code", "subject", "place", "stage", "reason",
+	"campaign", "buyer", "team", "tags", "source", "offer", "goals", "landing", "network", "event", "status", "previous_status", "kind", "match", "payout_source", "code", "subject", "place", "stage", "reason",
 	"currency", "offer_currency", "source_topic", "reason_codes", "state",
 	"country", "device", "os", "os_version", "browser", "browser_version", "bot", "bot_class", "language", "connection_type",
 }
