@@ -60,8 +60,11 @@ func printTable(w io.Writer, t *schemas.Table) error {
 			", "))
 	for _, c := range t.Columns {
 		kind, comment := c.Type, c.Comment
-		if c.Alias != "" {
+		switch {
+		case c.Alias != "":
 			kind += ", computed"
+		case c.Stored != "":
+			kind += ", stored"
 		}
 		if c.Privacy == schemas.PrivacyPersonal {
 			comment += " Personal."

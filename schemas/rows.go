@@ -36,7 +36,7 @@ func RowTable(t Table) (Table, error) {
 		if !slices.Contains(rowTypes, c.Type) {
 			wrong = append(wrong, t.failing(c.Name, "its type is %q: want one of %q", c.Type, rowTypes))
 		}
-		if c.Alias != "" || c.Default != "" || len(c.Path) > 0 {
+		if c.Alias != "" || c.Stored != "" || c.Default != "" || len(c.Path) > 0 {
 			wrong = append(wrong, t.failing(c.Name, "a row's value fills it: want no alias, default or path"))
 		}
 	}

@@ -51,7 +51,7 @@ const (
 	FillOffset
 	// FillRow is the value of a Row at the column's place: see [RowTable].
 	FillRow
-	// FillNone: it is computed when it is read (Alias).
+	// FillNone: ClickHouse computes it, when it is read (Alias) or as the row is written (Stored).
 	FillNone
 )
 
@@ -92,9 +92,10 @@ type Column struct {
 	Name, Comment string
 	// Type is one of the constants Type….
 	Type string
-	// Codec, Default and Alias are expressions; empty for none. One with an alias is computed when it is read.
-	Codec, Default, Alias string
-	Fill                  Fill
+	// Codec, Default, Alias and Stored are expressions; empty for none. One with Alias is computed when it is read, one
+	// with Stored as the row is written: nobody can write it, `SELECT *` leaves both out.
+	Codec, Default, Alias, Stored string
+	Fill                          Fill
 	// Path is the field: of the table's message, or of a message in a field of it.
 	Path    []protoreflect.FieldDescriptor
 	Privacy Privacy

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -156,8 +157,8 @@ func (b *builder) field(path []protoreflect.FieldDescriptor, said *events.Column
 	if c.Fill == FillOrReceived {
 		c.Default = "received_at"
 	}
-	if said.Alias != "" || said.Count != 0 || c.Fill == FillLayout {
-		b.fail(c.Name, "alias, count and fill LAYOUT are for columns of `more`, not for a field's")
+	if said.Alias != "" || said.Count != 0 || c.Fill == FillLayout || said.Fill == events.Column_STORED {
+		b.fail(c.Name, "alias, count and fill LAYOUT or STORED are for columns of `more`, not for a field's")
 	}
 	if f.Kind() == protoreflect.EnumKind {
 		c.Privacy = PrivacyNone
@@ -180,9 +181,12 @@ func (b *builder) more(said *events.Column) {
 			number = strings.NewReplacer()
 		}
 		c := Column{Name: number.Replace(said.Name), Comment: number.Replace(said.Comment), Type: columnType[said.Type],
-			Alias: number.Replace(said.Alias), Codec: said.Codec, Fill: FillLayout}
-		if c.Alias != "" {
-			c.Fill = FillNone
+			Codec: said.Codec, Fill: FillLayout, Privacy: Privacy(said.Privacy)}
+		switch expression := number.Replace(said.Alias); {
+		case said.Fill == events.Column_STORED:
+			c.Stored, c.Fill, c.Codec = expression, FillNone, cmp.Or(c.Codec, codec(c.Type))
+		case expression != "":
+			c.Alias, c.Fill = expression, FillNone
 		}
 		if c.Fill == FillLayout && c.Type != TypeUint8 {
 			b.fail(c.Name, "the layout is a number below 256: want type UINT8")

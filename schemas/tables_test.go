@@ -109,8 +109,18 @@ func TestDeclarationsThatMakeNoSense(t *testing.T) {
 		`table alarms, column cost: it is there twice`:                          func(d *declared) { d.columns["cost_micros"].Name = "cost" },
 		`table alarms, column cost: after names "nobody"`:                       func(d *declared) { d.columns["cost_base_micros"].After = "nobody" },
 		`a field alarm_id of kind string cannot be UInt64: want String or LowC`: func(d *declared) { d.columns["alarm_id"].Type = events.Column_UINT64 },
-		`alias, count and fill LAYOUT are for columns of`:                       func(d *declared) { d.columns["alarm_id"].Alias = "1" },
-		`fill OR_RECEIVED is for a time, not for Decimal(18, 6)`:                func(d *declared) { d.columns["cost_micros"].Fill = events.Column_OR_RECEIVED },
+		`alias, count and fill LAYOUT or STORED are for`:                        func(d *declared) { d.columns["alarm_id"].Alias = "1" },
+		`column alarm_id: alias, count and fill LAYOUT or STORED are`: func(d *declared) {
+			d.columns["alarm_id"].Fill = events.Column_STORED
+		},
+		`column x: nothing fills it: want`: func(d *declared) {
+			d.table.More = []*events.Column{{Name: "x", Comment: "X.", Fill: events.Column_STORED}}
+		},
+		`column x: it may have a person's words: want privacy`: func(d *declared) {
+			d.table.More = []*events.Column{{Name: "x", Comment: "X.", Type: events.Column_TEXT, Alias: "alarm_id",
+				Fill: events.Column_STORED}}
+		},
+		`fill OR_RECEIVED is for a time, not for Decimal(18, 6)`: func(d *declared) { d.columns["cost_micros"].Fill = events.Column_OR_RECEIVED },
 		`fill COPY is for a bool whose column is`: func(d *declared) {
 			d.add("again", boolKind, &events.Column{Comment: "Again.", Fill: events.Column_COPY})
 		},

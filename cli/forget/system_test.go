@@ -89,7 +89,7 @@ func (w *whole) everything() map[string]string {
 	w.t.Helper()
 	all := map[string]string{}
 	for _, table := range []string{"clicks", "conversions", "anomalies", "dead_letters", "postbacks", "parked"} {
-		all[table] = w.text("SELECT arrayStringConcat(groupArray(toString(tuple(*))), '\n') FROM (SELECT * FROM tributary." + table + " ORDER BY ALL)")
+		all[table] = w.text("SELECT arrayStringConcat(groupArray(toString(tuple(*))), '\n') FROM (SELECT * FROM tributary." + table + " ORDER BY ALL) SETTINGS asterisk_include_materialized_columns = 1")
 	}
 	return all
 }

@@ -3,6 +3,7 @@ package wiring
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -82,7 +83,11 @@ func tell(logger *zap.Logger) func(schema.Progress) {
 			logger.Warn("migrating: " + p.What)
 		case p.Done == p.Total || time.Since(last) >= progressEvery:
 			last = time.Now()
-			logger.Info("migrating: "+p.What, zap.Int("done", p.Done), zap.Int("of", p.Total), zap.Duration("left", p.Left.Round(time.Second)))
+			fields := []zap.Field{zap.Int("done", p.Done), zap.Int("of", p.Total)}
+			if p.Rate > 0 {
+				fields = append(fields, zap.Float64("per_second", math.Round(p.Rate)))
+			}
+			logger.Info("migrating: "+p.What, append(fields, zap.Duration("left", p.Left.Round(time.Second)))...)
 		}
 	}
 }

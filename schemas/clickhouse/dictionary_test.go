@@ -179,8 +179,11 @@ func writeDictionary(t *testing.T, w *bytes.Buffer, tables []*tableInfo) {
 			fmt.Fprintf(w, "### %s\n\n%s\n\n| column | type | meaning |\n|---|---|---|\n", table.name, table.comment)
 			for _, c := range table.columns {
 				kind := c.kind
-				if c.defaultKind == "ALIAS" {
+				switch c.defaultKind {
+				case kindAlias:
 					kind += ", computed"
+				case kindStored:
+					kind += ", stored"
 				}
 				fmt.Fprintf(w, "| `%s` | %s | %s |\n", c.name, kind, cell(c.comment))
 			}

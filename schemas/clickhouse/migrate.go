@@ -72,7 +72,7 @@ func Migrate(ctx context.Context, conn driver.Conn, options Options) ([]Applied,
 }
 
 // bring a database to the newest schema: migrations, then the tables as they are declared, then what reads
-// them: projections and views.
+// them: projections and views, then what rows of before lack.
 func (r *run) bring(ctx context.Context, migrations []Migration) ([]Applied, error) {
 	applied, err := migrate(ctx, r, migrations)
 	if err != nil {
@@ -90,6 +90,13 @@ func (r *run) bring(ctx context.Context, migrations []Migration) ([]Applied, err
 	}
 	if err := r.applyViews(ctx); err != nil {
 		return applied, fmt.Errorf("making the views of database %s: %w", r.database, err)
+	}
+	// What follows takes long, and everything shows what it should while it is under way.
+	if err := r.storeColumns(ctx); err != nil {
+		return applied, fmt.Errorf("storing columns of database %s: %w", r.database, err)
+	}
+	if err := r.fillDimensions(ctx); err != nil {
+		return applied, fmt.Errorf("filling the ledger's dimensions in database %s: %w", r.database, err)
 	}
 	return applied, nil
 }
@@ -137,6 +144,7 @@ ORDER BY version
 COMMENT 'Which migrations this database has had. Written by the migration runner only.'`,
 		"CREATE TABLE IF NOT EXISTS " + database + installationTable,
 		"CREATE TABLE IF NOT EXISTS " + database + viewsTable,
+		"CREATE TABLE IF NOT EXISTS " + database + fillsTable,
 	} {
 		if err := conn.Exec(ctx, statement); err != nil {
 			return nil, fmt.Errorf("preparing database %s: %w", database, err)

@@ -14,8 +14,10 @@ import (
 type Progress struct {
 	// What is being done, in words.
 	What string
-	// Done of Total parts of tables; both 0 where a thing is only said.
+	// Done of Total parts of tables, or rows; both 0 where a thing is only said.
 	Done, Total int
+	// Rate is how many of them a second were done so far; 0 while that is not known.
+	Rate float64
 	// Expected: what is said is part of every upgrade, and nobody has to do anything.
 	Expected bool
 	// Left is how long the rest takes at the rate so far; 0 while that is not known.
@@ -44,6 +46,8 @@ type run struct {
 	progress func(Progress)
 	tables   []schemas.Table
 	views    schemas.Views
+	// fillMost is how many clicks fillDimensions takes at once; 0 stands for the constant.
+	fillMost int
 }
 
 // exec formats a statement, in which %[1]s is the database.

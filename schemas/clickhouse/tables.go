@@ -26,7 +26,7 @@ type standing struct {
 	columns         map[string]standingColumn
 }
 
-type standingColumn struct{ kind, comment, defaultKind string }
+type standingColumn struct{ kind, comment, defaultKind, codec string }
 
 // applyTables makes the tables in the database those that are declared. It returns what it changed, a line each.
 func applyTables(ctx context.Context, r *run, tables []schemas.Table) (changed []string, err error) {
@@ -75,21 +75,47 @@ func compareTable(t *schemas.Table, there *standing) error {
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		has, ok := there.columns[c.Name]
-		wantKind := map[bool]string{true: "ALIAS", false: ""}[c.Alias != ""]
+		wantKind := computed(c)
 		switch {
 		case !ok:
+		case has.kind == c.Type && turns(c, has):
 		case has.kind != c.Type:
 			unlike = append(unlike,
 				fmt.Errorf("%w: %s.%s is %s, declared is %s; a type is changed by a migration, never by a declaration",
 					ErrUnlike, t.Name, c.Name, has.kind, c.Type))
-		case (has.defaultKind == "ALIAS" || has.defaultKind == "MATERIALIZED" || wantKind == "ALIAS") &&
-			has.defaultKind != wantKind:
+		case (isComputed(has.defaultKind) || isComputed(wantKind)) && has.defaultKind != wantKind:
 			unlike = append(unlike,
 				fmt.Errorf("%w: %s.%s is stored as %q, declared is %q; drop the column of the database, or rename the declared one",
 					ErrUnlike, t.Name, c.Name, has.defaultKind, wantKind))
 		}
 	}
 	return errors.Join(unlike...)
+}
+
+// How ClickHouse calls a column that it computes: when it is read, or as the row is written.
+const (
+	kindAlias  = "ALIAS"
+	kindStored = "MATERIALIZED"
+)
+
+func isComputed(defaultKind string) bool {
+	return defaultKind == kindAlias || defaultKind == kindStored
+}
+
+func computed(c *schemas.Column) string {
+	switch {
+	case c.Alias != "":
+		return kindAlias
+	case c.Stored != "":
+		return kindStored
+	}
+	return ""
+}
+
+// turns: the column was computed when it was read, and is to be stored. That says nothing else to who reads it, and parts
+// of before are computed as they were until storeColumns has been at them.
+func turns(c *schemas.Column, has standingColumn) bool {
+	return c.Stored != "" && has.defaultKind == kindAlias
 }
 
 // An alteration is a statement, and what it does in words.
@@ -101,7 +127,7 @@ func alterations(t *schemas.Table, there *standing, database string) []alteratio
 		return []alteration{{createTable(t, database), "table " + t.Name + " is new"}}
 	}
 	alter := "ALTER TABLE " + database + "." + t.Name + " "
-	var clauses, added, said []string
+	var clauses, codecs, added, said, turned []string
 	behind := "FIRST"
 	for i := range t.Columns {
 		c := &t.Columns[i]
@@ -109,8 +135,16 @@ func alterations(t *schemas.Table, there *standing, database string) []alteratio
 		switch {
 		case !ok:
 			clauses, added = append(clauses, "ADD COLUMN IF NOT EXISTS "+columnClause(c)+" "+behind), append(added, c.Name)
+		case turns(c, has):
+			clauses = append(clauses, fmt.Sprintf("MODIFY COLUMN %s %s %s %s COMMENT %s", quoteName(c.Name), c.Type,
+				kindStored, c.Stored, quote(c.Comment)))
+			turned = append(turned, c.Name)
 		case has.comment != c.Comment:
 			clauses, said = append(clauses, "COMMENT COLUMN "+quoteName(c.Name)+" "+quote(c.Comment)), append(said, c.Name)
+		}
+		// ClickHouse takes no codec together with the turn, for before it there was nothing to compress.
+		if ok && c.Stored != "" && c.Codec != "" && has.codec != codecClause(c) {
+			codecs = append(codecs, "MODIFY COLUMN "+quoteName(c.Name)+" "+codecClause(c))
 		}
 		behind = "AFTER " + quoteName(c.Name)
 	}
@@ -123,7 +157,13 @@ func alterations(t *schemas.Table, there *standing, database string) []alteratio
 		if len(said) > 0 {
 			what += " new comments of " + strings.Join(said, ", ")
 		}
+		if len(turned) > 0 {
+			what += " stored from now on " + strings.Join(turned, ", ")
+		}
 		all = append(all, alteration{alter + strings.Join(clauses, ", "), what})
+	}
+	if len(codecs) > 0 {
+		all = append(all, alteration{alter + strings.Join(codecs, ", "), "table " + t.Name + ": codecs of stored columns"})
 	}
 	if there.comment != t.Comment {
 		all = append(all, alteration{alter + "MODIFY COMMENT " + quote(t.Comment), "table " + t.Name + ": a new comment"})
@@ -156,16 +196,20 @@ func columnClause(c *schemas.Column) string {
 	text := quoteName(c.Name) + " " + c.Type
 	switch {
 	case c.Alias != "":
-		text += " ALIAS " + c.Alias
+		text += " " + kindAlias + " " + c.Alias
+	case c.Stored != "":
+		text += " " + kindStored + " " + c.Stored
 	case c.Default != "":
 		text += " DEFAULT " + c.Default
 	}
 	text += " COMMENT " + quote(c.Comment)
 	if c.Codec != "" && c.Alias == "" {
-		text += " CODEC(" + c.Codec + ")"
+		text += " " + codecClause(c)
 	}
 	return text
 }
+
+func codecClause(c *schemas.Column) string { return "CODEC(" + c.Codec + ")" }
 
 func quoteName(name string) string { return "`" + name + "`" }
 
@@ -194,7 +238,8 @@ func (r *run) standings(ctx context.Context) (map[string]*standing, error) {
 		return nil, fmt.Errorf("looking for the tables: %w", err)
 	}
 	rows, err = r.conn.Query(ctx,
-		"SELECT table, name, type, comment, default_kind FROM system.columns WHERE database = ?", r.database)
+		"SELECT table, name, type, comment, default_kind, compression_codec FROM system.columns WHERE database = ?",
+		r.database)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the tables' columns: %w", err)
 	}
@@ -202,7 +247,7 @@ func (r *run) standings(ctx context.Context) (map[string]*standing, error) {
 	for rows.Next() {
 		var table, name string
 		var c standingColumn
-		if err := rows.Scan(&table, &name, &c.kind, &c.comment, &c.defaultKind); err != nil {
+		if err := rows.Scan(&table, &name, &c.kind, &c.comment, &c.defaultKind, &c.codec); err != nil {
 			return nil, fmt.Errorf("looking for the tables' columns: %w", err)
 		}
 		if s := all[table]; s != nil { // nil of one that came between

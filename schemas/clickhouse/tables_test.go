@@ -60,7 +60,8 @@ func TestDeclaredTablesAreTheMigratedOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, what := range changed {
-		if !strings.Contains(what, ": new columns ") || strings.Contains(what, "comment") {
+		if (!strings.Contains(what, ": new columns ") || strings.Contains(what, "comment")) &&
+			!strings.HasSuffix(what, ": codecs of stored columns") {
 			t.Errorf("what the migrations made is changed: %s", what)
 		}
 	}

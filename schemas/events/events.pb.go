@@ -3212,7 +3212,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xa9:\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xad:\n" +
 	"\x05Click\x12\xb6\x01\n" +
 	"\bclick_id\x18\x01 \x01(\tB\x9a\x01\xa2\xbb\x18\x95\x01\x1a\x8e\x01Canonical click ID: 40 lower-case characters that carry time, campaign, source and a signature; or a foreign ID as the other tracker wrote it.@\x01P\x01R\aclickId\x12@\n" +
 	"\bevent_ms\x18\x02 \x01(\x03B%\xa2\xbb\x18!\x1a\x1dWhen the click happened, UTC.P\x01R\aeventMs\x12h\n" +
@@ -3284,12 +3284,12 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\aad_name\x188 \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aFName of the ad at the time of the click; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xa9\x01\n" +
 	"\x05goals\x189 \x03(\tB\x92\x01\xa2\xbb\x18\x8d\x01\x1a\x81\x01Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.*\x05offer@\x01R\x05goals\x12O\n" +
 	"\x05score\x18d \x01(\rB9\xa2\xbb\x185\x1a1Anomaly score, 0 (clean) to 100; flagged from 50.P\x01R\x05score\x124\n" +
-	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons:\x88\x06\xa2\xbb\x18\x83\x06\n" +
+	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons:\x8c\x06\xa2\xbb\x18\x87\x06\n" +
 	"\x06clicks\x12wAccepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.\x1a-\n" +
-	"\rscored.clicks\x12\x18click ID, canonical text\x18\a(\x01\"\bclick_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:.by_click_id click_id TYPE minmax GRANULARITY 1:+by_offset _offset TYPE minmax GRANULARITY 1:,by_layout _layout TYPE minmax GRANULARITY 64:*by_time event_at TYPE minmax GRANULARITY 1JU\n" +
-	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14JC\n" +
+	"\rscored.clicks\x12\x18click ID, canonical text\x18\a(\x01\"\bclick_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:.by_click_id click_id TYPE minmax GRANULARITY 1:+by_offset _offset TYPE minmax GRANULARITY 1:,by_layout _layout TYPE minmax GRANULARITY 64:*by_time event_at TYPE minmax GRANULARITY 1JY\n" +
+	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14@\x02H\x04JC\n" +
 	"\aflagged\x10\x06\x1a)score >= 50: the click counts as flagged.2\vscore >= 50J\xc4\x01\n" +
-	"\a_layout\x10\a\x1a\xb4\x01Version of the loader that wrote the row: 1 and above are counted in rollup_minute_traffic and rollup_hour_traffic; 0 is from before there were these, and views count it from here.H\x03\"\xe6!\n" +
+	"\a_layout\x10\a\x1a\xb4\x01Version of the loader that wrote the row: 1 and above are counted in rollup_minute_traffic and rollup_hour_traffic; 0 is from before there were these, and views count it from here.H\x03\"\xbb\"\n" +
 	"\n" +
 	"Impression\x12k\n" +
 	"\rimpression_id\x18\x01 \x01(\tBF\xa2\xbb\x18B\x1a<Identity of the impression: 26 characters, sortable by time.@\x01P\x01R\fimpressionId\x12>\n" +
@@ -3337,9 +3337,10 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"adset_name@\x02R\x02ad\x12r\n" +
 	"\aad_name\x18$ \x01(\tBY\xa2\xbb\x18U\x10\x02\x1aKName of the ad at the time of the impression; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xcd\x01\n" +
 	"\x06resent\x182 \x01(\bB\xb4\x01\xa2\xbb\x18\xaf\x01\n" +
-	"\x04copy\x1a\xa4\x01The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.H\x02R\x06resent:\xae\x02\xa2\xbb\x18\xa9\x02\n" +
+	"\x04copy\x1a\xa4\x01The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.H\x02R\x06resent:\x83\x03\xa2\xbb\x18\xfe\x02\n" +
 	"\vimpressions\x12^Accepted impressions, one row a record of the topic impressions: count those that are no copy.\x1a\x1e\n" +
-	"\vimpressions\x12\rimpression ID\x18\a\"\rimpression_id*\vcampaign_id*\tsource_id*\vreceived_at*\rimpression_id:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time event_at TYPE minmax GRANULARITY 1\"\xff\x16\n" +
+	"\vimpressions\x12\rimpression ID\x18\a\"\rimpression_id*\vcampaign_id*\tsource_id*\vreceived_at*\rimpression_id:+by_offset _offset TYPE minmax GRANULARITY 1:*by_time event_at TYPE minmax GRANULARITY 1JS\n" +
+	"\x04sub#\x10\x01\x1a:subs[#]: parameter sub# of the link, empty when not given.2\asubs[#]8\x14@\x02H\x04\"\xff\x16\n" +
 	"\fLandingClick\x12k\n" +
 	"\x10landing_click_id\x18\x01 \x01(\tBA\xa2\xbb\x18=\x1a7Identity of the press: 26 characters, sortable by time.@\x01P\x01R\x0elandingClickId\x12L\n" +
 	"\bclick_id\x18\x02 \x01(\tB1\xa2\xbb\x18-\x1a'The click that led to the landing page.@\x01P\x01R\aclickId\x12B\n" +
@@ -3411,7 +3412,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tpostbacks\x12\xf1\x01Every postback that the edge accepted, one row a Kafka record, whatever became of it: see receipts. Neither the sender's address nor the request as it came is here, they are personal data; the topic has them. Filled from the topic postbacks.\x1a)\n" +
 	"\tpostbacks\x12\x18click ID, canonical text\x18y \x01\"\n" +
 	"receipt_id*\n" +
-	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\x95J\n" +
+	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\x99J\n" +
 	"\n" +
 	"Conversion\x12\xdb\x01\n" +
 	"\rconversion_id\x18\x01 \x01(\tB\xb5\x01\xa2\xbb\x18\xb0\x01\x1a\xa9\x01Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.@\x01P\x01R\fconversionId\x12d\n" +
@@ -3517,11 +3518,11 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x19PAYOUT_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16PAYOUT_SOURCE_POSTBACK\x10\x01\x12\x17\n" +
 	"\x13PAYOUT_SOURCE_OFFER\x10\x02\x12\x16\n" +
-	"\x12PAYOUT_SOURCE_NONE\x10\x03:\xdc\x05\xa2\xbb\x18\xd7\x05\n" +
+	"\x12PAYOUT_SOURCE_NONE\x10\x03:\xe0\x05\xa2\xbb\x18\xdb\x05\n" +
 	"\vconversions\x12\xe6\x01The conversion ledger: one row an accepted transition, with signed deltas; never updated. Sums of deltas are the truth; figures as known at time T are the same sums WHERE received_at <= T. Filled from the topic scored.conversions.\x1a2\n" +
 	"\x12scored.conversions\x12\x18click ID, canonical text\x18Z(\x01\"\n" +
-	"receipt_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:Dby_conversion_id conversion_id TYPE bloom_filter(0.01) GRANULARITY 4::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1:>by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4:*by_time click_at TYPE minmax GRANULARITY 1JU\n" +
-	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14\"\xef\t\n" +
+	"receipt_id*\vcampaign_id*\tsource_id*\vreceived_at*\bclick_id:Dby_conversion_id conversion_id TYPE bloom_filter(0.01) GRANULARITY 4::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1:>by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4:*by_time click_at TYPE minmax GRANULARITY 1JY\n" +
+	"\x04sub#\x10\x01\x1a@subs[#]: parameter sub# of the click link, empty when not given.2\asubs[#]8\x14@\x02H\x04\"\xef\t\n" +
 	"\x06Reason\x12\xdb\x01\n" +
 	"\x04code\x18\x01 \x01(\tB\xc6\x01\xa2\xbb\x18-\x10\x02\x1a%Signal code, see the data dictionary.@\x01P\x01\xaa\xbb\x18\x90\x01\n" +
 	"\freason_codes\x10\x0e\x1a|Findings behind the score, strongest family member first as the processor wrote them: signal codes, see the data dictionary.@\x01R\x04code\x12\xb4\x01\n" +

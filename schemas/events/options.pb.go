@@ -193,6 +193,8 @@ const (
 	Column_COPY Column_Fill = 2
 	// The version of what the loader writes.
 	Column_LAYOUT Column_Fill = 3
+	// Of a column of `more`: what ClickHouse computes from `alias` as it writes the row, and stores.
+	Column_STORED Column_Fill = 4
 )
 
 // Enum value maps for Column_Fill.
@@ -202,12 +204,14 @@ var (
 		1: "OR_RECEIVED",
 		2: "COPY",
 		3: "LAYOUT",
+		4: "STORED",
 	}
 	Column_Fill_value = map[string]int32{
 		"FILL_UNSPECIFIED": 0,
 		"OR_RECEIVED":      1,
 		"COPY":             2,
 		"LAYOUT":           3,
+		"STORED":           4,
 	}
 )
 
@@ -451,7 +455,7 @@ type Column struct {
 	Codec string `protobuf:"bytes,4,opt,name=codec,proto3" json:"codec,omitempty"`
 	// The column it stands behind; the one before it in the declaration when empty.
 	After string `protobuf:"bytes,5,opt,name=after,proto3" json:"after,omitempty"`
-	// Of a column of `more`: the expression that it is computed from when it is read.
+	// Of a column of `more`: the expression that ClickHouse computes it from, when it is read unless `fill` is STORED.
 	Alias string `protobuf:"bytes,6,opt,name=alias,proto3" json:"alias,omitempty"`
 	// Of a column of `more`: so many columns, numbered from 1; # in name, alias and comment is the number.
 	Count   uint32         `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
@@ -641,7 +645,7 @@ const file_tributary_v1_options_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1b\n" +
 	"\tkept_days\x18\x03 \x01(\rR\bkeptDays\x12%\n" +
 	"\x0eco_partitioned\x18\x04 \x01(\bR\rcoPartitioned\x12$\n" +
-	"\rtransactional\x18\x05 \x01(\bR\rtransactional\"\xbe\x05\n" +
+	"\rtransactional\x18\x05 \x01(\bR\rtransactional\"\xca\x05\n" +
 	"\x06Column\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
 	"\x04type\x18\x02 \x01(\x0e2\x19.tributary.v1.Column.TypeR\x04type\x12\x18\n" +
@@ -680,13 +684,15 @@ const file_tributary_v1_options_proto_rawDesc = "" +
 	"\aPrivacy\x12\x17\n" +
 	"\x13PRIVACY_UNSPECIFIED\x10\x00\x12\b\n" +
 	"\x04NONE\x10\x01\x12\f\n" +
-	"\bPERSONAL\x10\x02\"C\n" +
+	"\bPERSONAL\x10\x02\"O\n" +
 	"\x04Fill\x12\x14\n" +
 	"\x10FILL_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vOR_RECEIVED\x10\x01\x12\b\n" +
 	"\x04COPY\x10\x02\x12\n" +
 	"\n" +
-	"\x06LAYOUT\x10\x03:L\n" +
+	"\x06LAYOUT\x10\x03\x12\n" +
+	"\n" +
+	"\x06STORED\x10\x04:L\n" +
 	"\x05table\x12\x1f.google.protobuf.MessageOptions\x18\xb4\x87\x03 \x01(\v2\x13.tributary.v1.TableR\x05table:M\n" +
 	"\x06column\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\v2\x14.tributary.v1.ColumnR\x06column:K\n" +
 	"\x05array\x12\x1d.google.protobuf.FieldOptions\x18\xb5\x87\x03 \x01(\v2\x14.tributary.v1.ColumnR\x05arrayB!Z\x1ftributary/schemas/events;eventsb\x06proto3"
