@@ -61,7 +61,7 @@ func until(t testing.TB, what string, ok func() bool) {
 func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()
-	cfg.StallAfter = time.Second
+	w.stallAfter = time.Second
 	let := make(chan struct{})
 	deps := w.deps(vfs.NewMem())
 	deps.Stages = []Stage{hanging{&sync.Once{}, let}}
@@ -98,7 +98,7 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 func TestMarkersAreNoLag(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()
-	cfg.StallAfter = time.Second
+	w.stallAfter = time.Second
 	r := w.start(cfg, w.deps(vfs.NewMem()))
 	c := w.newClick()
 	w.sendClick(c)

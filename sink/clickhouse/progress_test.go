@@ -73,7 +73,7 @@ func (r *running) lag(t *testing.T, topic string, partition int) float64 {
 // with how many records, and grows its lag although nothing is read.
 func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 	p := newPipeline(t, 2)
-	p.config.StallAfter = time.Second
+	p.stallAfter = time.Second
 	release := make(chan struct{})
 	var hold sync.Once
 	p.faults = func(at point, o *owner, _ plan) error {
@@ -124,7 +124,7 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 // TestTheEndOfATransactionIsNoLag: the marker at a log's end is no record that waits, after a commit as after an abort.
 func TestTheEndOfATransactionIsNoLag(t *testing.T) {
 	p := newPipeline(t, 1)
-	p.config.StallAfter = time.Second
+	p.stallAfter = time.Second
 	r := p.start()
 	clicks, _ := newEvents(1, 20, 0)
 	for i, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
