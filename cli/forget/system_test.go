@@ -16,6 +16,7 @@ import (
 	"tributary/cli/verify"
 	"tributary/deploy/embedded/chdb/chdbtest"
 	"tributary/report"
+	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/scripts/pipeline"
 )
@@ -174,15 +175,8 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// kept are text columns of tables with a click ID that tell nothing of a visitor, or must stay: doc.go says why. A new column
-// belongs here or into forget.Personal.
-var kept = []string{
-	"click_id", "conversion_id", "receipt_id", "letter_id", "anomaly_id", "landing_click_id", "txid", "original_status", "not_taken",
-	"campaign", "source", "offer", "landing", "network", "event", "status", "previous_status", "kind", "match", "payout_source", "code", "subject", "place", "stage", "reason",
-	"currency", "offer_currency", "source_topic", "reason_codes", "state",
-	"country", "device", "os", "os_version", "browser", "browser_version", "bot", "bot_class", "language", "connection_type",
-}
-
+// Every text column of a table with a click ID that the database has is declared with a privacy class, also in a table
+// that nobody declares any more.
 func TestEveryColumnIsDecidedOn(t *testing.T) {
 	conn, err := clickhouse.Open(chdbtest.Start(t).Options())
 	if err != nil {
@@ -204,8 +198,12 @@ AND table IN (SELECT name FROM system.tables WHERE database = 'tributary' AND en
 	}
 	for _, column := range columns {
 		_, name, _ := strings.Cut(column, ".")
-		if slices.Contains(kept, name) == slices.Contains(forget.Personal, name) {
-			t.Errorf("%s is neither personal (forget.Personal) nor kept (this test), or both", column)
+		decided := slices.ContainsFunc(schemas.Tables(), func(t schemas.Table) bool {
+			c := t.Column(name)
+			return c != nil && c.Privacy != schemas.PrivacyUndecided
+		})
+		if !decided {
+			t.Errorf("%s has no privacy class: want one at its field (proto/tributary/v1/options.proto)", column)
 		}
 	}
 }

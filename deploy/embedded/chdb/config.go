@@ -131,6 +131,10 @@ const (
 	lockFile     = "lock"
 )
 
+// keepFreeBytes is what inserts and merges leave free of the disk: many times the small files of all the parts that are
+// written at once.
+const keepFreeBytes = 16 << 20
+
 // engineConfig is the engine's server configuration. A ClickHouse server takes gigabytes of caches by default and keeps
 // pools for hundreds of threads; these are sized for one machine that also runs everything else of Tributary.
 func (c ServerConfig) engineConfig() string {
@@ -169,6 +173,8 @@ func (c ServerConfig) engineConfig() string {
 	set("background_common_pool_size", 2)
 	set("background_move_pool_size", 1)
 	set("background_fetches_pool_size", 1)
+	// An insert or a merge is not begun without room for its small files (see errIncomplete).
+	fmt.Fprintf(&b, "  <storage_configuration><disks><default><keep_free_space_bytes>%d</keep_free_space_bytes></default></disks></storage_configuration>\n", keepFreeBytes)
 	b.WriteString("  <merge_tree>\n")
 	indent = "    "
 	// A merge reads every part through buffers of its own, by the column: 100 parts at once took 1.3 GiB (measured).

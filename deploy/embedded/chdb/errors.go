@@ -15,6 +15,10 @@ var (
 
 	// ErrLocked is wrapped when another process owns the data directory.
 	ErrLocked = errors.New("the data directory is in use by another process")
+
+	// ErrIncomplete is wrapped when the child has ended itself because a part was not whole on disk, as after a full disk.
+	// Nothing of it was acknowledged.
+	ErrIncomplete = errors.New("the embedded ClickHouse ended itself: a part of a table is not whole on disk, as after a full disk")
 )
 
 // ClickHouse's numbers for the errors this package raises itself (ErrorCodes.cpp of the server).

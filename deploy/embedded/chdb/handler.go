@@ -253,8 +253,14 @@ func (s *server) execute(r *http.Request, params url.Values, who admitted, id st
 	if err := s.run(conn, &stmt, bound, a); err != nil {
 		return err
 	}
-	if !harmless {
+	switch {
+	case !harmless:
 		if err := s.syncer.wait(); err != nil {
+			return err
+		}
+	case !who.guest:
+		// Whoever looks whether an insert went through must not see a part that the next start will not have.
+		if err := s.lookAtParts(); err != nil {
 			return err
 		}
 	}

@@ -147,3 +147,19 @@ func eventually(t testing.TB, patience time.Duration, what string, check func() 
 		time.Sleep(20 * time.Millisecond) // between looks at another process
 	}
 }
+
+// tryPost sends a query to an engine that may end under it.
+func tryPost(address, query string) (answer string, err error) {
+	request, err := http.NewRequest(http.MethodPost, "http://"+address+"/", strings.NewReader(query))
+	if err != nil {
+		return "", err
+	}
+	request.SetBasicAuth("default", chdbtest.Password)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
+}

@@ -246,6 +246,9 @@ func (p *Process) Err() error {
 	if p.stopped.Load() {
 		return nil
 	}
+	if p.command.ProcessState.ExitCode() == exitIncomplete {
+		return fmt.Errorf("%w; the engine is started again by itself and goes on without it; free some of the disk", ErrIncomplete)
+	}
 	return fmt.Errorf("the embedded ClickHouse ended by itself: %v", p.command.ProcessState)
 }
 

@@ -228,7 +228,7 @@ func TestBrokenDirectoryIsExplained(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("the table's definition is at %v, %v", found, err)
 	}
-	must(t, os.WriteFile(found[0], []byte("garbage"), 0o644))
+	must(t, os.WriteFile(found[0], []byte("garbage\n"), 0o644))
 	if _, err := chdb.Start(context.Background(), chdbtest.Config(t, dir)); err == nil || !strings.Contains(err.Error(), "broken.sql") {
 		t.Fatalf("got %v", err)
 	}

@@ -39,11 +39,27 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	}
 	defer listener.Close()
 
-	s, err := newServer(cfg)
+	parts := newParts(cfg.DataDir)
+	restored, err := parts.definitions.restore(time.Now())
+	for _, what := range restored {
+		cfg.Logger.Warn("the definition of a table or view was incomplete, as a full disk leaves it; the statement was not acknowledged", zap.String("definition", what))
+	}
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+	}
+	moved, err := parts.sweep()
+	for _, what := range moved[:min(len(moved), maxSweptLines)] {
+		cfg.Logger.Warn("set aside a part that a full disk or a kill left incomplete; what it was merged of, or Kafka, has its rows", zap.String("part", what), zap.Int("parts", len(moved)))
+	}
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", cfg.DataDir, err)
+	}
+	s, err := newServer(cfg, parts)
 	if err != nil {
 		return err
 	}
 	defer s.close()
+	s.swept = len(moved)
 
 	web := &http.Server{
 		Handler:           s,
@@ -55,6 +71,7 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	tidying, tidied := context.WithCancel(ctx)
 	defer tidied()
 	go s.tidy(tidying)
+	go s.watchParts(tidying)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	cfg.Logger.Info("embedded ClickHouse is ready", zap.String("version", s.version), zap.Stringer("listen", listener.Addr()), zap.String("data", cfg.DataDir))
@@ -130,8 +147,10 @@ type server struct {
 	ownHost     string // of the address listened on
 	sessions    *sessions
 	spools      *spools
-	syncer      *syncer // nil: not durable
-	stuck       bool    // a query could not be stopped
+	syncer      *syncer
+	parts       *parts
+	swept       int  // parts set aside at the start
+	stuck       bool // a query could not be stopped
 	version     string
 	timezone    string
 	host        string
@@ -152,7 +171,10 @@ func (s *server) parserOf(guest bool) *parser {
 	return &s.parser
 }
 
-func newServer(cfg ServerConfig) (s *server, err error) {
+// maxSweptLines bounds what is logged of parts that were set aside.
+const maxSweptLines = 20
+
+func newServer(cfg ServerConfig, parts *parts) (s *server, err error) {
 	arguments, err := cfg.engineArguments()
 	if err != nil {
 		return nil, err
@@ -161,15 +183,13 @@ func newServer(cfg ServerConfig) (s *server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &server{cfg: cfg, lib: lib, arguments: arguments, doorman: newDoorman(cfg.Users)}
+	s = &server{cfg: cfg, lib: lib, arguments: arguments, parts: parts, doorman: newDoorman(cfg.Users)}
 	s.ownHost, _, _ = net.SplitHostPort(cfg.Listen)
 	s.roles = newSlots(cfg.MaxRunning, cfg.MaxWaiting, 0)
 	s.guests = newSlots(cfg.Guests.MaxRunning, cfg.Guests.MaxWaiting, cfg.Guests.PatienceTime)
 	s.spools = newSpools(cfg.DataDir)
-	if cfg.Durable {
-		if s.syncer, err = newSyncer(cfg.DataDir); err != nil {
-			return nil, err
-		}
+	if s.syncer, err = newSyncer(cfg.DataDir, s.settle); err != nil {
+		return nil, err
 	}
 	s.sessions = newSessions(cfg.MaxSessions, cfg.Guests.MaxSessions, s.connectOnDefaults)
 	// The engine's directory of user files is the working directory.

@@ -111,6 +111,8 @@ type Status struct {
 	EvictedSessions uint64 `json:"evicted_sessions"`
 	// Confined says that the operating system keeps the engine from everything but its tables' folder.
 	Confined bool `json:"confined"`
+	// PartsSetAside were incomplete when the engine started.
+	PartsSetAside int `json:"parts_set_aside"`
 }
 
 // statusPath is where a parent asks for Status.
@@ -124,7 +126,8 @@ func (s *server) sendStatus(w http.ResponseWriter, a *answer) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	status := Status{
-		Roles: s.roles.usage(), Guests: s.guests.usage(), RefusedRequests: s.counts.refused.Load(), KilledQueries: s.counts.killed.Load(),
+		PartsSetAside: s.swept,
+		Roles:         s.roles.usage(), Guests: s.guests.usage(), RefusedRequests: s.counts.refused.Load(), KilledQueries: s.counts.killed.Load(),
 		Confined: s.cfg.confined,
 	}
 	status.RolesSessions, status.GuestsSessions, status.EvictedSessions = s.sessions.usage()
