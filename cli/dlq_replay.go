@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -41,7 +42,7 @@ func (e *environment) dlqSources() config.Sources {
 		if c.Kafka.Mode != config.ModeEmbedded || len(c.Catalog.ClickIDKeys.Keys) > 0 {
 			return nil
 		}
-		if _, err := os.Stat(filepath.Join(c.DataDir, wiring.KeyFile)); err != nil {
+		if _, err := os.Stat(filepath.Join(c.DataDir, wiring.KeyFile)); errors.Is(err, fs.ErrNotExist) {
 			return nil // only `up` makes one; judging says that it is missing
 		}
 		return wiring.CompleteKey(c)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,7 +205,7 @@ func (e *environment) sources() config.Sources {
 // readLogins lets a command in to the engines of an `up` beside it.
 func readLogins(c *config.Config, isSet func(path string) bool) error {
 	at := *c
-	if _, err := os.Stat(filepath.Join(at.DataDir, wiring.KafkaPasswordFile)); err != nil && !isSet("data_dir") {
+	if _, err := os.Stat(filepath.Join(at.DataDir, wiring.KafkaPasswordFile)); errors.Is(err, fs.ErrNotExist) && !isSet("data_dir") {
 		at.DataDir = demoData // where only the demo has run, it is the demo's
 	}
 	if err := wiring.ReadKafkaLogin(&at); err != nil {

@@ -7,9 +7,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +53,13 @@ func (b *bench) maxMessage(topic string, bytes int) {
 
 // refuseMarked has Kafka say no to every batch that has a record with this text.
 func (b *bench) refuseMarked(mark string, code *kerr.Error) (stop func()) {
+	return b.refuseRequests(code, func(batches [][]byte) bool {
+		return slices.ContainsFunc(batches, func(batch []byte) bool { return bytes.Contains(batch, []byte(mark)) })
+	})
+}
+
+// refuseRequests has Kafka say no to every produce request whose batches are such.
+func (b *bench) refuseRequests(code *kerr.Error, such func(batches [][]byte) bool) (stop func()) {
 	done := make(chan struct{})
 	b.cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		b.cluster.KeepControl()
@@ -59,13 +69,13 @@ func (b *bench) refuseMarked(mark string, code *kerr.Error) (stop func()) {
 		default:
 		}
 		produce := request.(*kmsg.ProduceRequest)
-		marked := false
+		var batches [][]byte
 		for _, t := range produce.Topics {
 			for _, p := range t.Partitions {
-				marked = marked || bytes.Contains(p.Records, []byte(mark))
+				batches = append(batches, p.Records)
 			}
 		}
-		if !marked {
+		if !such(batches) {
 			return nil, nil, false
 		}
 		response := produce.ResponseKind().(*kmsg.ProduceResponse)
@@ -187,11 +197,24 @@ func TestOnlyTheRecordThatIsTooLargeIsSetAside(t *testing.T) {
 	}
 }
 
-// TestRefusedBatchIsHalved is the same for every code that Kafka says to a batch because of one of its records. In which
-// order batches come that the client had made by then is not promised: it sends a later one while the refused one is
-// halved.
+// postbacksByClick are the transaction IDs in Kafka of each click, in their order.
+func (b *bench) postbacksByClick() map[string][]string {
+	b.tb.Helper()
+	order := map[string][]string{}
+	for _, r := range b.records(schemas.TopicPostbacks) {
+		p := &events.Postback{}
+		if err := p.UnmarshalVT(r.Value); err != nil {
+			b.tb.Fatal(err)
+		}
+		order[string(r.Key)] = append(order[string(r.Key)], p.Txid)
+	}
+	return order
+}
+
+// TestRefusedBatchIsHalved is the same for every code that Kafka says to a batch because of one of its records. The
+// postbacks of each click keep their order.
 func TestRefusedBatchIsHalved(t *testing.T) {
-	const postbacks, bad = 40, 17
+	const postbacks, bad = 48, 17
 	for _, code := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord, kerr.InvalidTimestamp, kerr.CorruptMessage} {
 		t.Run(code.Message, func(t *testing.T) {
 			t.Parallel()
@@ -202,11 +225,17 @@ func TestRefusedBatchIsHalved(t *testing.T) {
 			})
 			waitReady(t, b.edge)
 			stop := b.refuseProduce(kerr.NotEnoughReplicas)
-			click := clickID(t, testSecret, 1, 1)
+			var clicks [16]string
+			for i := range clicks {
+				clicks[i] = clickID(t, testSecret, 1, 1)
+			}
+			want := map[string][]string{}
 			for n := range postbacks {
-				txid := fmt.Sprintf("t%d", n)
+				click, txid := clicks[n%len(clicks)], fmt.Sprintf("t%d", n)
 				if n == bad {
 					txid = "poisoned"
+				} else {
+					want[click] = append(want[click], txid)
 				}
 				if got := b.get("/postback?network=acme&click_id=" + click + "&txid=" + txid); got.status != http.StatusOK {
 					t.Fatalf("answer %+v", got)
@@ -215,24 +244,8 @@ func TestRefusedBatchIsHalved(t *testing.T) {
 			release := b.refuseMarked("poisoned", code)
 			stop()
 			b.drained()
-			var order []string
-			for _, r := range b.records(schemas.TopicPostbacks) {
-				p := &events.Postback{}
-				if err := p.UnmarshalVT(r.Value); err != nil {
-					t.Fatal(err)
-				}
-				order = append(order, p.Txid)
-			}
-			var want []string
-			for n := range postbacks {
-				if n != bad {
-					want = append(want, fmt.Sprintf("t%d", n))
-				}
-			}
-			slices.Sort(order)
-			slices.Sort(want)
-			if strings.Join(order, " ") != strings.Join(want, " ") {
-				t.Errorf("in Kafka are %v", order)
+			if got := b.postbacksByClick(); !reflect.DeepEqual(got, want) {
+				t.Errorf("in Kafka are %v", got)
 			}
 			files := asideFiles(t, dir)
 			if len(files) != 1 || files[0].Record == nil || !bytes.Contains(files[0].Record.Value, []byte("poisoned")) || !strings.Contains(files[0].Why, code.Message) {
@@ -248,6 +261,83 @@ func TestRefusedBatchIsHalved(t *testing.T) {
 				t.Errorf("%d postbacks are in Kafka", got)
 			}
 		})
+	}
+}
+
+// holdBack lets the client take no record with the mark before Kafka has refused one for good.
+type holdBack struct {
+	mark    string
+	refused chan struct{}
+	once    sync.Once
+}
+
+func (h *holdBack) OnProduceRecordBuffered(r *kgo.Record) {
+	if bytes.Contains(r.Value, []byte(h.mark)) {
+		<-h.refused
+	}
+}
+
+func (h *holdBack) OnProduceRecordUnbuffered(_ *kgo.Record, err error) {
+	if isAboutBatch(err) {
+		h.once.Do(func() { close(h.refused) })
+	}
+}
+
+// TestRefusedPostbackIsNotOvertaken has a client that sends while it is still given records, and Kafka refuses what it has
+// then: what it is given after that does not overtake the other postbacks of the click that were refused with the one.
+func TestRefusedPostbackIsNotOvertaken(t *testing.T) {
+	const postbacks, bad, late = 40, 17, 20
+	dir := t.TempDir()
+	var opts []kgo.Opt
+	b := newBench(t, func(cfg *Config, deps *Deps) {
+		withSpool(dir)(cfg, deps)
+		cfg.Compression = "none"
+		hold := &holdBack{mark: fmt.Sprintf("t%d", late), refused: make(chan struct{})}
+		opts = append(produceOptions(cfg, deps), kgo.ProducerLinger(0), kgo.WithHooks(hold))
+	})
+	b.edge.drainer.connect = func() (*kgo.Client, error) { return kgo.NewClient(opts...) }
+	waitReady(t, b.edge)
+	stop := b.refuseProduce(kerr.NotEnoughReplicas)
+	click := clickID(t, testSecret, 1, 1)
+	var want []string
+	for n := range postbacks {
+		txid := fmt.Sprintf("t%d", n)
+		if n == bad {
+			txid = "poisoned"
+		} else {
+			want = append(want, txid)
+		}
+		if got := b.get("/postback?network=acme&click_id=" + click + "&txid=" + txid); got.status != http.StatusOK {
+			t.Fatalf("answer %+v", got)
+		}
+	}
+	b.refuseMarked("poisoned", kerr.InvalidRecord)
+	stop()
+	b.drained()
+	if got := b.postbacksByClick()[click]; !slices.Equal(got, want) {
+		t.Errorf("in Kafka are %v", got)
+	}
+}
+
+// TestChooseNow picks what is sent at once: of each click's postbacks the oldest, of everything else all, up to the size
+// of a batch; what is left keeps its order.
+func TestChooseNow(t *testing.T) {
+	entry := func(topic, key string, bytes int) spool.Entry {
+		return spool.Entry{Record: spool.Record{Topic: topic, Key: []byte(key), Value: make([]byte, bytes)}}
+	}
+	entries := []spool.Entry{
+		entry(schemas.TopicPostbacks, "a", 1), entry(schemas.TopicPostbacks, "b", 1), entry(schemas.TopicPostbacks, "a", 2),
+		entry(schemas.TopicClicks, "a", 1), entry(schemas.TopicClicks, "a", 1), entry(schemas.TopicPostbacks, "a", 3),
+		entry(schemas.TopicPostbacks, "b", 2), entry(schemas.TopicImpressions, "", 2000), entry(schemas.TopicClicks, "c", 1),
+	}
+	d := &drainer{batchBytes: 1000, todo: []int{0, 1, 2, 3, 4, 5, 6, 7, 8}}
+	for _, want := range [][]int{{0, 1, 3, 4}, {2, 6}, {5}, {7}, {8}} {
+		if d.chooseNow(entries); !slices.Equal(d.now, want) {
+			t.Errorf("sent at once are %v, want %v", d.now, want)
+		}
+	}
+	if len(d.todo) > 0 {
+		t.Errorf("left are %v", d.todo)
 	}
 }
 
@@ -319,5 +409,54 @@ func TestOnlyTheRecordThatIsRefusedIs503(t *testing.T) {
 	}
 	if len(clicks) != len(lines)-1 {
 		t.Errorf("%d clicks are in Kafka", len(clicks))
+	}
+}
+
+// TestRefusedImpressionIsMarkedAsResent refuses a batch once. The client fails all batches of its partition with it, those
+// that Kafka has among them: what is tried again is marked, so that it counts once.
+func TestRefusedImpressionIsMarkedAsResent(t *testing.T) {
+	for _, impressions := range []int{1, 8} {
+		t.Run(fmt.Sprint(impressions), func(t *testing.T) {
+			spooled := impressions > 1
+			b := newBench(t, func(cfg *Config, deps *Deps) {
+				if cfg.Compression = "none"; spooled {
+					withSpool(t.TempDir())(cfg, deps)
+				}
+			})
+			waitReady(t, b.edge)
+			var stop func()
+			if spooled {
+				stop = b.refuseProduce(kerr.NotEnoughReplicas)
+			}
+			for range impressions - 1 {
+				if got := b.get("/i/summer?sub1=marked"); got.status != http.StatusOK {
+					t.Fatalf("answer %+v", got)
+				}
+			}
+			var refused atomic.Int64
+			b.refuseRequests(kerr.InvalidRecord, func(batches [][]byte) bool {
+				n := bytes.Count(bytes.Join(batches, nil), []byte("marked"))
+				return n >= min(impressions, 2) && refused.CompareAndSwap(0, int64(n))
+			})
+			if spooled {
+				stop()
+				b.drained()
+			} else if got := b.get("/i/summer?sub1=marked"); got.status != http.StatusOK {
+				t.Fatalf("answer %+v", got)
+			}
+			marked := int64(0)
+			for _, r := range b.records(schemas.TopicImpressions) {
+				i := &events.Impression{}
+				if err := i.UnmarshalVT(r.Value); err != nil {
+					t.Fatal(err)
+				}
+				if i.Resent {
+					marked++
+				}
+			}
+			if n := refused.Load(); n == 0 || marked < n {
+				t.Errorf("%d impressions are marked, %d were refused", marked, n)
+			}
+		})
 	}
 }

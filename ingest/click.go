@@ -96,13 +96,16 @@ func (e *Edge) readLink(v *visit, raw []byte) {
 		if !ok {
 			return
 		}
-		if len(value) == 0 {
-			continue
-		}
 		if query.Encoded(key) {
 			start := len(v.text)
 			v.text = query.Decode(v.text, key)
 			key = v.text[start:]
+		}
+		if len(value) == 0 {
+			if _, _, ok := query.Unequal(key); ok {
+				v.dropped++
+			}
+			continue
 		}
 		switch string(key) {
 		case "source":

@@ -124,6 +124,9 @@ func (c *Config) Validate() error {
 	if c.AckBound < time.Millisecond || c.AckBound > c.AckTimeout {
 		problem("ack_bound", "%v is not from 1ms to ack_timeout, %v", c.AckBound, c.AckTimeout)
 	}
+	if c.Spool.Dir != "" && c.Linger >= c.AckBound {
+		problem("linger", "%v is not less than ack_bound, %v: every record would be late, and go to the spool", c.Linger, c.AckBound)
+	}
 	number("edges", c.Edges, 1, 10_000)
 	span("unique_window", c.UniqueWindow, time.Second, unique.MaxWindow)
 	number("unique_bytes", c.UniqueBytes, unique.MinBytes, unique.MaxBytes)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
@@ -35,8 +36,8 @@ const (
 // partition over every error that passes; a window that failed is sent again before anything behind it.
 //
 // What Kafka says no to is a batch, for one record of it: the batch is halved until that one is alone, and it alone
-// is set aside. So that nothing overtakes a record while its batch is halved, what is sent at once is one batch for
-// each partition.
+// is set aside. No two postbacks of one click are sent at once, so that neither overtakes the other while a batch is
+// halved, whatever batches the client makes of what it is given.
 type drainer struct {
 	producer *producer
 	spool    *spool.Spool
@@ -53,10 +54,13 @@ type drainer struct {
 	// One slot a record of the window, its promise made once.
 	slots []slot
 	on    sync.WaitGroup
-	todo  []int
+	// todo are the records of the window that are still to be sent, now those that are sent at once.
+	todo, now []int
+	// clicks are those of the postbacks among now, hashed.
+	clicks map[uint64]struct{}
 	// confirmed are, by their index in the window, those that Kafka has.
 	confirmed []bool
-	// batchBytes is what is sent at once, so that it is one batch for each partition.
+	// batchBytes bounds what is sent at once, so that it can be one batch for each partition.
 	batchBytes int
 	// looked is when the folder aside was looked at.
 	looked time.Time
@@ -169,13 +173,12 @@ func (d *drainer) drain(ctx context.Context, entries []spool.Entry) error {
 			d.todo = append(d.todo, i)
 		}
 	}
-	for todo := d.todo; len(todo) > 0; {
-		n := d.atOnce(entries, todo)
-		if err := d.deliver(ctx, entries, todo[:n], d.doubtful); err != nil {
+	for len(d.todo) > 0 {
+		d.chooseNow(entries)
+		if err := d.deliver(ctx, entries, d.now, d.doubtful); err != nil {
 			d.remember(entries)
 			return err
 		}
-		todo = todo[n:]
 	}
 	clear(d.had)
 	d.doubtful = false
@@ -245,16 +248,36 @@ const (
 	batchRoom, recordRoom = 512, 64
 )
 
-// atOnce is how many of the list surely fit into one batch, if they should all be for one partition; at least one.
-func (d *drainer) atOnce(entries []spool.Entry, list []int) int {
-	bytes := 0
-	for n, i := range list {
-		bytes += len(entries[i].Key) + len(entries[i].Value) + len(resentField) + recordRoom
-		if n > 0 && bytes > d.batchBytes {
-			return n
-		}
+// chooseNow moves from todo to now what is sent at once: what surely fits into one batch if it should all be for one
+// partition, at least one record, and of each click's postbacks only the oldest. A batch that Kafka refuses fails with
+// those of its partition that the client has behind it, be they in Kafka or not, and what the client is given
+// meanwhile goes on.
+func (d *drainer) chooseNow(entries []spool.Entry) {
+	if d.clicks == nil {
+		d.clicks = map[uint64]struct{}{}
 	}
-	return len(list)
+	clear(d.clicks)
+	d.now = d.now[:0]
+	later, bytes := d.todo[:0], 0
+	for n, i := range d.todo {
+		e := &entries[i]
+		size := len(e.Key) + len(e.Value) + len(resentField) + recordRoom
+		if n > 0 && bytes+size > d.batchBytes {
+			later = append(later, d.todo[n:]...)
+			break
+		}
+		if t, _ := topicOf(e.Topic); t == topicPostbacks {
+			click := xxhash.Sum64(e.Key)
+			if _, sent := d.clicks[click]; sent {
+				later = append(later, i)
+				continue
+			}
+			d.clicks[click] = struct{}{}
+		}
+		bytes += size
+		d.now = append(d.now, i)
+	}
+	d.todo = later
 }
 
 // deliver gets the records of the list to Kafka, or aside. doubtful: Kafka may have some of them, although it said no.
@@ -274,6 +297,8 @@ func (d *drainer) deliver(ctx context.Context, entries []spool.Entry, list []int
 				return ctx.Err()
 			}
 		case len(list) > 1:
+			// The client may have made several batches of a partition's, and says of all what Kafka said of one.
+			doubtful = true
 			half := len(list) / 2
 			if err := d.deliver(ctx, entries, list[:half], doubtful); err != nil {
 				return err

@@ -28,7 +28,9 @@ func (s *singly) start(client *kgo.Client) {
 		defer close(s.ended)
 		settled := make(chan struct{}, 1)
 		for d := range queue {
-			d.record = kgo.Record{Topic: d.record.Topic, Key: d.record.Key, Value: d.record.Value, Timestamp: d.record.Timestamp}
+			// Kafka may have it: the client says of all batches that it has for a partition what Kafka said of one.
+			old := &d.record
+			d.record = kgo.Record{Topic: old.Topic, Key: old.Key, Value: resent(d.topic, old.Value), Timestamp: old.Timestamp}
 			client.TryProduce(context.Background(), &d.record, func(r *kgo.Record, err error) {
 				d.finish(r, err)
 				settled <- struct{}{}

@@ -164,8 +164,12 @@ func TestNotTaken(t *testing.T) {
 	if len(a.Lines) != 1 || strings.Join(a.Lines[0].NotTaken, " ") != "foo" || b.counted(family, "theirs", "unknown") != 6 {
 		t.Errorf("the upload's answer is %+v", a)
 	}
+	if got := b.get("/postback/theirs?subid=" + id + "&payout=3&payout:5&status%3Drejected=&status=lead"); !strings.Contains(got.body, `"not_taken":["payout:5","status=rejected"]`) || b.counted(family, "theirs", "unknown") != 8 {
+		t.Errorf("a colon for the equals sign is answered %+v", got)
+	}
 	b.get("/c/summer?utm_x=1&foo=2&sub1=a")
-	if n := b.counted("tributary_ingest_link_params_not_taken_total", "pushads"); n != 2 {
+	b.get("/c/summer?cost:0.5&sub1%3Da&debug")
+	if n := b.counted("tributary_ingest_link_params_not_taken_total", "pushads"); n != 4 {
 		t.Errorf("the link's are counted %v times", n)
 	}
 }
@@ -186,6 +190,9 @@ func TestNotUnderstood(t *testing.T) {
 		{"/postback/acme?click_id=CLICK&network=legacy", "", "", schemas.RejectTwoValues, "network"},
 		{"/postback?click_id=CLICK&network=acme&network=legacy", "", "", schemas.RejectTwoValues, "network"},
 		{"/postback/acme?click_id=CLICK&amount=12.5", "", "", schemas.RejectUnread, "amount"},
+		{"/postback/acme?click_id=CLICK&payout:12.5", "", "", schemas.RejectUnread, "payout:12.5"},
+		{"/postback/acme?click_id=CLICK&payout=%3E12.5", "", "", schemas.RejectBadPayout, "payout"},
+		{"/postback/acme", formType, "click_id=CLICK&payout=1&status:rejected", schemas.RejectUnread, "status:rejected"},
 		{"/postback/acme?click_id=CLICK&conversion_status=rejected&payout=1", "", "", schemas.RejectUnread, "conversion_status"},
 		{"/postback/acme", jsonType, `{"click_id":"CLICK","payout":10,"currency_code":"EUR"}`, schemas.RejectUnread, "currency_code"},
 		{"/postback/acme?click_id=CLICK&txid=(transaction_id)", "", "", schemas.RejectUnexpandedMacro, "txid"},

@@ -40,7 +40,7 @@ type Config struct {
 	MemtableBytes      int64         `yaml:"memtable_bytes" doc:"one of at most three write buffers of the state, in bytes"`
 	SessionTimeout     time.Duration `yaml:"session_timeout" doc:"how long a silent processor keeps its partitions"`
 	TransactionTimeout time.Duration `yaml:"transaction_timeout" doc:"when Kafka gives up a transaction of a dead processor; its partitions go to another no sooner"`
-	StallAfter         time.Duration `yaml:"stall_after" doc:"time without progress in a partition, while records wait in it, after which the processor is not ready and names it; more than transaction_timeout, for which a dead processor's transaction may hold records back"`
+	StallAfter         time.Duration `yaml:"stall_after" doc:"time without progress in a partition, while records wait in it, after which the processor is not ready and names it; more than transaction_timeout, for which a dead processor's transaction may hold records back; left out, at least 15s more"`
 	Workers            int           `yaml:"workers" doc:"partitions processed at the same time; 0: one for each CPU"`
 
 	Checkpoint checkpoint.Config `yaml:"checkpoint" doc:"copies of the state, for a partition that comes to a machine without it"`
@@ -71,6 +71,15 @@ func Defaults() Config {
 	}
 }
 
+// maxTransactionTimeout leaves stall_after room in its hour. Kafka's own bound is 15 minutes where nobody raised it.
+const maxTransactionTimeout = 45 * time.Minute
+
+// LeastStallAfter is the shortest stall_after without false alarms: Kafka looks every 10 s for transactions whose time is
+// over, and the processor every progressEvery for what moved.
+func (c *Config) LeastStallAfter() time.Duration {
+	return c.TransactionTimeout + 10*time.Second + progressEvery
+}
+
 // Validate answers every problem at once, each a *schemas.FieldError.
 func (c *Config) Validate() error {
 	var problems []error
@@ -94,8 +103,12 @@ func (c *Config) Validate() error {
 	check(c.CacheBytes >= 1<<20, "cache_bytes", "%d is too small; at least 1048576 would be right", c.CacheBytes)
 	check(c.MemtableBytes >= 1<<20 && c.MemtableBytes < 2<<30, "memtable_bytes", "%d is out of range; 1048576 to 2147483647 would be right", c.MemtableBytes)
 	check(c.SessionTimeout >= time.Second, "session_timeout", "%s is too short; at least 1s would be right", c.SessionTimeout)
-	check(c.TransactionTimeout >= time.Second, "transaction_timeout", "%s is too short; at least 1s would be right", c.TransactionTimeout)
+	transaction := c.TransactionTimeout >= time.Second && c.TransactionTimeout <= maxTransactionTimeout
+	check(transaction, "transaction_timeout", "%s is out of range; 1s to %s would be right", c.TransactionTimeout, maxTransactionTimeout)
 	check(c.StallAfter >= time.Second && c.StallAfter <= time.Hour, "stall_after", "%s is out of range; 1s to 1h would be right", c.StallAfter)
+	check(!transaction || c.StallAfter > c.TransactionTimeout, "stall_after",
+		"%s is not more than transaction_timeout (%s), for which a dead processor's transaction may hold records back; at least %s would be right",
+		c.StallAfter, c.TransactionTimeout, c.LeastStallAfter())
 	check(c.Workers >= 0, "workers", "%d is negative; 0 or more would be right", c.Workers)
 	if err := c.Checkpoint.Validate(); err != nil {
 		problems = append(problems, inSection("checkpoint", err)...)

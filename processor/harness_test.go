@@ -1,6 +1,7 @@
 package processor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type world struct {
 	receipt int
 	// ended is why a processor ended by itself, the last one.
 	ended atomic.Pointer[error]
+	// stallAfter takes the place of a processor's, which may be no shorter than a transaction.
+	stallAfter time.Duration
 }
 
 // patience is how long a test waits for what must come: long enough for the race detector on a busy machine.
@@ -116,6 +119,7 @@ func (w *world) startAs(cfg Config, deps Deps, into **Processor) *running {
 }
 
 func (w *world) run(p *Processor) *running {
+	p.cfg.StallAfter = cmp.Or(w.stallAfter, p.cfg.StallAfter)
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{w.t, p, cancel, make(chan error, 1)}
 	go func() {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
+
+	"tributary/schemas/broker"
 )
 
 // How far the partitions are is measured against the ends of their logs, by whoever does not take part in processing: a
@@ -242,6 +244,9 @@ func (p *Processor) found(waits map[place]wait, now time.Time) {
 	before := g.waits
 	g.blind, g.cause, g.now, g.waits = time.Time{}, nil, now, map[place]wait{}
 	stalled := 0
+	var stop, goOn []broker.Stop
+	var since time.Time
+	open := false
 	for id := range g.reached {
 		for _, topic := range p.inputs {
 			at := place{topic, id}
@@ -255,13 +260,15 @@ func (p *Processor) found(waits map[place]wait, now time.Time) {
 				lag = 0
 			}
 			p.metrics.lag[topic].WithLabelValues(strconv.Itoa(int(id))).Set(float64(lag))
-			fields := []zap.Field{zap.String("topic", p.kafkaName(topic)), zap.Int32("partition", id)}
+			told := broker.Stop{Topic: p.kafkaName(topic), Partition: id, Offset: w.position, Records: lag}
 			switch was := before[at]; {
 			case w.stalled && !was.stalled:
-				p.log.Warn("a partition stands still while records wait in it", append(fields, zap.Int64("offset", w.position),
-					zap.Int64("records", lag), zap.Time("since", w.since), zap.Bool("behind_an_open_transaction", w.open))...)
+				if stop = append(stop, told); since.IsZero() || w.since.Before(since) {
+					since = w.since
+				}
+				open = open || w.open
 			case was.stalled && !w.stalled:
-				p.log.Info("a partition that stood still goes on", append(fields, zap.Time("since", was.since))...)
+				goOn = append(goOn, told)
 			}
 			if w.stalled {
 				stalled++
@@ -269,4 +276,11 @@ func (p *Processor) found(waits map[place]wait, now time.Time) {
 		}
 	}
 	p.metrics.stalled.Set(float64(stalled))
+	if len(stop) > 0 {
+		p.log.Warn("partitions stand still while records wait in them", zap.Strings("partitions", broker.NameStops(stop)),
+			zap.Time("since", since), zap.Bool("behind_an_open_transaction", open))
+	}
+	if len(goOn) > 0 {
+		p.log.Info("partitions that stood still go on", zap.Strings("partitions", broker.NameStops(goOn)))
+	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"tributary/schemas"
 	"tributary/schemas/events"
@@ -61,7 +63,7 @@ func until(t testing.TB, what string, ok func() bool) {
 func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()
-	cfg.StallAfter = time.Second
+	w.stallAfter = time.Second
 	let := make(chan struct{})
 	deps := w.deps(vfs.NewMem())
 	deps.Stages = []Stage{hanging{&sync.Once{}, let}}
@@ -98,7 +100,7 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 func TestMarkersAreNoLag(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()
-	cfg.StallAfter = time.Second
+	w.stallAfter = time.Second
 	r := w.start(cfg, w.deps(vfs.NewMem()))
 	c := w.newClick()
 	w.sendClick(c)
@@ -188,6 +190,39 @@ func TestAHeldInputIsAsWellAsItsNeighbour(t *testing.T) {
 	p.mu.Unlock()
 	if err := p.progressing(); err != nil {
 		t.Errorf("the partition went to another: %v", err)
+	}
+}
+
+// TestAStallIsOneLine: however many partitions stand still, the log says so once, and once that they go on.
+func TestAStallIsOneLine(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	p := &Processor{log: zap.New(core), inputs: []string{schemas.TopicClicks, schemas.TopicPostbacks},
+		progressed: progress{reached: map[int32]reached{}}}
+	var err error
+	if p.metrics, _, err = newMetrics(prometheus.NewRegistry(), p.inputs, nil, func() float64 { return 0 }); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1000, 0)
+	waits := func(stalled bool) map[place]wait {
+		list := map[place]wait{}
+		for id := range int32(30) {
+			p.reaches(id, map[string]int64{})
+			list[place{schemas.TopicClicks, id}] = wait{position: 1, end: 3, since: now.Add(time.Duration(id)), stalled: stalled, open: id == 7}
+		}
+		return list
+	}
+	for _, stalled := range []bool{false, true, true, false} {
+		p.found(waits(stalled), now)
+	}
+	list := logs.All()
+	if len(list) != 2 || list[0].Level != zap.WarnLevel || list[1].Level != zap.InfoLevel {
+		t.Fatalf("the log has %v", list)
+	}
+	said := list[0].ContextMap()
+	named, _ := said["partitions"].([]any)
+	if len(named) != 17 || named[0] != "clicks/0 at offset 1 before 2 records" || named[16] != "and 14 more" ||
+		said["behind_an_open_transaction"] != true || !said["since"].(time.Time).Equal(now) {
+		t.Errorf("the line says %v", said)
 	}
 }
 

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
 	"tributary/processor/stage"
@@ -136,71 +134,15 @@ func (p *Processor) readVisible(ctx context.Context, topics []string, sinceMS in
 }
 
 // eachVisible visits the committed records of one partition from offset from until before end, or until visit says that it has seen
-// enough. It fetches by itself, for a consumer does not tell how far it has come: the last records before end may be of an aborted
-// transaction, which readers never see, and without a marker behind them if the broker died.
+// enough, by a client of its own: behind the group's, a fetch would wait for that one's long poll.
 func (p *Processor) eachVisible(ctx context.Context, topic string, id int32, from, end int64, visit func(*kgo.Record) (more bool, err error)) error {
-	details, err := p.admin.ListTopics(ctx, topic)
-	if err == nil {
-		err = details.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("finding the leader of %s partition %d: %w", topic, id, err)
-	}
-	// A client of its own: behind the group's, the fetch would wait for that one's long poll.
 	client, err := kgo.NewClient(p.deps.Kafka...)
 	if err != nil {
 		return fmt.Errorf("making the Kafka client: %w", err)
 	}
 	defer client.Close()
-	leader := client.Broker(int(details[topic].Partitions[id].Leader))
-	fetch := kmsg.NewPtrFetchRequest()
-	limits := p.deps.Broker.FetchLimits(1, fetchMaxPartitionBytes, fetchMaxPartitionBytes)
-	fetch.ReplicaID, fetch.MaxWaitMillis, fetch.MinBytes, fetch.MaxBytes, fetch.IsolationLevel, fetch.SessionEpoch = -1, 100, 1, limits.Whole, 1, -1
-	partition := kmsg.NewFetchRequestTopicPartition()
-	partition.Partition, partition.PartitionMaxBytes = id, limits.Partition
-	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: topic, TopicID: details[topic].ID, Partitions: []kmsg.FetchRequestTopicPartition{partition}}}
-	for empty := 0; from < end; {
-		fetch.Topics[0].Partitions[0].FetchOffset = from
-		answer, err := fetch.RequestWith(ctx, leader)
-		if err == nil {
-			err = kerr.ErrorForCode(answer.ErrorCode)
-		}
-		if err == nil && (len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1) {
-			err = errors.New("the answer leaves it out")
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s partition %d: %w", topic, id, err)
-		}
-		records, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-			Offset: from, IsolationLevel: kgo.ReadCommitted(), Topic: topic, Partition: id,
-		}, &answer.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
-		switch {
-		case errors.Is(records.Err, kerr.OffsetOutOfRange) && records.LogStartOffset > from:
-			from = records.LogStartOffset // retention took the records away meanwhile
-			continue
-		case records.Err != nil:
-			return fmt.Errorf("reading %s partition %d: %w", topic, id, records.Err)
-		}
-		for _, r := range records.Records {
-			if r.Offset >= end {
-				return nil
-			}
-			if more, err := visit(r); err != nil || !more {
-				return err
-			}
-		}
-		if empty++; next > from {
-			from, empty = next, 0
-		}
-		if empty == emptyFetches {
-			return fmt.Errorf("reading %s partition %d: the broker has nothing at offset %d, although its committed records end at %d", topic, id, from, end)
-		}
-	}
-	return nil
+	return p.deps.Broker.EachVisible(ctx, client, topic, id, from, end, visit)
 }
-
-// emptyFetches, each of a tenth of a second, are how long a partition may answer nothing of what it says it has.
-const emptyFetches = 100
 
 // newReader makes a client that reads committed records and markers of the given partitions, beside the group.
 func (p *Processor) newReader(from map[string]map[int32]kgo.Offset) (*kgo.Client, error) {

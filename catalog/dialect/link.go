@@ -130,13 +130,16 @@ func (l *Link) Read(c *Click, rawQuery, text []byte) []byte {
 		if !ok {
 			return text
 		}
-		if len(raw) == 0 {
-			continue
-		}
 		if query.Encoded(key) {
 			start := len(text)
 			text = query.Decode(text, key)
 			key = text[start:]
+		}
+		if len(raw) == 0 {
+			if _, _, ok := query.Unequal(key); ok {
+				c.UnknownParams++
+			}
+			continue
 		}
 		name := l.names[string(key)]
 		switch {

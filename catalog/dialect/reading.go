@@ -23,6 +23,8 @@ type Value struct {
 type Dropped struct {
 	Name, Text []byte
 	Why        DropReason
+	// meant is the name where Name has the value too, "payout:5"; nil else.
+	meant []byte
 }
 
 // DropReason says why a parameter was not taken.
@@ -71,7 +73,7 @@ func (r *Reading) Text(n Param) []byte { return r.Values[n].Text }
 // Drop takes a parameter's value back.
 func (r *Reading) Drop(n Param) {
 	v := &r.Values[n]
-	r.Dropped = append(r.Dropped, Dropped{[]byte(v.Name), v.Text, DropUnknown})
+	r.Dropped = append(r.Dropped, Dropped{Name: []byte(v.Name), Text: v.Text})
 	*v = Value{}
 }
 
@@ -113,11 +115,14 @@ func (p *Postback) Set(r *Reading, key, raw, value []byte) {
 
 func (p *Postback) set(r *Reading, n *paramName, known bool, key, raw, value []byte) {
 	if value = bytes.TrimSpace(value); len(value) == 0 {
+		if name, said, ok := query.Unequal(key); ok && !known {
+			r.Dropped = append(r.Dropped, Dropped{key, said, DropUnknown, name})
+		}
 		return
 	}
 	switch {
 	case !known:
-		r.Dropped = append(r.Dropped, Dropped{key, value, DropUnknown})
+		r.Dropped = append(r.Dropped, Dropped{Name: key, Text: value})
 		return
 	case n.param == ParamProof:
 		return
@@ -126,7 +131,7 @@ func (p *Postback) set(r *Reading, n *paramName, known bool, key, raw, value []b
 		if n.declared {
 			why = DropDeclared
 		}
-		r.Dropped = append(r.Dropped, Dropped{key, value, why})
+		r.Dropped = append(r.Dropped, Dropped{Name: key, Text: value, Why: why})
 		return
 	}
 	if n.form == Comma && p.decimal == money.DecimalPlain {
@@ -139,13 +144,13 @@ func (p *Postback) set(r *Reading, n *paramName, known bool, key, raw, value []b
 		*old = one
 	case p.SameValue(n.param, old.Text, value):
 	case old.rank > one.rank:
-		r.Dropped = append(r.Dropped, Dropped{[]byte(old.Name), old.Text, DropNoPlace})
+		r.Dropped = append(r.Dropped, Dropped{Name: []byte(old.Name), Text: old.Text, Why: DropNoPlace})
 		*old = one
 	case one.rank > old.rank:
-		r.Dropped = append(r.Dropped, Dropped{key, value, DropNoPlace})
+		r.Dropped = append(r.Dropped, Dropped{Name: key, Text: value, Why: DropNoPlace})
 	case isOne(n.param) && p.isUnfilled(n.param, &one):
 		// It stands for none: the one before is not in doubt.
-		r.Dropped = append(r.Dropped, Dropped{key, value, DropNoPlace})
+		r.Dropped = append(r.Dropped, Dropped{Name: key, Text: value, Why: DropNoPlace})
 	case r.conflict == nil && isOne(n.param):
 		r.conflict = &Problem{schemas.RejectTwoValues, n.param, n.name, value,
 			"one value; " + old.Name + " is " + strconv.Quote(string(old.Text[:min(len(old.Text), maxMarkedBytes)])) + " before"}

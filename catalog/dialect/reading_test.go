@@ -122,6 +122,31 @@ func TestUnread(t *testing.T) {
 	}
 }
 
+// TestUnequal: what is written with something else for the equals sign is not taken, and named; where the postback lacks
+// what it would be, it is refused.
+func TestUnequal(t *testing.T) {
+	for text, want := range map[string]struct {
+		part    Param // Params: named only
+		dropped string
+	}{
+		"payout:5": {Payout, ""}, "payout%3D5": {Payout, ""}, "payout%3A+5": {Payout, ""}, "payout|5": {Payout, ""}, "payout;5": {Payout, ""}, "payout>5": {Payout, ""},
+		"amount:5": {Payout, ""}, "status:rejected": {Status, ""}, "txid:T1": {TxID, ""}, "payout=5&currency:EUR": {PayoutCurrency, ""},
+		"conversion_status:rejected=": {Status, ""}, "payout:5&payout=7": {Params, "payout:5"}, "payout=7&payout%3D5": {Params, "payout=5"},
+		"foo:1&debug&1700000000&empty=&sub1:a&:5&payout:": {Params, "foo:1 sub1:a"}, "amount:cheap": {Params, "amount:cheap"},
+	} {
+		_, r, _, problem := readPostback(t, &Native, Custom{}, "click_id=c1&"+text)
+		if want.part == Params {
+			if got := strings.Join(r.AppendNotTaken(nil, 16, 64), " "); problem != nil || got != want.dropped {
+				t.Errorf("%s: %v, not taken are %s", text, problem, got)
+			}
+			continue
+		}
+		if problem == nil || problem.Reason != schemas.RejectUnread || problem.Param != want.part || !strings.HasSuffix(problem.WouldBeRight, "=VALUE, with an equals sign") {
+			t.Errorf("%s is %+v", text, problem)
+		}
+	}
+}
+
 // TestJoinedValues: an ID with another parameter in it, however it is escaped, is none.
 func TestJoinedValues(t *testing.T) {
 	for query, want := range map[string]said{

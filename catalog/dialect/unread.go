@@ -3,6 +3,7 @@ package dialect
 import (
 	"bytes"
 
+	"tributary/catalog/query"
 	"tributary/schemas"
 )
 
@@ -152,11 +153,31 @@ func (p *Postback) Unread(r *Reading) *Problem {
 		if d.Why != DropUnknown {
 			continue
 		}
+		if d.meant != nil {
+			if problem := p.unequal(r, d); problem != nil {
+				return problem
+			}
+			continue
+		}
 		if part, half := p.partNamed(d.Name); part != ParamUnknown && p.lacks(r, part) && (half == nil || half(d.Text)) {
 			return &Problem{schemas.RejectUnread, part, string(d.Name), d.Text, p.rightUnread(part, d.Name)}
 		}
 	}
 	return nil
+}
+
+// unequal answers the problem of a parameter such as "payout:5", if it would be what the postback lacks with an equals sign.
+func (p *Postback) unequal(r *Reading, d *Dropped) *Problem {
+	part, half := ParamUnknown, (func(value []byte) bool)(nil)
+	if n, known := p.names[string(d.meant)]; !known {
+		part, half = p.partNamed(d.meant)
+	} else if isOne(n.param) {
+		part = n.param
+	}
+	if part == ParamUnknown || !p.lacks(r, part) || half != nil && !half(d.Text) {
+		return nil
+	}
+	return &Problem{schemas.RejectUnread, part, string(query.Marked(d.Name, schemas.MaxNameBytes)), d.Text, p.Name(part) + "=VALUE, with an equals sign"}
 }
 
 // lacks tells whether nothing that was taken is that part of the postback.

@@ -68,6 +68,20 @@ func (s *Scanner) Next() (key, value []byte, ok bool) {
 	return nil, nil, false
 }
 
+// Unequal cuts a name that nothing is said of and that has both in it, such as "payout:5", "payout=>5" whose equals sign is encoded:
+// ok is false for any other.
+func Unequal(key []byte) (name, value []byte, ok bool) {
+	i := bytes.IndexAny(key, unequal)
+	if i < 0 {
+		return nil, nil, false
+	}
+	name, value = bytes.TrimSpace(key[:i]), bytes.Trim(key[i:], unequal+" ")
+	return name, value, len(name) > 0 && len(value) > 0
+}
+
+// unequal is what people write for an equals sign.
+const unequal = ":=>|;"
+
 // Encoded tells whether Decode would change raw.
 func Encoded(raw []byte) bool {
 	for _, c := range raw {

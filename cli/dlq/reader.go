@@ -13,6 +13,7 @@ import (
 
 	"tributary/cli/misuse"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 )
 
 const (
@@ -119,11 +120,12 @@ func (s *Source) scan(ctx context.Context, base string, sinceMS int64, visit fun
 	if err != nil {
 		return err
 	}
-	open, assign := map[int32]bool{}, map[int32]kgo.Offset{}
+	// open has the next offset of every partition that is not at its end.
+	open, assign := map[int32]int64{}, map[int32]kgo.Offset{}
 	var total, done int64
 	for partition, start := range starts {
 		if start >= 0 && start < ends[partition] {
-			open[partition] = true
+			open[partition] = start
 			assign[partition] = kgo.NewOffset().At(start)
 			total += ends[partition] - start
 		}
@@ -133,16 +135,23 @@ func (s *Source) scan(ctx context.Context, base string, sinceMS int64, visit fun
 	}
 	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{topic: assign})
 	for len(open) > 0 {
-		fetches := client.PollFetches(ctx)
+		limited, cancel := context.WithTimeout(ctx, broker.Idle)
+		fetches := client.PollFetches(limited)
+		idle := fetches.NumRecords() == 0 && limited.Err() != nil
+		cancel()
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if idle {
+			// Where an aborted transaction has no marker behind it, the client will never tell of the end.
+			return broker.EachLeft(ctx, s.Kafka, topic, open, ends, func(r *kgo.Record) (bool, error) { return true, visit(r) })
 		}
 		if err := fetches.Err(); err != nil {
 			return fmt.Errorf("reading topic %s: %w", topic, err)
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			r := it.Next()
-			if r.Offset >= ends[r.Partition]-1 {
+			if open[r.Partition] = r.Offset + 1; r.Offset >= ends[r.Partition]-1 {
 				delete(open, r.Partition)
 			}
 			if r.Offset >= ends[r.Partition] {

@@ -21,6 +21,7 @@ import (
 	"tributary/cli/misuse"
 	"tributary/deploy/topics"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 	_ "tributary/schemas/events" // registers the messages
 )
 
@@ -69,11 +70,12 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	out := bufio.NewWriter(o.Out)
 	defer func() { err = errors.Join(err, out.Flush()) }()
-	open := map[int32]bool{}
+	// open has the next offset of every partition that is not at its end.
+	open := map[int32]int64{}
 	assign := map[int32]kgo.Offset{}
 	for partition, offset := range starts {
 		if o.Follow || offset < ends[partition] {
-			open[partition] = true
+			open[partition] = offset
 			assign[partition] = kgo.NewOffset().At(offset)
 		}
 	}
@@ -93,45 +95,74 @@ func Run(ctx context.Context, o Options) (err error) {
 			<-followed
 		}()
 	}
-	return print(ctx, client, printer{message, o.rowTable()}, filters, open, ends, out, o)
+	return print(ctx, client, &writer{p: printer{message, o.rowTable()}, filters: filters, out: out, limit: o.Limit}, open, ends, o)
 }
 
-func print(ctx context.Context, client *kgo.Client, p printer, filters []filter, open map[int32]bool, ends map[int32]int64, out *bufio.Writer, o Options) error {
-	lines := 0
-	var buf []byte
+// print writes what the client reads: all that comes, or, without Follow, the partitions of open up to their ends.
+func print(ctx context.Context, client *kgo.Client, w *writer, open, ends map[int32]int64, o Options) error {
+	topic := o.TopicPrefix + o.Topic
 	for len(open) > 0 {
-		fetches := client.PollFetches(ctx)
+		limited, cancel := ctx, context.CancelFunc(func() {})
+		if !o.Follow {
+			limited, cancel = context.WithTimeout(ctx, broker.Idle)
+		}
+		fetches := client.PollFetches(limited)
+		idle := fetches.NumRecords() == 0 && limited.Err() != nil
+		cancel()
 		if ctx.Err() != nil {
 			return nil
 		}
+		if idle {
+			// Where an aborted transaction has no marker behind it, the client will never tell of the end.
+			if err := broker.EachLeft(ctx, o.Kafka, topic, open, ends, w.write); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("reading topic %s: %w", topic, err)
+			}
+			return nil
+		}
 		if err := fetches.Err(); err != nil {
-			return fmt.Errorf("reading topic %s: %w", o.TopicPrefix+o.Topic, err)
+			return fmt.Errorf("reading topic %s: %w", topic, err)
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			r := it.Next()
 			past := !o.Follow && r.Offset >= ends[r.Partition]
-			if !o.Follow && r.Offset >= ends[r.Partition]-1 {
+			if open[r.Partition] = r.Offset + 1; !o.Follow && r.Offset >= ends[r.Partition]-1 {
 				delete(open, r.Partition)
 			}
 			if past || r.Attrs.IsControl() {
 				continue // markers count for the position only
 			}
-			buf = p.appendRecord(buf[:0], r)
-			if !fulfils(filters, buf) {
-				continue
-			}
-			if _, err := out.Write(append(buf, '\n')); err != nil {
-				return fmt.Errorf("printing: %w", err)
-			}
-			if lines++; o.Limit > 0 && lines == o.Limit {
-				return nil
+			if more, err := w.write(r); err != nil || !more {
+				return err
 			}
 		}
-		if err := out.Flush(); err != nil {
+		if err := w.out.Flush(); err != nil {
 			return fmt.Errorf("printing: %w", err)
 		}
 	}
 	return nil
+}
+
+// A writer writes the records that fulfil its filters as lines.
+type writer struct {
+	p       printer
+	filters []filter
+	out     *bufio.Writer
+	limit   int // 0 for none
+	lines   int
+	buf     []byte
+}
+
+// write tells whether there is room for more.
+func (w *writer) write(r *kgo.Record) (more bool, err error) {
+	w.buf = w.p.appendRecord(w.buf[:0], r)
+	if !fulfils(w.filters, w.buf) {
+		return true, nil
+	}
+	if _, err := w.out.Write(append(w.buf, '\n')); err != nil {
+		return false, fmt.Errorf("printing: %w", err)
+	}
+	w.lines++
+	return w.limit == 0 || w.lines < w.limit, nil
 }
 
 // partitionsEvery is how often the partitions of a topic that is followed are looked at.

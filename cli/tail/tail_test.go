@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 	"tributary/schemas/events"
 )
 
-func broker(t *testing.T) []kgo.Opt {
+func newBroker(t *testing.T) []kgo.Opt {
 	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(2, "p."+schemas.TopicConversions, "p."+schemas.TopicDeadLetters))
 	if err != nil {
@@ -76,7 +77,7 @@ func run(t *testing.T, o Options) []string {
 }
 
 func TestPrintsCommittedEventsOnly(t *testing.T) {
-	opts := broker(t)
+	opts := newBroker(t)
 	write(t, opts, 10)
 	lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions})
 	if len(lines) != 10 {
@@ -96,7 +97,7 @@ func TestPrintsCommittedEventsOnly(t *testing.T) {
 }
 
 func TestLimitAndFilter(t *testing.T) {
-	opts := broker(t)
+	opts := newBroker(t)
 	write(t, opts, 10)
 	if lines := run(t, Options{Kafka: opts, Topic: schemas.TopicConversions, Limit: 3}); len(lines) != 3 {
 		t.Errorf("%d lines with a limit of 3", len(lines))
@@ -120,7 +121,7 @@ func TestLimitAndFilter(t *testing.T) {
 }
 
 func TestUsageErrors(t *testing.T) {
-	opts := broker(t)
+	opts := newBroker(t)
 	for want, o := range map[string]Options{
 		`did you mean "scored.conversions"? The topics are clicks,`: {Topic: "scored.conversion"},
 		`is not member=value`: {Topic: schemas.TopicConversions, Filters: []string{"status"}},
@@ -158,7 +159,7 @@ func TestFieldsAreReadable(t *testing.T) {
 
 // Following goes on in partitions that are added.
 func TestFollowsAddedPartitions(t *testing.T) {
-	opts := broker(t)
+	opts := newBroker(t)
 	defer func(before time.Duration) { partitionsEvery = before }(partitionsEvery)
 	partitionsEvery = 20 * time.Millisecond
 	topic := "p." + schemas.TopicConversions
@@ -232,5 +233,62 @@ func TestRowsHaveTheirColumns(t *testing.T) {
 	r.Value = value
 	if got := string(printer{&events.Row{}, &table}.appendRecord(nil, r)); !strings.Contains(got, `"values":[{"number":1}]`) {
 		t.Error(got)
+	}
+}
+
+// killedBroker is one that died amid a transaction, of which the last record of partition 0 of the topic is: it forgets
+// the transaction without a marker.
+func killedBroker(t *testing.T, topic string, committed, open *kgo.Record) []kgo.Opt {
+	t.Helper()
+	dir, killed := t.TempDir(), t.TempDir()
+	run := func(dir string) []kgo.Opt {
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SeedTopics(2, topic))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(cluster.Close)
+		return []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
+	}
+	client, err := kgo.NewClient(append(run(dir), kgo.TransactionalID("t"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	for _, r := range []*kgo.Record{committed, open} {
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if r.Topic = topic; client.ProduceSync(t.Context(), r).FirstErr() != nil {
+			t.Fatal("not produced")
+		}
+		if r == committed {
+			if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// What a killed broker leaves; one that is closed would write the marker.
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return run(killed)
+}
+
+// TestATailWithoutMarkerEnds: the last record of a partition is of a transaction that nobody ended, and none follows.
+func TestATailWithoutMarkerEnds(t *testing.T) {
+	conversion := func(txid string) *kgo.Record {
+		value, err := (&events.Conversion{Txid: txid, Seq: 1}).MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &kgo.Record{Value: value}
+	}
+	opts := killedBroker(t, schemas.TopicConversions, conversion("committed"), conversion("forgotten"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var out bytes.Buffer
+	err := Run(ctx, Options{Kafka: opts, Topic: schemas.TopicConversions, Out: &out})
+	if err != nil || ctx.Err() != nil || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "committed") {
+		t.Errorf("%v, %v, printed %s", err, ctx.Err(), out.String())
 	}
 }

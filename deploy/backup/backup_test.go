@@ -389,3 +389,17 @@ func TestAnAskerWithoutAnAnswerIsTold(t *testing.T) {
 		t.Errorf("a process that was killed: %v", err)
 	}
 }
+
+// What cannot be looked at is not taken for absent: a restore that was interrupted, a backup that is none.
+func TestWhatCannotBeSeenIsNotAbsent(t *testing.T) {
+	loop := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Skip(err)
+	}
+	if err := Unfinished(loop); err == nil || !strings.Contains(err.Error(), "looking whether a restore into "+loop) {
+		t.Errorf("a folder that cannot be read: %v", err)
+	}
+	if _, err := Read(loop); err == nil || !strings.Contains(err.Error(), "looking whether the backup in "+loop) {
+		t.Errorf("a backup that cannot be read: %v", err)
+	}
+}

@@ -29,8 +29,12 @@ var (
 
 // Unfinished returns why data_dir may not be used: a restore into it did not come to its end. Else nil.
 func Unfinished(dataDir string) error {
-	if _, err := os.Stat(filepath.Join(dataDir, restoringFile)); err != nil {
+	_, err := os.Lstat(filepath.Join(dataDir, restoringFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
+	case err != nil:
+		return fmt.Errorf("looking whether a restore into %s came to its end: %w", dataDir, err)
 	}
 	return fmt.Errorf(
 		"a restore into %s was interrupted (%s is there): %w; delete the folder and run `tributary restore` again",
@@ -42,7 +46,9 @@ func Unfinished(dataDir string) error {
 
 // Read returns what a complete backup has.
 func Read(from string) (*Manifest, error) {
-	if _, err := os.Stat(filepath.Join(from, incompleteFile)); err == nil {
+	if _, err := os.Lstat(filepath.Join(from, incompleteFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("looking whether the backup in %s is complete: %w", from, err)
+	} else if err == nil {
 		return nil, fmt.Errorf(
 			"reading the backup %s: %w: it was ended early (%s is there); take another",
 			from,

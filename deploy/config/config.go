@@ -109,6 +109,10 @@ func (l *Loaded) Warnings() (list []string) {
 		}
 		list = append(list, fmt.Sprintf("ops.listen: %s is not loopback and %s; right would be ops.token with what `openssl rand -hex 16` prints, or 127.0.0.1", c.Ops.Listen, what))
 	}
+	if age, window := c.Ingest.Spool.MaxAge, c.Processor.Window; c.Ingest.Spool.Dir != "" && age >= window {
+		list = append(list, fmt.Sprintf("ingest.spool.max_age: %s is not less than processor.window (%s), within which a record that comes twice is recognised; right would be %s",
+			durationText(age), durationText(window), durationText(window/2)))
+	}
 	if l.StoodIn {
 		return list // the built-in example is nobody's money
 	}
@@ -145,6 +149,7 @@ func (c *Config) validateShared() error {
 	if c.Ops.DrainTimeout <= 0 {
 		wrong("ops.drain_timeout", "must be more than 0, such as 30s")
 	}
+	c.validateSpans(wrong)
 	c.validateKafka(wrong, oneOf)
 	c.validateClickHouse(wrong, oneOf)
 	return errors.Join(errs...)

@@ -190,22 +190,30 @@ func TestRefusals(t *testing.T) {
 		"unknown topic":     {"kafka: {retention: {click: 2d}}", `there is no topic "click"; did you mean "clicks"?`},
 		"embedded in public": {"kafka: {brokers: ['10.1.2.3:9092']}",
 			"listens on loopback only"},
-		"two embedded":            {"kafka: {brokers: ['127.0.0.1:1', '127.0.0.1:2']}", "one address"},
-		"no port":                 {"clickhouse: {addr: localhost}", `clickhouse.addr: want host:port`},
-		"tls off but set":         {"clickhouse: {mode: external, tls: {ca_file: x}}", "clickhouse.tls.enabled: is false"},
-		"half a pair":             {"kafka: {mode: external, tls: {enabled: true, cert_file: x}}", "come together"},
-		"no sasl password":        {"kafka: {mode: external, sasl: {mechanism: plain, username: me}}", "needs username and password"},
-		"embedded plain sasl":     {"kafka: {sasl: {mechanism: plain, username: me, password: p}}", "kafka.sasl.mechanism: embedded Kafka speaks scram-sha-256 and scram-sha-512"},
-		"a password with a quote": {"kafka: {sasl: {mechanism: scram-sha-256, username: me, password: 'p\"q'}}", "kafka.sasl.password: has characters that not every client's file can hold"},
-		"figures for strangers":   {"ingest: {trust: {management_routes: true}}", "ingest.trust.management_routes: shows figures and reasons on the public port: set ops.token"},
-		"bad database":            {"clickhouse: {database: 'a; drop'}", "clickhouse.database: want a name"},
-		"truth":                   {"kafka: {mode: external, tls: {enabled: 1}}", "want true or false"},
-		"negative size":           {"kafka: {retention_bytes: -1}", "kafka.retention_bytes: want a size"},
-		"huge size":               {"kafka: {retention_bytes: 99999999999GiB}", "want a size in bytes"},
-		"short retention":         {"kafka: {retention: {clicks: 1s}}", "want at least 1m"},
+		"two embedded":                 {"kafka: {brokers: ['127.0.0.1:1', '127.0.0.1:2']}", "one address"},
+		"no port":                      {"clickhouse: {addr: localhost}", `clickhouse.addr: want host:port`},
+		"tls off but set":              {"clickhouse: {mode: external, tls: {ca_file: x}}", "clickhouse.tls.enabled: is false"},
+		"half a pair":                  {"kafka: {mode: external, tls: {enabled: true, cert_file: x}}", "come together"},
+		"no sasl password":             {"kafka: {mode: external, sasl: {mechanism: plain, username: me}}", "needs username and password"},
+		"embedded plain sasl":          {"kafka: {sasl: {mechanism: plain, username: me, password: p}}", "kafka.sasl.mechanism: embedded Kafka speaks scram-sha-256 and scram-sha-512"},
+		"a password with a quote":      {"kafka: {sasl: {mechanism: scram-sha-256, username: me, password: 'p\"q'}}", "kafka.sasl.password: has characters that not every client's file can hold"},
+		"figures for strangers":        {"ingest: {trust: {management_routes: true}}", "ingest.trust.management_routes: shows figures and reasons on the public port: set ops.token"},
+		"bad database":                 {"clickhouse: {database: 'a; drop'}", "clickhouse.database: want a name"},
+		"truth":                        {"kafka: {mode: external, tls: {enabled: 1}}", "want true or false"},
+		"negative size":                {"kafka: {retention_bytes: -1}", "kafka.retention_bytes: want a size"},
+		"huge size":                    {"kafka: {retention_bytes: 99999999999GiB}", "want a size in bytes"},
+		"a stall within a transaction": {"processor: {transaction_timeout: 45s, stall_after: 45s}", "processor.stall_after: 45s is not more than transaction_timeout (45s)"},
+		"a stall within an insert":     {"sink: {stall_after: 30s}", "at least 1m15.5s would be right"},
+		"a sink's stall within a transaction": {"processor: {transaction_timeout: 2m}\nsink: {stall_after: 2m}",
+			"sink.stall_after: 2m is not more than processor.transaction_timeout (2m), for which a dead processor's transaction may hold records back; at least 2m15s would be right"},
+		"a role's end after the process's": {"ops: {drain_timeout: 8s}\nsink: {drain_timeout: 8s}", "sink.drain_timeout: 8s is not less than ops.drain_timeout (8s)"},
+		"a linger that is late":            {"ingest: {linger: 60ms}", "ingest.linger: 60ms is not less than ack_bound, 50ms"},
+		"short retention":                  {"kafka: {retention: {clicks: 1s}}", "want at least 1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(shared(write(t, c.content)))
+			from := shared(write(t, c.content))
+			from.Sections = []string{SectionIngest, SectionProcessor, SectionSink}
+			_, err := Load(from)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error = %v\nwant one with %q", err, c.want)
 			}
@@ -376,6 +384,42 @@ func TestOpsWarnings(t *testing.T) {
 		list := loaded.Warnings()
 		if want == "" && len(list) > 0 || want != "" && (len(list) != 1 || !strings.Contains(list[0], want) || !strings.HasPrefix(list[0], "ops.listen: ")) {
 			t.Errorf("%s: %q, want %q", content, list, want)
+		}
+	}
+}
+
+// TestDurationsFollow: what was left out is as long as what was written needs it to be.
+func TestDurationsFollow(t *testing.T) {
+	from := shared(write(t, "processor: {transaction_timeout: 2m}\nops: {drain_timeout: 6s}"))
+	from.Sections = []string{SectionIngest, SectionProcessor, SectionSink}
+	l, err := Load(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := l.Config
+	got := []time.Duration{c.Processor.StallAfter, c.Sink.StallAfter, c.Ingest.DrainTimeout, c.Sink.DrainTimeout}
+	want := []time.Duration{2*time.Minute + 15*time.Second, 2*time.Minute + 15*time.Second, 4 * time.Second, 4 * time.Second}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	from.File = write(t, "sink: {insert_timeout: 5m, batch_age: 1m}")
+	if l, err = Load(from); err != nil || l.Config.Sink.StallAfter != 6*time.Minute+15*time.Second || l.Config.Processor.StallAfter != 45*time.Second {
+		t.Errorf("%v, or the stalls are not those that follow", err)
+	}
+}
+
+// TestSpoolOlderThanTheWindowIsWarnedOf, for what comes twice then counts twice.
+func TestSpoolOlderThanTheWindowIsWarnedOf(t *testing.T) {
+	for content, want := range map[string]bool{"processor: {window: 1d}": true, "processor: {window: 2d}": false, "processor: {window: 1h}\ningest: {spool: {dir: ''}}": false} {
+		l, err := Load(shared(write(t, content)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(l.Warnings(), func(w string) bool {
+			return strings.HasPrefix(w, "ingest.spool.max_age: 1d is not less than processor.window")
+		})
+		if got != want {
+			t.Errorf("%s: %q", content, l.Warnings())
 		}
 	}
 }

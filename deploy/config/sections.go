@@ -1,7 +1,10 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"tributary/catalog"
 	"tributary/ingest"
@@ -79,6 +82,42 @@ func (c *Config) derive(isSet func(path string) bool) {
 	imply("processor.group", &c.Processor.Group, c.Kafka.TopicPrefix+c.Processor.Group)
 	imply("sink.group", &c.Sink.Group, c.Kafka.TopicPrefix+c.Sink.Group)
 	imply("sink.database", &c.Sink.Database, c.ClickHouse.Database)
+	c.deriveSpans(isSet)
+}
+
+// deriveSpans makes durations that were not configured follow those that they have to be longer or shorter than.
+func (c *Config) deriveSpans(isSet func(path string) bool) {
+	if !isSet("processor.stall_after") {
+		c.Processor.StallAfter = min(max(c.Processor.StallAfter, c.Processor.LeastStallAfter()), time.Hour)
+	}
+	if !isSet("sink.stall_after") {
+		c.Sink.StallAfter = min(max(c.Sink.StallAfter, c.Sink.LeastStallAfter(), c.Processor.LeastStallAfter()), time.Hour)
+	}
+	for path, drain := range c.roleDrains() {
+		if most := c.Ops.DrainTimeout * 2 / 3; !isSet(path) && most > 0 {
+			*drain = min(*drain, most)
+		}
+	}
+}
+
+// roleDrains are the times that roles give themselves to stop, by the paths of their keys.
+func (c *Config) roleDrains() map[string]*time.Duration {
+	return map[string]*time.Duration{"ingest.drain_timeout": &c.Ingest.DrainTimeout, "sink.drain_timeout": &c.Sink.DrainTimeout}
+}
+
+// validateSpans checks the order of durations of different sections.
+func (c *Config) validateSpans(wrong wrongFunc) {
+	if sink, held := c.Sink.StallAfter, c.Processor.TransactionTimeout; sink <= held && held < time.Hour {
+		wrong("sink.stall_after", "%s is not more than processor.transaction_timeout (%s), for which a dead processor's transaction may hold records back; at least %s would be right",
+			durationText(sink), durationText(held), durationText(c.Processor.LeastStallAfter()))
+	}
+	drains := c.roleDrains()
+	for _, path := range slices.Sorted(maps.Keys(drains)) {
+		if drain := *drains[path]; c.Ops.DrainTimeout > 0 && drain >= c.Ops.DrainTimeout {
+			wrong(path, "%s is not less than ops.drain_timeout (%s), at which the process ends whatever a role still does; right would be %s, or more than %s for ops.drain_timeout",
+				durationText(drain), durationText(c.Ops.DrainTimeout), durationText(c.Ops.DrainTimeout*2/3), durationText(drain))
+		}
+	}
 }
 
 // EdgeListen is the edge's address.

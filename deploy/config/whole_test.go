@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,15 +85,16 @@ func TestEmptyValuesAreSaid(t *testing.T) {
 
 // watched is a Watch over one file whose readings the test waits for.
 type watched struct {
-	t       *testing.T
-	file    string
-	again   chan struct{}
-	changes chan Change
+	t     *testing.T
+	file  string
+	again chan struct{}
+	// last is the newest reading.
+	last atomic.Pointer[Change]
 }
 
 func watch(t *testing.T, text string) *watched {
 	t.Helper()
-	w := &watched{t: t, file: write(t, text), again: make(chan struct{}), changes: make(chan Change, 16)}
+	w := &watched{t: t, file: write(t, text), again: make(chan struct{})}
 	from := Sources{File: w.file, Catalog: deploy.ExampleConfig}
 	started, err := Load(from)
 	if err != nil {
@@ -101,7 +103,7 @@ func watch(t *testing.T, text string) *watched {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Watch(ctx, from, started, w.again, func(c Change) error { w.changes <- c; return nil })
+		ended <- Watch(ctx, from, started, w.again, func(c Change) error { w.last.Store(&c); return nil })
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -124,16 +126,18 @@ func (w *watched) put(text string) Change {
 	return w.reload()
 }
 
+// reload answers what a SIGHUP finds, however many readings there were before because the file changed. When the second is
+// taken, the reading of the first has ended.
 func (w *watched) reload() Change {
 	w.t.Helper()
-	w.again <- struct{}{}
-	select {
-	case change := <-w.changes:
-		return change
-	case <-time.After(20 * time.Second):
-		w.t.Fatal("nothing was found within 20 s")
-		return Change{}
+	for range 2 {
+		select {
+		case w.again <- struct{}{}:
+		case <-time.After(time.Minute):
+			w.t.Fatal("the file was not read again within a minute")
+		}
 	}
+	return *w.last.Load()
 }
 
 func (w *watched) refuses(what, text, want string) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -171,11 +172,11 @@ func Requeue(dir, name string) (string, error) {
 	return now, nil
 }
 
-// AsideState says what became of a file that Requeue named.
+// AsideState says what became of a file that Requeue named. While that cannot be seen, it waits.
 func AsideState(dir, requeued string) (waits, refused bool) {
 	has := func(name string) bool {
 		_, err := os.Lstat(filepath.Join(dir, asideDir, name))
-		return err == nil
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	waits = has(requeued)
 	return waits, !waits && has(strings.TrimSuffix(requeued, requeuedSuffix)+refusedSuffix)
@@ -339,6 +340,8 @@ func (s *Spool) writeAside(number uint64, off int64, suffix string, from io.Read
 	for _, had := range []string{suffix, requeuedSuffix} {
 		if _, err := os.Lstat(filepath.Join(dir, name+had)); err == nil {
 			return filepath.Join(dir, name+had), false, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", false, fmt.Errorf("looking whether it is set aside already: %w", err)
 		}
 	}
 	if held, _ := s.countAside(false); held.Files >= MaxAside {

@@ -367,3 +367,14 @@ func TestAnOtherLayoutIsNotTouched(t *testing.T) {
 }
 
 var errIO = syscall.EIO
+
+// TestAsideStateThatCannotBeSeen: Requeue's file is not taken for delivered.
+func TestAsideStateThatCannotBeSeen(t *testing.T) {
+	loop := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Skip(err)
+	}
+	if waits, refused := AsideState(loop, "1-2"+requeuedSuffix); !waits || refused {
+		t.Errorf("it waits: %t, is refused: %t", waits, refused)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // TestHalfOfADatabaseIsNeverOpened: a crash at any moment of setting a damaged database aside ends in an empty one.
@@ -70,5 +71,24 @@ func TestAMissingTableIsDamage(t *testing.T) {
 			t.Fatalf("round %d: %d keys are there, set aside in %q", round, len(got), s.SetAside())
 		}
 		must(t, s.Close())
+	}
+}
+
+// TestASetAsideStateThatCannotBeSeen: the processor would take the empty state for a new one.
+func TestASetAsideStateThatCannotBeSeen(t *testing.T) {
+	mem := vfs.NewMem()
+	must(t, open(t, mem).Close())
+	refusing := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpStat && strings.HasSuffix(op.Path, "damaged") {
+			return errors.New("the disk says no")
+		}
+		return nil
+	}))
+	s, err := Open(Options{Dir: "state", FS: refusing, CacheBytes: 1 << 20, MemtableBytes: 1 << 20})
+	if err == nil {
+		must(t, s.Close())
+	}
+	if !errors.Is(err, ErrStorage) {
+		t.Errorf("opened with %v", err)
 	}
 }

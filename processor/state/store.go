@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	iofs "io/fs"
 	"sync"
 	"sync/atomic"
 
@@ -82,7 +83,11 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := fs.Stat(fs.PathJoin(o.Dir, damagedDir)); moved || err == nil && s.empty() {
+	_, err = fs.Stat(fs.PathJoin(o.Dir, damagedDir))
+	if err != nil && !errors.Is(err, iofs.ErrNotExist) {
+		return nil, errors.Join(fmt.Errorf("%w: looking for a damaged state in %s: %w", ErrStorage, o.Dir, err), s.Close())
+	}
+	if moved || err == nil && s.empty() {
 		s.setAside = fs.PathJoin(o.Dir, damagedDir)
 	}
 	return s, nil

@@ -23,7 +23,7 @@ type Config struct {
 	RetryMax         time.Duration `yaml:"retry_max" doc:"Longest pause between two attempts of an insert; pauses start at a tenth of a second and double."`
 	CommitTimeout    time.Duration `yaml:"commit_timeout" doc:"Time one offset commit may take before it is repeated."`
 	ConfirmAfter     time.Duration `yaml:"confirm_after" doc:"Idle time of a partition after which its last insert is confirmed by an offset commit."`
-	StallAfter       time.Duration `yaml:"stall_after" doc:"Time without a landed record, while records of the partition wait, after which the sink is not ready and names the partition."`
+	StallAfter       time.Duration `yaml:"stall_after" doc:"Time without a landed record, while records of the partition wait, after which the sink is not ready and names the partition: more than batch_age and insert_timeout together, which an insert may take, and more than processor.transaction_timeout, for which a dead processor's transaction may hold records back; left out, at least 15s more. That ClickHouse does not answer is said at once."`
 	DrainTimeout     time.Duration `yaml:"drain_timeout" doc:"Time given at shutdown or when a partition moves to insert what is buffered; what is left is read from Kafka again."`
 	SessionTimeout   time.Duration `yaml:"session_timeout" doc:"Time without a heartbeat after which the group gives this loader's partitions to others."`
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout" doc:"Time the group waits for this loader to hand over partitions."`
@@ -43,7 +43,7 @@ func Defaults() Config {
 		RetryMax:         10 * time.Second,
 		CommitTimeout:    10 * time.Second,
 		ConfirmAfter:     time.Second,
-		StallAfter:       15 * time.Second,
+		StallAfter:       90 * time.Second,
 		DrainTimeout:     10 * time.Second,
 		SessionTimeout:   30 * time.Second,
 		RebalanceTimeout: time.Minute,
@@ -54,6 +54,11 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
 
 // maxBatchRows keeps a batch below the rows at which ClickHouse may cut a block in two.
 const maxBatchRows = 1_000_000
+
+// LeastStallAfter is the shortest stall_after without false alarms that the sink's own settings leave.
+func (c *Config) LeastStallAfter() time.Duration {
+	return c.BatchAge + c.InsertTimeout + progressTimeout + progressEvery
+}
 
 // Validate returns every problem, each a *schemas.FieldError.
 func (c *Config) Validate() error {
@@ -97,6 +102,10 @@ func (c *Config) Validate() error {
 		if d.value < d.min || d.value > d.max {
 			problem(d.field, "is %v, want %v to %v", d.value, d.min, d.max)
 		}
+	}
+	if takes := c.BatchAge + c.InsertTimeout; c.StallAfter <= takes && takes < time.Hour {
+		problem("stall_after", "is %v, want more than batch_age and insert_timeout together, %v: so long an insert may take; at least %v would be right",
+			c.StallAfter, takes, c.LeastStallAfter())
 	}
 	if c.RebalanceTimeout <= c.DrainTimeout {
 		problem("rebalance_timeout", "is %v, want more than drain_timeout, %v: a partition must be drained before it moves", c.RebalanceTimeout, c.DrainTimeout)

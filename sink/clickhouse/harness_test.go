@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -96,7 +97,9 @@ type pipeline struct {
 	faults   faults
 	// adjust changes a loader before it runs.
 	adjust func(*Loader)
-	log    *zap.Logger
+	// stallAfter takes the place of a loader's, which may be no shorter than an insert.
+	stallAfter time.Duration
+	log        *zap.Logger
 }
 
 func newPipeline(t testing.TB, partitions int32) *pipeline {
@@ -151,6 +154,7 @@ func (p *pipeline) start() *running {
 		p.t.Fatal(err)
 	}
 	l.faults = p.faults
+	l.config.StallAfter = cmp.Or(p.stallAfter, l.config.StallAfter)
 	if p.adjust != nil {
 		p.adjust(l)
 	}

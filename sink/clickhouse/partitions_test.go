@@ -22,7 +22,7 @@ func TestAddedPartitionsAreLoaded(t *testing.T) {
 		t.Run("instance "+instance, func(t *testing.T) {
 			p := newPipeline(t, 2)
 			p.config.InstanceID = instance
-			p.config.StallAfter = time.Second // three looks a second
+			p.stallAfter = time.Second // three looks a second
 			core, logs := observer.New(zap.WarnLevel)
 			p.log = zap.New(core)
 			to := func(partition int32, number int) {

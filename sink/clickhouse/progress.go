@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"go.uber.org/zap"
+
+	"tributary/schemas/broker"
 )
 
 // How far the partitions are is measured against the ends of their logs, by whoever does not take part in loading: a partition that
@@ -122,6 +124,8 @@ func (l *Loader) lookAtProgress(ctx context.Context) {
 	l.noticePartitions(ends)
 	waits := make(map[key]wait)
 	stalled := 0
+	var stop, goOn []broker.Stop
+	var since time.Time
 	for k := range l.assigned {
 		end, ok := ends.Lookup(k.topic, k.partition)
 		if !ok || end.Err != nil {
@@ -142,19 +146,30 @@ func (l *Loader) lookAtProgress(ctx context.Context) {
 			stalled++
 			if !w.told {
 				w.told = true
-				l.log.Warn("a partition stands still while records wait in it", zap.String("topic", k.topic), zap.Int32("partition", k.partition),
-					zap.Int64("offset", at), zap.Int64("records", lag), zap.Time("since", w.since))
+				if stop = append(stop, stopOf(k, w)); since.IsZero() || w.since.Before(since) {
+					since = w.since
+				}
 			}
 		}
 		waits[k] = w
 	}
 	for k, w := range p.waits {
-		if now := waits[k]; w.told && now.position != w.position {
-			l.log.Info("a partition that stood still goes on", zap.String("topic", k.topic), zap.Int32("partition", k.partition), zap.Time("since", w.since))
+		if now, still := waits[k]; w.told && (!still || now.position != w.position) {
+			goOn = append(goOn, stopOf(k, w))
 		}
 	}
 	p.waits = waits
 	l.metrics.stalled.Set(float64(stalled))
+	if len(stop) > 0 {
+		l.log.Warn("partitions stand still while records wait in them", zap.Strings("partitions", broker.NameStops(stop)), zap.Time("since", since))
+	}
+	if len(goOn) > 0 {
+		l.log.Info("partitions that stood still go on", zap.Strings("partitions", broker.NameStops(goOn)))
+	}
+}
+
+func stopOf(k key, w wait) broker.Stop {
+	return broker.Stop{Topic: k.topic, Partition: k.partition, Offset: w.position, Records: w.end - w.position}
 }
 
 // positionOf is the offset before which everything of a partition is in ClickHouse, or is gone from Kafka. The caller holds l.mu.

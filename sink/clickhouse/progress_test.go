@@ -12,6 +12,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"tributary/schemas"
 )
@@ -73,7 +75,7 @@ func (r *running) lag(t *testing.T, topic string, partition int) float64 {
 // with how many records, and grows its lag although nothing is read.
 func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 	p := newPipeline(t, 2)
-	p.config.StallAfter = time.Second
+	p.stallAfter = time.Second
 	release := make(chan struct{})
 	var hold sync.Once
 	p.faults = func(at point, o *owner, _ plan) error {
@@ -121,10 +123,52 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 	p.check(clicks, nil)
 }
 
+// TestAStallIsOneLine: however many partitions stand still, the log says so once, and once that they go on.
+func TestAStallIsOneLine(t *testing.T) {
+	p := newPipeline(t, 3)
+	p.stallAfter = time.Second
+	core, logs := observer.New(zap.InfoLevel)
+	p.log = zap.New(core)
+	release := make(chan struct{})
+	p.faults = func(at point, _ *owner, _ plan) error {
+		if at == pointPlanned {
+			<-release
+		}
+		return nil
+	}
+	clicks, _ := newEvents(1, 300, 0)
+	for _, c := range clicks {
+		value, err := c.MarshalVT()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &kgo.Record{Topic: p.prefix + schemas.TopicScoredClicks, Key: []byte(c.ClickId), Value: value}
+		if err := p.producer.ProduceSync(t.Context(), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := p.start()
+	stalls := func() *observer.ObservedLogs {
+		return logs.FilterMessage("partitions stand still while records wait in them")
+	}
+	await(t, "the stall is logged", func() bool { return stalls().Len() > 0 })
+	line := stalls().All()[0]
+	if named, _ := line.ContextMap()["partitions"].([]any); len(named) != 3 || !strings.HasPrefix(named[1].(string), p.prefix+"scored.clicks/1 at offset 0 before ") {
+		t.Errorf("the line says %v", line.ContextMap())
+	}
+	close(release)
+	p.awaitRows("clicks", len(clicks))
+	await(t, "that they go on is logged", func() bool { return logs.FilterMessage("partitions that stood still go on").Len() > 0 })
+	if n := stalls().Len(); n != 1 {
+		t.Errorf("%d lines say that partitions stand still", n)
+	}
+	r.end(t)
+}
+
 // TestTheEndOfATransactionIsNoLag: the marker at a log's end is no record that waits, after a commit as after an abort.
 func TestTheEndOfATransactionIsNoLag(t *testing.T) {
 	p := newPipeline(t, 1)
-	p.config.StallAfter = time.Second
+	p.stallAfter = time.Second
 	r := p.start()
 	clicks, _ := newEvents(1, 20, 0)
 	for i, end := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {

@@ -159,9 +159,9 @@ func TestConfigNamesEveryProblem(t *testing.T) {
 		t.Fatalf("the defaults: %v", err)
 	}
 	c.Group, c.Database, c.BatchRows, c.BatchBytes, c.BufferedBytes, c.Inserts, c.BatchAge, c.RetryMax = "", "a-b", 0, 1, 0, 0, 0, time.Hour
-	c.DrainTimeout = c.RebalanceTimeout
+	c.DrainTimeout, c.StallAfter = c.RebalanceTimeout, c.InsertTimeout
 	err := c.Validate()
-	for _, field := range []string{"group", "database", "batch_rows", "batch_bytes", "buffered_bytes", "inserts", "batch_age", "retry_max", "rebalance_timeout"} {
+	for _, field := range []string{"group", "database", "batch_rows", "batch_bytes", "buffered_bytes", "inserts", "batch_age", "retry_max", "stall_after", "rebalance_timeout"} {
 		if !strings.Contains(err.Error(), field+": ") {
 			t.Errorf("no problem with %s in:\n%v", field, err)
 		}
