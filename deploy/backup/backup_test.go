@@ -323,6 +323,18 @@ func TestWhatAKilledCommandLeftIsRemoved(t *testing.T) {
 	}
 }
 
+// A request that a killed command left is removed by the next command, which may come between the process's look and its
+// taking.
+func TestARequestThatIsGoneIsNone(t *testing.T) {
+	r, err := NewResponder(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.answer(t.Context(), filepath.Join(r.folder, "gone")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnAskerIsTold(t *testing.T) {
 	root, _ := kept(t)
 	data := filepath.Join(root, "data")

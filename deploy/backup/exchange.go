@@ -229,7 +229,11 @@ func (r *Responder) look(ctx context.Context) error {
 }
 
 func (r *Responder) answer(ctx context.Context, id string) error {
-	if err := os.Rename(id+requestEnd, id+takenEnd); err != nil {
+	err := os.Rename(id+requestEnd, id+takenEnd)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // of a command that was killed: the one that holds the lock now has removed it
+	}
+	if err != nil {
 		return fmt.Errorf("taking a request of a backup: %w", err)
 	}
 	paused, err := r.take(ctx, id+snapshotEnd)
