@@ -32,15 +32,16 @@ type parts struct {
 	store string // the engine's folder of tables
 
 	mu          sync.Mutex
-	tables      map[string]*tableParts
+	folders     map[string]*folder
 	definitions *definitions
 }
 
-// tableParts is what is known of one table's folder.
-type tableParts struct {
-	changed time.Time       // the folder's time of change at the last look
+// folder is what is known of a folder of the engine's.
+type folder struct {
+	changed time.Time       // its time of change at the last look
 	looked  time.Time       // when that look began
-	seen    map[string]bool // the parts found complete, by name
+	names   []string        // of the folders of folders of tables: what is in it
+	seen    map[string]bool // of a table's: the parts found complete, by name
 }
 
 // settled is for how long a folder must not have changed before a look at it counts for later ones: a file system's clock is coarse.
@@ -50,7 +51,7 @@ const settled = time.Second
 const storeFolder = "store"
 
 func newParts(dataDir string) *parts {
-	return &parts{store: filepath.Join(dataDir, engineFolder, storeFolder), tables: make(map[string]*tableParts), definitions: newDefinitions(dataDir)}
+	return &parts{store: filepath.Join(dataDir, engineFolder, storeFolder), folders: make(map[string]*folder), definitions: newDefinitions(dataDir)}
 }
 
 // partName is a part's folder: partition, first and last block, level, and version of its mutations. What is under way
@@ -58,55 +59,95 @@ func newParts(dataDir string) *parts {
 var partName = regexp.MustCompile(`^[0-9a-zA-Z]+_[0-9]+_[0-9]+_[0-9]+(_[0-9]+)?$`)
 
 // look returns an error that wraps errIncomplete and says which part lacks what, where a part that came since the last
-// look is incomplete, or a table's definition. It costs one stat for each table and a reading of each folder that has changed.
+// look is incomplete, or a table's definition. It costs two stats for each table and a reading of each folder that has changed.
 func (p *parts) look() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	folders, err := filepath.Glob(filepath.Join(p.store, "*", "*"))
+	known := make(map[string]*folder, len(p.folders))
+	take := func(path string) *folder {
+		f := p.folders[path]
+		if f == nil {
+			f = &folder{}
+		}
+		known[path] = f
+		return f
+	}
+	letters, err := take(p.store).list(p.store)
 	if err != nil {
 		return err
 	}
-	folders = append(folders, filepath.Join(p.definitions.engine, "metadata"))
-	known := make(map[string]*tableParts, len(folders))
-	for _, folder := range folders {
-		t := p.tables[folder]
-		if t == nil {
-			t = &tableParts{seen: make(map[string]bool)}
-		}
-		known[folder] = t
-		if err := t.look(folder, p.definitions); err != nil {
+	for _, letter := range letters {
+		path := filepath.Join(p.store, letter)
+		tables, err := take(path).list(path)
+		if err != nil {
 			return err
 		}
+		for _, table := range tables {
+			path := filepath.Join(path, table)
+			if err := take(path).look(path, p.definitions); err != nil {
+				return err
+			}
+		}
 	}
-	p.tables = known
+	databases := filepath.Join(p.definitions.engine, "metadata")
+	if err := take(databases).look(databases, p.definitions); err != nil {
+		return err
+	}
+	p.folders = known
 	return nil
 }
 
-func (t *tableParts) look(folder string, d *definitions) error {
-	began := time.Now()
-	info, err := os.Stat(folder)
+// hasChanged tells whether a folder may be another than at the last look; there is false where it is gone. To be kept as the last
+// look, once that is over: info's time, and when it began.
+func (f *folder) hasChanged(path string) (changed time.Time, is, there bool, err error) {
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a table that is dropped
+		return time.Time{}, false, false, nil // a table that is dropped
 	}
 	if err != nil {
-		return fmt.Errorf("looking at a table's parts: %w", err)
+		return time.Time{}, false, false, fmt.Errorf("looking at a table's parts: %w", err)
 	}
-	if !info.IsDir() || info.ModTime().Equal(t.changed) && t.looked.Sub(t.changed) > settled {
-		return nil
+	same := info.ModTime().Equal(f.changed) && f.looked.Sub(f.changed) > settled
+	return info.ModTime(), !same && info.IsDir(), true, nil
+}
+
+// list returns what is in a folder of folders.
+func (f *folder) list(path string) ([]string, error) {
+	began := time.Now()
+	changed, is, there, err := f.hasChanged(path)
+	if err != nil || !there {
+		return nil, err
 	}
-	if err := d.look(folder); err != nil {
+	if is {
+		names, err := namesIn(path)
+		if err != nil {
+			return nil, err
+		}
+		f.changed, f.looked, f.names = changed, began, names
+	}
+	return f.names, nil
+}
+
+// look looks at what a table's folder, or a database's, has that it had not at the last look.
+func (f *folder) look(path string, d *definitions) error {
+	began := time.Now()
+	changed, is, there, err := f.hasChanged(path)
+	if err != nil || !there || !is {
 		return err
 	}
-	names, err := partsIn(folder)
+	if err := d.look(path); err != nil {
+		return err
+	}
+	names, err := partsIn(path)
 	if err != nil {
 		return err
 	}
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
-		if !t.seen[name] {
-			err := checkPart(filepath.Join(folder, name))
+		if !f.seen[name] {
+			err := checkPart(filepath.Join(path, name))
 			if errors.Is(err, fs.ErrNotExist) {
-				if _, err := os.Stat(filepath.Join(folder, name)); errors.Is(err, fs.ErrNotExist) {
+				if _, err := os.Stat(filepath.Join(path, name)); errors.Is(err, fs.ErrNotExist) {
 					continue // deleted meanwhile
 				}
 			}
@@ -116,28 +157,33 @@ func (t *tableParts) look(folder string, d *definitions) error {
 		}
 		seen[name] = true
 	}
-	t.changed, t.looked, t.seen = info.ModTime(), began, seen
+	f.changed, f.looked, f.seen = changed, began, seen
 	return nil
 }
 
 // partsIn are the names of the parts in a table's folder; none where it is gone.
-func partsIn(folder string) (names []string, err error) {
-	open, err := os.Open(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("looking at a table's parts: %w", err)
-	}
-	defer open.Close()
-	all, err := open.Readdirnames(-1)
-	if err != nil {
-		return nil, fmt.Errorf("looking at a table's parts: %w", err)
-	}
+func partsIn(path string) (names []string, err error) {
+	all, err := namesIn(path)
 	for _, name := range all {
 		if partName.MatchString(name) {
 			names = append(names, name)
 		}
+	}
+	return names, err
+}
+
+// namesIn are the names in a folder, in no order; none where it is gone.
+func namesIn(path string) (names []string, err error) {
+	open, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		defer open.Close()
+		names, err = open.Readdirnames(-1)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking at a table's parts: %w", err)
 	}
 	return names, nil
 }
