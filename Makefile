@@ -22,6 +22,8 @@ BUF := npx --yes @bufbuild/buf@1.75.0
 
 # Every package of ours but what a build leaves behind.
 PACKAGES := ./...
+# The longest first: a single one at the end would leave the other processors idle.
+LONG_PACKAGES := ./sink/... ./schemas/... ./deploy/...
 export CGO_ENABLED ?= 0
 
 .PHONY: help
@@ -51,10 +53,10 @@ test: engine ## Run every test (fetches the engine)
 	if [[ -n "$$missing" ]]; then \
 	  echo "test: SKIPPED: other people's clients and tools (docs/sql.md, docs/embedded-kafka.md) that need$$missing, not found here (Debian: apt-get install default-jdk-headless maven nodejs npm python3-pip kcat)"; \
 	fi
-	$(GO) test -timeout 15m $(GOTESTFLAGS) $(PACKAGES)
+	$(GO) test -timeout 15m $(GOTESTFLAGS) $(LONG_PACKAGES) $(PACKAGES)
 
 # What shares memory between goroutines and holds money: edge, spool, processor, sink.
-RACE_PACKAGES ?= ./catalog/... ./ingest/... ./processor/... ./sink/...
+RACE_PACKAGES ?= ./sink/... ./processor/... ./ingest/... ./catalog/...
 
 .PHONY: test-race
 test-race: engine ## Run the tests of edge, spool, processor and sink with the race detector (needs a C compiler; RACE_PACKAGES=./... for all)
