@@ -204,6 +204,23 @@ func own(c *Campaign) {
 	c.Tags = []string{market, rest[strings.LastIndex(rest, "-")+1:]}
 }
 
+// Plain takes out of a scenario what a catalog of before owners, goals, names and kinds of revenue did not have, so that
+// such a version reads it too.
+func (s *Scenario) Plain() {
+	for i := range s.Campaigns {
+		s.Campaigns[i].Buyer, s.Campaigns[i].Team, s.Campaigns[i].Tags = "", "", nil
+	}
+	for i := range s.Sources {
+		s.Sources[i].Names = nil
+	}
+	for i := range s.Offers {
+		s.Offers[i].Goal = nil
+	}
+	for i := range s.Networks {
+		s.Networks[i].ConfirmedOnly = false
+	}
+}
+
 // sourceNames are what some sources call their subs: a zone is in sub1 of one and in sub4 of another.
 var sourceNames = map[string]map[string]string{
 	"push-harbor":  {"sub1": "zone", "sub3": "ad", "sub4": "ad_name"},

@@ -67,6 +67,9 @@ var brokerProperties = map[string]string{
 // startSite starts everything and waits until it can work. The site must be stopped after an error too.
 func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 	s := &site{options: o, report: r, scenario: loadgen.FunnelScenario(time.Now()), busy: map[string]bool{}}
+	if o.mode == modeUpgrade {
+		s.scenario.Plain()
+	}
 	for i := range s.scenario.Networks {
 		// A repeated request must not be a conversion of its own: what it did could not be known.
 		s.scenario.Networks[i].BlankTxIDIsNew = false
