@@ -82,7 +82,8 @@ func (s *site) upgrade(ctx context.Context) error {
 	m.binary = s.options.binary
 	err := m.start()
 	if err == nil {
-		err = m.await(ctx, startLimit)
+		// However long it migrates: the minutes bound the load beside it, not the start.
+		err = m.await(context.WithoutCancel(ctx), startLimit)
 	}
 	if err == nil {
 		// The newer version has a password of its own.
