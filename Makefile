@@ -229,13 +229,13 @@ ci-chaos:
 	if [[ -n "$$missing" ]]; then \
 	  echo "chaos: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
 	fi; \
-	$(MAKE) chaos MINUTES=2 SEED=21 CHAOSFLAGS='--rate 2500 --gap 3s'
+	$(MAKE) chaos MINUTES=1.5 SEED=21 CHAOSFLAGS='--rate 2500 --gap 3s'
 
 # Faults of `up`, then cuts of the power, which need root and /dev/fuse.
 .PHONY: ci-chaos-up
 ci-chaos-up:
 	@$(MAKE) chaos MODE=up MINUTES=1.5 SEED=22
-	@$(MAKE) chaos MODE=power MINUTES=5 SEED=23 CHAOSFLAGS='--cuts 20 --gap 2s'
+	@$(MAKE) chaos MODE=power MINUTES=5 SEED=23 CHAOSFLAGS='--cuts 14 --gap 2s'
 
 # Its data goes away with it; ports are the defaults' neighbours, so that a running Tributary does not disturb it.
 .PHONY: ci-demo
