@@ -128,7 +128,7 @@ func wholeDefinition(text string) bool {
 			return false // a string that has no end
 		}
 		for _, word := range []string{"TABLE", "VIEW", "DATABASE"} {
-			if kind == "" && t.isWord(word) {
+			if kind == "" && t.depth == 0 && t.isWord(word) {
 				kind = word
 			}
 		}

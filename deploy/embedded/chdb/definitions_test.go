@@ -52,6 +52,10 @@ func TestDefinitionsCutShortAreFound(t *testing.T) {
 	if err := process.Stop(); err != nil {
 		t.Fatal(err)
 	}
+	// The embedded engine makes no dictionaries; data of another may have one.
+	if !chdb.WholeDefinition("ATTACH DICTIONARY _ UUID '1'\n(\n    `a` UInt64\n)\nPRIMARY KEY a\nSOURCE(CLICKHOUSE(TABLE 'plain'))\nLAYOUT(FLAT())\n") {
+		t.Error("a dictionary is whole")
+	}
 	files := definitionFiles(t, dir)
 	if len(files) < len(ofEveryKind)-1 { // a dictionary may be refused
 		t.Fatalf("files %q", files)

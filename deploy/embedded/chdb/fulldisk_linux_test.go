@@ -44,7 +44,7 @@ func TestFullDiskFreedAgain(t *testing.T) {
 	}
 	disk := t.TempDir()
 	if err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("small", disk, "tmpfs", 0, freeSize)); err != nil {
-		t.Skipf("no small disk can be mounted: %v", err)
+		t.Skipf("no small disk can be mounted: %v; missing: the right to mount a tmpfs in a namespace of its own", err)
 	}
 	defer unix.Unmount(disk, unix.MNT_DETACH) //nolint:errcheck // it goes away with the namespace
 	random := rand.New(rand.NewPCG(1, 2))
