@@ -30,7 +30,8 @@ func (a Abilities) EachVisible(ctx context.Context, client *kgo.Client, topic st
 	leader := client.Broker(int(details[topic].Partitions[id].Leader))
 	fetch := kmsg.NewPtrFetchRequest()
 	limits := a.FetchLimits(1, visibleBytes, visibleBytes)
-	fetch.ReplicaID, fetch.MaxWaitMillis, fetch.MinBytes, fetch.MaxBytes, fetch.IsolationLevel, fetch.SessionEpoch = -1, 100, 1, limits.Whole, 1, -1
+	fetch.ReplicaID, fetch.MaxWaitMillis, fetch.MinBytes = -1, 100, 1
+	fetch.MaxBytes, fetch.IsolationLevel, fetch.SessionEpoch = limits.Whole, 1, -1
 	partition := kmsg.NewFetchRequestTopicPartition()
 	partition.Partition, partition.PartitionMaxBytes = id, limits.Partition
 	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: topic, TopicID: details[topic].ID, Partitions: []kmsg.FetchRequestTopicPartition{partition}}}
@@ -68,7 +69,8 @@ func (a Abilities) EachVisible(ctx context.Context, client *kgo.Client, topic st
 			from, empty = next, 0
 		}
 		if empty == emptyFetches {
-			return fmt.Errorf("reading %s partition %d: the broker has nothing at offset %d, although its committed records end at %d", topic, id, from, end)
+			return fmt.Errorf("reading %s partition %d: the broker has nothing at offset %d, although its committed records end at %d",
+				topic, id, from, end)
 		}
 	}
 	return nil
@@ -86,7 +88,8 @@ const Idle = 2 * time.Second
 
 // EachLeft is EachVisible for what a consumer has not had: from the offsets in open until before those in ends, by
 // partition. It makes a client of its own, for the consumer's waits for records; limits that hold on any engine.
-func EachLeft(ctx context.Context, kafka []kgo.Opt, topic string, open, ends map[int32]int64, visit func(*kgo.Record) (more bool, err error)) error {
+func EachLeft(ctx context.Context, kafka []kgo.Opt, topic string, open, ends map[int32]int64,
+	visit func(*kgo.Record) (more bool, err error)) error {
 	client, err := kgo.NewClient(kafka...)
 	if err != nil {
 		return fmt.Errorf("making a Kafka client: %w", err)

@@ -66,7 +66,9 @@ func (d *definitions) look(folder string) error {
 			return fmt.Errorf("looking at a table's definition: %w", err)
 		}
 		there[path] = true
-		if before := d.known[path]; before != nil && os.SameFile(before, info) && before.Size() == info.Size() && before.ModTime().Equal(info.ModTime()) {
+		before := d.known[path]
+		if before != nil && os.SameFile(before, info) && before.Size() == info.Size() &&
+			before.ModTime().Equal(info.ModTime()) {
 			continue
 		}
 		text, err := os.ReadFile(path)

@@ -126,7 +126,8 @@ const exitIncomplete = 74
 func (s *server) lookAtParts() error {
 	err := s.parts.look()
 	if errors.Is(err, errIncomplete) {
-		s.cfg.Logger.Error("the engine ends itself: what it wrote is not on disk as it should be, as after a full disk; nothing of it was acknowledged", zap.Error(err))
+		s.cfg.Logger.Error("the engine ends itself: what it wrote is not whole on disk, as after a full disk; nothing of it was acknowledged",
+			zap.Error(err))
 		_ = s.cfg.Logger.Sync()
 		os.Exit(exitIncomplete)
 	}

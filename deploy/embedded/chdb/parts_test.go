@@ -17,10 +17,13 @@ import (
 )
 
 // measured has everything that a part of the pipeline's tables has: skip indexes, a projection, compressed columns.
-const measured = `CREATE TABLE measured (id UInt64, at DateTime64(3, 'UTC'), source LowCardinality(String), cost Decimal(18, 6), tags Array(String),
-	INDEX by_id id TYPE minmax, PROJECTION sums (SELECT source, sum(cost), count() GROUP BY source)) ENGINE = MergeTree PARTITION BY toYYYYMM(at) ORDER BY (source, at)`
+const measured = `CREATE TABLE measured (id UInt64, at DateTime64(3, 'UTC'), source LowCardinality(String),
+	cost Decimal(18, 6), tags Array(String),
+	INDEX by_id id TYPE minmax, PROJECTION sums (SELECT source, sum(cost), count() GROUP BY source))
+	ENGINE = MergeTree PARTITION BY toYYYYMM(at) ORDER BY (source, at)`
 
-const measuredRows = `INSERT INTO measured SELECT number + %d, toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number, 's' || number %% 7, number / 3, ['a', 'b'] FROM numbers(1000)`
+const measuredRows = `INSERT INTO measured SELECT number + %d, toDateTime64('2026-03-01 00:00:00', 3, 'UTC') + number,
+	's' || number %% 7, number / 3, ['a', 'b'] FROM numbers(1000)`
 
 // partFolders are the folders of a data directory's parts that have rows of the test's own tables.
 func partFolders(t *testing.T, dataDir string) (folders []string) {
@@ -48,7 +51,8 @@ func TestIncompletePartsAreFound(t *testing.T) {
 	mustPost(t, process.Address(), nil, measured)
 	mustPost(t, process.Address(), nil, "SYSTEM STOP MERGES measured")
 	mustPost(t, process.Address(), nil, fmt.Sprintf(measuredRows, 0))
-	mustPost(t, process.Address(), nil, "CREATE TABLE wide AS measured ENGINE = MergeTree PARTITION BY toYYYYMM(at) ORDER BY (source, at) SETTINGS min_bytes_for_wide_part = 0")
+	mustPost(t, process.Address(), nil, "CREATE TABLE wide AS measured ENGINE = MergeTree PARTITION BY toYYYYMM(at) ORDER BY (source, at) "+
+		"SETTINGS min_bytes_for_wide_part = 0")
 	mustPost(t, process.Address(), nil, strings.Replace(fmt.Sprintf(measuredRows, 0), "measured", "wide", 1))
 	mustPost(t, process.Address(), nil, "ALTER TABLE wide ADD COLUMN late UInt8 DEFAULT 3, DELETE WHERE id = 5 SETTINGS mutations_sync = 1")
 	if err := process.Stop(); err != nil {
@@ -84,7 +88,8 @@ func TestIncompletePartsAreFound(t *testing.T) {
 				}
 				found := chdb.CheckPart(part)
 				listed := !strings.HasSuffix(path, "metadata_version.txt") && !strings.HasSuffix(path, "default_compression_codec.txt") &&
-					!strings.HasSuffix(path, "columns.txt") && !strings.HasSuffix(path, "columns_substreams.txt") && !strings.HasSuffix(path, "serialization.json")
+					!strings.HasSuffix(path, "columns.txt") && !strings.HasSuffix(path, "columns_substreams.txt") &&
+					!strings.HasSuffix(path, "serialization.json")
 				switch {
 				case !listed && keep < 0, // a file that may be left out
 					strings.HasSuffix(path, "default_compression_codec.txt") && keep > 0:
@@ -170,7 +175,8 @@ func TestAnIncompleteMergeIsUndone(t *testing.T) {
 	if err != nil || status.PartsSetAside != 1 {
 		t.Errorf("status %+v, %v: want one part set aside", status, err)
 	}
-	if reason := mustPost(t, next.Address(), nil, "SELECT reason FROM system.detached_parts WHERE table = 'measured'"); reason != "broken-on-start" {
+	reason := mustPost(t, next.Address(), nil, "SELECT reason FROM system.detached_parts WHERE table = 'measured'")
+	if reason != "broken-on-start" {
 		t.Errorf("set aside as %q", reason)
 	}
 }
