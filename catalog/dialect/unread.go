@@ -71,8 +71,28 @@ func words(list ...string) [][]byte {
 }
 
 // partNamed returns which part of a postback the name of a parameter says it is, ParamUnknown for none. half is what
-// its value has to say besides; nil where the name says it all.
+// its value has to say besides; nil where the name says it all. A name that is a path, data.txid or data[txid], is what its end
+// says where it says nothing as a whole.
 func (p *Postback) partNamed(name []byte) (part Param, half func(value []byte) bool) {
+	if part, half = p.partOf(name); part != ParamUnknown {
+		return part, half
+	}
+	if end := pathEnd(name); len(end) < len(name) {
+		return p.partOf(end)
+	}
+	return ParamUnknown, nil
+}
+
+// pathEnd is the last word of a name that is a path: txid of data.txid, data[txid] and data[txid][].
+func pathEnd(name []byte) []byte {
+	name = bytes.TrimRight(name, "[]0123456789")
+	if i := bytes.LastIndexAny(name, ".["); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}
+
+func (p *Postback) partOf(name []byte) (part Param, half func(value []byte) bool) {
 	if len(name) > schemas.MaxNameBytes {
 		return ParamUnknown, nil
 	}
