@@ -82,8 +82,8 @@ func ParseTemplate(text string) (*Template, error) {
 		return nil, fmt.Errorf("has %d bytes, at most %d are allowed", len(text), maxTemplateBytes)
 	}
 	if query.Escaped([]byte(text)) {
-		return nil, errors.New(`has &amp;, \u0026 or the like where & belongs, as a URL has that was copied from a page or out of JSON: ` +
-			`its parameters would have other names; write &`)
+		return nil, errors.New(`has &amp;, \u0026 or the like where & belongs, as a URL has that was copied from a page ` +
+			`or out of JSON: its parameters would have other names; write &`)
 	}
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' || c == '\\' {

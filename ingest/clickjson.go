@@ -384,7 +384,8 @@ func (p *postback) readMember(key []byte, value *fastjson.Value) (refused *refus
 	case fastjson.TypeNumber:
 		text = value.MarshalTo(nil)
 		if n := p.reader.Param(key); (n == dialect.ClickID || n == dialect.TxID) && bytes.ContainsAny(text, "eE") {
-			refused = refuse(schemas.RejectRoundedID, received(key, schemas.MaxNameBytes), "the number "+quoted(text)+" has lost the last digits of the ID", "the ID as a string")
+			refused = refuse(schemas.RejectRoundedID, received(key, schemas.MaxNameBytes),
+				"the number "+quoted(text)+" has lost the last digits of the ID", "the ID as a string")
 		}
 		text = p.asWritten(key, text)
 	default:
@@ -392,8 +393,8 @@ func (p *postback) readMember(key []byte, value *fastjson.Value) (refused *refus
 			return refuse(schemas.RejectBadBody, string(key), "the member is a "+value.Type().String(), "a string or a number")
 		}
 		// A path longer than a name is nobody's, and repeating it for each of its members could take up all memory.
-		if len(key) <= schemas.MaxNameBytes && p.reader.Param(key) == dialect.ParamUnknown && value.Type() != fastjson.TypeTrue && value.Type() != fastjson.TypeFalse {
-			if any, refused := p.readMembers(key, value); any {
+		if len(key) <= schemas.MaxNameBytes && p.reader.Param(key) == dialect.ParamUnknown {
+			if some, refused := p.readMembers(key, value); some {
 				return refused
 			}
 		}
@@ -403,10 +404,11 @@ func (p *postback) readMember(key []byte, value *fastjson.Value) (refused *refus
 	return refused
 }
 
-// readMembers takes the members of an object or an array, those of an array all under its own path. any tells whether it has some.
-func (p *postback) readMembers(path []byte, value *fastjson.Value) (any bool, refused *refusal) {
+// readMembers takes the members of an object or an array, those of an array all under its own path. some tells whether it
+// has some; nothing else has.
+func (p *postback) readMembers(path []byte, value *fastjson.Value) (some bool, refused *refusal) {
 	take := func(path []byte, value *fastjson.Value) {
-		any = true
+		some = true
 		if problem := p.readMember(path, value); refused == nil {
 			refused = problem
 		}
@@ -415,10 +417,10 @@ func (p *postback) readMembers(path []byte, value *fastjson.Value) (any bool, re
 		object.Visit(func(key []byte, value *fastjson.Value) {
 			take(append(append(bytes.Clone(path), '.'), key...), value)
 		})
-		return any, refused
+		return some, refused
 	}
 	for _, one := range value.GetArray() {
 		take(path, one)
 	}
-	return any, refused
+	return some, refused
 }

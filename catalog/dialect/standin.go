@@ -210,8 +210,8 @@ func isGUID(value []byte) bool {
 	return UUID.matches(value[1:37])
 }
 
-// isNilGUID tells the GUID of zeros alone, which is nobody's: what a device says that may not be followed, and a program's GUID that
-// was never set.
+// isNilGUID tells the GUID of zeros alone, which is nobody's: what a device says that may not be followed, and a
+// program's GUID that was never set.
 func isNilGUID(value []byte) bool {
 	if len(value) == 38 && isGUID(value) {
 		value = value[1:37]

@@ -45,11 +45,11 @@ var (
 		"action", "payment", "payout", "event", "goal", "approval", "postback", "deposit", "affiliate", "affiliation",
 		"network", "aff", "adv", "new", "current")
 	statusWords = setOf("registered", "pending", "approved", "rejected", "chargeback", "declined", "decline", "reject",
-		"approve", "confirmed", "confirm", "accepted", "paid", "unpaid", "cancelled", "canceled", "cancel", "refunded",
-		"refund", "reversed", "reversal", "trash", "fraud", "invalid", "void", "voided", "hold", "onhold", "waiting",
+		"approve", "confirmed", "confirm", "accepted", "paid", "unpaid", "cancelled", "canceled", "cancel",
+		"refunded", "refund", "reversed", "reversal", "trash", "fraud", "invalid", "void", "voided", "hold", "onhold", "waiting",
 		"returned", "deleted", "denied", "failed", "expired", "lead", "sale", "rebill", "chargedback")
-	// A name that ends with one of turnEnds is the status where its value takes the conversion back: type=chargeback. "type=lead"
-	// is an event type, or anything.
+	// A name that ends with one of turnEnds is the status where its value takes the conversion back: type=chargeback.
+	// "type=lead" is an event type, or anything.
 	turnEnds  = words("type", "action", "result", "operation")
 	takenBack = setOf("rejected", "reject", "chargeback", "chargedback", "declined", "decline", "cancelled", "canceled", "cancel", "refunded",
 		"refund", "reversed", "reversal", "trash", "fraud", "void", "voided", "returned", "denied")
@@ -77,8 +77,8 @@ func words(list ...string) [][]byte {
 }
 
 // partNamed returns which part of a postback the name of a parameter says it is, ParamUnknown for none. half is what
-// its value has to say besides; nil where the name says it all. A name that is a path, data.txid or data[txid], is what its end
-// says where it says nothing as a whole.
+// its value has to say besides; nil where the name says it all. A name that is a path, data.txid or data[txid], is what
+// its end says where it says nothing as a whole.
 func (p *Postback) partNamed(name []byte) (part Param, half func(value []byte) bool) {
 	if part, half = p.partOf(name); part != ParamUnknown {
 		return part, half

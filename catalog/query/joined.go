@@ -37,8 +37,8 @@ next:
 // scriptAmpersands are an ampersand as JSON and scripts escape it ("T1\u0026status=rejected"), behind the backslash.
 var scriptAmpersands = []string{"u0026", "x26", "u{26}"}
 
-// ScriptAmpersand is how many bytes at the beginning of text are an ampersand that JSON or a script escaped, once or more often; 0 for
-// none. encoded: its backslash is percent-encoded, as in a value that somebody encoded as a text.
+// ScriptAmpersand is how many bytes at the beginning of text are an ampersand that JSON or a script escaped, once or more
+// often; 0 for none. encoded: its backslash is percent-encoded, as in a value that somebody encoded as a text.
 func ScriptAmpersand(text []byte) (n int, encoded bool) {
 	for n < len(text) {
 		switch {
@@ -135,8 +135,8 @@ func isASCII(text []byte) bool {
 }
 
 // Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=".
-// What stands for one is "&" in text that was decoded, ";", either of them percent-encoded, "?", what JSON and scripts write
-// for "&", and the character that a page makes of the beginning of a name.
+// What stands for one is "&" in text that was decoded, ";", either of them percent-encoded, "?", what JSON and scripts
+// write for "&", and the character that a page makes of the beginning of a name.
 func Joined(text []byte, known func(name []byte) bool) bool {
 	at, _, _ := joined(text, known, true)
 	return at >= 0

@@ -22,8 +22,8 @@ type Meaning struct {
 	// BaseCurrency is an ISO 4217 code; empty where no catalog is declared.
 	BaseCurrency string
 	TopicPrefix  string
-	// ProcessorGroup is the group whose offsets say what was processed; empty where the broker's topics say it as well (broker.CommitWhole), so
-	// that another group goes on from there.
+	// ProcessorGroup is the group whose offsets say what was processed; empty where the broker's topics say it as well
+	// (broker.CommitWhole), so that another group goes on from there.
 	ProcessorGroup string
 	// Keys are the fingerprints of the keys of click IDs by number; nil where none are known. Active is who signs.
 	Keys   map[int]string
@@ -97,8 +97,9 @@ func (k *Kept) Check(m Meaning, where string, nowMS int64) error {
 		differ("kafka.topic_prefix", "is %q, and %s came through topics with %q: the new topics know nothing of them, and copies would count again. "+
 			"Right would be %[3]q. %[4]s", m.TopicPrefix, where, *k.TopicPrefix, wayOut)
 	} else if k.ProcessorGroup != "" && m.ProcessorGroup != "" && k.ProcessorGroup != m.ProcessorGroup {
-		differ("processor.group", "is %q, and %s was processed by the group %q: another one knows nothing of what that has processed, and clicks and "+
-			"postbacks would count again. Right would be %[3]q. %[4]s", m.ProcessorGroup, where, k.ProcessorGroup, wayOut)
+		differ("processor.group", "is %q, and %s was processed by the group %q: another one knows nothing of what that has "+
+			"processed, and clicks and postbacks would count again. Right would be %[3]q. %[4]s",
+			m.ProcessorGroup, where, k.ProcessorGroup, wayOut)
 	}
 	for _, number := range slices.Sorted(maps.Keys(k.Keys)) {
 		key := k.Keys[number]

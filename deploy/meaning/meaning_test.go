@@ -56,7 +56,8 @@ func TestDifferences(t *testing.T) {
 	}
 	grouped.ProcessorGroup = "two"
 	for where, one := range map[string]*Kept{"data": &remembered, "tables": OfRows(remembered.Rows())} {
-		if err := one.Check(grouped, where, hour); !errors.Is(err, ErrMismatch) || !strings.Contains(err.Error(), `processor.group: is "two", and `+where+` was processed by the group "one"`) {
+		if err := one.Check(grouped, where, hour); !errors.Is(err, ErrMismatch) ||
+			!strings.Contains(err.Error(), `processor.group: is "two", and `+where+` was processed by the group "one"`) {
 			t.Errorf("another group for the %s: %v", where, err)
 		}
 		if err := one.Check(of("USD", "", 1, map[int]string{1: "aa"}), where, hour); err != nil {
