@@ -204,6 +204,10 @@ func TestNotUnderstood(t *testing.T) {
 		{"/postback/acme?click_id=CLICK&txid=T1%26payout%3D12.5", "", "", schemas.RejectJoined, "txid"},
 		{"/postback/acme?click_id=CLICK%26payout=12.5%26status=rejected", "", "", schemas.RejectJoined, "click_id"},
 		{"/postback/acme?click_id=CLICK&txid=T1%26amp;status=rejected", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme?click_id=CLICK&payout=1&txid=&lt;TX&gt;&status=rejected", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme?click_id=CLICK&payout=1&txid=T1&quot;", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme?click_id=CLICK&payout=1&QUOT;&txid=T1", "", "", schemas.RejectJoined, "payout"},
+		{"/postback/acme", formType, "click_id=CLICK&#39;&payout=1", schemas.RejectJoined, "click_id"},
 		{`/postback/acme?click_id=CLICK&txid=T1%5Cu0026status=rejected`, "", "", schemas.RejectJoined, "txid"},
 		{"/postback/acme", jsonType, `{"click_id":"CLICK","txid":"T1\\u0026status=rejected"}`, schemas.RejectJoined, "txid"},
 		{"/postback/acme", jsonType, `{"click_id":"CLICK","payout":4,"data":{"status":"rejected"}}`, schemas.RejectUnread, "data.status"},
@@ -237,6 +241,10 @@ func TestNotUnderstood(t *testing.T) {
 	}
 	if n := len(b.postbacks()); n != 0 {
 		t.Errorf("%d of them are booked", n)
+	}
+	// Of a parameter that is left out nobody minds.
+	if got := b.get("/postback/acme?click_id=" + id + "&foo=&lt;b&gt;&txid=T9&lt=1"); got.status != 200 || !strings.Contains(got.body, `"lt;b"`) {
+		t.Errorf("answered %d %s", got.status, got.body)
 	}
 	// A path names the network; a parameter of that name that is none's says something else.
 	if got := b.get("/postback/acme?click_id=" + id + "&network=facebook"); got.status != 200 || !strings.Contains(got.body, `"not_taken":["network"]`) {

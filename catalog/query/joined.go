@@ -34,6 +34,20 @@ next:
 	return n
 }
 
+// htmlCharacters are other characters as HTML writes them, behind their ampersand.
+var htmlCharacters = []string{"lt;", "gt;", "quot;", "apos;", "nbsp;", "#34;", "#39;", "#039;", "#x27;", "#x22;", "#60;", "#62;", "#x3c;", "#x3e;"}
+
+// CutByHTML tells whether a name begins with what HTML writes for a character: it is the end of the value before it, which an
+// ampersand cut short. "txid=&lt;TX&gt;"
+func CutByHTML(name []byte) bool {
+	for _, one := range htmlCharacters {
+		if len(name) >= len(one) && lowerIs(name[:len(one)], one) {
+			return true
+		}
+	}
+	return false
+}
+
 // scriptAmpersands are an ampersand as JSON and scripts escape it ("T1\u0026status=rejected"), behind the backslash.
 var scriptAmpersands = []string{"u0026", "x26", "u{26}"}
 
