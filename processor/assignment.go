@@ -266,11 +266,7 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 		if err := p.awaitPreparation(ctx, id); err != nil {
 			return nil, err
 		}
-		err := p.checkRecalled(id, commits[id], logs)
-		var begin map[string]int64
-		if err == nil {
-			begin, err = p.takeOver(id, commits[id], logs)
-		}
+		begin, err := p.takeOver(id, commits[id], logs)
 		if err != nil {
 			p.leave(event{err: err})
 			return nil, err
@@ -309,6 +305,8 @@ type commit struct {
 	// recalled: the topic cycles knows it, and the group's coordinator does not.
 	recalled  bool
 	positions map[string]int64
+	// ahead is a later cycle that readers see, where that may be a part of one: see against.
+	ahead *events.Cycle
 }
 
 // fetchCommits asks for what is committed of the wanted partitions, and waits until no transaction has any of it in hand. The
@@ -338,11 +336,12 @@ func (p *Processor) fetchCommits(ctx context.Context, wanted func(id int32) bool
 // that readers see is committed, whatever the group's coordinator says. Kafka 4.2 can answer offsets of many minutes ago after the
 // death of a broker, when its coordinator has not read all of its log again, and none when they have expired; going on from there
 // would count everything since a second time. Offsets that are no cycle of ours are an operator's, who means them; the numbers of
-// cycles go on behind the last one, so that the larger is always the later.
+// cycles go on behind the last one, so that the larger is always the later. With a broker that cannot CommitWhole readers may be ahead
+// of the offsets, and rightly so: what they see is told beside, for against to judge.
 func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[int32]commit, error) {
 	commits, err := p.fetchCommits(ctx, func(id int32) bool { return ids[id] })
-	if err != nil || !p.deps.Broker.Can(broker.CommitWhole) { // without it readers may be ahead of the offsets, and rightly so
-		return commits, err
+	if err != nil {
+		return nil, err
 	}
 	cycles, err := p.lastCycles(ctx, ids)
 	if err != nil {
@@ -354,14 +353,38 @@ func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[
 		case c.any && !c.named:
 			c.cycle = cycleID{seq: last.Seq}
 			commits[id] = c
+		case last.Seq > c.cycle.seq && p.deps.Broker.Can(broker.CommitWhole):
+			commits[id] = p.recall(id, c, last)
 		case last.Seq > c.cycle.seq:
-			p.metrics.staleOffsets.Inc()
-			p.log.Warn("Kafka forgot committed offsets of this group; the partition goes on from its last visible cycle",
-				zap.String("group", p.cfg.Group), zap.Int32("partition", id), zap.Stringer("answered", c.cycle), zap.Stringer("committed", cycleID{last.Seq, last.Random}))
-			commits[id] = c.upTo(last)
+			c.ahead = last
+			commits[id] = c
 		}
 	}
 	return commits, nil
+}
+
+func (p *Processor) recall(id int32, c commit, last *events.Cycle) commit {
+	p.metrics.staleOffsets.Inc()
+	p.log.Warn("Kafka forgot committed offsets of this group; the partition goes on from its last visible cycle",
+		zap.String("group", p.cfg.Group), zap.Int32("partition", id), zap.Stringer("answered", c.cycle), zap.Stringer("committed", cycleID{last.Seq, last.Random}))
+	return c.upTo(last)
+}
+
+// against judges a state by a commit behind which readers see a later cycle. Of a broker that cannot CommitWhole that
+// may be a part of the cycle that was being committed when the broker died: the state has that one, and what it made
+// comes out once. Any other cycle can be there only because the offsets are lost, all or the last of them.
+func (p *Processor) against(m *meta, id int32, c commit, ends map[string]int64) (commit, verdict) {
+	v := judge(m, c, ends)
+	// A state that somebody moved to these topics begins anew in them.
+	moved := m.settled && m.cycle == cycleID{} && len(m.positions) == 0
+	if c.ahead == nil || moved || (v == goOn || v == resend) && m.cycle.seq >= c.ahead.Seq {
+		return c, v
+	}
+	c = p.recall(id, c, c.ahead)
+	if v = judge(m, c, ends); v == goOn && !m.settled {
+		v = resend // without what readers see already
+	}
+	return c, v
 }
 
 // upTo is the commit that a cycle became visible with. The watermark stays behind: running the cycle again moves it.

@@ -7,12 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/schemas"
+	"tributary/schemas/broker"
 	"tributary/schemas/events"
 )
 
@@ -245,5 +247,70 @@ func TestCyclesOfAnotherLog(t *testing.T) {
 	}
 	if err := p.checkRecalled(1, commit{any: true, positions: map[string]int64{schemas.TopicClicks: 5000}}, l); err != nil {
 		t.Errorf("the group's own offsets: %v", err)
+	}
+}
+
+// TestOffsetsThatTheEmbeddedBrokerLost: the file of the group's offsets is gone, or lacks its end, and the topics are there. That
+// broker's readers may be ahead of its offsets by the cycle that it was committing, and by no other one: nothing counts twice.
+func TestOffsetsThatTheEmbeddedBrokerLost(t *testing.T) {
+	for _, end := range []string{"stopped", stepProduced, stepEnded} {
+		for _, lost := range []string{"all offsets", "the last offsets"} {
+			for _, state := range []string{"kept", "lost"} {
+				t.Run(strings.Join([]string{end, lost, "state", state}, ", "), func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, testPartitions)
+					cfg := w.config()
+					cfg.MaxCycleRecords = 20
+					c := &crasher{step: end, nth: 2, fs: vfs.NewCrashableMem()}
+					embedded := func(fs vfs.FS) Deps {
+						deps := w.deps(fs)
+						deps.Broker = broker.Embedded()
+						deps.TransactionalID = "one" // ends what is open, as the broker does at its start
+						return deps
+					}
+					h := &history{w: w}
+					r := w.start(cfg, embedded(c.fs))
+					h.feed(30)
+					w.caughtUp(cfg.Group)
+					admin := kadm.NewClient(w.client)
+					left, err := admin.FetchOffsets(context.Background(), cfg.Group)
+					if err != nil {
+						t.Fatal(err)
+					}
+					r.stop()
+
+					deps := embedded(c.fs)
+					if end != "stopped" {
+						deps.fault = c.at
+					}
+					r = w.start(cfg, deps)
+					h.feed(40)
+					fs := vfs.FS(c.fs)
+					if end == "stopped" {
+						w.caughtUp(cfg.Group)
+						r.stop()
+					} else {
+						if err := r.wait(); !errors.Is(err, errCrash) {
+							t.Fatalf("it ended with %v", err)
+						}
+						fs = c.saved
+					}
+					if state == "lost" {
+						fs = vfs.NewMem()
+					}
+					// The offsets of another group are those that are left of this one's.
+					cfg.Group = "left"
+					if lost != "all offsets" {
+						if err := admin.CommitAllOffsets(context.Background(), cfg.Group, left.Offsets()); err != nil {
+							t.Fatal(err)
+						}
+					}
+					r = w.start(cfg, embedded(fs))
+					h.feed(10)
+					h.finish(r)
+					r.stop()
+				})
+			}
+		}
 	}
 }

@@ -338,7 +338,11 @@ func (p *Processor) findOut(ctx context.Context) error {
 		if !part.touched {
 			continue
 		}
-		switch commits[id].cycle {
+		c := commits[id]
+		if c.ahead != nil && part.meta.base == (cycleID{c.ahead.Seq, c.ahead.Random}) {
+			c.cycle = part.meta.base // its offsets are lost, and it was gone on from all the same
+		}
+		switch c.cycle {
 		case part.meta.cycle:
 			p.noteCommitted(part)
 		case part.meta.base:

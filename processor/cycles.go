@@ -14,6 +14,7 @@ import (
 
 	"tributary/processor/stage"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 	"tributary/schemas/events"
 )
 
@@ -86,8 +87,8 @@ func checkDecisions(version uint32) error {
 // readAtOnce is how many partitions of cycles are looked at side by side.
 const readAtOnce = 8
 
-// lastCycles answers the last cycle that readers see of each of the partitions that has one. It waits until no transaction is open on
-// them: one that is about to be committed counts.
+// lastCycles answers the last cycle that readers see of each of the partitions that has one. With a broker that can FenceByID it waits
+// until no transaction is open on them: one that is about to be committed counts.
 func (p *Processor) lastCycles(ctx context.Context, ids map[int32]bool) (map[int32]*events.Cycle, error) {
 	topic := p.kafkaName(schemas.TopicCycles)
 	starts, ends, err := p.closedCycles(ctx, topic, ids)
@@ -112,10 +113,15 @@ func (p *Processor) lastCycles(ctx context.Context, ids map[int32]bool) (map[int
 	return last, g.Wait()
 }
 
-// closedCycles answers where the partitions of cycles begin and end, once nothing is open before their ends.
+// closedCycles answers where the partitions of cycles begin and end, once nothing is open before their ends. A broker
+// that cannot FenceByID leaves open what an earlier life of this processor had not ended, so with it nobody waits.
 func (p *Processor) closedCycles(ctx context.Context, topic string, ids map[int32]bool) (starts, ends map[int32]int64, err error) {
 	if starts, err = listedOf(ctx, topic, ids, p.admin.ListStartOffsets); err != nil {
 		return nil, nil, err
+	}
+	if !p.deps.Broker.Can(broker.FenceByID) {
+		ends, err = listedOf(ctx, topic, ids, p.admin.ListCommittedOffsets)
+		return starts, ends, err
 	}
 	if ends, err = listedOf(ctx, topic, ids, p.admin.ListEndOffsets); err != nil {
 		return nil, nil, err

@@ -62,7 +62,10 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (begin map[string]int64
 	for _, t := range p.inputs {
 		ends[t] = l.end[t][id]
 	}
-	v := judge(&part.meta, c, ends)
+	c, v := p.against(&part.meta, id, c, ends)
+	if err := p.checkRecalled(id, c, l); err != nil {
+		return nil, err
+	}
 	p.log.Info("taking a partition over", zap.Int32("partition", id), zap.Stringer("verdict", v),
 		zap.Stringer("state", part.meta.cycle), zap.Stringer("committed", c.cycle), zap.Any("positions", part.meta.positions))
 	if v == rebuild {

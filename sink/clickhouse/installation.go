@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,8 @@ import (
 // tablesGroup, after the loader's group, is the group whose offset's metadata names the tables.
 const tablesGroup = "-tables"
 
-// tablesVersion begins the metadata: tributary-tables:1:clicks=UUID:...
+// tablesVersion begins the metadata: tributary-tables:1:clicks=UUID:... An empty table's UUID is followed by /N where it is known to be
+// empty although N offsets had landed: the loss was accepted, or the topic had begun behind them when it was filled again.
 const tablesVersion = "tributary-tables:1"
 
 // rememberedAt is the topic to whose first offset the metadata belongs.
@@ -41,11 +43,11 @@ type Installation struct {
 	ClickHouse *clickhouse.Options
 }
 
-// A LostTable is a table that is empty and other than the one that the group's offsets are about.
+// A LostTable is a table that is empty and other than the one that the group's offsets are about, or the same without its rows.
 type LostTable struct {
 	Topic string `json:"topic"` // without prefix
 	Table string `json:"table"`
-	// Was and Is are the UUIDs; Was is empty where none was remembered.
+	// Was and Is are the UUIDs; Was is empty where none was remembered. They are the same where only the rows are gone.
 	Was string `json:"was"`
 	Is  string `json:"is"`
 	// Landed is how many offsets the group has confirmed, Kept how many of all the topic still has, Gone how many retention took.
@@ -56,6 +58,7 @@ type LostTable struct {
 	Oldest time.Time `json:"oldest"`
 
 	confirmed map[int32]int64 // the group's offsets by partition
+	known     int64           // of Landed, the offsets that the table is known to be empty of
 }
 
 // LostTables says that tables are gone that the group's offsets are about.
@@ -92,6 +95,10 @@ type tablesNow map[string]tableNow
 type tableNow struct {
 	uuid string
 	rows uint64
+	// keeps: its rows are counted, and none goes by itself. Empty after rows had landed, it has lost them.
+	keeps bool
+	// known is as in LostTable, of a table that is empty.
+	known int64
 }
 
 // Check returns what is lost, nil for nothing: the tables are remembered then.
@@ -117,10 +124,19 @@ func (in *Installation) look(ctx context.Context, remember bool) (*LostTables, e
 	lost := &LostTables{Database: in.Database, now: now}
 	filled := false
 	for _, table := range loaded(in.Own) {
-		if t := now[table.Name]; t.rows > 0 {
+		t, before := now[table.Name], was[table.Name]
+		same := before.uuid == t.uuid
+		switch {
+		case t.rows > 0:
 			filled = true
-		} else if was[table.Name] != t.uuid {
-			lost.Tables = append(lost.Tables, LostTable{Topic: table.Topic.Name, Table: table.Name, Was: was[table.Name], Is: t.uuid})
+		case same && !t.keeps:
+		default: // a folder of a table may be lost, and the engine makes an empty one under its definition
+			one := LostTable{Topic: table.Topic.Name, Table: table.Name, Was: before.uuid, Is: t.uuid}
+			if same {
+				one.known, t.known = before.known, before.known
+				now[table.Name] = t
+			}
+			lost.Tables = append(lost.Tables, one)
 		}
 	}
 	if len(was) == 0 && filled {
@@ -129,7 +145,10 @@ func (in *Installation) look(ctx context.Context, remember bool) (*LostTables, e
 	if err := in.measure(ctx, admin, lost); err != nil {
 		return nil, err
 	}
-	lost.Tables = slices.DeleteFunc(lost.Tables, func(t LostTable) bool { return t.Landed == 0 })
+	lost.Tables = slices.DeleteFunc(lost.Tables, func(t LostTable) bool { return t.Landed <= t.known })
+	if err := in.leaveOutUndecodable(ctx, lost); err != nil {
+		return nil, err
+	}
 	if len(lost.Tables) > 0 {
 		return lost, in.archived(ctx, lost)
 	}
@@ -146,7 +165,40 @@ func (in *Installation) Accept(ctx context.Context, lost *LostTables) error {
 		return err
 	}
 	defer client.Close()
+	for _, t := range lost.Tables {
+		lost.empty(t.Table, t.Landed)
+	}
 	return in.remember(ctx, admin, lost.now)
+}
+
+// empty notes that a table is known to be empty of so many offsets.
+func (l *LostTables) empty(table string, offsets int64) {
+	t := l.now[table]
+	t.known = offsets
+	l.now[table] = t
+}
+
+// leaveOutUndecodable leaves out tables of whose topics no record could be decoded: each is a dead letter, and no row.
+func (in *Installation) leaveOutUndecodable(ctx context.Context, lost *LostTables) error {
+	if !slices.ContainsFunc(lost.Tables, func(t LostTable) bool { return t.Was == t.Is }) {
+		return nil
+	}
+	conn, err := in.connect()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	letters := map[string]uint64{}
+	for _, t := range lost.Tables {
+		var n uint64
+		query := fmt.Sprintf("SELECT uniqExact(source_partition, source_offset) FROM %s.dead_letters WHERE place = 'sink' AND source_topic = ?", in.Database)
+		if err := conn.QueryRow(ctx, query, in.TopicPrefix+t.Topic).Scan(&n); err != nil {
+			return fmt.Errorf("asking ClickHouse for the undecodable records of %s: %w", t.Topic, err)
+		}
+		letters[t.Table] = n
+	}
+	lost.Tables = slices.DeleteFunc(lost.Tables, func(t LostTable) bool { return t.Was == t.Is && int64(letters[t.Table]) >= t.Landed })
+	return nil
 }
 
 // Refill sets the group's offsets of the lost tables' topics to the beginning, and remembers the tables: loaders fill them with everything
@@ -181,6 +233,13 @@ func (in *Installation) Refill(ctx context.Context, lost *LostTables) error {
 	}
 	if err := admin.CommitAllOffsets(ctx, in.Group, starts.Offsets()); err != nil {
 		return fmt.Errorf("setting the offsets of the group %s to the beginning: %w", in.Group, err)
+	}
+	for i, t := range lost.Tables {
+		gone := int64(0)
+		for _, start := range starts[names[i]] {
+			gone += start.Offset
+		}
+		lost.empty(t.Table, gone)
 	}
 	return in.remember(ctx, admin, lost.now)
 }
@@ -261,7 +320,7 @@ func (in *Installation) ask(ctx context.Context) (tablesNow, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	rows, err := conn.Query(ctx, "SELECT name, toString(uuid), ifNull(total_rows, 0) FROM system.tables WHERE database = ?", in.Database)
+	rows, err := conn.Query(ctx, "SELECT name, toString(uuid), ifNull(total_rows, 0), total_rows IS NOT NULL AND engine_full NOT LIKE '% TTL %' FROM system.tables WHERE database = ?", in.Database)
 	if err != nil {
 		return nil, fmt.Errorf("asking ClickHouse for the tables of %s: %w", in.Database, err)
 	}
@@ -274,9 +333,11 @@ func (in *Installation) readTables(rows driver.Rows) (tablesNow, error) {
 	for rows.Next() {
 		var name string
 		var t tableNow
-		if err := rows.Scan(&name, &t.uuid, &t.rows); err != nil {
+		var keeps uint8
+		if err := rows.Scan(&name, &t.uuid, &t.rows, &keeps); err != nil {
 			return nil, fmt.Errorf("reading ClickHouse's tables: %w", err)
 		}
+		t.keeps = keeps != 0
 		all[name] = t
 	}
 	if err := rows.Err(); err != nil {
@@ -292,8 +353,8 @@ func (in *Installation) readTables(rows driver.Rows) (tablesNow, error) {
 	return now, nil
 }
 
-// remembered returns the UUIDs by table; none where nothing was remembered.
-func (in *Installation) remembered(ctx context.Context, admin *kadm.Client) (map[string]string, error) {
+// remembered returns UUIDs, and what is known of empty ones, by table; none where nothing was remembered.
+func (in *Installation) remembered(ctx context.Context, admin *kadm.Client) (tablesNow, error) {
 	offsets, err := admin.FetchOffsets(ctx, in.Group+tablesGroup)
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return nil, nil
@@ -306,10 +367,12 @@ func (in *Installation) remembered(ctx context.Context, admin *kadm.Client) (map
 	if !ok || !found {
 		return nil, nil
 	}
-	was := map[string]string{}
+	was := tablesNow{}
 	for pair := range strings.SplitSeq(text, ":") {
-		name, uuid, _ := strings.Cut(pair, "=")
-		was[name] = uuid
+		name, value, _ := strings.Cut(pair, "=")
+		uuid, offsets, _ := strings.Cut(value, "/")
+		known, _ := strconv.ParseInt(offsets, 10, 64) // none is 0
+		was[name] = tableNow{uuid: uuid, known: known}
 	}
 	return was, nil
 }
@@ -319,6 +382,9 @@ func (in *Installation) remember(ctx context.Context, admin *kadm.Client, now ta
 	for _, table := range loaded(in.Own) {
 		name := table.Name
 		text += ":" + name + "=" + now[name].uuid
+		if now[name].rows == 0 && now[name].known > 0 {
+			text += "/" + strconv.FormatInt(now[name].known, 10)
+		}
 	}
 	offsets := kadm.Offsets{}
 	offsets.Add(kadm.Offset{Topic: in.TopicPrefix + rememberedAt, Partition: 0, At: 0, LeaderEpoch: -1, Metadata: text})

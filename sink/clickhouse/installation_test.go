@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tributary/report"
 	schema "tributary/schemas/clickhouse"
@@ -153,4 +154,82 @@ func TestRefillRefusesHalves(t *testing.T) {
 	if err := p.installation().Refill(t.Context(), lost); !errors.Is(err, ErrArchived) {
 		t.Errorf("with an archive: %v", err)
 	}
+}
+
+// TestATableWithoutItsRowsIsLost: the folder of one table is lost, and the engine makes an empty one under the same definition, with the
+// same UUID. What is decided of it, filling or acceptance, is not asked again.
+func TestATableWithoutItsRowsIsLost(t *testing.T) {
+	p := newPipeline(t, 2)
+	clicks, conversions := newEvents(1, 300, 100)
+	p.produceEvents(clicks[:200], conversions)
+	p.fine()
+	// Of impressions none can be decoded: they are letters, and the table is rightly empty.
+	undecodable := &kgo.Record{Topic: p.prefix + "impressions", Value: []byte("\xff")}
+	if err := p.producer.ProduceSync(t.Context(), undecodable).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	r := p.start()
+	p.awaitRows("clicks", 200)
+	p.awaitRows("conversions", len(conversions))
+	p.awaitRows("dead_letters", 1)
+	r.end(t)
+	p.fine()
+	lose := func(table string) *LostTables {
+		t.Helper()
+		p.exec("TRUNCATE TABLE %s." + table)
+		lost, err := p.installation().Check(t.Context())
+		if err != nil || lost == nil || len(lost.Tables) != 1 || lost.Tables[0].Table != table || lost.Tables[0].Was != lost.Tables[0].Is {
+			t.Fatalf("lost: %+v, %v", lost, err)
+		}
+		return lost
+	}
+	if err := p.installation().Refill(t.Context(), lose("conversions")); err != nil {
+		t.Fatal(err)
+	}
+	p.fine()
+	r = p.start()
+	p.awaitRows("conversions", len(conversions))
+	r.end(t)
+	p.fine()
+	if err := p.installation().Accept(t.Context(), lose("clicks")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		p.fine()
+	}
+	p.produceEvents(clicks[200:], nil)
+	r = p.start()
+	p.awaitRows("clicks", 100)
+	r.end(t)
+	p.check(clicks[200:], conversions)
+	lose("clicks")
+}
+
+// TestATableThatCannotBeFilledIsNotAskedForAgain: retention took from Kafka what the lost table had.
+func TestATableThatCannotBeFilledIsNotAskedForAgain(t *testing.T) {
+	p := newPipeline(t, 1)
+	clicks, _ := newEvents(1, 50, 0)
+	p.produceEvents(clicks, nil)
+	p.fine()
+	r := p.start()
+	p.awaitRows("clicks", 50)
+	r.end(t)
+	p.exec("TRUNCATE TABLE %s.clicks")
+	offsets := kadm.Offsets{}
+	offsets.AddOffset(p.prefix+Topics[0], 0, 50, -1)
+	deleted, err := kadm.NewClient(p.producer).DeleteRecords(t.Context(), offsets)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, err := p.installation().Check(t.Context())
+	if err != nil || lost == nil {
+		t.Fatalf("lost: %v, %v", lost, err)
+	}
+	if err := p.installation().Refill(t.Context(), lost); err != nil {
+		t.Fatal(err)
+	}
+	p.fine()
 }
