@@ -3,7 +3,6 @@ package processor
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,12 +12,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"tributary/schemas"
+	"tributary/schemas/broker/brokertest"
 	"tributary/schemas/events"
 )
 
@@ -230,37 +229,13 @@ func TestAStallIsOneLine(t *testing.T) {
 func TestATailWithoutMarkerIsNoLag(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	start := func(dir string, opts ...kgo.Opt) (*kgo.Client, []kgo.Opt) {
-		t.Helper()
-		claims := kfake.SeedTopics(1, schemas.TopicClaims)
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), claims)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cluster.Close)
-		seeds := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
-		client, err := kgo.NewClient(append(opts, seeds...)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(client.Close)
-		return client, seeds
-	}
-	dir, killed := t.TempDir(), t.TempDir()
-	producer, _ := start(dir, kgo.TransactionalID("processor"))
-	if err := producer.BeginTransaction(); err != nil {
+	forgotten := func() *kgo.Record { return &kgo.Record{Value: []byte("forgotten")} }
+	seeds := brokertest.Killed(t, schemas.TopicClaims, 1, nil, []*kgo.Record{forgotten(), forgotten(), forgotten()})
+	client, err := kgo.NewClient(seeds...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
-		forgotten := &kgo.Record{Topic: schemas.TopicClaims, Value: []byte("forgotten")}
-		if err := producer.ProduceSync(ctx, forgotten).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	client, seeds := start(killed)
+	t.Cleanup(client.Close)
 	p := &Processor{admin: kadm.NewClient(client), deps: Deps{Kafka: seeds}}
 	if barren, open := p.barren(ctx, place{schemas.TopicClaims, 0}, wait{position: 0, end: 3}); !barren || open {
 		t.Errorf("barren %v, open %v", barren, open)
