@@ -20,15 +20,15 @@ var ErrClickHouse = errors.New("asking ClickHouse")
 type ledger struct {
 	conn     driver.Conn
 	database string
-	// overtake lets older words of a conversion go after newer ones.
+	// overtake lets older postbacks of a conversion go after newer ones.
 	overtake bool
 }
 
 // ledgerBatch is how many letters one question is about.
 const ledgerBatch = 1000
 
-// check takes back what must not be sent: rows that are in their table, postbacks that are in the ledger, and postbacks whose
-// conversion has a later word there.
+// check takes back what must not be sent: rows that are in their table, postbacks that are in the ledger, and postbacks
+// whose conversion has a newer entry there.
 func (g *ledger) check(ctx context.Context, plans []*Plan, progress func(done, total int)) error {
 	for start := 0; start < len(plans); start += ledgerBatch {
 		progress(start, len(plans))
