@@ -153,8 +153,8 @@ func (o *ReplayOptions) check(ctx context.Context, list []*Plan) error {
 		})
 	}
 	for _, p := range list {
-		if p.Verdict == Send && tableOf(p.Topic) != "" {
-			p.Verdict, p.Why = Held, "whether table "+tableOf(p.Topic)+" has it already is unknown without ClickHouse"
+		if table := tableOf(p.Topic); p.Verdict == Send && table != nil {
+			p.Verdict, p.Why = Held, "whether table "+table.Name+" has it already is unknown without ClickHouse"
 		}
 	}
 	return nil
