@@ -67,10 +67,8 @@ func (t *task) appendSnapshot(ctx *stage.Context, dst []byte, c *events.Click) [
 	}
 	dst = t.words.refer(ctx, dst, p)
 
-	p = p[:0]
-	for _, name := range [...]string{c.Device, c.Os, c.Browser, c.Bot, c.BotClass, c.OsVersion, c.BrowserVersion} {
-		p = appendText(p, name)
-	}
+	p = appendText(appendText(appendText(appendText(p[:0], c.Device), c.Os), c.Browser), c.Bot)
+	p = appendText(appendText(appendText(p, c.BotClass), c.OsVersion), c.BrowserVersion)
 	dst = t.words.refer(ctx, dst, p)
 
 	p = p[:0]
@@ -79,10 +77,10 @@ func (t *task) appendSnapshot(ctx *stage.Context, dst []byte, c *events.Click) [
 		p = append(p, bit(c.Hosting))
 	}
 	dst = t.words.refer(ctx, dst, p)
-	for _, text := range [...]string{c.Language, c.ReferrerDomain, c.Keyword, c.Creative} {
-		p = append(p[:0], text...)
-		dst = t.words.refer(ctx, dst, p)
-	}
+	dst = t.words.referText(ctx, dst, c.Language)
+	dst = t.words.referText(ctx, dst, c.ReferrerDomain)
+	dst = t.words.referText(ctx, dst, c.Keyword)
+	dst = t.words.referText(ctx, dst, c.Creative)
 	p = appendNames(p[:0], c)
 	dst = t.words.refer(ctx, dst, p)
 
@@ -104,8 +102,7 @@ func (t *task) appendSnapshot(ctx *stage.Context, dst []byte, c *events.Click) [
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(c.Subs)))
 	for _, sub := range c.Subs {
-		p = append(p[:0], sub...)
-		dst = t.words.refer(ctx, dst, p)
+		dst = t.words.referText(ctx, dst, sub)
 	}
 	dst[head] = snapshotVersion | flags
 	t.part = p
@@ -202,21 +199,20 @@ const nameInline = 255
 
 // appendNames says of which sub each name is: one part for most clicks of a source. Nothing where no name is set.
 func appendNames(dst []byte, c *events.Click) []byte {
-	start, set := len(dst), false
+	if len(c.Zone)|len(c.ZoneName)|len(c.Site)|len(c.Placement)|len(c.AdCampaign)|len(c.AdCampaignName)|
+		len(c.Adset)|len(c.AdsetName)|len(c.Ad)|len(c.AdName) == 0 {
+		return dst
+	}
 	for _, name := range names(c) {
-		switch i := slices.Index(c.Subs, *name); {
-		case *name == "":
+		if *name == "" {
 			dst = append(dst, 0)
 			continue
-		case i >= 0 && i < nameInline-1:
+		}
+		if i := slices.Index(c.Subs, *name); i >= 0 && i < nameInline-1 {
 			dst = append(dst, byte(i+1))
-		default:
+		} else {
 			dst = appendText(append(dst, nameInline), *name)
 		}
-		set = true
-	}
-	if !set {
-		return dst[:start]
 	}
 	return dst
 }
