@@ -192,7 +192,8 @@ func TestTemplate(t *testing.T) {
 		"", "offer.example/x", "ftp://o.example/", "https://{source}/", "https://o.example{keyword}", "https://o.example:{cost}/", "{click_id}", "https:///x",
 		"javascript:alert(1)//{sub1}", "https://o.example/{nope}", "https://o.example/{", "https://o.example/}", "https://o.example/{sub21}", "https://o.example/{sub0}",
 		"https://o.example/\r\nX: y", "https://o.example/a b", "https://o.example/ü", "https://o.example/%zz", "https://user:{sub1}@o.example/", "https://o.example/" + strings.Repeat("a", 3000),
-		"https://o.example/?a={click_id}&amp;b=1", "https://o.example/?a={click_id}&amp%3Bb=1", "https://o.example/?a={click_id}%26amp;b=1", "https://o.example/?a={click_id}&#38;b=1",
+		"https://o.example/?a={click_id}&amp;b=1", "https://o.example/?a={click_id}&amp%3Bb=1", "https://o.example/?a={click_id}%26amp;b=1", `https://o.example/?a={click_id}\u0026b=1`, "https://o.example/?a={click_id}%5Cu0026b=1",
+		"https://o.example/?a={click_id}&#38;b=1",
 	} {
 		if _, err := ParseTemplate(text); err == nil {
 			t.Errorf("%q is taken for a link", text)

@@ -81,13 +81,14 @@ func ParseTemplate(text string) (*Template, error) {
 	if len(text) > maxTemplateBytes {
 		return nil, fmt.Errorf("has %d bytes, at most %d are allowed", len(text), maxTemplateBytes)
 	}
+	if query.Escaped([]byte(text)) {
+		return nil, errors.New(`has &amp;, \u0026 or the like where & belongs, as a URL has that was copied from a page ` +
+			`or out of JSON: its parameters would have other names; write &`)
+	}
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' || c == '\\' {
 			return nil, fmt.Errorf("has the character %q at byte %d; percent-encode it", c, i+1)
 		}
-	}
-	if query.Escaped([]byte(text)) {
-		return nil, errors.New("has &amp; or the like where & belongs, as a URL has that was copied from a page: its parameters would have other names; write &")
 	}
 	t := &Template{}
 	var plain strings.Builder

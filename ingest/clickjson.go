@@ -362,30 +362,65 @@ func objectOf(parser *fastjson.Parser, body []byte) (*fastjson.Object, *refusal)
 const postbackObject = `an object such as {"click_id":"…","payout":"12.50"}`
 
 // readObject takes a postback's parameters from a JSON object. Members that its network does not have are passed over, as
-// parameters of a query are.
+// parameters of a query are; one that is an object or an array is its members, each by its path: data.status.
 func (p *postback) readObject(object *fastjson.Object) (refused *refusal) {
 	object.Visit(func(key []byte, value *fastjson.Value) {
-		var text []byte
-		switch value.Type() {
-		case fastjson.TypeNull:
-			return
-		case fastjson.TypeString:
-			// The parser's memory is used again by the next request.
-			text = append(text, value.GetStringBytes()...)
-		case fastjson.TypeNumber:
-			text = value.MarshalTo(nil)
-			if n := p.reader.Param(key); (n == dialect.ClickID || n == dialect.TxID) && bytes.ContainsAny(text, "eE") && refused == nil {
-				refused = refuse(schemas.RejectRoundedID, received(key, schemas.MaxNameBytes), "the number "+quoted(text)+" has lost the last digits of the ID", "the ID as a string")
-			}
-			text = p.asWritten(key, text)
-		default:
-			if p.reader.Param(key) < dialect.Params && refused == nil {
-				refused = refuse(schemas.RejectBadBody, string(key), "the member is a "+value.Type().String(), "a string or a number")
-				return
-			}
-			text = value.MarshalTo(nil) // it is left out, and its name is kept
+		if problem := p.readMember(bytes.Clone(key), value); refused == nil {
+			refused = problem
 		}
-		p.reader.Set(&p.reading, bytes.Clone(key), nil, text)
 	})
 	return refused
+}
+
+// readMember takes one member; key is its path.
+func (p *postback) readMember(key []byte, value *fastjson.Value) (refused *refusal) {
+	var text []byte
+	switch value.Type() {
+	case fastjson.TypeNull:
+		return nil
+	case fastjson.TypeString:
+		// The parser's memory is used again by the next request.
+		text = append(text, value.GetStringBytes()...)
+	case fastjson.TypeNumber:
+		text = value.MarshalTo(nil)
+		if n := p.reader.Param(key); (n == dialect.ClickID || n == dialect.TxID) && bytes.ContainsAny(text, "eE") {
+			refused = refuse(schemas.RejectRoundedID, received(key, schemas.MaxNameBytes),
+				"the number "+quoted(text)+" has lost the last digits of the ID", "the ID as a string")
+		}
+		text = p.asWritten(key, text)
+	default:
+		if p.reader.Param(key) < dialect.Params {
+			return refuse(schemas.RejectBadBody, string(key), "the member is a "+value.Type().String(), "a string or a number")
+		}
+		// A path longer than a name is nobody's, and repeating it for each of its members could take up all memory.
+		if len(key) <= schemas.MaxNameBytes && p.reader.Param(key) == dialect.ParamUnknown {
+			if some, refused := p.readMembers(key, value); some {
+				return refused
+			}
+		}
+		text = value.MarshalTo(nil) // it is left out, and its name is kept
+	}
+	p.reader.Set(&p.reading, key, nil, text)
+	return refused
+}
+
+// readMembers takes the members of an object or an array, those of an array all under its own path. some tells whether it
+// has some; nothing else has.
+func (p *postback) readMembers(path []byte, value *fastjson.Value) (some bool, refused *refusal) {
+	take := func(path []byte, value *fastjson.Value) {
+		some = true
+		if problem := p.readMember(path, value); refused == nil {
+			refused = problem
+		}
+	}
+	if object := value.GetObject(); object != nil {
+		object.Visit(func(key []byte, value *fastjson.Value) {
+			take(append(append(bytes.Clone(path), '.'), key...), value)
+		})
+		return some, refused
+	}
+	for _, one := range value.GetArray() {
+		take(path, one)
+	}
+	return some, refused
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"net/netip"
@@ -335,6 +336,9 @@ func (p *postback) refuseProblem(problem *dialect.Problem) *refusal {
 		detail = value + " is a number in scientific notation: a spreadsheet or a program made it of the ID, whose last digits are lost"
 	case schemas.RejectJoined:
 		detail = value + " has another parameter in it: what stands between them is no &"
+		if _, behind, ok := bytes.Cut(problem.Value, []byte{'&'}); ok && query.CutByHTML(behind) {
+			detail = value + " has a character as HTML writes it, whose & ended the value"
+		}
 	case schemas.RejectTwoValues:
 		detail = problem.Param.String() + " has two values, the second is " + value
 	case schemas.RejectUnread:

@@ -41,9 +41,9 @@ func spelled(ctx *fasthttp.RequestCtx, path []byte) []byte {
 // Meant returns path and query as whoever put the URL together meant them, where that is beyond doubt:
 //
 //   - several slashes are one: //postback/usd, /c//summer (but see spelled);
-//   - what stands behind & or an encoded ? or & in a path is the query, for no campaign, click ID or path of another
-//     tracker has such a character: /c/summer&sub1=x, /c/summer%3Fsub1=x. A declared network's name may have one, and
-//     keeps it;
+//   - what stands behind & (also \u0026) or an encoded ? or & in a path is the query, for no campaign, click ID or path
+//     of another tracker has such a character: /c/summer&sub1=x, /c/summer%3Fsub1=x. A declared network's name may have
+//     one, and keeps it;
 //   - a path of ours that was written in capitals is that path: /Postback/usd;
 //   - an encoded space at the end of a path is none of it;
 //   - a second ? at the beginning of the query is none of a parameter's name.
@@ -75,7 +75,7 @@ func isOdd(path []byte) bool {
 	}
 	before := byte(0)
 	for _, c := range path {
-		if c == '&' || c == '%' || c == '/' && before == '/' {
+		if c == '&' || c == '%' || c == '\\' || c == '/' && before == '/' {
 			return true
 		}
 		before = c
@@ -104,10 +104,14 @@ func parted(path, rawQuery []byte) (before, after []byte) {
 			at, width = i, 1
 			break
 		}
-		if c != '%' || i+2 >= len(path) {
+		if c != '%' && c != '\\' || i+2 >= len(path) {
 			continue
 		}
-		if mark, ok := query.HexByte(path[i+1], path[i+2]); ok && (mark == '?' || mark == '&') {
+		if n, _ := query.ScriptAmpersand(path[i:]); n > 0 {
+			at, width = i, n
+			break
+		}
+		if mark, ok := query.HexByte(path[i+1], path[i+2]); c == '%' && ok && (mark == '?' || mark == '&') {
 			at, width = i, 3
 			break
 		}

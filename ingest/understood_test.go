@@ -79,7 +79,7 @@ func TestEscapedPostback(t *testing.T) {
 			}
 		}
 	}
-	for _, amp := range []string{"&amp;", "&amp%3B", "&AMP;", "&amp;amp;", ";", "&#38;", "&#x26;", "&#038;", "&%2338;"} {
+	for _, amp := range []string{"&amp;", "&amp%3B", "&AMP;", "&amp;amp;", ";", "&#38;", "&#x26;", "&#038;", "&%2338;", `\u0026`, `\\u0026`, `\x26`} {
 		query := strings.Join([]string{"click_id=" + id, "payout=12.5", "currency=EUR", "status=rejected", "txid=T2"}, amp)
 		check("the path with "+amp, b.onWire("/postback/acme?"+query))
 		check("the parameter with "+amp, b.onWire("/postback?"+query+amp+"network=acme"))
@@ -104,7 +104,7 @@ func TestEscapedLink(t *testing.T) {
 	})
 	for i, target := range []string{
 		"/c/summer?sub1=a&amp;cost=0.5&amp;external_id=x%2Fy", "/c/summer?sub1=a;cost=0.5;external_id=x/y", "/c/summer?sub1=a&#38;cost=0.5&#38;external_id=x/y",
-		"/c/summer?sub1=a&amp;cost=0.5&amp%3Bexternal_id=x/y",
+		"/c/summer?sub1=a&amp;cost=0.5&amp%3Bexternal_id=x/y", `/c/summer?sub1=a\u0026cost=0.5\u0026external_id=x/y`, `/c/summer\u0026sub1=a\u0026cost=0.5&external_id=x/y`,
 		"/0f6f8a04-1b7c-4a57-9d1c-2f1b5a3e7c90?var1=a&amp;cost=0.5;externalid=x/y",
 	} {
 		if status := b.onWire(target); status != http.StatusFound {
@@ -137,7 +137,7 @@ func TestNotTaken(t *testing.T) {
 	id := clickID(t, testSecret, 1, 1)
 	for _, got := range []reply{
 		b.get("/postback/theirs?subid=" + id + "&payout=1&foo=1&cost=2&mine=3&foo=4&b%22ar=5&empty="),
-		b.send("POST", "/postback/theirs", jsonType, `{"subid":"`+id+`","payout":1,"foo":[1],"cost":2,"mine":true,"b\"ar":{"x":1}}`),
+		b.send("POST", "/postback/theirs", jsonType, `{"subid":"`+id+`","payout":1,"foo":[1],"cost":2,"mine":true,"b\"ar":5}`),
 	} {
 		var answer struct {
 			Status   string   `json:"status"`
@@ -204,6 +204,16 @@ func TestNotUnderstood(t *testing.T) {
 		{"/postback/acme?click_id=CLICK&txid=T1%26payout%3D12.5", "", "", schemas.RejectJoined, "txid"},
 		{"/postback/acme?click_id=CLICK%26payout=12.5%26status=rejected", "", "", schemas.RejectJoined, "click_id"},
 		{"/postback/acme?click_id=CLICK&txid=T1%26amp;status=rejected", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme?click_id=CLICK&payout=1&txid=&lt;TX&gt;&status=rejected", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme?click_id=CLICK&payout=1&txid=T1&quot;", "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme?click_id=CLICK&payout=1&QUOT;&txid=T1", "", "", schemas.RejectJoined, "payout"},
+		{"/postback/acme", formType, "click_id=CLICK&#39;&payout=1", schemas.RejectJoined, "click_id"},
+		{`/postback/acme?click_id=CLICK&txid=T1%5Cu0026status=rejected`, "", "", schemas.RejectJoined, "txid"},
+		{"/postback/acme", jsonType, `{"click_id":"CLICK","txid":"T1\\u0026status=rejected"}`, schemas.RejectJoined, "txid"},
+		{"/postback/acme", jsonType, `{"click_id":"CLICK","payout":4,"data":{"status":"rejected"}}`, schemas.RejectUnread, "data.status"},
+		{"/postback/acme", jsonType, `{"click_id":"CLICK","payout":4,"a":[1,{"b":{"txid":"T1"}}]}`, schemas.RejectUnread, "a.b.txid"},
+		{"/postback/acme", jsonType, `{"click_id":"CLICK","conversion":{"amount":4,"approved":true}}`, schemas.RejectUnread, "conversion.amount"},
+		{"/postback/acme?click_id=CLICK&payout=1&data[txid]=T1", "", "", schemas.RejectUnread, "data[txid]"},
 		{"/postback/acme", jsonType, `{"click_id":"CLICK","payout":1e10}`, schemas.RejectBadPayout, "payout"},
 		{"/postback/acme", jsonType, `{"click_id":"CLICK","txid":1.23457E+15,"payout":1}`, schemas.RejectRoundedID, "txid"},
 		{"click_id=CLICK;payout=5", signedQuery, "", schemas.RejectJoined, "click_id"},
@@ -232,8 +242,38 @@ func TestNotUnderstood(t *testing.T) {
 	if n := len(b.postbacks()); n != 0 {
 		t.Errorf("%d of them are booked", n)
 	}
+	// Of a parameter that is left out nobody minds.
+	if got := b.get("/postback/acme?click_id=" + id + "&foo=&lt;b&gt;&txid=T9&lt=1"); got.status != 200 || !strings.Contains(got.body, `"lt;b"`) {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
 	// A path names the network; a parameter of that name that is none's says something else.
 	if got := b.get("/postback/acme?click_id=" + id + "&network=facebook"); got.status != 200 || !strings.Contains(got.body, `"not_taken":["network"]`) {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+}
+
+// TestMembersOfMembers: of JSON within JSON, too, what a network's params name is taken, and what is left out is named by its path.
+func TestMembersOfMembers(t *testing.T) {
+	cat := testCatalog()
+	cat.Networks[0].Params = map[string]string{"data.order.status": "status", "data.order.id": "txid", "data.sum": "payout"}
+	built, err := catalog.Build(cat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, func(_ *Config, d *Deps) { d.Catalog = built })
+	id := clickID(t, testSecret, 1, 1)
+	got := b.send("POST", "/postback/acme", jsonType,
+		`{"click_id":"`+id+`","data":{"sum":12.5,"order":{"status":"rejected","id":"T2","items":[{"n":1},{"n":2},null,[]]},"x":{}},"y":[]}`)
+	if got.status != 200 || !strings.Contains(got.body, `"not_taken":["data.order.items.n","data.order.items","data.x","y"]`) {
+		t.Fatalf("answered %d %s", got.status, got.body)
+	}
+	if fields := postbackFields(b.postbacks()[0]); fields != "network=acme event=sale status=rejected txid=T2 payout=12500000 USD" {
+		t.Errorf("it is %s", fields)
+	}
+	// A long name is not repeated for each of its members.
+	long := strings.Repeat("n", schemas.MaxNameBytes+1)
+	got = b.send("POST", "/postback/acme", jsonType, `{"click_id":"`+id+`","data":{"sum":1},"`+long+`":{"status":"x","y":1}}`)
+	if got.status != 200 || strings.Count(got.body, "nnn") > len(long) || strings.Contains(got.body, ".y") {
 		t.Errorf("answered %d %s", got.status, got.body)
 	}
 }

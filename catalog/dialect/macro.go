@@ -49,12 +49,12 @@ func (d *Dialect) unfilledValue(raw, value []byte) bool {
 	if isPlain(value) {
 		// An ID or an amount, almost always: it has a digit, and what stands for none has hardly ever one.
 		if value[0]|0x20 != 's' && value[0]|0x20 != 'a' && hasDigit(value) {
-			return d.isPlaceholder(value)
+			return d.isPlaceholder(value) || isNilGUID(value)
 		}
 		return d.isPlaceholder(value) || standIn(value)
 	}
 	if isGUID(value) {
-		return false
+		return isNilGUID(value)
 	}
 	if d.unfilled(raw, value, true) || standIn(value) {
 		return true

@@ -208,6 +208,8 @@ const (
 	rightValue  = "the value itself; correct the macro in the network's postback settings"
 	rightID     = "the ID as the network wrote it; format the spreadsheet's column as text before anything is pasted into it"
 	rightJoined = "each parameter of its own, with & between them"
+
+	rightCharacter = "the character itself, percent-encoded"
 )
 
 // Unfilled returns the first parameter whose value is none where one is needed: a macro or a placeholder, an ID that was made a

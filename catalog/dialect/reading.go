@@ -233,6 +233,7 @@ func (p *Postback) ReadSigned(r *Reading, raw []byte) *Problem {
 func (p *Postback) readQuery(r *Reading, raw []byte, scan query.Scanner, decodeID func(dst, raw []byte) []byte) {
 	// Decoded text is never longer than raw, so one buffer does.
 	text := make([]byte, 0, len(raw))
+	before := paramName{param: ParamUnknown}
 	for {
 		key, value, ok := scan.Next()
 		if !ok {
@@ -253,6 +254,13 @@ func (p *Postback) readQuery(r *Reading, raw []byte, scan query.Scanner, decodeI
 				text = query.Decode(text, value)
 			}
 			decoded = text[start:len(text):len(text)]
+		}
+		if !known && query.CutByHTML(key) && r.conflict == nil && isOne(before.param) {
+			cut := append(append(bytes.Clone(r.Values[before.param].Text), '&'), key...)
+			r.conflict = &Problem{schemas.RejectJoined, before.param, before.name, cut, rightCharacter}
+		}
+		if before = n; !known {
+			before.param = ParamUnknown
 		}
 		p.set(r, &n, known, key, value, decoded)
 	}

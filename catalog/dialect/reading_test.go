@@ -77,6 +77,13 @@ func TestUnread(t *testing.T) {
 			Custom{Currency: "USD"}, PayoutCurrency},
 		{"payout=10&transactionCurrency=EUR", Custom{Currency: "USD"}, PayoutCurrency},
 
+		{"data[txid]=7", Custom{}, TxID}, {"data[0][order_id]=7", Custom{}, TxID}, {"a.b.event=x", Custom{}, Event}, {"lead.sum=7", Custom{}, Payout}, {"data[payout][]=7", Custom{}, Payout},
+		{"order.id=7", Custom{}, TxID}, {"a.http_status=200&v1.0=2&x[]=1&tags[0]=b&data.customer.id=7&a.marital_status=single", Custom{}, Params},
+
+		{"state=reversed", Custom{}, Status}, {"conversion_state=rejected", Custom{}, Status}, {"order[state]=Charged%20back", Custom{}, Status}, {"type=chargeback", Custom{}, Status},
+		{"transaction_type=REFUND", Custom{}, Status}, {"action=reversal", Custom{}, Status}, {"payout_type=chargeback", Custom{}, Status},
+		{"state=NY&type=lead&action=sale&result=ok&device_type=mobile&statement=x&estate=sold&order_type=web&real_state=CA", Custom{}, Params}, {"status=approved&type=chargeback&state=reversed", Custom{}, Params},
+
 		// What honest senders send beside it, and says nothing of what the postback lacks.
 		{"payout=10&order_currency=EUR&currency_rate=1.08&sale_currency=GBP&currency_symbol=%E2%82%AC",
 			Custom{Currency: "USD"}, Params}, {"payout=10&oid=17", Custom{}, Params},

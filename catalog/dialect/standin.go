@@ -12,12 +12,12 @@ import (
 // standIn tells whether the value of an amount, of an ID or of a currency is none.
 func standIn(value []byte) bool {
 	value = bytes.TrimSpace(value)
-	if len(value) == 0 || len(value) > maxMarkedBytes || isGUID(value) {
+	if len(value) == 0 || len(value) > maxMarkedBytes || isGUID(value) && !isNilGUID(value) {
 		return false
 	}
 	var buf [maxMarkedBytes]byte
 	lower := appendLower(buf[:0], value)
-	return absences[string(lower)] || isMacroName(lower) || !isPlain(value) && isMarkedUp(value, lower)
+	return absences[string(lower)] || isNilGUID(value) || isMacroName(lower) || !isPlain(value) && isMarkedUp(value, lower)
 }
 
 // StandsForNone tells whether the value of an amount, an ID or a currency is none, whoever sent it: a macro in any marks, or what people,
@@ -30,7 +30,7 @@ func IsNothing(value []byte) bool {
 		return false
 	}
 	lower := bytes.ToLower(value)
-	return absences[string(lower)] || isSheetError(lower)
+	return absences[string(lower)] || isNilGUID(value) || isSheetError(lower)
 }
 
 // IsRounded tells an ID that is a number in scientific notation; see isRounded.
@@ -208,6 +208,15 @@ func isGUID(value []byte) bool {
 		return false
 	}
 	return UUID.matches(value[1:37])
+}
+
+// isNilGUID tells the GUID of zeros alone, which is nobody's: what a device says that may not be followed, and a
+// program's GUID that was never set.
+func isNilGUID(value []byte) bool {
+	if len(value) == 38 && isGUID(value) {
+		value = value[1:37]
+	}
+	return len(value) == 36 && value[0] == '0' && string(value) == "00000000-0000-0000-0000-000000000000"
 }
 
 // isRounded tells an ID that is a number in scientific notation, 1.23457E+15: a spreadsheet or a program took it for a number, and

@@ -20,6 +20,7 @@ var standIns = []string{
 	"(click id)", "&txid;", "{$order}", "`id`", "xxxx", "*click*",
 	// Of programs.
 	"null", "NULL", "(null)", "undefined", "Undefined", "nil", "<nil>", "None", "NaN", "N/A", "n/a", "NA", "[object Object]", "false", "-", "--", "?", `""`, "{}", "[]", "()",
+	"00000000-0000-0000-0000-000000000000", "{00000000-0000-0000-0000-000000000000}", "%7B00000000-0000-0000-0000-000000000000%7D",
 	// Of spreadsheets.
 	"#REF!", "#N/A", "#NAME?", "#VALUE!", "#DIV/0!", "########",
 	// Encoded once more than it is decoded.
@@ -30,6 +31,7 @@ var standIns = []string{
 var honestIDs = []string{
 	"NULL-17", "null0", "nullable", "undefined1", "none-1", "NAN0", "NA12345", "N/A/17", "1E15", "1e5", "12E4", "123e45", "5E10ABC", "219E01BE", "0e0", "1.5", "1.50", "-1", "1-2", "E+15",
 	"{3F2504E0-4F89-11D3-9A0C-0305E82C3301}", "{A3F504E0-4F89-11D3-9A0C-0305E82C3301}", "(a3f504e0-4f89-11d3-9a0c-0305e82c3301)", "3F2504E0-4F89-11D3-9A0C-0305E82C3301",
+	"00000000-0000-0000-0000-000000000001", "00000000000000000000000000000000", "{00000000-0000-0000-0000-000000000001}",
 	"#1001", "$12", "$1", "@john", "user@example.com", "x_y", "_abc_", "-abc-", "__8AAA", "A(1)", "[2024]-17", "100%", "50%25", "(A)-1(B)", "SIGNUP", "PURCHASE", "main", "special", "NEWSLETTER", "t1", "T1", "c2",
 	"sub1", "abc+def==", "Q29va2ll", "TRANSACTION_ID_17", "transactionid9", "order-17", "ORDER17", "test", "0", "00", "1", "AB", "z", "1/2", "a&b", "a;b", "a=b", "<12>", "{17", "}", "Ω",
 	"зай", strings.Repeat("n", 64), "null" + strings.Repeat(" ", 3) + "1", "CLICKID7F3A", "wm4f1bkotult5e0c2d", "51ts6sgr1cbkdhljnrv", "E_C_P_CtsBJpAaoVfUlxm3vbwyT7", "main.click_id.3",

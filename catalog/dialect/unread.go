@@ -10,10 +10,11 @@ import (
 // A parameter that a network's dialect does not have is left out, counted and shown. It is refused where its name says
 // that it is what the postback lacks: a payout, the payout's currency, a status, an event type, a transaction ID. Else
 // "amount=12.5" would be booked at the offer's payout, "conversion_status=rejected" as approved, two "order_id" as one
-// conversion. The rule asks for names that hardly anybody gives to anything else; "price", "total", "value", "type",
-// "state", "id" and "oid", which is an offer as often as an order, are not among them. What the customer paid is no
-// payout: "sale_amount" and "order_currency" are left out like any other. Where a name says it half, the value has to
-// say the rest: "currency_rate=1.08" is no currency, "fraud=0" no fraud, "marital_status=single" no status.
+// conversion. The rule asks for names that hardly anybody gives to anything else; "price", "total", "value", "id"
+// and "oid", which is an offer as often as an order, are not among them. What the customer paid is no payout:
+// "sale_amount" and "order_currency" are left out like any other. Where a name says it half, the value has to say the
+// rest: "currency_rate=1.08" is no currency, "fraud=0" no fraud, "marital_status=single" and "state=CA" no status, and
+// "state=rejected" (docs.adgatemedia.com/postbacks/postback-information) and "type=chargeback" are one.
 
 // The names are in lower case without what joins their words.
 var (
@@ -44,9 +45,14 @@ var (
 		"action", "payment", "payout", "event", "goal", "approval", "postback", "deposit", "affiliate", "affiliation",
 		"network", "aff", "adv", "new", "current")
 	statusWords = setOf("registered", "pending", "approved", "rejected", "chargeback", "declined", "decline", "reject",
-		"approve", "confirmed", "confirm", "accepted", "paid", "unpaid", "cancelled", "canceled", "cancel", "refunded",
-		"refund", "reversed", "reversal", "trash", "fraud", "invalid", "void", "voided", "hold", "onhold", "waiting",
-		"returned", "deleted", "denied", "failed", "expired", "lead", "sale", "rebill")
+		"approve", "confirmed", "confirm", "accepted", "paid", "unpaid", "cancelled", "canceled", "cancel",
+		"refunded", "refund", "reversed", "reversal", "trash", "fraud", "invalid", "void", "voided", "hold", "onhold", "waiting",
+		"returned", "deleted", "denied", "failed", "expired", "lead", "sale", "rebill", "chargedback")
+	// A name that ends with one of turnEnds is the status where its value takes the conversion back: type=chargeback.
+	// "type=lead" is an event type, or anything.
+	turnEnds  = words("type", "action", "result", "operation")
+	takenBack = setOf("rejected", "reject", "chargeback", "chargedback", "declined", "decline", "cancelled", "canceled", "cancel", "refunded",
+		"refund", "reversed", "reversal", "trash", "fraud", "void", "voided", "returned", "denied")
 )
 
 // flags tell by their value whether the postback would be misread without them: true where yes means what a postback
@@ -71,8 +77,28 @@ func words(list ...string) [][]byte {
 }
 
 // partNamed returns which part of a postback the name of a parameter says it is, ParamUnknown for none. half is what
-// its value has to say besides; nil where the name says it all.
+// its value has to say besides; nil where the name says it all. A name that is a path, data.txid or data[txid], is what
+// its end says where it says nothing as a whole.
 func (p *Postback) partNamed(name []byte) (part Param, half func(value []byte) bool) {
+	if part, half = p.partOf(name); part != ParamUnknown {
+		return part, half
+	}
+	if end := pathEnd(name); len(end) < len(name) {
+		return p.partOf(end)
+	}
+	return ParamUnknown, nil
+}
+
+// pathEnd is the last word of a name that is a path: txid of data.txid, data[txid] and data[txid][].
+func pathEnd(name []byte) []byte {
+	name = bytes.TrimRight(name, "[]0123456789")
+	if i := bytes.LastIndexAny(name, ".["); i >= 0 {
+		return name[i+1:]
+	}
+	return name
+}
+
+func (p *Postback) partOf(name []byte) (part Param, half func(value []byte) bool) {
 	if len(name) > schemas.MaxNameBytes {
 		return ParamUnknown, nil
 	}
@@ -90,6 +116,8 @@ func (p *Postback) partNamed(name []byte) (part Param, half func(value []byte) b
 			return Status, nil
 		}
 		return Status, isStatusWord
+	case bytes.HasSuffix(plain, []byte("state")): // that of an address is no such word
+		return Status, isStatusWord
 	case eventNamed[string(plain)]:
 		return Event, nil
 	case txidNamed[string(plain)]:
@@ -103,9 +131,14 @@ func (p *Postback) partNamed(name []byte) (part Param, half func(value []byte) b
 	for _, word := range payoutWords {
 		if before, after, ok := bytes.Cut(plain, word); ok {
 			if hasAny(plain, besidePayout) || len(before) == 0 && string(after) == "id" {
-				return ParamUnknown, nil
+				break
 			}
 			return Payout, hasDigit // what has no digit is no amount
+		}
+	}
+	for _, end := range turnEnds {
+		if bytes.HasSuffix(plain, end) {
+			return Status, isTakenBack
 		}
 	}
 	return ParamUnknown, nil
@@ -137,6 +170,8 @@ func hasAny(text []byte, words [][]byte) bool {
 func (p *Postback) isOtherCurrency(value []byte) bool {
 	return !bytes.EqualFold(value, []byte(p.currency))
 }
+
+func isTakenBack(value []byte) bool { return isWord(value, takenBack, true) }
 
 func isStatusWord(value []byte) bool { return isWord(value, statusWords, true) }
 

@@ -34,8 +34,56 @@ next:
 	return n
 }
 
-// Escaped tells whether a query or a URL has an ampersand that HTML escaped.
+// htmlCharacters are other characters as HTML writes them, behind their ampersand.
+var htmlCharacters = []string{"lt;", "gt;", "quot;", "apos;", "nbsp;", "#34;", "#39;", "#039;", "#x27;", "#x22;", "#60;", "#62;", "#x3c;", "#x3e;"}
+
+// CutByHTML tells whether a name begins with what HTML writes for a character: it is the end of the value before it, which an
+// ampersand cut short. "txid=&lt;TX&gt;"
+func CutByHTML(name []byte) bool {
+	for _, one := range htmlCharacters {
+		if len(name) >= len(one) && lowerIs(name[:len(one)], one) {
+			return true
+		}
+	}
+	return false
+}
+
+// scriptAmpersands are an ampersand as JSON and scripts escape it ("T1\u0026status=rejected"), behind the backslash.
+var scriptAmpersands = []string{"u0026", "x26", "u{26}"}
+
+// ScriptAmpersand is how many bytes at the beginning of text are an ampersand that JSON or a script escaped, once or more
+// often; 0 for none. encoded: its backslash is percent-encoded, as in a value that somebody encoded as a text.
+func ScriptAmpersand(text []byte) (n int, encoded bool) {
+	for n < len(text) {
+		switch {
+		case text[n] == '\\':
+			n++
+			continue
+		case len(text)-n >= 3 && lowerIs(text[n:n+3], "%5c"):
+			n, encoded = n+3, true
+			continue
+		case n == 0:
+			return 0, false
+		}
+		break
+	}
+	for _, one := range scriptAmpersands {
+		if len(text)-n >= len(one) && lowerIs(text[n:n+len(one)], one) {
+			return n + len(one), encoded
+		}
+	}
+	return 0, false
+}
+
+// Escaped tells whether a query or a URL has an ampersand that HTML, JSON or a script escaped.
 func Escaped(text []byte) bool {
+	for i, c := range text {
+		if c == '\\' || c == '%' {
+			if n, _ := ScriptAmpersand(text[i:]); n > 0 {
+				return true
+			}
+		}
+	}
 	for rest := text; ; {
 		i := bytes.IndexByte(rest, '&')
 		if i < 0 {
@@ -70,7 +118,7 @@ var entities = map[byte]string{
 
 // mayJoin tells whether anything in raw may stand for an ampersand. It is asked of every query.
 func mayJoin(raw []byte) bool {
-	if bytes.IndexByte(raw, ';') >= 0 {
+	if bytes.IndexByte(raw, ';') >= 0 || bytes.IndexByte(raw, '\\') >= 0 {
 		return true
 	}
 	for rest := raw; ; {
@@ -101,8 +149,8 @@ func isASCII(text []byte) bool {
 }
 
 // Joined tells whether a text has another parameter in it: what stands for an ampersand, a name that is known, and "=".
-// What stands for one is "&" in text that was decoded, ";", either of them percent-encoded, "?", and the character that
-// a page makes of the beginning of a name.
+// What stands for one is "&" in text that was decoded, ";", either of them percent-encoded, "?", what JSON and scripts
+// write for "&", and the character that a page makes of the beginning of a name.
 func Joined(text []byte, known func(name []byte) bool) bool {
 	at, _, _ := joined(text, known, true)
 	return at >= 0
@@ -154,12 +202,18 @@ func separator(text []byte) (n int, eaten string, isText bool) {
 		return 1, "", false
 	case c == '?': // a second one, where & belongs, or that of a URL that is the value
 		return 1, "", true
+	case c == '\\':
+		n, isText = ScriptAmpersand(text)
+		return n, "", isText
 	case c == '%' && len(text) >= 3:
 		decoded, ok := HexByte(text[1], text[2])
 		switch {
 		case !ok:
 		case decoded == '&' || decoded == ';':
 			return 3, "", true
+		case decoded == '\\':
+			n, _ = ScriptAmpersand(text)
+			return n, "", true
 		case decoded == 0xc2 || decoded == 0xc3:
 			if len(text) >= 6 && text[3] == '%' {
 				if low, ok := HexByte(text[4], text[5]); ok {

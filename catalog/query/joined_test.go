@@ -49,6 +49,12 @@ func TestAmpersands(t *testing.T) {
 		"txid=T1¶m1=x®ion=y":               "txid:T1 param1:x region:y",
 		"txid=T1¬ify=1":                    "txid:T1 notify:1",
 		"foo;payout=1":                     "foo: payout:1",
+		// As JSON and scripts escape it, once or more often.
+		`click_id=C\u0026payout=1\u0026status=x`:      "click_id:C payout:1 status:x",
+		`click_id=C\x26payout=1\\u0026amp;status=x`:   "click_id:C payout:1 status:x",
+		`foo=C\u0026payout=1&a=b`:                     "foo:C payout:1 a:b",
+		`click_id=C%5Cu0026payout=1`:                  `click_id:C\u0026payout=1`,
+		`sub1=a\u0026b=c&sub2=\u0026&sub3=D:\x\u00e4`: `sub1:a\u0026b=c sub2:\u0026 sub3:D:\x\u00e4`,
 		// What its sender encoded is text, whatever it looks like.
 		"click_id=C%26payout=1":                     "click_id:C&payout=1",
 		"click_id=C%26amp;payout=1":                 "click_id:C&amp;payout=1",
@@ -84,6 +90,7 @@ func TestAmpersands(t *testing.T) {
 func TestJoined(t *testing.T) {
 	for text, want := range map[string]bool{
 		"C&payout=1": true, "C;payout=1": true, "C%26payout=1": true, "C&amp;payout=1": true, "C¤cy=EUR": true, "C?payout=1": true, "C??payout=1": true, "C?&payout=1": true, "C?p=1": false,
+		`C\u0026payout=1`: true, `C\\u0026payout=1`: true, `C%5cu0026payout=1`: true, `C%5C%5Cx26payout=1`: true, `C\u0026p=1`: false, `C\u0027payout=1`: false, `C\`: false,
 		"C": false, "C&p=1": false, "C&payout": false, "payout=1": false, "a=b=c": false, "Q29va2ll==": false, "": false, "C&=1": false,
 	} {
 		if got := Joined([]byte(text), knownNames); got != want {
@@ -91,7 +98,7 @@ func TestJoined(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]bool{
-		"https://o.example/?a={click_id}&amp;b=1": true, "?a=1&#38;b=2": true, "?a=%26amp;b=2": true, "?a=%26AMP%3Bb": true, "?a=1&b=2&ampere=1": false, "?a=%26b": false, "": false,
+		"https://o.example/?a={click_id}&amp;b=1": true, "?a=1&#38;b=2": true, "?a=%26amp;b=2": true, "?a=%26AMP%3Bb": true, `?a=1\u0026b=2`: true, "?a=1%5Cx26b=2": true, `?a=\u0027`: false, "?a=1&b=2&ampere=1": false, "?a=%26b": false, "": false,
 	} {
 		if got := Escaped([]byte(text)); got != want {
 			t.Errorf("Escaped(%q) = %v", text, got)
@@ -112,7 +119,7 @@ func TestDecodeID(t *testing.T) {
 
 // FuzzJoined holds that reading for known names loses no byte that a plain scan has, ends, and finds what it says it finds.
 func FuzzJoined(f *testing.F) {
-	for _, raw := range []string{"click_id=C&amp;payout=1", "txid=T1%C2%A4cy=EUR;payout=1", "a=%26amp%3Bpayout=1&#38;status=x", "a=\xc2", "a=%C2%", "amp;amp;", "a=;;;;payout=;", "%26%26payout=1"} {
+	for _, raw := range []string{"click_id=C&amp;payout=1", "txid=T1%C2%A4cy=EUR;payout=1", "a=%26amp%3Bpayout=1&#38;status=x", "a=\xc2", "a=%C2%", "amp;amp;", "a=;;;;payout=;", "%26%26payout=1", `a=1\u0026payout=1%5C\x26status=2`} {
 		f.Add([]byte(raw))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -80,7 +80,8 @@ func (w *World) check(text string, now time.Time, proved bool) (*Reading, error)
 		return r, nil
 	}
 	if query.Escaped(rawQuery) {
-		r.note("It has &amp; or the like instead of &, as a URL copied from a page has. The edge reads it as &; write & all the same.")
+		r.note(`It has &amp;, \u0026 or the like instead of &, as a URL copied from a page or out of JSON has. ` +
+			`The edge reads it as &; write & all the same.`)
 	}
 	before := string(path)
 	if path, rawQuery = ingest.Meant(w.Catalog, path, rawQuery); string(path) != before {

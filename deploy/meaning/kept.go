@@ -71,6 +71,7 @@ func Parse(text []byte) (*Kept, error) {
 const (
 	rowBase   = "base_currency"
 	rowPrefix = "topic_prefix"
+	rowGroup  = "processor_group"
 	rowKey    = "click_id_key."
 	rowUntil  = ".signed_until_ms"
 )
@@ -84,6 +85,9 @@ func (k *Kept) Rows() map[string]string {
 	if k.TopicPrefix != nil {
 		rows[rowPrefix] = strconv.Quote(*k.TopicPrefix) // an empty one is a value too
 	}
+	if k.ProcessorGroup != "" {
+		rows[rowGroup] = k.ProcessorGroup
+	}
 	for number, key := range k.Keys {
 		name := rowKey + strconv.Itoa(number)
 		rows[name], rows[name+rowUntil] = key.Fingerprint, strconv.FormatInt(key.SignedUntilMS, 10)
@@ -93,7 +97,7 @@ func (k *Kept) Rows() map[string]string {
 
 // OfRows is what Rows wrote. Rows of another program's are left out.
 func OfRows(rows map[string]string) *Kept {
-	k := &Kept{BaseCurrency: rows[rowBase]}
+	k := &Kept{BaseCurrency: rows[rowBase], ProcessorGroup: rows[rowGroup]}
 	if prefix, err := strconv.Unquote(rows[rowPrefix]); err == nil {
 		k.TopicPrefix = &prefix
 	}

@@ -11,6 +11,7 @@ import (
 	"tributary/catalog"
 	"tributary/deploy/config"
 	"tributary/schemas"
+	"tributary/schemas/broker"
 )
 
 // ErrMismatch is wrapped when a configuration would give stored data another meaning.
@@ -21,6 +22,9 @@ type Meaning struct {
 	// BaseCurrency is an ISO 4217 code; empty where no catalog is declared.
 	BaseCurrency string
 	TopicPrefix  string
+	// ProcessorGroup is the group whose offsets say what was processed; empty where the broker's topics say it as well
+	// (broker.CommitWhole), so that another group goes on from there.
+	ProcessorGroup string
 	// Keys are the fingerprints of the keys of click IDs by number; nil where none are known. Active is who signs.
 	Keys   map[int]string
 	Active int
@@ -38,6 +42,9 @@ func Of(l *config.Loaded) Meaning {
 	m := Meaning{TopicPrefix: c.Kafka.TopicPrefix, Example: l.StoodIn && !l.OwnCatalog, LiveFor: c.Processor.BookRetention}
 	if l.DeclaresCatalog() {
 		m.BaseCurrency = c.Catalog.BaseCurrency
+	}
+	if !c.Kafka.Abilities().Can(broker.CommitWhole) {
+		m.ProcessorGroup = c.Processor.Group
 	}
 	if keys := c.Catalog.ClickIDKeys; len(keys.Keys) > 0 {
 		m.Active, m.GivenUp, m.Keys = keys.Active, keys.GivenUp, map[int]string{}
@@ -62,8 +69,10 @@ const Signing = schemas.MaxTimeMS
 type Kept struct {
 	BaseCurrency string `json:"base_currency,omitempty"`
 	// TopicPrefix is nil where it was not remembered; an empty one is one.
-	TopicPrefix *string     `json:"topic_prefix,omitempty"`
-	Keys        map[int]Key `json:"click_id_keys,omitempty"`
+	TopicPrefix *string `json:"topic_prefix,omitempty"`
+	// ProcessorGroup is empty where it was not remembered, or does not matter.
+	ProcessorGroup string      `json:"processor_group,omitempty"`
+	Keys           map[int]Key `json:"click_id_keys,omitempty"`
 	// Example tells that the data came with the built-in catalog.
 	Example bool `json:"example,omitempty"`
 }
@@ -84,9 +93,13 @@ func (k *Kept) Check(m Meaning, where string, nowMS int64) error {
 		differ("catalog.base_currency", "is %s, and the amounts of %s are in %s: sums would add both. Right would be %[3]s. %[4]s",
 			m.BaseCurrency, where, k.BaseCurrency, wayOut)
 	}
-	if k.TopicPrefix != nil && *k.TopicPrefix != m.TopicPrefix {
+	if k.TopicPrefix != nil && *k.TopicPrefix != m.TopicPrefix { // the group's name follows it: one difference is enough
 		differ("kafka.topic_prefix", "is %q, and %s came through topics with %q: the new topics know nothing of them, and copies would count again. "+
 			"Right would be %[3]q. %[4]s", m.TopicPrefix, where, *k.TopicPrefix, wayOut)
+	} else if k.ProcessorGroup != "" && m.ProcessorGroup != "" && k.ProcessorGroup != m.ProcessorGroup {
+		differ("processor.group", "is %q, and %s was processed by the group %q: another one knows nothing of what that has "+
+			"processed, and clicks and postbacks would count again. Right would be %[3]q. %[4]s",
+			m.ProcessorGroup, where, k.ProcessorGroup, wayOut)
 	}
 	for _, number := range slices.Sorted(maps.Keys(k.Keys)) {
 		key := k.Keys[number]
@@ -121,6 +134,10 @@ func (k *Kept) Take(m Meaning, nowMS int64) (news []string) {
 		prefix := m.TopicPrefix
 		k.TopicPrefix = &prefix
 		news = append(news, fmt.Sprintf("topic prefix %q", prefix))
+	}
+	if k.ProcessorGroup == "" && m.ProcessorGroup != "" {
+		k.ProcessorGroup = m.ProcessorGroup
+		news = append(news, "processor's group "+m.ProcessorGroup)
 	}
 	// Data that came with the example are somebody's own from the first catalog of their own on.
 	if declared := m.BaseCurrency != ""; declared && m.Example != k.Example {

@@ -45,6 +45,25 @@ func TestDifferences(t *testing.T) {
 			}
 		}
 	}
+	grouped := of("USD", "", 1, map[int]string{1: "aa"})
+	grouped.ProcessorGroup = "one"
+	if err := k.Check(grouped, "data", hour); err != nil {
+		t.Errorf("a group that was not remembered: %v", err)
+	}
+	remembered := k
+	if news := remembered.Take(grouped, hour); len(news) != 1 || !strings.Contains(news[0], "one") {
+		t.Errorf("news of the group: %v", news)
+	}
+	grouped.ProcessorGroup = "two"
+	for where, one := range map[string]*Kept{"data": &remembered, "tables": OfRows(remembered.Rows())} {
+		if err := one.Check(grouped, where, hour); !errors.Is(err, ErrMismatch) ||
+			!strings.Contains(err.Error(), `processor.group: is "two", and `+where+` was processed by the group "one"`) {
+			t.Errorf("another group for the %s: %v", where, err)
+		}
+		if err := one.Check(of("USD", "", 1, map[int]string{1: "aa"}), where, hour); err != nil {
+			t.Errorf("a broker that needs no group: %v", err)
+		}
+	}
 	given := of("USD", "", 2, map[int]string{2: "bb"})
 	given.GivenUp = []int{1}
 	if err := k.Check(given, "data", hour); err != nil {

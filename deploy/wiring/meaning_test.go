@@ -143,6 +143,8 @@ func TestMeaningIsKeptWithTheData(t *testing.T) {
 	refuses(t, "a lost key", dir, c.file, "catalog.click_id_keys.keys.1: is not there")
 	c.put(rotated)
 	refuses(t, "another prefix", dir, c.file, `kafka.topic_prefix: is "other.", and what is stored in `+dir+` came through topics with ""`, "kafka.topic_prefix=other.")
+	refuses(t, "another group", dir, c.file,
+		`processor.group: is "other", and what is stored in `+dir+` was processed by the group "tributary-processor"`, "processor.group=other")
 	// Whatever of the three is left knows it: the tables,
 	if err := os.Remove(filepath.Join(dir, meaning.FileName)); err != nil {
 		t.Fatal(err)
@@ -151,6 +153,8 @@ func TestMeaningIsKeptWithTheData(t *testing.T) {
 	refuses(t, "another base currency, tables", dir, c.file, "the amounts of ClickHouse's database tributary are in USD")
 	c.put(rotated)
 	refuses(t, "another prefix, tables", dir, c.file, "ClickHouse's database tributary came through topics", "kafka.topic_prefix=other.")
+	refuses(t, "another group, tables", dir, c.file,
+		"ClickHouse's database tributary was processed by the group", "processor.group=other", "processor.state_dir="+t.TempDir())
 	// and the processor's state.
 	if err := os.RemoveAll(filepath.Join(dir, "clickhouse")); err != nil {
 		t.Fatal(err)
