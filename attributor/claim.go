@@ -8,7 +8,7 @@ import (
 
 // CheckClaim judges one use of a network's transaction ID. holder is the first known use, nil when there is none.
 //
-// It answers the holder to remember, and, when another click holds the transaction ID, a RESCORED ledger entry of the later
+// It returns the holder to remember, and, when another click holds the transaction ID, a RESCORED ledger entry of the later
 // conversion with the finding DUP among its reasons; that entry's deltas of count and money are zero.
 func CheckClaim(holder *state.ClaimHolder, claim *events.Claim) (*state.ClaimHolder, *events.Conversion) {
 	c := claim.Conversion
@@ -28,7 +28,7 @@ func CheckClaim(holder *state.ClaimHolder, claim *events.Claim) (*state.ClaimHol
 	return holder, e
 }
 
-// Anomalies answers one row for each reason of a ledger entry that brought new findings: its first one, or a rescored one.
+// Anomalies returns one row for each reason of a ledger entry that brought new findings: its first one, or a rescored one.
 func Anomalies(e *events.Conversion) []*events.Anomaly {
 	var out []*events.Anomaly
 	for _, r := range e.Reasons {
@@ -45,7 +45,7 @@ func Anomalies(e *events.Conversion) []*events.Anomaly {
 	return out
 }
 
-// ClickAnomalies answers one row for each reason of a scored click.
+// ClickAnomalies returns one row for each reason of a scored click.
 func ClickAnomalies(c *events.Click, score uint32, reasons []*events.Reason) []*events.Anomaly {
 	var out []*events.Anomaly
 	for _, r := range reasons {

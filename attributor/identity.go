@@ -68,7 +68,7 @@ func isOf(item *state.Item, network string) bool {
 	return item.Network == network || item.Network == "" && item.Decisions < schemas.DecisionsByNetwork
 }
 
-// DecisionsOf answers the version of the rules that a conversion's ID was made by, from its first entry. Another entry,
+// DecisionsOf returns the version of the rules that a conversion's ID was made by, from its first entry. Another entry,
 // and an ID that no version makes, tells none.
 func DecisionsOf(e *events.Conversion) (version uint32, told bool) {
 	if e.Seq != 1 || e.Kind != events.Conversion_KIND_CREATED && e.Kind != events.Conversion_KIND_CORRECTION {

@@ -53,7 +53,7 @@ type Scoring struct {
 	IPClicksPerMinute uint32
 }
 
-// DefaultScoring answers the thresholds that are used unless the configuration says otherwise.
+// DefaultScoring returns the thresholds that are used unless the configuration says otherwise.
 func DefaultScoring() Scoring {
 	return Scoring{FastMS: 10_000, ClockSkewMS: 5_000, IPClicksPerMinute: 60}
 }

@@ -158,7 +158,7 @@ type datedRate struct {
 	rate   money.Rate
 }
 
-// Rate answers the rate into the base currency in force at atMS (Unix ms). Before the first declared date there is none:
+// Rate returns the rate into the base currency in force at atMS (Unix ms). Before the first declared date there is none:
 // then dated is false and rate is the earliest one, for those who would rather be close than refuse.
 func (c *Currency) Rate(atMS int64) (rate money.Rate, dated bool) {
 	i := sort.Search(len(c.rates), func(i int) bool { return c.rates[i].fromMS > atMS })
@@ -168,22 +168,22 @@ func (c *Currency) Rate(atMS int64) (rate money.Rate, dated bool) {
 	return c.rates[i-1].rate, true
 }
 
-// Campaign answers the campaign of that name or alias, nil when there is none.
+// Campaign returns the campaign of that name or alias, nil when there is none.
 func (c *Catalog) Campaign(name []byte) *Campaign { return c.campaigns[string(name)] }
 
-// CampaignByID answers the campaign with that number, nil when there is none.
+// CampaignByID returns the campaign with that number, nil when there is none.
 func (c *Catalog) CampaignByID(n uint32) *Campaign { return c.campaignByID[n] }
 
-// Source answers the source of that name, nil when there is none.
+// Source returns the source of that name, nil when there is none.
 func (c *Catalog) Source(name []byte) *Source { return c.sources[string(name)] }
 
-// SourceByID answers the source with that number, nil when there is none.
+// SourceByID returns the source with that number, nil when there is none.
 func (c *Catalog) SourceByID(n uint32) *Source { return c.sourceByID[n] }
 
 // Sources are the declared sources, in no order.
 func (c *Catalog) Sources() iter.Seq[*Source] { return maps.Values(c.sources) }
 
-// Network answers the network of that name, nil when there is none.
+// Network returns the network of that name, nil when there is none.
 func (c *Catalog) Network(name []byte) *Network { return c.networks[string(name)] }
 
 // DefaultNetwork is the one of postbacks that name none: the network named "default", else the only one, else nil.
@@ -192,7 +192,7 @@ func (c *Catalog) DefaultNetwork() *Network { return c.defaultNetwork }
 // NetworkNames lists the declared networks for an error text that its operator reads.
 func (c *Catalog) NetworkNames() string { return c.networkNames }
 
-// Currency answers the currency with that code (upper case), nil when it has no rate.
+// Currency returns the currency with that code (upper case), nil when it has no rate.
 func (c *Catalog) Currency(code []byte) *Currency { return c.currencies[string(code)] }
 
 // Base is the base currency.

@@ -28,7 +28,7 @@ type traffic struct {
 // landingSalt keeps the rotation of pages apart from that of offers: campaign numbers are below it.
 const landingSalt = 1 << 20
 
-// Landing answers the landing page of a visitor, always the same, or nil when the campaign has none. It does not allocate.
+// Landing returns the landing page of a visitor, always the same, or nil when the campaign has none. It does not allocate.
 func (c *Campaign) Landing(visitor uint64) *Landing {
 	if c.landings == nil {
 		return nil

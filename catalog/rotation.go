@@ -40,7 +40,7 @@ func newRotation(campaign uint32, offers []*Offer, weights []int) *Rotation {
 	return r
 }
 
-// Pick answers the offer of a visitor among those that were not tried, and marks it as tried; nil when all were. It does not
+// Pick returns the offer of a visitor among those that were not tried, and marks it as tried; nil when all were. It does not
 // allocate.
 func (r *Rotation) Pick(visitor uint64, tried *Tried) *Offer {
 	best, least := -1, math.Inf(1)

@@ -48,7 +48,7 @@ const (
 	onlyNo
 )
 
-// Rotation answers the offers of the first rule that the visitor fulfils, the campaign's own when there is none. It does not
+// Rotation returns the offers of the first rule that the visitor fulfils, the campaign's own when there is none. It does not
 // allocate.
 func (c *Campaign) Rotation(v *Visitor) *Rotation {
 	if len(c.rules) == 0 {

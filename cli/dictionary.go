@@ -14,8 +14,8 @@ import (
 )
 
 const dictionaryLong = `Prints what each table that is loaded means, as Markdown: its topic, and its columns with their
-types, those of your own stages included. Without names it prints all. It needs no engine. Of views,
-events, reasons and signals schemas/DICTIONARY.md tells; ClickHouse has the same texts.`
+types, those of your own stages included. Without names it prints all. It needs no engine. Views,
+events, reasons and signals are in schemas/DICTIONARY.md; ClickHouse has the same texts.`
 
 func newDictionary(env *environment) *cobra.Command {
 	return &cobra.Command{

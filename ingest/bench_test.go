@@ -23,7 +23,7 @@ const connections = 256
 // link is what a traffic source sends: about the length of a real one.
 const link = "/c/summer?source=pushads&sub1=zone-%d&sub2=mobile&external_id=3f2b9c1e7a&keyword=casual+games&creative=banner-12&cost=0.0125"
 
-// BenchmarkRedirect answers how many links the edge serves a second over 256 connections, each click durable in Kafka,
+// BenchmarkRedirect measures how many links the edge serves a second over 256 connections, each click durable in Kafka,
 // beside a fasthttp server that only redirects. Client, server and broker share the machine's cores in both.
 func BenchmarkRedirect(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {

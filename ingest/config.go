@@ -80,7 +80,7 @@ func Defaults() Config {
 	}
 }
 
-// Validate answers every problem at once, each a *schemas.FieldError.
+// Validate returns every problem at once, each a *schemas.FieldError.
 func (c *Config) Validate() error {
 	var problems []error
 	problem := func(field, format string, args ...any) {
@@ -125,7 +125,8 @@ func (c *Config) Validate() error {
 		problem("ack_bound", "%v is not from 1ms to ack_timeout, %v", c.AckBound, c.AckTimeout)
 	}
 	if c.Spool.Dir != "" && c.Linger >= c.AckBound {
-		problem("linger", "%v is not less than ack_bound, %v: every record would be late, and go to the spool", c.Linger, c.AckBound)
+		problem("linger", "%v is not less than ack_bound, %v: every record would be late, and go to the spool",
+			c.Linger, c.AckBound)
 	}
 	number("edges", c.Edges, 1, 10_000)
 	span("unique_window", c.UniqueWindow, time.Second, unique.MaxWindow)

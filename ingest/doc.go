@@ -17,9 +17,9 @@
 //     bounded in records and in bytes, in memory and on disk; beyond is 503 with Retry-After.
 //   - While the spool holds anything, everything goes there until Kafka has confirmed a window of it as soon as a request would want, and
 //     again from the next record on that is late. The postbacks of a click that has some there go there in any case, for one may not
-//     overtake another of its conversion. Draining starts only when it is known what became of the records that Kafka was given before, and
-//     sends no two postbacks of a click at once: the postbacks of one click reach Kafka in the order in which this edge
-//     acknowledged them. What is not promised is in docs/spool.md.
+//     overtake another of its conversion. Draining starts only when it is known what became of the records that Kafka
+//     was given before, and sends no two postbacks of a click at once: the postbacks of one click reach Kafka in the
+//     order in which this edge acknowledged them. What is not promised is in docs/spool.md.
 //   - A record that Kafka confirms after its request gave up is not sent from the spool as well. It is there twice only after a
 //     crash, under its first event ID. A crash with a produce request under way may also let the older copy arrive last.
 //   - What Kafka refuses for good is set aside alone, never with its batch, is named in /readyz, and can be sent again under

@@ -31,7 +31,7 @@ var (
 // readiness is the last answer of the watch.
 type readiness struct{ err atomic.Pointer[error] }
 
-// Ready answers nil when the edge can take clicks and postbacks, else what is missing.
+// Ready returns nil when the edge can take clicks and postbacks, else what is missing.
 func (e *Edge) Ready() error {
 	var missing []error
 	if e.draining.Load() {
@@ -74,7 +74,7 @@ func (e *Edge) kafkaError() error {
 	return errNotChecked
 }
 
-// Note answers in words what an operator should know of an edge that is ready: that the spool holds records, that it
+// Note returns in words what an operator should know of an edge that is ready: that the spool holds records, that it
 // takes none, that some are set aside, that Kafka is away, that there is room for fewer connections than asked for.
 // It is empty when all is well.
 func (e *Edge) Note() string {

@@ -38,7 +38,7 @@ func spelled(ctx *fasthttp.RequestCtx, path []byte) []byte {
 	return nil
 }
 
-// Meant answers path and query as whoever put the URL together meant them, where that is beyond doubt:
+// Meant returns path and query as whoever put the URL together meant them, where that is beyond doubt:
 //
 //   - several slashes are one: //postback/usd, /c//summer (but see spelled);
 //   - what stands behind & (also \u0026) or an encoded ? or & in a path is the query, for no campaign, click ID or path

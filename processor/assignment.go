@@ -406,7 +406,7 @@ func (p *Processor) checkRecalled(id int32, c commit, l logs) error {
 	}
 	for topic, at := range c.positions {
 		if end, ok := l.end[topic][id]; ok && at > end {
-			return fmt.Errorf("%w: partition %d of %s ends at offset %d, and by the topic %s it was processed up to %d. Was it made anew? Then empty %[5]s too, or set the offsets of the group %[7]s",
+			return fmt.Errorf("%w: partition %d of %s ends at offset %d, and by the topic %s it was processed up to %d. Was it deleted and made again? Then empty %[5]s too, or set the offsets of the group %[7]s",
 				ErrOtherLog, id, p.kafkaName(topic), end, p.kafkaName(schemas.TopicCycles), at, p.cfg.Group)
 		}
 	}

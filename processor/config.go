@@ -74,13 +74,13 @@ func Defaults() Config {
 // maxTransactionTimeout leaves stall_after room in its hour. Kafka's own bound is 15 minutes where nobody raised it.
 const maxTransactionTimeout = 45 * time.Minute
 
-// LeastStallAfter is the shortest stall_after without false alarms: Kafka looks every 10 s for transactions whose time is
-// over, and the processor every progressEvery for what moved.
+// LeastStallAfter is the shortest stall_after without false alarms: Kafka looks every 10 s for transactions whose time
+// is over, and the processor every progressEvery for what moved.
 func (c *Config) LeastStallAfter() time.Duration {
 	return c.TransactionTimeout + 10*time.Second + progressEvery
 }
 
-// Validate answers every problem at once, each a *schemas.FieldError.
+// Validate returns every problem at once, each a *schemas.FieldError.
 func (c *Config) Validate() error {
 	var problems []error
 	check := func(ok bool, field, format string, args ...any) {
@@ -104,10 +104,12 @@ func (c *Config) Validate() error {
 	check(c.MemtableBytes >= 1<<20 && c.MemtableBytes < 2<<30, "memtable_bytes", "%d is out of range; 1048576 to 2147483647 would be right", c.MemtableBytes)
 	check(c.SessionTimeout >= time.Second, "session_timeout", "%s is too short; at least 1s would be right", c.SessionTimeout)
 	transaction := c.TransactionTimeout >= time.Second && c.TransactionTimeout <= maxTransactionTimeout
-	check(transaction, "transaction_timeout", "%s is out of range; 1s to %s would be right", c.TransactionTimeout, maxTransactionTimeout)
+	check(transaction, "transaction_timeout", "%s is out of range; 1s to %s would be right",
+		c.TransactionTimeout, maxTransactionTimeout)
 	check(c.StallAfter >= time.Second && c.StallAfter <= time.Hour, "stall_after", "%s is out of range; 1s to 1h would be right", c.StallAfter)
 	check(!transaction || c.StallAfter > c.TransactionTimeout, "stall_after",
-		"%s is not more than transaction_timeout (%s), for which a dead processor's transaction may hold records back; at least %s would be right",
+		"%s is not more than transaction_timeout (%s), for which a dead processor's transaction may hold records back; "+
+			"at least %s would be right",
 		c.StallAfter, c.TransactionTimeout, c.LeastStallAfter())
 	check(c.Workers >= 0, "workers", "%d is negative; 0 or more would be right", c.Workers)
 	if err := c.Checkpoint.Validate(); err != nil {

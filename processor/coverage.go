@@ -37,7 +37,8 @@ func (p *Processor) watchCoverage(ctx context.Context) {
 			return
 		}
 		if at := p.asked.Load(); at != nil && time.Since(*at) > offsetsOverdue {
-			text := fmt.Sprintf("Kafka has not told the committed offsets of newly assigned partitions for %s; it holds them back while a transaction of this group is unresolved",
+			text := fmt.Sprintf("Kafka has not returned the committed offsets of newly assigned partitions for %s; "+
+				"it holds them back while a transaction of this group is unresolved",
 				time.Since(*at).Round(time.Second))
 			p.setOwnerless(text)
 			p.log.Warn(text)

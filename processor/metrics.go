@@ -61,8 +61,9 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 			schemas.RejectUndecodable: rejects.WithLabelValues(string(schemas.RejectUndecodable)),
 			schemas.RejectStageFailed: rejects.WithLabelValues(string(schemas.RejectStageFailed)),
 		},
-		restored:      counter("restored_records_total", "Records read to rebuild state."),
-		guessed:       counter("guessed_decisions_total", "Postbacks run again to rebuild state of which neither cycles nor the ledger told by which version of the rules they had been decided."),
+		restored: counter("restored_records_total", "Records read to rebuild state."),
+		guessed: counter("guessed_decisions_total", "Postbacks run again to rebuild state of which neither cycles nor the "+
+			"ledger say by which version of the rules they were decided."),
 		restoring:     gauge("restoring_partitions", "Partitions whose state is being rebuilt."),
 		partitions:    gauge("partitions", "Partitions that are being processed."),
 		cycleSeconds:  histogram("cycle_seconds", "Time of one cycle with records, without waiting for them."),

@@ -137,7 +137,7 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 	return p, nil
 }
 
-// Ready answers nil while partitions are processed or none is left to take; else an error that says what is missing, or
+// Ready returns nil while partitions are processed or none is left to take; else an error that says what is missing, or
 // which partition stands still while records wait in it.
 func (p *Processor) Ready() error {
 	if r := *p.readiness.Load(); r != "" {

@@ -46,7 +46,7 @@ type progress struct {
 	reached map[int32]reached
 	// waits has every input of theirs.
 	waits map[place]wait
-	// blind is since when Kafka has not told where the logs end, and why; zero while it does.
+	// blind is since when Kafka has not said where the logs end, and why; zero while it does.
 	blind time.Time
 	cause error
 	// now is when the last look ended.
@@ -81,7 +81,7 @@ func (p *Processor) progressing() error {
 	defer p.mu.Unlock()
 	g := &p.progressed
 	if !g.blind.IsZero() && g.now.Sub(g.blind) >= p.cfg.StallAfter {
-		return fmt.Errorf("not told by Kafka since %s where the topics end: %w", g.blind.UTC().Format(time.RFC3339), g.cause)
+		return fmt.Errorf("Kafka has not said since %s where the topics end: %w", g.blind.UTC().Format(time.RFC3339), g.cause)
 	}
 	at, w, n := g.stopped()
 	if n == 0 {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +21,7 @@ import (
 
 	"tributary/schemas"
 	"tributary/schemas/broker"
+	"tributary/schemas/broker/brokertest"
 	"tributary/schemas/events"
 )
 
@@ -277,42 +277,13 @@ func TestVisibleEndsWithoutMarker(t *testing.T) {
 	const topic = "outputs"
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	start := func(dir string, opts ...kgo.Opt) (*kgo.Client, []kgo.Opt) {
-		t.Helper()
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SeedTopics(1, topic))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cluster.Close)
-		seeds := []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
-		client, err := kgo.NewClient(append(opts, seeds...)...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(client.Close)
-		return client, seeds
-	}
-	dir := t.TempDir()
-	producer, _ := start(dir, kgo.TransactionalID("processor"))
-	for _, value := range []string{"committed", "forgotten"} {
-		if err := producer.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		if err := producer.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: []byte(value)}).FirstErr(); err != nil {
-			t.Fatal(err)
-		}
-		if value == "committed" {
-			if err := producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	// What a killed broker leaves; one that is closed would write the marker.
-	killed := t.TempDir()
-	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+	seeds := brokertest.Killed(t, topic, 1,
+		[]*kgo.Record{{Value: []byte("committed")}}, []*kgo.Record{{Value: []byte("forgotten")}})
+	client, err := kgo.NewClient(seeds...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	client, seeds := start(killed)
+	t.Cleanup(client.Close)
 	p := &Processor{admin: kadm.NewClient(client), deps: Deps{Kafka: seeds}}
 	var seen []string
 	if err := p.readVisible(ctx, []string{topic}, 0, func(r *kgo.Record) { seen = append(seen, string(r.Value)) }); err != nil {

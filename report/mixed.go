@@ -11,7 +11,8 @@ func mixed() view {
 		{"offer", "String", "", "Latest name of the offer."},
 		{"event_types", "Array(String)", "arrayMap(one -> one.1, arraySort(groupArray((event, conversions))) AS each)",
 			"The event types that count together as its conversions, sorted: cr, ar, ap and cpa are of all of them."},
-		{"counts", "Array(Int64)", "arrayMap(one -> one.2, each)", "How many conversions each of event_types has now, in that order."},
+		{"counts", "Array(Int64)", "arrayMap(one -> one.2, each)", "How many conversions each of event_types has now, in " +
+			"that order."},
 	}
 	return view{
 		name: "offers_without_goal",

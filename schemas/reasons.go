@@ -88,7 +88,7 @@ var RejectReasons = []RejectInfo{
 	{RejectBadBody, "ingest", "the body cannot be read as the content type says", "send application/json or a form"},
 	{RejectIgnoredStatus, "ingest", "the postback's own URL says that its status is to be ignored", "nothing, or take the word out of ignore_status in the network's postback URL"},
 	{RejectBadSignature, "ingest", "the network signs its postbacks, and this one is not signed or its signature does not fit", "compare key and canonical query with the network; look for somebody who invents conversions"},
-	{RejectStaleRequest, "ingest", "the postback is signed, but its timestamp lies further from the edge's clock than hmac_max_age", "set the sender's clock; a retry has to be signed anew"},
+	{RejectStaleRequest, "ingest", "the postback is signed, but its timestamp lies further from the edge's clock than hmac_max_age", "set the sender's clock; a retry has to be signed again"},
 	{RejectReplayedRequest, "ingest", "a signed postback with this nonce was taken before", "nothing: a retry or a replay was recognised; each request needs a nonce of its own"},
 	{RejectBadToken, "ingest", "the postback lacks the network's shared token, or has another one", "correct the token in the network's postback URL, or declare it in the network's trust.tokens and replay"},
 	{RejectIPNotAllowed, "ingest", "the client's address is not in the network's trust.allow", "add the network's address, or declare the proxy in front in ingest.trusted_proxies"},

@@ -22,7 +22,8 @@ var (
 		"the source's conversions come faster after the click than a person can act, too often for chance")
 	SignalUABot  = signal("UA_BOT", "identity", "the click's user agent is a listed bot")
 	SignalIPRate = signal("IP_RATE", "volume", "the click's IP made more clicks within its minute than a person does")
-	SignalDup    = signal("DUP", "integrity", "the network's transaction ID was used on another click before, and its IDs "+
+	SignalDup    = signal("DUP", "integrity", "the network's transaction ID was used on another click before, and its "+
+		"IDs "+
 		"are unique beyond a click (txid_scope)")
 	SignalPBFake = signal("PB_FAKE", "integrity",
 		"the click ID is forged, or too many of the source's conversions name clicks that never happened")

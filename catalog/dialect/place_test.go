@@ -38,7 +38,8 @@ func TestEveryTableIsAdded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	declared, added := regexp.MustCompile(`(?m)^var (\w+) = Dialect\{`), regexp.MustCompile(`(?m)^var _ = add\(\d+, &(\w+)\)`)
+	declared := regexp.MustCompile(`(?m)^var (\w+) = Dialect\{`)
+	added := regexp.MustCompile(`(?m)^var _ = add\(\d+, &(\w+)\)`)
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -153,7 +153,7 @@ func NewPostback(d *Dialect, c Custom) (*Postback, error) {
 // Dialect is the one whose postbacks it reads.
 func (p *Postback) Dialect() *Dialect { return p.dialect }
 
-// Param answers what a parameter means, by its decoded name; ParamUnknown and ParamIgnored for those that have no place.
+// Param returns what a parameter means, by its decoded name; ParamUnknown and ParamIgnored for those that have no place.
 func (p *Postback) Param(name []byte) Param {
 	if n, ok := p.names[string(name[query.Ampersand(name):])]; ok {
 		return n.param
@@ -212,7 +212,7 @@ const (
 	rightCharacter = "the character itself, percent-encoded"
 )
 
-// Unfilled answers the first parameter whose value is none where one is needed: a macro or a placeholder, an ID that was made a
+// Unfilled returns the first parameter whose value is none where one is needed: a macro or a placeholder, an ID that was made a
 // number of, another parameter; nil for none.
 func (p *Postback) Unfilled(r *Reading) *Problem {
 	for _, n := range expanded {

@@ -104,7 +104,7 @@ func (t *route) rank() int {
 	return n + 2*int(t.Shape) + len(t.Has)
 }
 
-// Match answers whose link or postback a request is by its path and query, both still encoded. It allocates nothing.
+// Match returns whose link or postback a request is by its path and query, both still encoded. It allocates nothing.
 func (r *Router) Match(path, rawQuery []byte) (Match, bool) {
 	if n := len(path); n > 1 && path[n-1] == '/' {
 		path = path[:n-1]

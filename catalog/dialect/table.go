@@ -154,7 +154,7 @@ func add(turn int, d *Dialect) int {
 	return turn
 }
 
-// ByName answers the dialect of that name, nil when there is none.
+// ByName returns the dialect of that name, nil when there is none.
 func ByName(name string) *Dialect {
 	for _, d := range All {
 		if d.Name == name {

@@ -181,7 +181,7 @@ func isWord(value []byte, words map[string]bool, asked bool) bool {
 	return asked && len(value) <= maxMarkedBytes && words[string(folded(buf[:0], value))]
 }
 
-// Unread answers the first parameter that the dialect does not have and whose name says that it is what the postback lacks; nil for none.
+// Unread returns the first parameter that the dialect does not have and whose name says that it is what the postback lacks; nil for none.
 func (p *Postback) Unread(r *Reading) *Problem {
 	for i := range r.Dropped {
 		d := &r.Dropped[i]
@@ -201,7 +201,8 @@ func (p *Postback) Unread(r *Reading) *Problem {
 	return nil
 }
 
-// unequal answers the problem of a parameter such as "payout:5", if it would be what the postback lacks with an equals sign.
+// unequal returns the problem of a parameter such as "payout:5", if it would be what the postback lacks with an equals
+// sign.
 func (p *Postback) unequal(r *Reading, d *Dropped) *Problem {
 	part, half := ParamUnknown, (func(value []byte) bool)(nil)
 	if n, known := p.names[string(d.meant)]; !known {
@@ -212,7 +213,8 @@ func (p *Postback) unequal(r *Reading, d *Dropped) *Problem {
 	if part == ParamUnknown || !p.lacks(r, part) || half != nil && !half(d.Text) {
 		return nil
 	}
-	return &Problem{schemas.RejectUnread, part, string(query.Marked(d.Name, schemas.MaxNameBytes)), d.Text, p.Name(part) + "=VALUE, with an equals sign"}
+	return &Problem{schemas.RejectUnread, part, string(query.Marked(d.Name, schemas.MaxNameBytes)), d.Text,
+		p.Name(part) + "=VALUE, with an equals sign"}
 }
 
 // lacks tells whether nothing that was taken is that part of the postback.
@@ -231,7 +233,7 @@ func (p *Postback) rightUnread(part Param, name []byte) string {
 	return p.Name(part) + " in its place, or in the network's params: {" + string(name) + ": " + part.String() + "} to take it, {" + string(name) + ": ignored} to leave it out"
 }
 
-// UnreadNames answers the first of the names of a table's columns that is unread where no other column is that part;
+// UnreadNames returns the first of the names of a table's columns that is unread where no other column is that part;
 // -1 for none. Where a status' name leaves it to the values, each line is asked.
 func (p *Postback) UnreadNames(names [][]byte) (at int, part Param) {
 	has := map[Param]bool{}

@@ -182,7 +182,7 @@ func ParseRate(text string) (Rate, error) {
 	return Rate(r), nil
 }
 
-// Convert answers amount times rate, rounded half to even, so that an amount and the same below 0 cancel. ok is false when the
+// Convert returns amount times rate, rounded half to even, so that an amount and the same below 0 cancel. ok is false when the
 // result is beyond schemas.MaxMoneyMicros in either direction.
 func (r Rate) Convert(micros int64) (baseMicros int64, ok bool) {
 	if micros < 0 {

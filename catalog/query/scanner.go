@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty pairs
-// are passed over; a pair without "=" has an empty value. Key and value are still encoded and point into the query.
+// Scanner walks over the pairs of a raw query ("a=1&b=2") or an application/x-www-form-urlencoded body in order. Empty
+// pairs are passed over; a pair without "=" has an empty value. Key and value are still encoded and point into the
+// query.
 //
 // A query that stood in a page keeps what HTML writes for an ampersand: "a=1&amp;b=2" and its like are read as
 // "a=1&b=2". One that ScanFor reads is also separated where something else stands for the ampersand (see JoinedRaw).
@@ -23,8 +24,8 @@ type Scanner struct {
 // Scan starts at the first pair of raw, which must not change meanwhile.
 func Scan(raw []byte) Scanner { return Scanner{rest: raw} }
 
-// ScanFor is Scan for a reader that knows the names for which known answers true: a pair that has another parameter of that
-// reader in its value is two. A name is given as it stands in the query.
+// ScanFor is Scan for a reader that knows the names for which known answers true: a pair that has another parameter of
+// that reader in its value is two. A name is given as it stands in the query.
 func ScanFor(raw []byte, known func(name []byte) bool) Scanner {
 	if !mayJoin(raw) {
 		known = nil
@@ -32,7 +33,7 @@ func ScanFor(raw []byte, known func(name []byte) bool) Scanner {
 	return Scanner{rest: raw, known: known}
 }
 
-// Next answers the next pair, or ok == false at the end.
+// Next returns the next pair, or ok == false at the end.
 func (s *Scanner) Next() (key, value []byte, ok bool) {
 	for len(s.rest) > 0 {
 		whole := s.rest
@@ -68,8 +69,8 @@ func (s *Scanner) Next() (key, value []byte, ok bool) {
 	return nil, nil, false
 }
 
-// Unequal cuts a name that nothing is said of and that has both in it, such as "payout:5", "payout=>5" whose equals sign is encoded:
-// ok is false for any other.
+// Unequal cuts a name that nothing is said of and that has both in it, such as "payout:5", "payout=>5" whose equals
+// sign is encoded: ok is false for any other.
 func Unequal(key []byte) (name, value []byte, ok bool) {
 	i := bytes.IndexAny(key, unequal)
 	if i < 0 {
@@ -92,15 +93,15 @@ func Encoded(raw []byte) bool {
 	return false
 }
 
-// Decode appends the decoded raw to dst: %XX is a byte, + a space. A percent sign without two hexadecimal digits behind it
-// stands for itself, as browsers do it (WHATWG URL, percent-decode).
+// Decode appends the decoded raw to dst: %XX is a byte, + a space. A percent sign without two hexadecimal digits behind
+// it stands for itself, as browsers do it (WHATWG URL, percent-decode).
 func Decode(dst, raw []byte) []byte { return decode(dst, raw, ' ') }
 
 // DecodePath is Decode for a path, where + is a plus.
 func DecodePath(dst, raw []byte) []byte { return decode(dst, raw, '+') }
 
-// DecodeID is Decode for an ID. Hardly any has a space, and many have a plus that nobody encoded (those in base64): a plus is one,
-// unless another in the same ID is encoded, whose sender then meant a space.
+// DecodeID is Decode for an ID. Hardly any has a space, and many have a plus that nobody encoded (those in base64): a
+// plus is one, unless another in the same ID is encoded, whose sender then meant a space.
 func DecodeID(dst, raw []byte) []byte {
 	if bytes.IndexByte(raw, '+') >= 0 && (bytes.Contains(raw, []byte("%2B")) || bytes.Contains(raw, []byte("%2b"))) {
 		return decode(dst, raw, ' ')

@@ -122,7 +122,7 @@ func (a *Admission) Undo() {
 	}
 }
 
-// Admit answers nil when the network's policy, which is nil for none, believes the request and its rates have room. network
+// Admit returns nil when the network's policy, which is nil for none, believes the request and its rates have room. network
 // is empty when the request names none that is declared.
 func (g *Gate) Admit(network string, p *Policy, r *Request) (Admission, *Refusal) {
 	m := (*g.members.Load())[network]

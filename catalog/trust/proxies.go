@@ -42,7 +42,7 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 // Trust tells whether addr is a declared proxy.
 func (p Proxies) Trust(addr netip.Addr) bool { return contains(p, addr.Unmap()) }
 
-// Client answers who sent a request: the connection's peer or, when the peer is a declared proxy, the right-most address in
+// Client returns who sent a request: the connection's peer or, when the peer is a declared proxy, the right-most address in
 // the lines of X-Forwarded-For that is not one. What stands left of it was written by the client itself and proves nothing.
 // An entry that is no address ends the search at the proxy that passed it on. It does not allocate.
 func (p Proxies) Client(peer netip.Addr, lines [][]byte) netip.Addr {

@@ -16,7 +16,7 @@
 //   - A letter is replayed once: its note is written in the transaction of the record it became, where that record's topic is
 //     read by transactions; elsewhere (clicks, postbacks) after the record, whose identity makes a second one harmless. Notes
 //     are read after the transactional ID was taken, so that two replays at the same time do not both send.
-//   - A postback does not overtake: where the ledger has a later word about its conversion it is held back.
+//   - A postback does not overtake: where the ledger has a newer entry of its conversion it is held back.
 //   - Letters go out in the order in which their input came.
 //   - Memory is bounded: letters at hand by MaxLetters and maxHeldBytes, the identities of those seen by maxIdentities.
 //

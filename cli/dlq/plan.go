@@ -162,15 +162,15 @@ func describe(pb *events.Postback) string {
 	return text
 }
 
-// tableOf names the ClickHouse table of a topic that only the loader reads, so that a refused row may come again. The processor reads
-// topic postbacks too.
-func tableOf(topic string) string {
+// tableOf returns the table of a topic that only the loader reads, so that a refused row may come again, else nil. The
+// processor reads topic postbacks too.
+func tableOf(topic string) *schemas.Table {
 	for _, t := range slices.Concat(schemas.Tables(), stage.Tables()) {
 		if t.Topic.Name == topic && !t.ReportedElsewhere {
-			return t.Name
+			return &t
 		}
 	}
-	return ""
+	return nil
 }
 
 func (p *planner) record(plan *Plan) {
@@ -198,7 +198,7 @@ func (p *planner) record(plan *Plan) {
 		plan.Why = "table postbacks, which receipts are looked up in, lacks this row, but nothing is lost of the postback: the processor read the record of " + where +
 			" itself, and would judge it a second time if it came again"
 		return
-	case e.Kind == events.DeadLetter_KIND_ROW && tableOf(name) == "":
+	case e.Kind == events.DeadLetter_KIND_ROW && tableOf(name) == nil:
 		plan.Why = "topic " + name + " has no table"
 		return
 	}
@@ -214,7 +214,7 @@ func (p *planner) record(plan *Plan) {
 	plan.Verdict, plan.Topic, plan.Transactional = Send, name, topic.Transactional
 	plan.What = fmt.Sprintf("the record of %s, %d bytes", where, len(e.Raw))
 	if e.Kind == events.DeadLetter_KIND_ROW {
-		plan.What = fmt.Sprintf("the row of %s, for table %s", where, tableOf(name))
+		plan.What = fmt.Sprintf("the row of %s, for table %s", where, tableOf(name).Name)
 	}
 	p.address(plan, key, e.Raw, e.SourcePartition)
 }

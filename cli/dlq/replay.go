@@ -30,11 +30,11 @@ type ReplayOptions struct {
 	// Catalog judges postbacks; when it is nil, NoCatalog says why. CatalogOf names where it is from, for the person.
 	Catalog              *catalog.Catalog
 	NoCatalog, CatalogOf string
-	// ClickHouse says what is booked and loaded already. Nil: rows are held back, and older words about a conversion may
+	// ClickHouse says what is booked and loaded already. Nil: rows are held back, and older postbacks of a conversion may
 	// come after newer ones.
 	ClickHouse driver.Conn
 	Database   string
-	// Overtake sends postbacks even if the ledger has a later word about their conversion; Repeats those that say the same as
+	// Overtake sends postbacks even if the ledger has a newer entry of their conversion; Repeats those that say the same as
 	// another letter.
 	Overtake, Repeats bool
 	// TransactionalID names the replayer to Kafka: a second one of the same name ends the first.
@@ -153,8 +153,8 @@ func (o *ReplayOptions) check(ctx context.Context, list []*Plan) error {
 		})
 	}
 	for _, p := range list {
-		if p.Verdict == Send && tableOf(p.Topic) != "" {
-			p.Verdict, p.Why = Held, "whether table "+tableOf(p.Topic)+" has it already is unknown without ClickHouse"
+		if table := tableOf(p.Topic); p.Verdict == Send && table != nil {
+			p.Verdict, p.Why = Held, "whether table "+table.Name+" has it already is unknown without ClickHouse"
 		}
 	}
 	return nil

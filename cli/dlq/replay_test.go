@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"tributary/catalog"
 	"tributary/cli/misuse"
 	"tributary/schemas"
+	"tributary/schemas/broker/brokertest"
 	"tributary/schemas/events"
 	"tributary/schemas/id"
 )
@@ -477,47 +477,10 @@ func BenchmarkCount(b *testing.B) {
 	b.ReportMetric(float64(letters)*float64(b.N)/b.Elapsed().Seconds(), "letters/s")
 }
 
-// killedBroker is one that died amid a transaction, of which the last record of partition 0 of the topic is: it forgets
-// the transaction without a marker.
-func killedBroker(t *testing.T, topic string, committed, open *kgo.Record) []kgo.Opt {
-	t.Helper()
-	dir, killed := t.TempDir(), t.TempDir()
-	run := func(dir string) []kgo.Opt {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SeedTopics(2, topic))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cluster.Close)
-		return []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
-	}
-	client, err := kgo.NewClient(append(run(dir), kgo.TransactionalID("t"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	for _, r := range []*kgo.Record{committed, open} {
-		if err := client.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		if r.Topic = topic; client.ProduceSync(t.Context(), r).FirstErr() != nil {
-			t.Fatal("not produced")
-		}
-		if r == committed {
-			if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	// What a killed broker leaves; one that is closed would write the marker.
-	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	return run(killed)
-}
-
 // TestATailWithoutMarkerEnds: the last record of a partition is of a transaction that nobody ended, and none follows.
 func TestATailWithoutMarkerEnds(t *testing.T) {
-	opts := killedBroker(t, schemas.TopicDeadLetters, &kgo.Record{Value: []byte("committed")}, &kgo.Record{Value: []byte("forgotten")})
+	opts := brokertest.Killed(t, schemas.TopicDeadLetters, 2,
+		[]*kgo.Record{{Value: []byte("committed")}}, []*kgo.Record{{Value: []byte("forgotten")}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var seen []string

@@ -31,7 +31,7 @@ type Column struct {
 // Trackers are those that are known, the native one first.
 var Trackers = []*Tracker{&native, &keitaro, &voluum, &binom, &redtrack, &bemob, &funnelflux, &tune, &prosper202}
 
-// TrackerByName answers the tracker of that name, nil when there is none.
+// TrackerByName returns the tracker of that name, nil when there is none.
 func TrackerByName(name string) *Tracker {
 	for _, t := range Trackers {
 		if t.Name == name {

@@ -48,7 +48,7 @@ var Traffics = []*Traffic{
 	}, Pages: []string{"https://docs.clar.io/configuration/ad-engine-url-tracking-parameters"}},
 }
 
-// TrafficByName answers the traffic source of that name, nil when it is none of those known.
+// TrafficByName returns the traffic source of that name, nil when it is none of those known.
 func TrafficByName(name string) *Traffic {
 	for _, t := range Traffics {
 		if strings.EqualFold(t.Name, name) {

@@ -71,6 +71,9 @@ func (s *Scenario) CatalogYAML() string {
 		if n.ConfirmedOnly {
 			line("      revenue: confirmed")
 		}
+		if len(s.From) > 0 {
+			line("      trust: {allow: [%s]}", strings.Join(s.From, ", "))
+		}
 		line("      statuses:")
 		for _, status := range slices.Sorted(maps.Keys(n.Words)) {
 			line("        %q: %s", n.Words[status], status)

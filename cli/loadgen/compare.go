@@ -152,7 +152,8 @@ func (tables Tables) where() string {
 
 func readGroups(ctx context.Context, conn driver.Conn, tables Tables) (map[Group]*Totals, error) {
 	got := map[Group]*Totals{}
-	clicks := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(count()), %s, toInt64(countIf(landing_id != 0)) FROM %s.clicks WHERE %s GROUP BY campaign, source",
+	clicks := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(count()), %s, "+
+		"toInt64(countIf(landing_id != 0)) FROM %s.clicks WHERE %s GROUP BY campaign, source",
 		microsOf("sum(cost)"), tables.Database, tables.where())
 	err := query(ctx, conn, clicks, func(rows driver.Rows) error {
 		var key Group
@@ -171,7 +172,8 @@ func readGroups(ctx context.Context, conn driver.Conn, tables Tables) (map[Group
 	for _, column := range []string{"conversions", "registered", "pending", "approved", "rejected", "chargeback"} {
 		sums = append(sums, "toInt64(sum("+column+"_delta))")
 	}
-	conversions := fmt.Sprintf("SELECT toString(campaign), toString(source), %s, %s, %s, %s, toInt64(countIf(kind != 'rescored')) FROM %s.conversions WHERE %s GROUP BY campaign, source",
+	conversions := fmt.Sprintf("SELECT toString(campaign), toString(source), %s, %s, %s, %s, toInt64(countIf(kind != "+
+		"'rescored')) FROM %s.conversions WHERE %s GROUP BY campaign, source",
 		strings.Join(sums, ", "), microsOf("sum(revenue_hold_delta)"), microsOf("sum(revenue_confirmed_delta)"),
 		microsOf("sumIf(revenue_hold_delta, NOT confirmed_only) + sum(revenue_confirmed_delta)"), tables.Database, tables.where())
 	err = query(ctx, conn, conversions, func(rows driver.Rows) error {
@@ -199,7 +201,8 @@ func readTraffic(ctx context.Context, conn driver.Conn, tables Tables, got map[G
 		{"impressions", func(t *Totals) *int64 { return &t.Impressions }},
 		{"landing_clicks", func(t *Totals) *int64 { return &t.LandingClicks }},
 	} {
-		text := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(countIf(NOT copy)) FROM %s.%s WHERE %s GROUP BY campaign, source", tables.Database, table.name, tables.where())
+		text := fmt.Sprintf("SELECT toString(campaign), toString(source), toInt64(countIf(NOT copy)) FROM %s.%s WHERE %s "+
+			"GROUP BY campaign, source", tables.Database, table.name, tables.where())
 		err := query(ctx, conn, text, func(rows driver.Rows) error {
 			var key Group
 			var n int64
@@ -219,7 +222,8 @@ func readTraffic(ctx context.Context, conn driver.Conn, tables Tables, got map[G
 // readRejects counts dead letters. The edge and the sink write them at least once: those count by their identity.
 func readRejects(ctx context.Context, conn driver.Conn, tables Tables) (map[Reject]int64, error) {
 	got := map[Reject]int64{}
-	text := fmt.Sprintf("SELECT toString(kind), toString(reason), toInt64(countIf(place = 'processor') + uniqExactIf(letter_id, place != 'processor')) FROM %s.dead_letters WHERE %s GROUP BY kind, reason",
+	text := fmt.Sprintf("SELECT toString(kind), toString(reason), toInt64(countIf(place = 'processor') + "+
+		"uniqExactIf(letter_id, place != 'processor')) FROM %s.dead_letters WHERE %s GROUP BY kind, reason",
 		tables.Database, tables.where())
 	err := query(ctx, conn, text, func(rows driver.Rows) error {
 		var key Reject

@@ -197,7 +197,7 @@ func (g *Generator) Finish() {
 	g.dropPostbacks()
 }
 
-// Next answers the next step; false when a bounded run is over.
+// Next returns the next step; false when a bounded run is over.
 func (g *Generator) Next() (Step, bool) {
 	if len(g.funnel.ahead) > 0 {
 		return g.takeAhead(), true

@@ -40,6 +40,29 @@ func TestSourcesSubs(t *testing.T) {
 	}
 }
 
+// TestCatalogTrusts: where it is known who sends the postbacks, the catalog that a scenario prints takes them from
+// nobody else, and the edge has nothing to warn of.
+func TestCatalogTrusts(t *testing.T) {
+	scenario := DefaultScenario(time.Now())
+	for _, from := range [][]string{nil, {"127.0.0.1", "10.0.0.0/8"}} {
+		scenario.From = from
+		var file struct{ Catalog catalog.Config }
+		if err := yaml.Unmarshal([]byte(scenario.CatalogYAML()), &file); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := catalog.Build(file.Catalog); err != nil {
+			t.Fatal(err)
+		}
+		want := 0
+		if from == nil {
+			want = len(scenario.Networks)
+		}
+		if list := file.Catalog.Warnings(); len(list) != want {
+			t.Errorf("postbacks from %q: warned of %q, %d lines would be right", from, list, want)
+		}
+	}
+}
+
 // TestCatalogOwned: the catalog that a scenario prints says whose campaigns are, what counts, and what names mean.
 func TestCatalogOwned(t *testing.T) {
 	var file struct{ Catalog catalog.Config }
@@ -51,13 +74,15 @@ func TestCatalogOwned(t *testing.T) {
 		t.Fatal(err)
 	}
 	campaign := func(name string) *catalog.Campaign { return built.Campaign([]byte(name)) }
-	if c := campaign("de-reels-push"); c.Owner.Buyer != "ben" || c.Owner.Team != "core" || strings.Join(c.Owner.Tags, "+") != "de+push" {
+	if c := campaign("de-reels-push"); c.Owner.Buyer != "ben" || c.Owner.Team != "core" ||
+		strings.Join(c.Owner.Tags, "+") != "de+push" {
 		t.Errorf("de-reels-push is of %+v", c.Owner)
 	}
 	if c := campaign("moved-from-old-tracker"); c.Owner.Buyer != "" || c.Owner.Team != "" || len(c.Owner.Tags) != 0 {
 		t.Errorf("moved-from-old-tracker is of %+v", c.Owner)
 	}
-	if s := built.Source([]byte("native-river")); len(s.NamedSubs) != 2 || s.NamedSubs[0] != (catalog.NamedSub{Sub: 0, Name: catalog.Ad}) ||
+	if s := built.Source([]byte("native-river")); len(s.NamedSubs) != 2 ||
+		s.NamedSubs[0] != (catalog.NamedSub{Sub: 0, Name: catalog.Ad}) ||
 		s.NamedSubs[1] != (catalog.NamedSub{Sub: 3, Name: catalog.Zone}) {
 		t.Errorf("native-river has the names %v", s.NamedSubs)
 	}

@@ -23,7 +23,9 @@ type Scenario struct {
 	Landings []Landing
 	Offers   []Offer
 	Networks []Network
-	Rates    []Rate
+	// From are the addresses or CIDRs that the edge believes postbacks from, so that of the driver; empty for any.
+	From  []string
+	Rates []Rate
 }
 
 // A Campaign buys traffic for one offer. The first of the list gets the most traffic (Zipf).
@@ -124,7 +126,7 @@ const DefaultSecret = "demo-only-key-demo-only-key-0001"
 // FraudSource is the fraudulent source of the default scenario.
 const FraudSource = "turbo-pops"
 
-// DefaultScenario answers 12 campaigns, 24 sources (one of them fraudulent), 8 offers, 5 networks and 4 currencies. The
+// DefaultScenario returns 12 campaigns, 24 sources (one of them fraudulent), 8 offers, 5 networks and 4 currencies. The
 // exchange rates change at the UTC midnight before now, so that a run of some hours meets both.
 func DefaultScenario(now time.Time) *Scenario {
 	western := []Share{{"US", 5}, {"GB", 2}, {"CA", 1.5}, {"AU", 1}}
@@ -147,7 +149,8 @@ func DefaultScenario(now time.Time) *Scenario {
 		},
 		Networks: []Network{
 			{Name: "shopline", Currency: "USD", DefaultEvent: "sale", DefaultStatus: "approved", Corrects: true, Words: map[string]string{"pending": "hold", "approved": "ok", "rejected": "void", "chargeback": "refund"}},
-			{Name: "leadbay", Currency: "GBP", DefaultEvent: "lead", DefaultStatus: "pending", ConfirmedOnly: true, Words: map[string]string{"pending": "open", "approved": "confirmed", "rejected": "trash"}},
+			{Name: "leadbay", Currency: "GBP", DefaultEvent: "lead", DefaultStatus: "pending", ConfirmedOnly: true,
+				Words: map[string]string{"pending": "open", "approved": "confirmed", "rejected": "trash"}},
 			{Name: "gamblers-gate", Currency: "EUR", DefaultEvent: "reg", DefaultStatus: "registered", Words: map[string]string{"registered": "new", "pending": "waiting", "approved": "qualified", "rejected": "declined", "chargeback": "reversed"}},
 			{Name: "subscribers", Currency: "USD", DefaultEvent: "rebill", DefaultStatus: "approved", BlankTxIDIsNew: true, Words: map[string]string{"approved": "paid"}},
 			{Name: "legacy", Currency: "USD", DefaultEvent: "sale", DefaultStatus: "approved", AllowForeign: true, Words: map[string]string{"pending": "2", "approved": "1", "rejected": "3", "chargeback": "4"}},
@@ -177,7 +180,8 @@ func DefaultScenario(now time.Time) *Scenario {
 	for i, name := range []string{"push-harbor", "native-river", "popwave", FraudSource, "search-plus", "clickmill", "adgarden", "socialine", "zenpush", "mobifeed",
 		"banner-bay", "dsp-north", "inpage-hub", "newsflow", "video-lane", "app-alley", "mailroom", "trafika", "teaser-town", "sub-market",
 		"widget-works", "domain-drift", "coupon-corner", "long-tail"} {
-		s.Sources = append(s.Sources, Source{ID: uint32(i + 1), Name: name, Currency: currencies[i%len(currencies)], Fraud: name == FraudSource, Names: sourceNames[name]})
+		s.Sources = append(s.Sources, Source{ID: uint32(i + 1), Name: name, Currency: currencies[i%len(currencies)],
+			Fraud: name == FraudSource, Names: sourceNames[name]})
 	}
 	for i := range s.Offers {
 		o := &s.Offers[i]
@@ -204,8 +208,8 @@ func own(c *Campaign) {
 	c.Tags = []string{market, rest[strings.LastIndex(rest, "-")+1:]}
 }
 
-// Plain takes out of a scenario what a catalog of before owners, goals, names and kinds of revenue did not have, so that
-// such a version reads it too.
+// Plain takes out of a scenario what a catalog of before owners, goals, names and kinds of revenue did not have, so
+// that such a version reads it too.
 func (s *Scenario) Plain() {
 	for i := range s.Campaigns {
 		s.Campaigns[i].Buyer, s.Campaigns[i].Team, s.Campaigns[i].Tags = "", "", nil

@@ -41,10 +41,12 @@ func (t *Totals) add(o Totals, sign int64) {
 
 func (t *Totals) fields() []*int64 {
 	return []*int64{&t.Clicks, &t.CostMicros, &t.Conversions, &t.Registered, &t.Pending, &t.Approved, &t.Rejected, &t.Chargeback,
-		&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.RevenueMicros, &t.Entries, &t.Impressions, &t.LandingViews, &t.LandingClicks}
+		&t.RevenueHoldMicros, &t.RevenueConfirmedMicros, &t.RevenueMicros, &t.Entries, &t.Impressions,
+		&t.LandingViews, &t.LandingClicks}
 }
 
-var totalNames = []string{"clicks", "cost", "conversions", "registered", "pending", "approved", "rejected", "chargeback", "revenue_hold", "revenue_confirmed", "revenue", "ledger_entries",
+var totalNames = []string{"clicks", "cost", "conversions", "registered", "pending", "approved", "rejected",
+	"chargeback", "revenue_hold", "revenue_confirmed", "revenue", "ledger_entries",
 	"impressions", "landing_views", "landing_clicks"}
 
 // A Group is one campaign's traffic from one source.
@@ -185,8 +187,9 @@ func (t *Truth) postback(p *Postback, eventMS int64) {
 			t.rejects[Reject{"postback", schemas.RejectOutsideWindow}]++
 			return
 		}
-		known = &conversion{network: p.Network, event: p.Event, txid: p.TxID, correction: p.corrects(), neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew,
-			confirmedOnly: t.scenario.network(p.Network).ConfirmedOnly}
+		known = &conversion{network: p.Network, event: p.Event, txid: p.TxID, correction: p.corrects(),
+			neverFoundAgain: p.TxID == "" && t.scenario.network(p.Network).BlankTxIDIsNew,
+			confirmedOnly:   t.scenario.network(p.Network).ConfirmedOnly}
 		switch {
 		case p.Payout != "":
 			known.payout, known.currency = micros(p.Payout), p.Currency
@@ -368,21 +371,21 @@ func (t *Truth) Total() Totals {
 	return sum
 }
 
-// Accepted answers how many click and postback requests were acknowledged.
+// Accepted returns how many click and postback requests were acknowledged.
 func (t *Truth) Accepted() (clicks, postbacks int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.acceptedClicks, t.acceptedPostbacks
 }
 
-// Rejects answers the dead letters that must be found, by kind and reason.
+// Rejects returns the dead letters that must be found, by kind and reason.
 func (t *Truth) Rejects() map[Reject]int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.rejects)
 }
 
-// Groups answers the totals of each campaign and source.
+// Groups returns the totals of each campaign and source.
 func (t *Truth) Groups() map[Group]Totals {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -95,7 +95,8 @@ func Run(ctx context.Context, o Options) (err error) {
 			<-followed
 		}()
 	}
-	return print(ctx, client, &writer{p: printer{message, o.rowTable()}, filters: filters, out: out, limit: o.Limit}, open, ends, o)
+	w := &writer{p: printer{message, o.rowTable()}, filters: filters, out: out, limit: o.Limit}
+	return print(ctx, client, w, open, ends, o)
 }
 
 // print writes what the client reads: all that comes, or, without Follow, the partitions of open up to their ends.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"tributary/cli/misuse"
 	"tributary/schemas"
+	"tributary/schemas/broker/brokertest"
 	"tributary/schemas/events"
 )
 
@@ -236,44 +236,6 @@ func TestRowsHaveTheirColumns(t *testing.T) {
 	}
 }
 
-// killedBroker is one that died amid a transaction, of which the last record of partition 0 of the topic is: it forgets
-// the transaction without a marker.
-func killedBroker(t *testing.T, topic string, committed, open *kgo.Record) []kgo.Opt {
-	t.Helper()
-	dir, killed := t.TempDir(), t.TempDir()
-	run := func(dir string) []kgo.Opt {
-		cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.DataDir(dir), kfake.SeedTopics(2, topic))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(cluster.Close)
-		return []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}
-	}
-	client, err := kgo.NewClient(append(run(dir), kgo.TransactionalID("t"), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	for _, r := range []*kgo.Record{committed, open} {
-		if err := client.BeginTransaction(); err != nil {
-			t.Fatal(err)
-		}
-		if r.Topic = topic; client.ProduceSync(t.Context(), r).FirstErr() != nil {
-			t.Fatal("not produced")
-		}
-		if r == committed {
-			if err := client.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	// What a killed broker leaves; one that is closed would write the marker.
-	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	return run(killed)
-}
-
 // TestATailWithoutMarkerEnds: the last record of a partition is of a transaction that nobody ended, and none follows.
 func TestATailWithoutMarkerEnds(t *testing.T) {
 	conversion := func(txid string) *kgo.Record {
@@ -283,7 +245,8 @@ func TestATailWithoutMarkerEnds(t *testing.T) {
 		}
 		return &kgo.Record{Value: value}
 	}
-	opts := killedBroker(t, schemas.TopicConversions, conversion("committed"), conversion("forgotten"))
+	opts := brokertest.Killed(t, schemas.TopicConversions, 2,
+		[]*kgo.Record{conversion("committed")}, []*kgo.Record{conversion("forgotten")})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var out bytes.Buffer

@@ -203,7 +203,7 @@ func (r *Responder) Run(ctx context.Context) error {
 	}
 }
 
-// Ready answers nil: there is nothing to wait for.
+// Ready returns nil: there is nothing to wait for.
 func (r *Responder) Ready() error { return nil }
 
 // look removes what a command left that was killed, and answers one that waits.

@@ -67,7 +67,7 @@ type Kafka struct {
 	TopicPrefix       string                   `yaml:"topic_prefix" doc:"Prefix of every topic and group name, so that several installations can share a cluster. Kept with the data: another one is refused (docs/meaning.md)."`
 	Partitions        int                      `yaml:"partitions" doc:"Partition count of the topics when they are made. It cannot be changed later for clicks, postbacks, claims and cycles; partitions added to other topics are read (docs/meaning.md)."`
 	ReplicationFactor int                      `yaml:"replication_factor" doc:"Copies of each partition when topics are made; 0: the broker's default. Embedded: always 1."`
-	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (schemas/topics.go; embedded: 6h of clicks and scored.clicks)."`
+	Retention         map[string]time.Duration `yaml:"retention" doc:"How long records are kept, by topic name without prefix, in place of the built-in times (schemas/topics.go; embedded: 6h of topics with a record a click). What the processor reads must be kept longer than processor.checkpoint.interval, where checkpoints are shipped, and postbacks longer than processor.grace."`
 	RetentionBytes    int64                    `yaml:"retention_bytes" doc:"Bytes a partition keeps at most, read or not; 0: no limit, embedded 1GiB."`
 	Durable           bool                     `yaml:"durable" doc:"Embedded: acknowledge only what is on disk, so that a cut of the power loses nothing that was acknowledged; false: what the operating system has, which survives a killed process. External brokers have settings of their own."`
 	TLS               TLS                      `yaml:"tls"`
@@ -110,7 +110,8 @@ func (l *Loaded) Warnings() (list []string) {
 		list = append(list, fmt.Sprintf("ops.listen: %s is not loopback and %s; right would be ops.token with what `openssl rand -hex 16` prints, or 127.0.0.1", c.Ops.Listen, what))
 	}
 	if age, window := c.Ingest.Spool.MaxAge, c.Processor.Window; c.Ingest.Spool.Dir != "" && age >= window {
-		list = append(list, fmt.Sprintf("ingest.spool.max_age: %s is not less than processor.window (%s), within which a record that comes twice is recognised; right would be %s",
+		list = append(list, fmt.Sprintf("ingest.spool.max_age: %s is not less than processor.window (%s), within which a "+
+			"record that comes twice is recognised; right would be %s",
 			durationText(age), durationText(window), durationText(window/2)))
 	}
 	if l.StoodIn {
@@ -150,6 +151,7 @@ func (c *Config) validateShared() error {
 		wrong("ops.drain_timeout", "must be more than 0, such as 30s")
 	}
 	c.validateSpans(wrong)
+	c.validateKept(wrong)
 	c.validateKafka(wrong, oneOf)
 	c.validateClickHouse(wrong, oneOf)
 	return errors.Join(errs...)

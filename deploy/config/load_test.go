@@ -208,7 +208,14 @@ func TestRefusals(t *testing.T) {
 			"sink.stall_after: 2m is not more than processor.transaction_timeout (2m), for which a dead processor's transaction may hold records back; at least 2m15s would be right"},
 		"a role's end after the process's": {"ops: {drain_timeout: 8s}\nsink: {drain_timeout: 8s}", "sink.drain_timeout: 8s is not less than ops.drain_timeout (8s)"},
 		"a linger that is late":            {"ingest: {linger: 60ms}", "ingest.linger: 60ms is not less than ack_bound, 50ms"},
-		"short retention":                  {"kafka: {retention: {clicks: 1s}}", "want at least 1m"},
+		"postbacks gone while they wait": {"processor: {grace: 2h}\nkafka: {retention: {postbacks: 2h}}",
+			"kafka.retention.postbacks: 2h is not more than processor.grace (2h)"},
+		"a topic that ends before the next checkpoint": {
+			"processor: {checkpoint: {url: /c, interval: 3h}}\nkafka: {mode: external, retention: {claims: 3h}}",
+			"kafka.retention.claims: 3h is not more than processor.checkpoint.interval (3h)"},
+		"a checkpoint after the embedded topics' end": {"processor: {checkpoint: {url: /c, interval: 8h}}",
+			"processor.checkpoint.interval: 8h is not less than 6h, for which records of clicks are kept"},
+		"short retention": {"kafka: {retention: {clicks: 1s}}", "want at least 1m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			from := shared(write(t, c.content))
@@ -405,6 +412,23 @@ func TestDurationsFollow(t *testing.T) {
 	from.File = write(t, "sink: {insert_timeout: 5m, batch_age: 1m}")
 	if l, err = Load(from); err != nil || l.Config.Sink.StallAfter != 6*time.Minute+15*time.Second || l.Config.Processor.StallAfter != 45*time.Second {
 		t.Errorf("%v, or the stalls are not those that follow", err)
+	}
+}
+
+// TestWhatIsKeptLongEnoughIsTaken: checkpoints that go nowhere ask nothing of the topics, and an external broker keeps them
+// longer.
+func TestWhatIsKeptLongEnoughIsTaken(t *testing.T) {
+	for _, content := range []string{
+		"kafka: {retention: {clicks: 10m, postbacks: 16m}}",
+		"processor: {checkpoint: {interval: 8h}}",
+		"processor: {checkpoint: {url: /c, interval: 8h}}\nkafka: {mode: external}",
+		"processor: {checkpoint: {url: /c, interval: 8h}}\nkafka: {retention: {clicks: 1d, cycles: 1d}}",
+	} {
+		from := shared(write(t, content))
+		from.Sections = []string{SectionProcessor}
+		if _, err := Load(from); err != nil {
+			t.Errorf("%s: %v", content, err)
+		}
 	}
 }
 

@@ -22,7 +22,9 @@ func TestANewKey(t *testing.T) {
 	if len(keys) != 2 {
 		t.Fatalf("%v", keys)
 	}
-	if k := keys[1]; k.Path != "role.grace" || k.Type != "duration" || k.Doc != "How long it waits." || k.Default != "5s" || k.Variable != "TRIBUTARY_ROLE_GRACE" {
+	if k := keys[1]; k.Path != "role.grace" || k.Type != "duration" || k.Doc != "How long it waits." ||
+		k.Default != "5s" ||
+		k.Variable != "TRIBUTARY_ROLE_GRACE" {
 		t.Errorf("the key is %+v", k)
 	}
 	read := func(text string) *reading {

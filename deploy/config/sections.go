@@ -102,19 +102,23 @@ func (c *Config) deriveSpans(isSet func(path string) bool) {
 
 // roleDrains are the times that roles give themselves to stop, by the paths of their keys.
 func (c *Config) roleDrains() map[string]*time.Duration {
-	return map[string]*time.Duration{"ingest.drain_timeout": &c.Ingest.DrainTimeout, "sink.drain_timeout": &c.Sink.DrainTimeout}
+	return map[string]*time.Duration{
+		"ingest.drain_timeout": &c.Ingest.DrainTimeout, "sink.drain_timeout": &c.Sink.DrainTimeout,
+	}
 }
 
 // validateSpans checks the order of durations of different sections.
 func (c *Config) validateSpans(wrong wrongFunc) {
 	if sink, held := c.Sink.StallAfter, c.Processor.TransactionTimeout; sink <= held && held < time.Hour {
-		wrong("sink.stall_after", "%s is not more than processor.transaction_timeout (%s), for which a dead processor's transaction may hold records back; at least %s would be right",
+		wrong("sink.stall_after", "%s is not more than processor.transaction_timeout (%s), for which a dead processor's "+
+			"transaction may hold records back; at least %s would be right",
 			durationText(sink), durationText(held), durationText(c.Processor.LeastStallAfter()))
 	}
 	drains := c.roleDrains()
 	for _, path := range slices.Sorted(maps.Keys(drains)) {
 		if drain := *drains[path]; c.Ops.DrainTimeout > 0 && drain >= c.Ops.DrainTimeout {
-			wrong(path, "%s is not less than ops.drain_timeout (%s), at which the process ends whatever a role still does; right would be %s, or more than %s for ops.drain_timeout",
+			wrong(path, "%s is not less than ops.drain_timeout (%s), at which the process ends whatever a role still does; "+
+				"right would be %s, or more than %s for ops.drain_timeout",
 				durationText(drain), durationText(c.Ops.DrainTimeout), durationText(c.Ops.DrainTimeout*2/3), durationText(drain))
 		}
 	}

@@ -26,7 +26,8 @@ func newClickHouseMetrics(registerer prometheus.Registerer) (*clickHouseMetrics,
 	m := &clickHouseMetrics{
 		up:       gauges("answers", "1 when the embedded engine answered when it was last asked."),
 		confined: gauges("confined", "1 when the operating system keeps the embedded engine from everything but its tables' folder."),
-		aside:    gauges("parts_set_aside", "Parts that a full disk or a kill had left incomplete when the engine started: set aside, and loaded again."),
+		aside: gauges("parts_set_aside", "Parts that a full disk or a kill had left incomplete when the engine "+
+			"started: set aside, and loaded again."),
 		sessions: gauges("sessions", "Sessions open (requests with a session_id).", "user"),
 		slots:    gauges("query_slots", "Queries of the roles or of guests (the user analyst) that may run at once.", "user"),
 		running:  gauges("running_queries", "Queries running now.", "user"),
@@ -40,7 +41,8 @@ func newClickHouseMetrics(registerer prometheus.Registerer) (*clickHouseMetrics,
 	if registerer == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.up, m.confined, m.aside, m.sessions, m.slots, m.running, m.waiting, m.admitted, m.refused, m.denied, m.killed, m.evicted} {
+	for _, c := range []prometheus.Collector{m.up, m.confined, m.aside, m.sessions, m.slots, m.running, m.waiting,
+		m.admitted, m.refused, m.denied, m.killed, m.evicted} {
 		if err := registerer.Register(c); err != nil {
 			return nil, err
 		}

@@ -411,7 +411,7 @@ func (k *Kafka) recordEnds() {
 	}
 }
 
-// Ready answers nil until the broker is closed or has failed.
+// Ready returns nil until the broker is closed or has failed.
 func (k *Kafka) Ready() error {
 	if err := k.failure.get(); err != nil {
 		return err

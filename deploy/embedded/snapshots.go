@@ -65,7 +65,7 @@ func (r *repairer) mendSnapshots() error {
 			return err
 		}
 		r.damage(damageSnapshot, name, len(raw))
-		r.logger.Error("a file of the embedded Kafka is no JSON any more; it is set aside and made anew, as far as that can be",
+		r.logger.Error("a file of the embedded Kafka is no JSON any more; it is set aside and made again, as far as that can be",
 			zap.String("file", name), zap.String("kept", filepath.Base(to)), zap.Int("bytes", len(raw)))
 	}
 	folders, err := os.ReadDir(filepath.Join(r.dir, partitionsFolder))
@@ -126,7 +126,7 @@ func (r *repairer) makeTopics(folders []fs.DirEntry) (*brokerTopics, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.logger.Error("the embedded Kafka's list of topics was lost; it is made anew from the folders of their partitions", zap.Int("topics", len(counts)))
+	r.logger.Error("the embedded Kafka's list of topics was lost; it is made again from the folders of their partitions", zap.Int("topics", len(counts)))
 	return topics, replaceFile(filepath.Join(r.dir, topicsFile), raw)
 }
 

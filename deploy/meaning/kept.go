@@ -16,7 +16,7 @@ import (
 // FileName is the file in data_dir, or in the edge's spool, that has what the folder's data mean.
 const FileName = "installation.json"
 
-// ReadFile answers what is kept in a folder, nil where nothing is. A file that cannot be read is an error: what is in
+// ReadFile returns what is kept in a folder, nil where nothing is. A file that cannot be read is an error: what is in
 // it must not be taken for nothing.
 func ReadFile(folder string) (*Kept, error) {
 	path := filepath.Join(folder, FileName)

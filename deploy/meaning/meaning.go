@@ -81,7 +81,7 @@ type Kept struct {
 const wayOut = "For another one begin a second installation beside this, which may share engines and keys: data_dir, kafka.topic_prefix and " +
 	"clickhouse.database of its own (docs/meaning.md)"
 
-// Check answers nil where the configuration fits what is kept, else every difference, each a *schemas.FieldError. where
+// Check returns nil where the configuration fits what is kept, else every difference, each a *schemas.FieldError. where
 // names the data, such as "what is stored in data".
 func (k *Kept) Check(m Meaning, where string, nowMS int64) error {
 	var problems []error

@@ -149,5 +149,5 @@ func (o *Ops) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ready answers nil: it listens since NewOps.
+// Ready returns nil: it listens since NewOps.
 func (o *Ops) Ready() error { return nil }

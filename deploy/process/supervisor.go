@@ -138,7 +138,7 @@ func (s *Supervisor) stop(running int) error {
 	return nil
 }
 
-// Ready answers nil when every unit is ready, else each that is not and why.
+// Ready returns nil when every unit is ready, else each that is not and why.
 func (s *Supervisor) Ready() error {
 	var errs []error
 	for name, err := range s.States() {

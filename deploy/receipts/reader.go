@@ -47,7 +47,7 @@ type step struct {
 	seq                                                                uint32
 }
 
-// Find answers nil for a receipt that no table knows.
+// Find returns nil for a receipt that no table knows.
 func (r *Reader) Find(ctx context.Context, receipt id.Receipt) (*ingest.Receipt, error) {
 	times, err := r.replays(ctx, receipt)
 	if err != nil {

@@ -78,7 +78,7 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 	return made, errors.Join(errs...)
 }
 
-// Check answers nil when every topic exists, those that go together with the right partition count.
+// Check returns nil when every topic exists, those that go together with the right partition count.
 func Check(ctx context.Context, admin *kadm.Client, s Settings) error {
 	existing, err := list(ctx, admin, s)
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 
 	"tributary/deploy/config"
 	"tributary/deploy/topics"
-	"tributary/schemas"
 	"tributary/schemas/broker"
 )
 
@@ -88,37 +87,15 @@ func patient(dial dialer) dialer {
 	}
 }
 
-// clickSizedTopics have up to a record a click, or more.
-var clickSizedTopics = []string{schemas.TopicClicks, schemas.TopicScoredClicks, schemas.TopicCycles, schemas.TopicImpressions, schemas.TopicLandingClicks}
-
-// A broker without broker.IndexOnDisk keeps less of the topics with a record a click, and bounds every partition: the
-// embedded one's index takes 80 bytes of memory a record batch (measured), and slow traffic makes a batch a record; its
-// disk is the user's own. Postbacks and the ledger keep their built-in times.
-const (
-	boundedClickRetention = 6 * time.Hour
-	boundedRetentionBytes = 1 << 30
-)
-
 // TopicSettings are the configuration's, with the bounds that the broker needs where nothing is said.
 func TopicSettings(c config.Kafka) topics.Settings {
+	kept, bytes := c.Kept()
 	s := topics.Settings{
 		Prefix: c.TopicPrefix, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor,
-		Retention: map[string]time.Duration{}, RetentionBytes: c.RetentionBytes,
+		Retention: kept, RetentionBytes: bytes,
 	}
-	abilities := c.Abilities()
-	if !abilities.Can(broker.Replicate) {
+	if abilities := c.Abilities(); !abilities.Can(broker.Replicate) {
 		s.ReplicationFactor = 1
-	}
-	if !abilities.Can(broker.IndexOnDisk) {
-		if s.RetentionBytes == 0 {
-			s.RetentionBytes = boundedRetentionBytes
-		}
-		for _, name := range clickSizedTopics {
-			s.Retention[name] = boundedClickRetention
-		}
-	}
-	for name, kept := range c.Retention {
-		s.Retention[name] = kept
 	}
 	return s
 }

@@ -84,7 +84,7 @@ func (s *System) passOver(ctx context.Context, hangups <-chan struct{}) {
 	}
 }
 
-// Ready answers nil when every unit can do its work.
+// Ready returns nil when every unit can do its work.
 func (s *System) Ready() error { return s.supervisor.Ready() }
 
 // Run runs the units until ctx is done, then stops them in the opposite order of adding. hangups ask for a reload. from

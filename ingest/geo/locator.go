@@ -105,7 +105,7 @@ func (l *Locator) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{l.outcomes, l.built, l.networks}
 }
 
-// Locate answers what is known of an address; of a private one, nothing. It does not allocate.
+// Locate returns what is known of an address; of a private one, nothing. It does not allocate.
 func (l *Locator) Locate(addr netip.Addr) Place {
 	var p Place
 	addr = addr.Unmap()

@@ -92,7 +92,7 @@ func New(c Config) *Masker {
 // IsFull tells that addresses are kept as they are.
 func (m *Masker) IsFull() bool { return m == nil || m.form != Truncated && m.form != Hashed }
 
-// Mask answers the 16 bytes to keep; IPv4 is ::ffff:a.b.c.d. No address, and ::, stay zeros. A nil Masker keeps all.
+// Mask returns the 16 bytes to keep; IPv4 is ::ffff:a.b.c.d. No address, and ::, stay zeros. A nil Masker keeps all.
 func (m *Masker) Mask(addr netip.Addr) [16]byte {
 	ip := addr.As16()
 	if m.IsFull() || ip == [16]byte{} {

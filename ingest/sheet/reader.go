@@ -106,7 +106,7 @@ func (r *Reader) window(n int) ([]byte, error) {
 	return b, err
 }
 
-// Next answers the next record, io.EOF behind the last one.
+// Next returns the next record, io.EOF behind the last one.
 func (r *Reader) Next() (*Record, error) {
 	want := 1
 	for {

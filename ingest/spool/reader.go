@@ -53,7 +53,7 @@ func (e *Entry) Place() Place { return Place{e.segment, e.off} }
 // alone knew.
 func (s *Spool) Inherited(e *Entry) bool { return e.segment <= s.inherited }
 
-// Next answers the oldest records that are not done with, at most limit and about 1 MiB, and waits for one until ctx is done.
+// Next returns the oldest records that are not done with, at most limit and about 1 MiB, and waits for one until ctx is done.
 // They are valid until the next call. Without Done in between it answers the same ones, or more.
 func (s *Spool) Next(ctx context.Context, limit int) ([]Entry, error) {
 	r := &s.reader

@@ -78,7 +78,7 @@ type Batch struct {
 // Done is closed once the batch is durable or has failed; then Err answers.
 func (b *Batch) Done() <-chan struct{} { return b.done }
 
-// Err answers why the batch is not durable; only after Done. It wraps one of the package's errors.
+// Err returns why the batch is not durable; only after Done. It wraps one of the package's errors.
 func (b *Batch) Err() error { return b.err }
 
 // Open takes the folder, which is made if absent, and finds what an earlier process left. A full disk is no error: Submit
@@ -239,7 +239,7 @@ func (s *Spool) Depth() Depth {
 	return d
 }
 
-// Err answers why Submit would refuse, or the fault of the last batch for a little while; nil when all is well.
+// Err returns why Submit would refuse, or the fault of the last batch for a little while; nil when all is well.
 func (s *Spool) Err() error {
 	s.mu.Lock()
 	full := s.bytes+s.asideBytes.Load()+maxFrameBytes > s.cfg.MaxBytes

@@ -31,7 +31,7 @@ func Defaults() Config {
 // Bounds of transfers at the same time: each holds a connection and a 128 KiB buffer.
 const maxTransfers = 64
 
-// Validate answers every problem at once, each a *schemas.FieldError.
+// Validate returns every problem at once, each a *schemas.FieldError.
 func (c *Config) Validate() error {
 	var problems []error
 	check := func(ok bool, field, format string, args ...any) {

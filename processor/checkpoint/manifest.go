@@ -67,7 +67,7 @@ func (m *Manifest) ID() string { return fmt.Sprintf("%020d-%016x", m.CycleSeq, m
 func (m *Manifest) Fits(committed map[string]int64, topicIDs map[string]string) error {
 	for topic, id := range m.TopicIDs {
 		if now := topicIDs[topic]; now != "" && id != "" && now != id {
-			return fmt.Errorf("topic %s was made anew since", topic)
+			return fmt.Errorf("topic %s was deleted and made again since", topic)
 		}
 	}
 	for topic, pos := range m.Positions {

@@ -101,7 +101,7 @@ func (s *Store) fileKey(partition int32, database, sum string) string {
 	return s.home(partition) + filesFolder + database + "/" + sum
 }
 
-// Manifests answers the checkpoints of a partition, the furthest first. One that is damaged, or made by a newer version,
+// Manifests returns the checkpoints of a partition, the furthest first. One that is damaged, or made by a newer version,
 // is logged, counted and left out.
 func (s *Store) Manifests(ctx context.Context, partition int32) ([]Manifest, error) {
 	stored, err := s.manifests(ctx, partition)
@@ -114,7 +114,7 @@ func (s *Store) Manifests(ctx context.Context, partition int32) ([]Manifest, err
 	return out, err
 }
 
-// Latest answers the checkpoint of a partition that is furthest, and whether there is one.
+// Latest returns the checkpoint of a partition that is furthest, and whether there is one.
 func (s *Store) Latest(ctx context.Context, partition int32) (Manifest, bool, error) {
 	all, err := s.Manifests(ctx, partition)
 	if err != nil || len(all) == 0 {

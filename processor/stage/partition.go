@@ -224,7 +224,7 @@ func (p *Partition) EmitMessage(topic string, key []byte, m Message) error {
 	return c.EmitMessage(topic, key, m)
 }
 
-// TakeOutputs answers what was emitted since the last call. The memory is the caller's.
+// TakeOutputs returns what was emitted since the last call. The memory is the caller's.
 func (p *Partition) TakeOutputs(into []Output) []Output {
 	into = append(into, p.outputs...)
 	clear(p.outputs)

@@ -24,7 +24,7 @@ const (
 // RecoveryDir, below the store's directory, is for what the processor and whoever repairs an installation write for each other.
 const RecoveryDir = "recovery"
 
-// SetAside answers where the database was moved that Open found damaged, or that Close had to give up before; "" if none was. The state of
+// SetAside returns where the database was moved that Open found damaged, or that Close had to give up before; "" if none was. The state of
 // every partition is empty then.
 func (s *Store) SetAside() string { return s.setAside }
 
@@ -56,7 +56,7 @@ func (s *Store) note(err error) {
 	}
 }
 
-// Damage answers nil, or an error that wraps ErrDamaged once anything, a compaction included, came upon damage. The store must be closed then.
+// Damage returns nil, or an error that wraps ErrDamaged once anything, a compaction included, came upon damage. The store must be closed then.
 func (s *Store) Damage() error {
 	if err := s.damage.Load(); err != nil {
 		return *err

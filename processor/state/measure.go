@@ -19,7 +19,7 @@ func (s *Store) TableBytes() uint64 {
 	return uint64(total.TablesSize)
 }
 
-// Describe answers the database's own account of its levels, files, caches and compactions, some lines of text.
+// Describe returns the database's own account of its levels, files, caches and compactions, some lines of text.
 func (s *Store) Describe() string { return s.db.Metrics().String() }
 
 // settleTick is how often Settle looks whether compactions are left.

@@ -19,7 +19,7 @@ type Namespace struct {
 	tables [256]*table
 }
 
-// Get answers the value of key and whether there is one. The value is valid until the cycle ends; copy it to keep it.
+// Get returns the value of key and whether there is one. The value is valid until the cycle ends; copy it to keep it.
 // An error wraps ErrStorage. It is made for keys that are mostly not there: see Find.
 func (n *Namespace) Get(key []byte) ([]byte, bool, error) { return n.get(key, &n.p.reader, true) }
 
@@ -118,7 +118,7 @@ func (n *Namespace) Scan(prefix, from []byte, visit func(key, value []byte) bool
 	return nil
 }
 
-// Last answers the last key that starts with prefix, and whether there is one. The key is the caller's. An error wraps ErrStorage.
+// Last returns the last key that starts with prefix, and whether there is one. The key is the caller's. An error wraps ErrStorage.
 func (n *Namespace) Last(prefix []byte) (key []byte, found bool, err error) {
 	low := append([]byte(nil), n.full(prefix)...)
 	high := successor(low)

@@ -53,7 +53,7 @@ type undone struct {
 
 type keyRange struct{ low, high []byte }
 
-// Namespace answers the keys of one owner. Names are short: they are part of every key.
+// Namespace returns the keys of one owner. Names are short: they are part of every key.
 func (p *Partition) Namespace(name string) *Namespace {
 	for _, n := range p.spaces {
 		if n.name == name {

@@ -240,7 +240,7 @@ func (s *Store) unlock() error {
 	return lock.Close()
 }
 
-// Partition answers a new view of one Kafka partition's state. At most one view of a partition may be in use: an older one
+// Partition returns a new view of one Kafka partition's state. At most one view of a partition may be in use: an older one
 // is of no use any more.
 func (s *Store) Partition(id int32) *Partition {
 	p := &Partition{store: s, id: id}

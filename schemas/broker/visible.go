@@ -14,10 +14,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// EachVisible visits the committed records of one partition from offset from until before end, which is no further than where its
-// committed records end, or until visit says that it has seen enough. It fetches by itself, for a consumer does not tell how far it
-// has come: the last records before end may be of an aborted transaction, which readers never see, and without a marker behind them
-// if the broker died. A record is the visitor's. It returns visit's error, Kafka's, or that Kafka answered nothing for about 10 s.
+// EachVisible visits the committed records of one partition from offset from until before end, which is no further than
+// where its committed records end, or until visit says that it has seen enough. It fetches by itself, for a consumer
+// does not tell how far it has come: the last records before end may be of an aborted transaction, which readers never
+// see, and without a marker behind them if the broker died. A record is the visitor's. It returns visit's error,
+// Kafka's, or that Kafka answered nothing for about 10 s.
 func (a Abilities) EachVisible(ctx context.Context, client *kgo.Client, topic string, id int32, from, end int64,
 	visit func(*kgo.Record) (more bool, err error)) error {
 	details, err := kadm.NewClient(client).ListTopics(ctx, topic)
@@ -34,7 +35,9 @@ func (a Abilities) EachVisible(ctx context.Context, client *kgo.Client, topic st
 	fetch.MaxBytes, fetch.IsolationLevel, fetch.SessionEpoch = limits.Whole, 1, -1
 	partition := kmsg.NewFetchRequestTopicPartition()
 	partition.Partition, partition.PartitionMaxBytes = id, limits.Partition
-	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: topic, TopicID: details[topic].ID, Partitions: []kmsg.FetchRequestTopicPartition{partition}}}
+	fetch.Topics = []kmsg.FetchRequestTopic{{
+		Topic: topic, TopicID: details[topic].ID, Partitions: []kmsg.FetchRequestTopicPartition{partition},
+	}}
 	for empty := 0; from < end; {
 		fetch.Topics[0].Partitions[0].FetchOffset = from
 		answer, err := fetch.RequestWith(ctx, leader)
@@ -69,7 +72,8 @@ func (a Abilities) EachVisible(ctx context.Context, client *kgo.Client, topic st
 			from, empty = next, 0
 		}
 		if empty == emptyFetches {
-			return fmt.Errorf("reading %s partition %d: the broker has nothing at offset %d, although its committed records end at %d",
+			return fmt.Errorf("reading %s partition %d: the broker has nothing at offset %d, although its committed records "+
+				"end at %d",
 				topic, id, from, end)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 	"tributary/schemas/broker"
 )
 
-// TestEachLeft visits what is committed from the offset of each partition on, in all of them, and ends when it is told to.
+// TestEachLeft visits what is committed from the offset of each partition on, in all of them, and ends when it is told
+// to.
 func TestEachLeft(t *testing.T) {
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, "topic"))
 	if err != nil {
@@ -55,7 +56,8 @@ func TestEachLeft(t *testing.T) {
 			t.Errorf("seen were %q, want %q", seen, want)
 		}
 	}
-	if err := broker.EachLeft(ctx, opts, "topic", open, ends, func(*kgo.Record) (bool, error) { return true, os.ErrInvalid }); err == nil {
+	invalid := func(*kgo.Record) (bool, error) { return true, os.ErrInvalid }
+	if err := broker.EachLeft(ctx, opts, "topic", open, ends, invalid); err == nil {
 		t.Error("the visitor's error is lost")
 	}
 }

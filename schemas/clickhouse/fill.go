@@ -16,15 +16,15 @@ import (
 // Ledger entries have the dimensions of their click. Those that were made before there were such fields have none, and
 // fillDimensions takes them from the clicks, once.
 //
-// It goes by month, in chunks of so many clicks: the chunk's clicks are put into a table of ClickHouse's engine Join, and
-// one ALTER UPDATE takes them from there into the entries that have no dimension at all. So no entry is written anew or
-// twice, whatever is inserted meanwhile; money, counts and what an entry was made of are not touched, and a part's
-// projections are made anew with it. A killed run leaves what it has filled; ClickHouse finishes the update that it was
-// asked for, and the next run goes on with entries that have none still.
+// It goes by month, in chunks of so many clicks: the chunk's clicks are put into a table of ClickHouse's engine Join,
+// and one ALTER UPDATE takes them from there into the entries that have no dimension at all. So no entry is written
+// anew or twice, whatever is inserted meanwhile; money, counts and what an entry was made of are not touched, and a
+// part's projections are made anew with it. A killed run leaves what it has filled; ClickHouse finishes the update that
+// it was asked for, and the next run goes on with entries that have none still.
 //
 // What is done is written down by month (schema_fills). An entry without dimensions may still come after that, made or
-// loaded by a role of the former version, until all of them are replaced: for fillAgain the months of that time are looked
-// at again by each run, then never more.
+// loaded by a role of the former version, until all of them are replaced: for fillAgain the months of that time are
+// looked at again by each run, then never more.
 
 // The table schema_fills says what was filled.
 const fillsTable = `.schema_fills
@@ -361,7 +361,7 @@ func (f *filling) await(ctx context.Context, month uint32, table string) error {
 	return poll(ctx, func() (bool, error) {
 		running, failed, err := f.updates(ctx, table)
 		if err == nil && failed != "" {
-			err = fmt.Errorf("ClickHouse could not: %s; it goes on trying, and so will the next run", failed)
+			err = stuck(failed)
 		}
 		f.tell(month)
 		return !running, err
@@ -370,20 +370,15 @@ func (f *filling) await(ctx context.Context, month uint32, table string) error {
 
 // updates says whether ClickHouse has yet to finish an update from a table, and why it failed last.
 func (r *run) updates(ctx context.Context, table string) (running bool, failed string, err error) {
-	var n uint64
-	query := "SELECT count(), max(latest_fail_reason) FROM system.mutations " +
-		"WHERE database = ? AND table = 'conversions' AND NOT is_done AND position(command, ?) > 0"
-	if err := r.conn.QueryRow(ctx, query, r.database, table).Scan(&n, &failed); err != nil {
-		return false, "", fmt.Errorf("asking how far the entries are: %w", err)
-	}
-	return n > 0, failed, nil
+	return r.mutations(ctx, "conversions", table)
 }
 
 // changesOfClicks are the mutations that change what clicks have.
-const changesOfClicks = "FROM system.mutations WHERE database = ? AND table = 'clicks' AND match(command, 'UPDATE|DELETE')"
+const changesOfClicks = "FROM system.mutations WHERE database = ? AND table = 'clicks' AND match(command, " +
+	"'UPDATE|DELETE')"
 
-// restingClicks waits until nobody changes clicks, and returns ClickHouse's time in Unix seconds: what is asked for later
-// has that time or a later one.
+// restingClicks waits until nobody changes clicks, and returns ClickHouse's time in Unix seconds: what is asked for
+// later has that time or a later one.
 func (f *filling) restingClicks(ctx context.Context) (since int64, err error) {
 	query := "SELECT countIf(NOT is_done OR create_time >= now() - 1), toInt64(toUnixTimestamp(now())) " + changesOfClicks
 	return since, poll(ctx, func() (bool, error) {
@@ -417,9 +412,9 @@ func (r *run) dropFills(ctx context.Context, tables ...string) error {
 	return nil
 }
 
-// dropLeftFills drops the tables of a run that was killed, but for those that ClickHouse needs still. A table is put aside
-// before that is looked at, so that another run cannot ask for an update from it in between: it fails, and takes the
-// clicks again.
+// dropLeftFills drops the tables of a run that was killed, but for those that ClickHouse needs still. A table is put
+// aside before that is looked at, so that another run cannot ask for an update from it in between: it fails, and takes
+// the clicks again.
 func (r *run) dropLeftFills(ctx context.Context) error {
 	tables, err := r.pairs(ctx, "SELECT name, engine FROM system.tables WHERE database = '"+r.database+
 		"' AND engine = 'Join' AND (startsWith(name, '"+fillPrefix+"') OR startsWith(name, '"+leftPrefix+"'))")

@@ -13,15 +13,16 @@ import (
 	"tributary/schemas"
 )
 
-// ledgerOfBefore fills a database of the former version: clicks with all that they had, entries with none of it. Of every
-// tenth click there is no row any more; every seventh entry's click was never found.
+// ledgerOfBefore fills a database of the former version: clicks with all that they had, entries with none of it. Of
+// every tenth click there is no row any more; every seventh entry's click was never found.
 func ledgerOfBefore(t *testing.T, conn driver.Conn, database string) {
 	t.Helper()
 	if _, err := migrate(t.Context(), quiet(conn, database), fewViews(formerMigrations(t))); err != nil {
 		t.Fatal(err)
 	}
 	for _, month := range []string{"2026-02-10 12:00:00", "2026-03-10 12:00:00"} {
-		execIn(t, conn, database, "INSERT INTO {db}.clicks (click_id, event_at, received_at, campaign_id, campaign, landing_id, "+
+		execIn(t, conn, database, "INSERT INTO {db}.clicks (click_id, event_at, received_at, campaign_id, campaign, "+
+			"landing_id, "+
 			"landing, keyword, city, asn, os_version, hosting, subs) SELECT concat('%[1]s ', toString(number)), "+
 			"toDateTime64('%[1]s', 3, 'UTC') + number AS e, e, 7, 'c', number %% 3, concat('page ', toString(number %% 3)), "+
 			"concat('word ', toString(number)), 'Ulm', number %% 5, '17.1', number %% 2, ['zone', '', toString(number %% 4)] "+
@@ -30,7 +31,8 @@ func ledgerOfBefore(t *testing.T, conn driver.Conn, database string) {
 			"received_at, match, campaign_id, campaign, subs, conversions_delta, pending_delta, revenue_hold_delta, _offset) "+
 			"SELECT concat('%[1]s ', toString(number)), 1, 'created', toString(number), concat('%[1]s ', "+
 			"toString(intDiv(number, 2))), toDateTime64('%[1]s', 3, 'UTC') + intDiv(number, 2) AS e, e + 60, "+
-			"if(number %% 7 = 0, 'click_id', 'click'), 7, 'c', ['zone', '', toString(intDiv(number, 2) %% 4)], 1, 1, 1.25, number "+
+			"if(number %% 7 = 0, 'click_id', 'click'), 7, 'c', ['zone', '', toString(intDiv(number, 2) %% 4)], 1, 1, 1.25, "+
+			"number "+
 			"FROM numbers(200)", month)
 	}
 }
@@ -101,7 +103,8 @@ func TestEntriesGetTheirDimensions(t *testing.T) {
 		"202602 155 16\n202603 155 16\n" {
 		t.Errorf("written down is\n%s", got)
 	}
-	updates := "SELECT count() FROM system.mutations WHERE database = 'was' AND table = 'conversions' AND command LIKE '%UPDATE%'"
+	updates := "SELECT count() FROM system.mutations WHERE database = 'was' AND table = 'conversions' AND command " +
+		"LIKE '%UPDATE%'"
 	asked := asText(t, conn, updates)
 	if asked != "10\n" {
 		t.Errorf("%s updates, want 5 a month", asked)
@@ -166,7 +169,8 @@ func TestEntriesAreFilledByWhoComesNext(t *testing.T) {
 			t.Fatal("it does not end")
 		}
 		// Entries that have their dimensions come with the loader meanwhile.
-		execIn(t, conn, "was", "INSERT INTO {db}.conversions (conversion_id, seq, kind, click_id, click_at, received_at, match, "+
+		execIn(t, conn, "was", "INSERT INTO {db}.conversions (conversion_id, seq, kind, click_id, click_at, received_at, "+
+			"match, "+
 			"landing, keyword) SETTINGS insert_deduplication_token = 'token %[1]d' VALUES ('new %[1]d', 1, 'created', "+
 			"'2026-03-10 12:00:00 55', '2026-03-10 12:00:00', '2026-03-10 13:00:00', 'click', 'its own', 'own')", killed)
 		rows++
@@ -213,8 +217,8 @@ func (m *meddling) Exec(ctx context.Context, query string, arguments ...any) err
 	return m.Conn.Exec(ctx, query, arguments...)
 }
 
-// TestWhatIsForgottenStaysSo: a click's data are blanked, in it and its entries, after they were read for these and before
-// they are written there.
+// TestWhatIsForgottenStaysSo: a click's data are blanked, in it and its entries, after they were read for these and
+// before they are written there.
 func TestWhatIsForgottenStaysSo(t *testing.T) {
 	for at, much := range map[string]string{
 		"INSERT INTO was.schema_fills":       "when all is done",

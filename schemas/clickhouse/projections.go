@@ -103,36 +103,17 @@ func materializeNames(ctx context.Context, r *run) error {
 
 // materializeTable makes a projection in every part of a table that lacks it, and what is made beside it.
 func materializeTable(ctx context.Context, r *run, table, projection, beside string) error {
-	start, total, asked := time.Now(), 0, false
-	return poll(ctx, func() (bool, error) {
+	start, total := time.Now(), 0
+	clauses := beside + "MATERIALIZE PROJECTION " + projection
+	return r.rewrite(ctx, table, clauses, func() (bool, error) {
 		left, err := r.partsWithout(ctx, table, projection)
-		if err != nil || left == 0 {
-			if total > 0 {
-				r.progress(Progress{What: "projections of " + table, Done: total, Total: total})
-			}
-			return err == nil, err
-		}
-		running, failed, err := r.mutations(ctx, table)
-		switch {
-		case err != nil:
+		if err != nil {
 			return false, err
-		case failed != "":
-			return false, fmt.Errorf("ClickHouse could not: %s; it goes on trying, and so will the next run", failed)
-		case !running && asked:
-			// Parts of inserts that were under way when the projection was added came after the last request.
-			asked = false
-			return false, nil
-		case !running:
-			asked = true
-			return false, r.exec(ctx, "ALTER TABLE %[1]s.%[2]s %[3]sMATERIALIZE PROJECTION %[4]s SETTINGS mutations_sync = 0, alter_sync = 0", table, beside, projection)
 		}
-		total = max(total, left)
-		progress := Progress{What: "projections of " + table, Done: total - left, Total: total}
-		if progress.Done > 0 {
-			progress.Left = time.Since(start) / time.Duration(progress.Done) * time.Duration(left)
+		if total = max(total, left); total > 0 {
+			r.progress(paced(Progress{What: "projections of " + table, Done: total - left, Total: total}, start))
 		}
-		r.progress(progress)
-		return false, nil
+		return left > 0, nil
 	})
 }
 
@@ -144,16 +125,6 @@ func (r *run) partsWithout(ctx context.Context, table, projection string) (int, 
 		return 0, fmt.Errorf("looking for parts without the projection: %w", err)
 	}
 	return int(n), nil
-}
-
-// mutations says whether ClickHouse is at rewriting parts of a table, and why the last one failed.
-func (r *run) mutations(ctx context.Context, table string) (running bool, failed string, err error) {
-	var n uint64
-	query := fmt.Sprintf("SELECT count(), max(latest_fail_reason) FROM system.mutations WHERE database = '%s' AND table = '%s' AND NOT is_done", r.database, table)
-	if err := r.conn.QueryRow(ctx, query).Scan(&n, &failed); err != nil {
-		return false, "", fmt.Errorf("asking how far the projections are: %w", err)
-	}
-	return n > 0, failed, nil
 }
 
 // awaitInserts waits for the inserts that began before the rollups' views were dropped: they still fill them.

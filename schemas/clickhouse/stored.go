@@ -11,10 +11,9 @@ import (
 )
 
 // A column that ClickHouse computes as a row is written (schemas.Column.Stored) is not in parts of before; there it is
-// computed when it is read, from what was stored then. storeColumns makes ClickHouse write it into those parts, a month at
-// a time and the newest first. Which parts lack it is asked of ClickHouse, so that a run that was cut short is gone on with,
-// two at once do no harm, and with nothing to do it is a query a table. ClickHouse does it beside inserts: it writes new
-// parts of the new columns alone, and puts each in the place of the old one.
+// computed when it is read, from what was stored then. storeColumns makes ClickHouse write it into those parts, a month
+// at a time and the newest first; with nothing to do it is a query a table. ClickHouse writes new parts of the new
+// columns alone, and puts each in the place of the old one.
 
 // storeColumns makes ClickHouse store what parts of before lack.
 func (r *run) storeColumns(ctx context.Context) error {
@@ -69,9 +68,9 @@ func (r *run) lacking(ctx context.Context, table string, columns []string) ([]wi
 		quoted[i] = quote(c)
 	}
 	of := fmt.Sprintf("database = '%s' AND table = '%s' AND active", r.database, table)
-	rows, err := r.conn.Query(ctx, fmt.Sprintf("SELECT partition_id, sum(rows) FROM system.parts WHERE %[1]s AND rows > 0 "+
-		"AND name NOT IN (SELECT name FROM system.parts_columns WHERE %[1]s AND column IN (%[2]s) GROUP BY name "+
-		"HAVING uniqExact(column) = %[3]d) GROUP BY partition_id ORDER BY partition_id DESC",
+	rows, err := r.conn.Query(ctx, fmt.Sprintf("SELECT partition_id, sum(rows) FROM system.parts WHERE %[1]s "+
+		"AND rows > 0 AND name NOT IN (SELECT name FROM system.parts_columns WHERE %[1]s AND column IN (%[2]s) "+
+		"GROUP BY name HAVING uniqExact(column) = %[3]d) GROUP BY partition_id ORDER BY partition_id DESC",
 		of, strings.Join(quoted, ", "), len(columns)))
 	if err != nil {
 		return nil, fmt.Errorf("looking for parts of %s without stored columns: %w", table, err)
@@ -96,8 +95,7 @@ func (s *storing) partition(ctx context.Context, partition string) error {
 	for i, c := range s.columns {
 		clauses[i] = "MATERIALIZE COLUMN " + quoteName(c) + " IN PARTITION ID " + quote(partition)
 	}
-	asked := false
-	return poll(ctx, func() (bool, error) {
+	return s.rewrite(ctx, s.table.Name, strings.Join(clauses, ", "), func() (bool, error) {
 		lacking, err := s.lacking(ctx, s.table.Name, s.columns)
 		if err != nil {
 			return false, err
@@ -107,39 +105,13 @@ func (s *storing) partition(ctx context.Context, partition string) error {
 			left += l.rows
 		}
 		s.tell(partition, left)
-		if !slices.ContainsFunc(lacking, func(l without) bool { return l.partition == partition }) {
-			return true, nil
-		}
-		running, failed, err := s.mutations(ctx, s.table.Name)
-		switch {
-		case err != nil:
-			return false, err
-		case failed != "":
-			return false, fmt.Errorf("ClickHouse could not: %s; it goes on trying, and so will the next run", failed)
-		case !running && asked:
-			// A part that was made with the table as it was before came after the last request.
-			asked = false
-		case !running:
-			asked = true
-			return false, s.exec(ctx, "ALTER TABLE %[1]s.%[2]s %[3]s SETTINGS mutations_sync = 0, alter_sync = 0",
-				s.table.Name, strings.Join(clauses, ", "))
-		}
-		return false, nil
+		return slices.ContainsFunc(lacking, func(l without) bool { return l.partition == partition }), nil
 	})
 }
 
 func (s *storing) tell(partition string, left int) {
 	s.total = max(s.total, left)
 	first, last := s.columns[0], s.columns[len(s.columns)-1]
-	s.progress(paced(Progress{What: fmt.Sprintf("storing %s to %s of %s, at month %s, rows", first, last, s.table.Name, partition),
-		Done: s.total - left, Total: s.total, Expected: true}, s.start))
-}
-
-// paced adds rate and time left.
-func paced(p Progress, start time.Time) Progress {
-	if took := time.Since(start); p.Done > 0 && took > 0 {
-		p.Rate = float64(p.Done) / took.Seconds()
-		p.Left = time.Duration(float64(took) * float64(p.Total-p.Done) / float64(p.Done))
-	}
-	return p
+	what := fmt.Sprintf("storing %s to %s of %s, at month %s, rows", first, last, s.table.Name, partition)
+	s.progress(paced(Progress{What: what, Done: s.total - left, Total: s.total, Expected: true}, s.start))
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // withoutSubs are the parts that lack a column of a sub.
-const withoutSubs = "SELECT count() FROM system.parts WHERE database = '%[1]s' AND table IN ('clicks', 'conversions', " +
+const withoutSubs = "SELECT count() FROM system.parts WHERE database = '%[1]s' AND table IN ('clicks', " +
+	"'conversions', " +
 	"'impressions') AND active AND (table, name) NOT IN (SELECT table, name FROM system.parts_columns WHERE database = " +
 	"'%[1]s' AND active AND column IN ('sub1', 'sub20') GROUP BY table, name HAVING count() = 2)"
 
@@ -25,7 +26,8 @@ func TestSubsBecomeStored(t *testing.T) {
 	ledgerOfBefore(t, conn, "was")
 	execIn(t, conn, "was", "INSERT INTO {db}.impressions (impression_id, received_at, subs) SELECT toString(number), "+
 		"'2026-03-10 12:00:00', ['a', 'b'] FROM numbers(10)")
-	execIn(t, conn, "was", "CREATE VIEW {db}.theirs AS SELECT sub3, sub1, count() AS n FROM {db}.clicks GROUP BY sub3, sub1")
+	execIn(t, conn, "was", "CREATE VIEW {db}.theirs AS SELECT sub3, sub1, count() AS n FROM {db}.clicks GROUP BY "+
+		"sub3, sub1")
 	read := func() string {
 		return asText(t, conn, "SELECT * FROM was.theirs ORDER BY sub3") +
 			asText(t, conn, "SELECT sub3, sub20 = '', count() FROM was.conversions GROUP BY ALL ORDER BY sub3") +
@@ -52,20 +54,23 @@ func TestSubsBecomeStored(t *testing.T) {
 	if n := asText(t, conn, fmt.Sprintf(withoutSubs, "was")); n != "0\n" {
 		t.Errorf("%s parts have none of it", n)
 	}
-	for _, want := range []string{"stored from now on sub1, sub2", "storing sub1 to sub20 of clicks, at month 202602, rows 180 180",
+	for _, want := range []string{"stored from now on sub1, sub2", "storing sub1 to sub20 of clicks, at month 202602, " +
+		"rows 180 180",
 		"storing sub1 to sub20 of impressions, at month 202603, rows 10 10"} {
 		if !strings.Contains(fmt.Sprint(said), want) {
 			t.Errorf("it did not say %q: %v", want, said)
 		}
 	}
 	// What it is for: one column is read.
-	plan := asText(t, conn, "EXPLAIN header = 1 SELECT count() FROM was.clicks WHERE sub3 = '1' SETTINGS query_plan_optimize_prewhere = 0")
+	plan := asText(t, conn, "EXPLAIN header = 1 SELECT count() FROM was.clicks WHERE sub3 = '1' SETTINGS "+
+		"query_plan_optimize_prewhere = 0")
 	if !strings.Contains(plan, "sub3 String") || strings.Contains(plan, "subs Array") {
 		t.Errorf("a filter on sub3 reads\n%s", plan)
 	}
 	// SELECT * is what it was for who copies rows.
 	if names := asText(t, conn, "SELECT count() FROM system.columns WHERE database = 'was' AND table = 'clicks' AND "+
-		"match(name, '^sub\\\\d+$') AND default_kind = 'MATERIALIZED' AND compression_codec = 'CODEC(ZSTD(1))'"); names != "20\n" {
+		"match(name, '^sub\\\\d+$') AND default_kind = 'MATERIALIZED' AND "+
+		"compression_codec = 'CODEC(ZSTD(1))'"); names != "20\n" {
 		t.Errorf("%s columns are as they must be", names)
 	}
 	if described := asText(t, conn, "DESCRIBE (SELECT * FROM was.clicks)"); strings.Contains(described, "sub1 ") {
@@ -78,8 +83,8 @@ func TestSubsBecomeStored(t *testing.T) {
 	}
 }
 
-// TestSubsAreStoredByWhoComesNext: the run is killed before every statement, while a loader of before, which does not know
-// the columns, goes on.
+// TestSubsAreStoredByWhoComesNext: the run is killed before every statement, while a loader of before, which does not
+// know the columns, goes on.
 func TestSubsAreStoredByWhoComesNext(t *testing.T) {
 	conn, ctx := open(t), t.Context()
 	ledgerOfBefore(t, conn, "was")
@@ -128,8 +133,8 @@ func TestSubsAreStoredByWhoComesNext(t *testing.T) {
 	}
 }
 
-// TestUpgradeBesideALoader: a loader of the former version, and one of this, insert all the time. None is refused, and no
-// row is lost, doubled or changed.
+// TestUpgradeBesideALoader: a loader of the former version, and one of this, insert all the time. None is refused, and
+// no row is lost, doubled or changed.
 func TestUpgradeBesideALoader(t *testing.T) {
 	conn, ctx := open(t), t.Context()
 	all, err := Migrations()
@@ -151,7 +156,8 @@ func TestUpgradeBesideALoader(t *testing.T) {
 					"insert_deduplication_token = 'token %[3]d' VALUES ('new %[3]d', '2026-03-10 13:00:00', 'new', 'its own', "+
 					"['zone', '', '%[3]d'], %[3]d)", table, columns, n)
 				if table == "conversions" { // as a loader of before, which knows no landing page of an entry
-					query = strings.NewReplacer("campaign, landing, subs", "campaign, subs", "'new', 'its own'", "'new'").Replace(query)
+					query = strings.NewReplacer("campaign, landing, subs", "campaign, subs",
+						"'new', 'its own'", "'new'").Replace(query)
 				}
 				if err := conn.Exec(ctx, query); err != nil {
 					t.Errorf("inserting: %v", err)
@@ -166,7 +172,8 @@ func TestUpgradeBesideALoader(t *testing.T) {
 		t.Fatalf("after %d inserts: %v", n, err)
 	}
 	for table, id := range map[string]string{"clicks": "click_id", "conversions": "conversion_id"} {
-		got := asText(t, conn, fmt.Sprintf("SELECT count(), uniqExact(%s), countIf(sub3 = toString(_offset) AND sub1 = 'zone') "+
+		got := asText(t, conn, fmt.Sprintf("SELECT count(), uniqExact(%s), countIf(sub3 = toString(_offset) AND sub1 = "+
+			"'zone') "+
 			"FROM was.%s WHERE campaign = 'new'", id, table))
 		if want := fmt.Sprintf("%d %[1]d %[1]d\n", n); got != want {
 			t.Errorf("%s has rows, different ones, right ones: %s, want %s", table, got, want)

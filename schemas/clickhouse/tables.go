@@ -112,8 +112,8 @@ func computed(c *schemas.Column) string {
 	return ""
 }
 
-// turns: the column was computed when it was read, and is to be stored. That says nothing else to who reads it, and parts
-// of before are computed as they were until storeColumns has been at them.
+// turns: the column was computed when it was read, and is to be stored. That says nothing else to who reads it, and
+// parts of before are computed as they were until storeColumns has been at them.
 func turns(c *schemas.Column, has standingColumn) bool {
 	return c.Stored != "" && has.defaultKind == kindAlias
 }

@@ -46,7 +46,7 @@ func NewKeyring(active uint8, secrets map[uint8][]byte) (*Keyring, error) {
 	return r, nil
 }
 
-// Verify answers nil when the click ID was signed by one of the keys, else ErrForged or ErrUnknownKey. It compares in
+// Verify returns nil when the click ID was signed by one of the keys, else ErrForged or ErrUnknownKey. It compares in
 // constant time and does not allocate.
 func (r *Keyring) Verify(c *Click) error {
 	k := r.keys[c.KeyID()]

@@ -70,6 +70,7 @@ func startSite(ctx context.Context, o *options, r *report) (*site, error) {
 	if o.mode == modeUpgrade {
 		s.scenario.Plain()
 	}
+	s.scenario.From = []string{"127.0.0.1"} // all of it runs here
 	for i := range s.scenario.Networks {
 		// A repeated request must not be a conversion of its own: what it did could not be known.
 		s.scenario.Networks[i].BlankTxIDIsNew = false
@@ -288,7 +289,8 @@ func (s *site) stop(keep bool) {
 		}
 		if keep {
 			// cp takes sockets and links as they are.
-			if out, err := exec.Command("cp", "-a", m.disk.path, filepath.Join(s.options.dir, m.name, "data-at-the-end")).CombinedOutput(); err != nil {
+			kept := filepath.Join(s.options.dir, m.name, "data-at-the-end")
+		if out, err := exec.Command("cp", "-a", m.disk.path, kept).CombinedOutput(); err != nil {
 				s.report.say("keeping the data of %s: %v: %s", m.name, err, out)
 			}
 		}

@@ -394,7 +394,7 @@ func scriptError(ctx context.Context, doing string, err error, message string) e
 	return fmt.Errorf("%s: %w: %s", doing, err, message)
 }
 
-// FreePort answers a port of 127.0.0.1 that stays free for a listener or a proxy while its owner is down.
+// FreePort returns a port of 127.0.0.1 that stays free for a listener or a proxy while its owner is down.
 func FreePort() (int, error) { return freePort(0) }
 
 // freePort finds a port of 127.0.0.1 that nobody listens on and that the kernel gives to no outgoing

@@ -150,7 +150,8 @@ func (d *differences) compareRescored(x *Expected, row Row) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(described(nil).with(Row{"beside_goal": "", "confirmed_only": ""}))) {
 		if row[name] != first[name] {
-			d.add("conversions: the rescored entry of %s: %s is %q, %q would be right", row["conversion_id"], name, row[name], first[name])
+			d.add("conversions: the rescored entry of %s: %s is %q, %q would be right", row["conversion_id"],
+				name, row[name], first[name])
 		}
 	}
 }

@@ -102,7 +102,8 @@ func (x *Expected) click(clicks map[string]*events.Click, r Accepted) {
 		"click_id": c.ClickId, "event_at": number(c.EventMs), "received_at": number(c.ReceivedMs),
 		"campaign_id": number(c.CampaignId), "campaign": c.Campaign, "source_id": number(c.SourceId), "source": c.Source,
 		"cost": number(c.CostBaseMicros), "cost_original": number(c.CostMicros), "currency": c.Currency,
-		"offer_payout": number(c.OfferPayoutBaseMicros), "goals": strings.Join(c.Goals, "|"), "foreign": strconv.FormatBool(c.Foreign),
+		"offer_payout": number(c.OfferPayoutBaseMicros), "goals": strings.Join(c.Goals, "|"),
+		"foreign": strconv.FormatBool(c.Foreign),
 	}.with(described(c))
 }
 
@@ -155,7 +156,8 @@ func (x *Expected) postback(clicks map[string]*events.Click, books map[string][]
 		reject("outside_window")
 		return
 	}
-	b = &book{network: pb.Network, event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction, status: pb.Status, source: "none", match: "click",
+	b = &book{network: pb.Network, event: pb.Event, txid: pb.Txid, receipt: receipt, correction: correction,
+		status: pb.Status, source: "none", match: "click",
 		confirmedOnly: pb.ConfirmedOnly}
 	b.id = identity(pb.ClickId, pb.Event, pb.Txid, receipt, "", pb.Network)
 	kind := "created"

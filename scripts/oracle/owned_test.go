@@ -11,19 +11,23 @@ import (
 // TestModelOwned: what an entry has of its click, of the offer's goal, and of what its network's owner chose.
 func TestModelOwned(t *testing.T) {
 	const day = 86_400_000
-	ids := []string{nativeID(epoch.UnixMilli(), 7, 3, 1, 1), nativeID(epoch.UnixMilli(), 7, 3, 1, 2), nativeID(epoch.UnixMilli(), 7, 3, 1, 3)}
+	var ids []string
+	for counter := range uint16(3) {
+		ids = append(ids, nativeID(epoch.UnixMilli(), 7, 3, 1, counter+1))
+	}
 	offset := int64(0)
 	record := func(topic string, value []byte, _ error) Accepted {
 		offset++
 		return Accepted{topic, 0, offset, value}
 	}
 	click := func(id string, goals ...string) Accepted {
-		value, err := (&events.Click{ClickId: id, EventMs: epoch.UnixMilli(), Goals: goals, Buyer: "ann", Tags: []string{"a", "b"}, Zone: "z1", AdName: "old"}).MarshalVT()
+		value, err := (&events.Click{ClickId: id, EventMs: epoch.UnixMilli(), Goals: goals, Buyer: "ann",
+			Tags: []string{"a", "b"}, Zone: "z1", AdName: "old"}).MarshalVT()
 		return record("clicks", value, err)
 	}
 	post := func(id, event string, status events.Status, confirmedOnly bool) Accepted {
-		value, err := (&events.Postback{ReceiptId: fmt.Sprint(offset), ClickId: id, Event: event, EventMs: epoch.UnixMilli() + 1000, Status: status,
-			ConfirmedOnly: confirmedOnly}).MarshalVT()
+		value, err := (&events.Postback{ReceiptId: fmt.Sprint(offset), ClickId: id, Event: event,
+			EventMs: epoch.UnixMilli() + 1000, Status: status, ConfirmedOnly: confirmedOnly}).MarshalVT()
 		return record("postbacks", value, err)
 	}
 	x := model([]Accepted{
@@ -43,7 +47,8 @@ func TestModelOwned(t *testing.T) {
 		identity(ids[2], "reg", "", "", "", "") + "/1":    "false true    ",
 	} {
 		row := x.conversions[key]
-		if got := strings.Join([]string{row["beside_goal"], row["confirmed_only"], row["buyer"], row["tags"], row["zone"], row["ad_name"]}, " "); got != want {
+		if got := strings.Join([]string{row["beside_goal"], row["confirmed_only"], row["buyer"], row["tags"],
+			row["zone"], row["ad_name"]}, " "); got != want {
 			t.Errorf("%s: %q, %q would be right", row["event"], got, want)
 		}
 	}
@@ -55,7 +60,8 @@ func TestModelOwned(t *testing.T) {
 // TestCompareRescored: an entry that changes the score alone has its click's columns too.
 func TestCompareRescored(t *testing.T) {
 	row := func(kind, buyer string) Row {
-		return described(&events.Click{Buyer: buyer}).with(Row{"conversion_id": "v", "seq": "1", "kind": kind, "beside_goal": "true", "confirmed_only": "false"})
+		return described(&events.Click{Buyer: buyer}).with(Row{"conversion_id": "v", "seq": "1", "kind": kind,
+			"beside_goal": "true", "confirmed_only": "false"})
 	}
 	x := model(nil, 0)
 	x.conversions["v/1"] = row("created", "ann")
@@ -126,8 +132,10 @@ func TestScenariosOwn(t *testing.T) {
 			}
 		}
 	}
-	for _, what := range []string{"clicks with a goal", "clicks without a goal", "postbacks without a click", "postbacks beside the goal",
-		"postbacks of the goal", "rebills", "conversions whose network changed its mind", "postbacks after another buyer took over",
+	for _, what := range []string{"clicks with a goal", "clicks without a goal", "postbacks without a click",
+		"postbacks beside the goal",
+		"postbacks of the goal", "rebills", "conversions whose network changed its mind",
+		"postbacks after another buyer took over",
 		"campaigns of two buyers", "names that changed beside their ID"} {
 		if seen[what] < 5 {
 			t.Errorf("%s: %d in %d scenarios; draw more", what, seen[what], ciSeeds)

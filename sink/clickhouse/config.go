@@ -104,7 +104,8 @@ func (c *Config) Validate() error {
 		}
 	}
 	if takes := c.BatchAge + c.InsertTimeout; c.StallAfter <= takes && takes < time.Hour {
-		problem("stall_after", "is %v, want more than batch_age and insert_timeout together, %v: so long an insert may take; at least %v would be right",
+		problem("stall_after", "is %v, want more than batch_age and insert_timeout together, %v: so long an insert may "+
+			"take; at least %v would be right",
 			c.StallAfter, takes, c.LeastStallAfter())
 	}
 	if c.RebalanceTimeout <= c.DrainTimeout {

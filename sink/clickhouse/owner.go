@@ -188,7 +188,7 @@ func (o *owner) consume() error {
 		}
 		o.came = record.Offset
 		if o.pending != nil && record.Offset < o.pending.first {
-			o.loader.log.Error("a batch plan is dropped: Kafka gives earlier records than the plan's; the topic was made anew, or the group's offsets were set back",
+			o.loader.log.Error("a batch plan is dropped: Kafka gives earlier records than the plan's; the topic was deleted and made again, or the group's offsets were set back",
 				zap.String("topic", o.topic), zap.Int32("partition", o.partition), zap.Int64("planned_first", o.pending.first), zap.Int64("offset", record.Offset))
 			o.setPending(nil)
 		}

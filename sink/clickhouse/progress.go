@@ -27,7 +27,7 @@ const (
 type progress struct {
 	// waits are the partitions of which records wait.
 	waits map[key]wait
-	// blind is since when Kafka has not told where the logs end, and why; zero while it does.
+	// blind is since when Kafka has not said where the logs end, and why; zero while it does.
 	blind time.Time
 	cause error
 	// now is when the last look ended.
@@ -46,7 +46,7 @@ func (w wait) stalled(now time.Time, after time.Duration) bool { return now.Sub(
 // ready names a partition that stands still for longer than after.
 func (p *progress) ready(after time.Duration) error {
 	if !p.blind.IsZero() && p.now.Sub(p.blind) >= after {
-		return fmt.Errorf("not told by Kafka since %s where the topics end: %w", p.blind.UTC().Format(time.RFC3339), p.cause)
+		return fmt.Errorf("Kafka has not said since %s where the topics end: %w", p.blind.UTC().Format(time.RFC3339), p.cause)
 	}
 	var worst key
 	var w wait
@@ -161,7 +161,8 @@ func (l *Loader) lookAtProgress(ctx context.Context) {
 	p.waits = waits
 	l.metrics.stalled.Set(float64(stalled))
 	if len(stop) > 0 {
-		l.log.Warn("partitions stand still while records wait in them", zap.Strings("partitions", broker.NameStops(stop)), zap.Time("since", since))
+		l.log.Warn("partitions stand still while records wait in them", zap.Strings("partitions", broker.NameStops(stop)),
+			zap.Time("since", since))
 	}
 	if len(goOn) > 0 {
 		l.log.Info("partitions that stood still go on", zap.Strings("partitions", broker.NameStops(goOn)))

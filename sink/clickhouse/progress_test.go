@@ -85,7 +85,7 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 		return nil
 	}
 	p.adjust = func(l *Loader) { l.config.BufferedBytes, l.config.BatchBytes = 1, 1 } // one record at hand, the rest waits in Kafka
-	clicks, _ := newEvents(1, 600, 0)
+	clicks, _ := newEvents(1, 40, 0) // an insert each
 	records := int64(0)
 	for _, c := range clicks {
 		value, err := c.MarshalVT()
@@ -101,17 +101,19 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 		}
 	}
 	r := p.start()
+	begins := fmt.Sprintf("%s%s/0 stands still at offset 0 since ", p.prefix, schemas.TopicScoredClicks)
+	ends := fmt.Sprintf(" while %d records wait in it", records)
 	var said error
-	await(t, "the loader is not ready", func() bool {
-		said = r.loader.Ready()
-		return said != nil && strings.Contains(said.Error(), "stands still")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("Ready said at last: %v", said)
+		}
 	})
-	if want := fmt.Sprintf("%s%s/0 stands still at offset 0 since ", p.prefix, schemas.TopicScoredClicks); !strings.HasPrefix(said.Error(), want) {
-		t.Errorf("Ready: %v, want %s…", said, want)
-	}
-	if want := fmt.Sprintf(" while %d records wait in it", records); !strings.HasSuffix(said.Error(), want) {
-		t.Errorf("Ready: %v, want …%s", said, want)
-	}
+	// On a busy machine the other partition may stand still for a second, too.
+	await(t, "not ready: "+begins+"…"+ends, func() bool {
+		said = r.loader.Ready()
+		return said != nil && strings.HasPrefix(said.Error(), begins) && strings.HasSuffix(said.Error(), ends)
+	})
 	if got := r.lag(t, schemas.TopicScoredClicks, 0); got != float64(records) {
 		t.Errorf("the lag is %v, want %d", got, records)
 	}

@@ -79,7 +79,7 @@ func confine(dataDir, library, word string) (reason, err error) {
 		return fmt.Errorf("entering a Landlock domain: %w", errno), nil
 	}
 	environment := append(os.Environ(), libraryVariable+"="+library, confinedVariable+"="+word)
-	return nil, &os.PathError{Op: "executing anew", Path: self, Err: unix.Exec(self, os.Args, environment)}
+	return nil, &os.PathError{Op: "executing again", Path: self, Err: unix.Exec(self, os.Args, environment)}
 }
 
 // lacksLandlock says what of Landlock is missing, and where it would be had, by what the kernel answers about its version.

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// definitions are the files in which the engine keeps what its tables, views and databases are (NAME.sql). On a disk that
-// becomes full the engine leaves them empty or cut short and answers all the same, as it does with parts (see errIncomplete);
-// at its next start it refuses to open anything because of one of them. So each is looked at before its statement is
-// answered, and a link to it is kept: the engine replaces a file, so that the link is to the one before.
+// definitions are the files in which the engine keeps what its tables, views and databases are (NAME.sql). On a disk
+// that becomes full the engine leaves them empty or cut short and answers all the same, as it does with parts (see
+// errIncomplete); at its next start it refuses to open anything because of one of them. So each is looked at before its
+// statement is answered, and a link to it is kept: the engine replaces a file, so that the link is to the one before.
 type definitions struct {
 	engine, kept string
 	known        map[string]fs.FileInfo // those found whole, by path
@@ -49,8 +49,8 @@ func (d *definitions) keptPath(path string) string {
 	return filepath.Join(d.kept, relative)
 }
 
-// look returns an error that wraps errIncomplete where one of a folder's definitions that has changed is not whole. Of the others it
-// keeps a link. Links of what is gone go too.
+// look returns an error that wraps errIncomplete where one of a folder's definitions that has changed is not whole. Of
+// the others it keeps a link. Links of what is gone go too.
 func (d *definitions) look(folder string) error {
 	names, err := filepath.Glob(filepath.Join(folder, "*"+definitionEnd))
 	if err != nil {
@@ -116,8 +116,8 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// wholeDefinition tells whether a definition has its end: the engine writes a line's end last, and a file that is cut short
-// ends within a bracket, a string, or a line, or before what comes after the columns.
+// wholeDefinition tells whether a definition has its end: the engine writes a line's end last, and a file that is cut
+// short ends within a bracket, a string, or a line, or before what comes after the columns.
 func wholeDefinition(text string) bool {
 	body := strings.TrimRight(text, "\n")
 	if len(body) == len(text) || body == "" {
@@ -142,8 +142,8 @@ func wholeDefinition(text string) bool {
 	return sc.depth == 0 && (complete || kind == "")
 }
 
-// restore puts the definition before back in place of one that is not whole, before the engine reads it, and returns what it
-// did. Where there is none the table was being made, and nobody was told that it is: the file is set aside.
+// restore puts the definition before back in place of one that is not whole, before the engine reads it, and returns
+// what it did. Where there is none the table was being made, and nobody was told that it is: the file is set aside.
 func (d *definitions) restore(now time.Time) (done []string, err error) {
 	paths, err := d.paths()
 	if err != nil {

@@ -20,7 +20,8 @@ var ofEveryKind = []string{
 	"CREATE VIEW united AS (SELECT 1 AS a) UNION ALL (SELECT 2 AS a)",
 	"CREATE VIEW with_names AS WITH 1 AS one SELECT one",
 	"CREATE MATERIALIZED VIEW into_plain TO plain AS SELECT toUInt8(id) AS a FROM measured",
-	"CREATE DICTIONARY looked_up (a UInt64, b String) PRIMARY KEY a SOURCE(CLICKHOUSE(TABLE 'plain')) LAYOUT(FLAT()) LIFETIME(0)",
+	"CREATE DICTIONARY looked_up (a UInt64, b String) PRIMARY KEY a SOURCE(CLICKHOUSE(TABLE 'plain')) LAYOUT(FLAT()) " +
+		"LIFETIME(0)",
 	"CREATE DATABASE second ENGINE = Atomic COMMENT 'of its own'",
 }
 
@@ -53,7 +54,8 @@ func TestDefinitionsCutShortAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The embedded engine makes no dictionaries; data of another may have one.
-	if !chdb.WholeDefinition("ATTACH DICTIONARY _ UUID '1'\n(\n    `a` UInt64\n)\nPRIMARY KEY a\nSOURCE(CLICKHOUSE(TABLE 'plain'))\nLAYOUT(FLAT())\n") {
+	if !chdb.WholeDefinition("ATTACH DICTIONARY _ UUID '1'\n(\n    `a` UInt64\n)\nPRIMARY KEY " +
+		"a\nSOURCE(CLICKHOUSE(TABLE 'plain'))\nLAYOUT(FLAT())\n") {
 		t.Error("a dictionary is whole")
 	}
 	files := definitionFiles(t, dir)
@@ -81,8 +83,8 @@ func TestDefinitionsCutShortAreFound(t *testing.T) {
 	}
 }
 
-// Definitions that a full disk emptied do not keep the engine from its other tables: what a change of a table replaced is
-// put back, and a table whose making nobody was told of is set aside.
+// Definitions that a full disk emptied do not keep the engine from its other tables: what a change of a table replaced
+// is put back, and a table whose making nobody was told of is set aside.
 func TestIncompleteDefinitionsArePutBack(t *testing.T) {
 	dir := t.TempDir()
 	process, err := chdb.Start(context.Background(), chdbtest.Config(t, dir))

@@ -27,8 +27,8 @@
 //     cuts binary query text short.
 //   - An insert answered 200 is in the table's files; a killed child loses none of those. The files are not fsynced: a
 //     lost machine may lose the last seconds (ClickHouse's own default), unless [ServerConfig].Durable is set.
-//   - Nothing is answered of a part, or of a table's definition, that a full disk left incomplete: the engine does not notice
-//     it, so the child looks, ends itself, and undoes it at its next start (see parts and definitions).
+//   - Nothing is answered of a part, or of a table's definition, that a full disk left incomplete: the engine does not
+//     notice it, so the child looks, ends itself, and undoes it at its next start (see parts and definitions).
 //   - What the child writes is its owner's alone, and its environment holds no secret.
 //   - Everything is bounded: body bytes, query text, result bytes of formats that cannot be streamed, running and
 //     waiting queries, sessions, the engine's memory and caches. See [ServerConfig].

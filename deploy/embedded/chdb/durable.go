@@ -81,7 +81,8 @@ func (s *syncer) close() {
 	}
 }
 
-// settle returns when what the engine called written before the call is whole on disk and, where that is asked for, durable.
+// settle returns when what the engine called written before the call is whole on disk and, where that is asked for,
+// durable.
 func (s *server) settle(folder *os.File) error {
 	if err := s.lookAtParts(); err != nil {
 		return err
@@ -121,12 +122,14 @@ func (s *server) watchParts(ctx context.Context) {
 // exitIncomplete is the child's exit code where it ends itself because of an incomplete part (EX_IOERR of sysexits.h).
 const exitIncomplete = 74
 
-// lookAtParts looks at what is new and ends the process, as a kill would, where it is incomplete. The engine believes in the
-// part until its next start; that finds what the part was merged of, or nothing of an insert that nobody was told of.
+// lookAtParts looks at what is new and ends the process, as a kill would, where it is incomplete. The engine believes
+// in the part until its next start; that finds what the part was merged of, or nothing of an insert that nobody was
+// told of.
 func (s *server) lookAtParts() error {
 	err := s.parts.look()
 	if errors.Is(err, errIncomplete) {
-		s.cfg.Logger.Error("the engine ends itself: what it wrote is not whole on disk, as after a full disk; nothing of it was acknowledged",
+		s.cfg.Logger.Error("the engine ends itself: what it wrote is not whole on disk, as after a full disk; nothing of "+
+			"it was acknowledged",
 			zap.Error(err))
 		_ = s.cfg.Logger.Sync()
 		os.Exit(exitIncomplete)

@@ -18,7 +18,8 @@ var (
 
 	// ErrIncomplete is wrapped when the child has ended itself because a part was not whole on disk, as after a full disk.
 	// Nothing of it was acknowledged.
-	ErrIncomplete = errors.New("the embedded ClickHouse ended itself: a part of a table is not whole on disk, as after a full disk")
+	ErrIncomplete = errors.New("the embedded ClickHouse ended itself: a part of a table is not whole on disk, as " +
+		"after a full disk")
 )
 
 // ClickHouse's numbers for the errors this package raises itself (ErrorCodes.cpp of the server).

@@ -28,9 +28,12 @@ func TestFullDiskFreedAgain(t *testing.T) {
 	if os.Getenv(insideVariable) == "" {
 		inside := exec.Command(os.Args[0], "-test.run", "^TestFullDiskFreedAgain$", "-test.v")
 		inside.Env = append(os.Environ(), insideVariable+"=1")
-		inside.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWUSER, Pdeathsig: syscall.SIGKILL,
+		inside.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWNS | syscall.CLONE_NEWUSER,
+			Pdeathsig:   syscall.SIGKILL,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}}
+			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+		}
 		out, err := inside.CombinedOutput()
 		var exit *exec.ExitError
 		switch {
@@ -43,7 +46,9 @@ func TestFullDiskFreedAgain(t *testing.T) {
 		return
 	}
 	disk := t.TempDir()
-	if err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("small", disk, "tmpfs", 0, freeSize)); err != nil {
+	err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount("small", disk, "tmpfs", 0, freeSize))
+	if err != nil {
 		t.Skipf("no small disk can be mounted: %v; missing: the right to mount a tmpfs in a namespace of its own", err)
 	}
 	defer unix.Unmount(disk, unix.MNT_DETACH) //nolint:errcheck // it goes away with the namespace

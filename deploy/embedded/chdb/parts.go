@@ -21,10 +21,10 @@ import (
 
 // errIncomplete says that a part of a table is not on disk as the engine believes it to be.
 //
-// The engine (26.5) passes over a failed write of a part's small files, those that it writes at its end: on a disk that becomes full amid
-// an insert or a merge it leaves them empty, calls the part good, and answers the insert. At its next start it sets such a
-// part aside; after a merge that was made on a full disk the parts merged are deleted by then. Reading does not show it, for
-// what those files say is in memory.
+// The engine (26.5) passes over a failed write of a part's small files, those that it writes at its end: on a disk that
+// becomes full amid an insert or a merge it leaves them empty, calls the part good, and answers the insert. At its next
+// start it sets such a part aside; after a merge that was made on a full disk the parts merged are deleted by then.
+// Reading does not show it, for what those files say is in memory.
 var errIncomplete = errors.New("a part is incomplete on disk")
 
 // parts looks at the folders of parts that came since it last looked.
@@ -44,14 +44,19 @@ type folder struct {
 	seen    map[string]bool // of a table's: the parts found complete, by name
 }
 
-// settled is for how long a folder must not have changed before a look at it counts for later ones: a file system's clock is coarse.
+// settled is for how long a folder must not have changed before a look at it counts for later ones: a file system's
+// clock is coarse.
 const settled = time.Second
 
 // storeFolder is where the engine keeps its tables, in folders by the first letters of their UUIDs.
 const storeFolder = "store"
 
 func newParts(dataDir string) *parts {
-	return &parts{store: filepath.Join(dataDir, engineFolder, storeFolder), folders: make(map[string]*folder), definitions: newDefinitions(dataDir)}
+	return &parts{
+		store:       filepath.Join(dataDir, engineFolder, storeFolder),
+		folders:     make(map[string]*folder),
+		definitions: newDefinitions(dataDir),
+	}
 }
 
 // partName is a part's folder: partition, first and last block, level, and version of its mutations. What is under way
@@ -59,7 +64,8 @@ func newParts(dataDir string) *parts {
 var partName = regexp.MustCompile(`^[0-9a-zA-Z]+_[0-9]+_[0-9]+_[0-9]+(_[0-9]+)?$`)
 
 // look returns an error that wraps errIncomplete and says which part lacks what, where a part that came since the last
-// look is incomplete, or a table's definition. It costs two stats for each table and a reading of each folder that has changed.
+// look is incomplete, or a table's definition. It costs two stats for each table and a reading of each folder that has
+// changed.
 func (p *parts) look() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,8 +103,8 @@ func (p *parts) look() error {
 	return nil
 }
 
-// hasChanged tells whether a folder may be another than at the last look; there is false where it is gone. To be kept as the last
-// look, once that is over: info's time, and when it began.
+// hasChanged tells whether a folder may be another than at the last look; there is false where it is gone. To be kept
+// as the last look, once that is over: info's time, and when it began.
 func (f *folder) hasChanged(path string) (changed time.Time, is, there bool, err error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -200,13 +206,14 @@ const (
 
 // neverEmpty are the files of a part that its list of checksums may leave out and that are never empty.
 var neverEmpty = map[string]bool{
-	columnsFile: true, substreamsFile: true, "count.txt": true, "default_compression_codec.txt": true, "metadata_version.txt": true,
-	"partition.dat": true, "serialization.json": true, "uuid.txt": true, "ttl.txt": true,
+	columnsFile: true, substreamsFile: true, "count.txt": true, "default_compression_codec.txt": true,
+	"metadata_version.txt": true,
+	"partition.dat":        true, "serialization.json": true, "uuid.txt": true, "ttl.txt": true,
 }
 
 // checkPart holds a part's folder against its own list of files: each is there with its length, and those that the list
-// leaves out are whole. What is in the long files is the engine's to check, when it reads them. A list of another format
-// than this program knows is left to the engine too.
+// leaves out are whole. What is in the long files is the engine's to check, when it reads them. A list of another
+// format than this program knows is left to the engine too.
 func checkPart(dir string) error {
 	raw, err := os.ReadFile(filepath.Join(dir, checksumsFile))
 	if err != nil {
@@ -253,7 +260,8 @@ func checkPart(dir string) error {
 			return incomplete(dir, name, err)
 		case len(text) == 0:
 			return incomplete(dir, name, errors.New("it is empty"))
-		case name == columnsFile && cutShort(string(text), columnsHead), name == substreamsFile && cutShort(string(text), substreamsHead):
+		case name == columnsFile && cutShort(string(text), columnsHead),
+			name == substreamsFile && cutShort(string(text), substreamsHead):
 			return incomplete(dir, name, errors.New("it is cut short"))
 		}
 	}
@@ -264,8 +272,8 @@ func incomplete(dir, name string, why error) error {
 	return fmt.Errorf("%w: %s: %w", errIncomplete, filepath.Join(dir, name), why)
 }
 
-// readChecksums reads a list of a part's files: the length of each on disk, bytes, by its name. A projection is listed as
-// a folder.
+// readChecksums reads a list of a part's files: the length of each on disk, bytes, by its name. A projection is listed
+// as a folder.
 func readChecksums(compressed []byte) (map[string]int64, error) {
 	r := chproto.NewReader(compress.NewReader(bytes.NewReader(compressed)))
 	n, err := r.UVarInt()
@@ -347,8 +355,8 @@ func cutShort(text, head string) bool {
 const aside = "broken-on-start_"
 
 // sweep sets aside the parts that are incomplete, before the engine opens its tables, and returns their folders. Of a
-// merged one the engine then finds the parts it was made of; an inserted one was never acknowledged. The engine does the
-// same, but for a part of which only a projection is incomplete.
+// merged one the engine then finds the parts it was made of; an inserted one was never acknowledged. The engine does
+// the same, but for a part of which only a projection is incomplete.
 func (p *parts) sweep() (moved []string, err error) {
 	folders, err := filepath.Glob(filepath.Join(p.store, "*", "*"))
 	if err != nil {

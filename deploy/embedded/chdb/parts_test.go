@@ -51,10 +51,12 @@ func TestIncompletePartsAreFound(t *testing.T) {
 	mustPost(t, process.Address(), nil, measured)
 	mustPost(t, process.Address(), nil, "SYSTEM STOP MERGES measured")
 	mustPost(t, process.Address(), nil, fmt.Sprintf(measuredRows, 0))
-	mustPost(t, process.Address(), nil, "CREATE TABLE wide AS measured ENGINE = MergeTree PARTITION BY toYYYYMM(at) ORDER BY (source, at) "+
+	mustPost(t, process.Address(), nil, "CREATE TABLE wide AS measured ENGINE = MergeTree PARTITION BY toYYYYMM(at) "+
+		"ORDER BY (source, at) "+
 		"SETTINGS min_bytes_for_wide_part = 0")
 	mustPost(t, process.Address(), nil, strings.Replace(fmt.Sprintf(measuredRows, 0), "measured", "wide", 1))
-	mustPost(t, process.Address(), nil, "ALTER TABLE wide ADD COLUMN late UInt8 DEFAULT 3, DELETE WHERE id = 5 SETTINGS mutations_sync = 1")
+	mustPost(t, process.Address(), nil, "ALTER TABLE wide ADD COLUMN late UInt8 DEFAULT 3, DELETE WHERE id = 5 "+
+		"SETTINGS mutations_sync = 1")
 	if err := process.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +89,8 @@ func TestIncompletePartsAreFound(t *testing.T) {
 					return err
 				}
 				found := chdb.CheckPart(part)
-				listed := !strings.HasSuffix(path, "metadata_version.txt") && !strings.HasSuffix(path, "default_compression_codec.txt") &&
+				listed := !strings.HasSuffix(path, "metadata_version.txt") &&
+					!strings.HasSuffix(path, "default_compression_codec.txt") &&
 					!strings.HasSuffix(path, "columns.txt") && !strings.HasSuffix(path, "columns_substreams.txt") &&
 					!strings.HasSuffix(path, "serialization.json")
 				switch {

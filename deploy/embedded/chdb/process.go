@@ -247,7 +247,8 @@ func (p *Process) Err() error {
 		return nil
 	}
 	if p.command.ProcessState.ExitCode() == exitIncomplete {
-		return fmt.Errorf("%w; the engine is started again by itself and goes on without it; free some of the disk", ErrIncomplete)
+		return fmt.Errorf("%w; the engine is started again by itself and goes on without it; free some of the disk",
+			ErrIncomplete)
 	}
 	return fmt.Errorf("the embedded ClickHouse ended by itself: %v", p.command.ProcessState)
 }

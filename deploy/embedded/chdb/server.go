@@ -42,7 +42,8 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	parts := newParts(cfg.DataDir)
 	restored, err := parts.definitions.restore(time.Now())
 	for _, what := range restored {
-		cfg.Logger.Warn("the definition of a table or view was incomplete, as a full disk leaves it; its statement was not acknowledged",
+		cfg.Logger.Warn("the definition of a table or view was incomplete, as a full disk leaves it; its statement was "+
+			"not acknowledged",
 			zap.String("definition", what))
 	}
 	if err != nil {
@@ -50,7 +51,8 @@ func Serve(ctx context.Context, cfg ServerConfig) error {
 	}
 	moved, err := parts.sweep()
 	for _, what := range moved[:min(len(moved), maxSweptLines)] {
-		cfg.Logger.Warn("set aside a part that a full disk or a kill left incomplete; what it was merged of, or Kafka, has its rows",
+		cfg.Logger.Warn("set aside a part that a full disk or a kill left incomplete; what it was merged of, or Kafka, "+
+			"has its rows",
 			zap.String("part", what), zap.Int("parts", len(moved)))
 	}
 	if err != nil {

@@ -127,8 +127,9 @@ func (s *server) sendStatus(w http.ResponseWriter, a *answer) {
 	w.Header().Set("Content-Type", "application/json")
 	status := Status{
 		PartsSetAside: s.swept,
-		Roles:         s.roles.usage(), Guests: s.guests.usage(), RefusedRequests: s.counts.refused.Load(), KilledQueries: s.counts.killed.Load(),
-		Confined: s.cfg.confined,
+		Roles:         s.roles.usage(), Guests: s.guests.usage(), RefusedRequests: s.counts.refused.Load(),
+		KilledQueries: s.counts.killed.Load(),
+		Confined:      s.cfg.confined,
 	}
 	status.RolesSessions, status.GuestsSessions, status.EvictedSessions = s.sessions.usage()
 	_ = json.NewEncoder(w).Encode(status)
