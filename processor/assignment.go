@@ -255,6 +255,10 @@ func (p *Processor) adjust(ctx context.Context, offsets map[string]map[int32]kgo
 	p.dropReady(ids)
 	p.mu.Unlock()
 	commits, err := p.newestCommits(ctx, ids)
+	if errors.Is(err, ErrOtherGroup) {
+		p.leave(event{err: err})
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("asking for the committed offsets: %w", err)
 	}
@@ -347,6 +351,9 @@ func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[
 	if err != nil {
 		return nil, err
 	}
+	if err := p.checkGroups(ctx, cycles); err != nil {
+		return nil, err
+	}
 	for id, last := range cycles {
 		c := commits[id]
 		switch {
@@ -361,6 +368,35 @@ func (p *Processor) newestCommits(ctx context.Context, ids map[int32]bool) (map[
 		}
 	}
 	return commits, nil
+}
+
+// checkGroups refuses to go on from cycles of another group while that has members: both would take every record, and count it twice.
+// Kafka fences members of one group only. A group that is over is one that was renamed.
+func (p *Processor) checkGroups(ctx context.Context, cycles map[int32]*events.Cycle) error {
+	var others []string
+	for _, last := range cycles {
+		if last.Group != "" && last.Group != p.cfg.Group && !slices.Contains(others, last.Group) {
+			others = append(others, last.Group)
+		}
+	}
+	if len(others) == 0 {
+		return nil
+	}
+	groups, err := p.admin.DescribeGroups(ctx, others...)
+	if err != nil {
+		return fmt.Errorf("asking for the groups %s, which processed these topics before %s: %w", strings.Join(others, ", "), p.cfg.Group, err)
+	}
+	for _, g := range groups.Sorted() {
+		if g.Err != nil && !errors.Is(g.Err, kerr.GroupIDNotFound) {
+			return fmt.Errorf("asking for the group %s, which processed these topics before %s: %w", g.Group, p.cfg.Group, g.Err)
+		}
+		if len(g.Members) > 0 {
+			return fmt.Errorf("%w: the group %s has processors (%d of them, one is %s at %s), and this processor is of the group %s: both would count every click. "+
+				"processor.group: %[2]s would be right here too; to rename the group, stop all of its processors first (a killed one is gone after processor.session_timeout)",
+				ErrOtherGroup, g.Group, len(g.Members), g.Members[0].ClientID, g.Members[0].ClientHost, p.cfg.Group)
+		}
+	}
+	return nil
 }
 
 func (p *Processor) recall(id int32, c commit, last *events.Cycle) commit {

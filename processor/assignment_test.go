@@ -299,6 +299,7 @@ func TestOffsetsThatTheEmbeddedBrokerLost(t *testing.T) {
 						fs = vfs.NewMem()
 					}
 					// The offsets of another group are those that are left of this one's.
+					w.endSession(admin, cfg)
 					cfg.Group = "left"
 					if lost != "all offsets" {
 						if err := admin.CommitAllOffsets(context.Background(), cfg.Group, left.Offsets()); err != nil {
@@ -312,5 +313,39 @@ func TestOffsetsThatTheEmbeddedBrokerLost(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestTwoGroups: processors of two groups would take every record twice. The one that comes second refuses while the first has members, and
+// goes on where it was when they have gone.
+func TestTwoGroups(t *testing.T) {
+	w := newWorld(t, testPartitions)
+	h := &history{w: w}
+	first := w.config()
+	r := w.start(first, w.deps(vfs.NewMem()))
+	h.feed(20)
+	w.caughtUp(first.Group)
+
+	second := w.config()
+	second.Group = "renamed"
+	err := w.start(second, w.deps(vfs.NewMem())).wait()
+	if !errors.Is(err, ErrOtherGroup) || !strings.Contains(err.Error(), "the group "+first.Group+" has processors") {
+		t.Fatalf("the second group ended with %v", err)
+	}
+	h.feed(20)
+	w.caughtUp(first.Group)
+	r.stop()
+	w.endSession(kadm.NewClient(w.client), first)
+	r = w.start(second, w.deps(vfs.NewMem()))
+	h.feed(20)
+	h.finish(r)
+	r.stop()
+}
+
+// endSession takes a processor that has ended out of its group: a member with a name of its own stays until its session is over.
+func (w *world) endSession(admin *kadm.Client, c Config) {
+	w.t.Helper()
+	if _, err := admin.LeaveGroup(context.Background(), kadm.LeaveGroup(c.Group).InstanceIDs(c.InstanceID)); err != nil {
+		w.t.Fatal(err)
 	}
 }

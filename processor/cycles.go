@@ -26,7 +26,7 @@ import (
 // openCycle notes what the cycle at hand begins with.
 func (p *partition) openCycle(nowMS int64, idle bool) {
 	c := &p.cycle
-	c.NowMs, c.Idle, c.Decisions = nowMS, idle, p.decisions
+	c.NowMs, c.Idle, c.Decisions, c.Group = nowMS, idle, p.decisions, p.group
 	p.stages.SetDecisions(p.decisions, true)
 	if len(c.Inputs) != len(p.inputs) {
 		c.Inputs = make([]*events.CycleInput, len(p.inputs))

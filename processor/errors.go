@@ -14,6 +14,8 @@ var (
 	ErrCommitUnknown = errors.New("outcome of the transaction is unknown")
 	// ErrOtherLog says that the topic cycles tells of more records than a topic has.
 	ErrOtherLog = errors.New("cycles tell of another log")
+	// ErrOtherGroup says that processors of another consumer group take the same records.
+	ErrOtherGroup = errors.New("another group processes these topics")
 	// ErrNewerDecisions says that a newer program decided by rules that this one does not know.
 	ErrNewerDecisions = errors.New("a newer program decided here")
 )

@@ -50,6 +50,8 @@ type partition struct {
 
 	// decisions is the version of the rules that new cycles are decided by.
 	decisions uint32
+	// group is the consumer group that new cycles tell.
+	group string
 	// shipped is the last cycle that a checkpoint was asked for.
 	shipped cycleID
 	cycle   events.Cycle // the one at hand, reused
@@ -63,7 +65,7 @@ type partition struct {
 func (p *Processor) newPartition(id int32) *partition {
 	st := p.store.Partition(id)
 	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics, failures: p.failures,
-		decisions: schemas.Decisions}
+		decisions: schemas.Decisions, group: p.cfg.Group}
 	if p.deps.decisions != nil {
 		part.decisions = *p.deps.decisions
 	}

@@ -3050,7 +3050,9 @@ type Cycle struct {
 	Inputs []*CycleInput `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
 	// Version of the code that decided (schemas.Decisions): the cycle is run again under its rules. 0 in cycles of programs that had
 	// no versions, which is the version they had.
-	Decisions     uint32 `protobuf:"varint,10,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	Decisions uint32 `protobuf:"varint,10,opt,name=decisions,proto3" json:"decisions,omitempty"`
+	// The consumer group that committed it. Empty in cycles of programs that did not say.
+	Group         string `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3125,6 +3127,13 @@ func (x *Cycle) GetDecisions() uint32 {
 		return x.Decisions
 	}
 	return 0
+}
+
+func (x *Cycle) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
 }
 
 // CycleInput is what a cycle took of one input topic.
@@ -3616,7 +3625,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
-	"conversion\"\xac\x01\n" +
+	"conversion\"\xc2\x01\n" +
 	"\x05Cycle\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
 	"\x06random\x18\x02 \x01(\x04R\x06random\x12\x15\n" +
@@ -3624,7 +3633,8 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x04idle\x18\x04 \x01(\bR\x04idle\x120\n" +
 	"\x06inputs\x18\x05 \x03(\v2\x18.tributary.v1.CycleInputR\x06inputs\x12\x1c\n" +
 	"\tdecisions\x18\n" +
-	" \x01(\rR\tdecisions\"\x9c\x01\n" +
+	" \x01(\rR\tdecisions\x12\x14\n" +
+	"\x05group\x18\v \x01(\tR\x05group\"\x9c\x01\n" +
 	"\n" +
 	"CycleInput\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1f\n" +
