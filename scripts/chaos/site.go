@@ -290,7 +290,7 @@ func (s *site) stop(keep bool) {
 		if keep {
 			// cp takes sockets and links as they are.
 			kept := filepath.Join(s.options.dir, m.name, "data-at-the-end")
-		if out, err := exec.Command("cp", "-a", m.disk.path, kept).CombinedOutput(); err != nil {
+			if out, err := exec.Command("cp", "-a", m.disk.path, kept).CombinedOutput(); err != nil {
 				s.report.say("keeping the data of %s: %v: %s", m.name, err, out)
 			}
 		}

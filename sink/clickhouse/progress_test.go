@@ -85,7 +85,7 @@ func TestAPartitionThatStandsStillIsNotReady(t *testing.T) {
 		return nil
 	}
 	p.adjust = func(l *Loader) { l.config.BufferedBytes, l.config.BatchBytes = 1, 1 } // one record at hand, the rest waits in Kafka
-	clicks, _ := newEvents(1, 40, 0) // an insert each
+	clicks, _ := newEvents(1, 40, 0)                                                  // an insert each
 	records := int64(0)
 	for _, c := range clicks {
 		value, err := c.MarshalVT()
