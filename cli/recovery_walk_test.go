@@ -184,6 +184,8 @@ const (
 	lostAllKafka  = "Kafka and ClickHouse"
 	lostAllTables = "state and ClickHouse"
 	lostSpool     = "the edge's `spool/`"
+	lostOffsets   = "the offsets of Kafka's groups, all or the last of them (`kafka/groups.log`; a group that was deleted)"
+	lostRows      = "one table's rows, its definition being there (a folder below `clickhouse/engine/store`)"
 )
 
 // walkedElsewhere are rows that a test of the role follows, by its package and name: real processes would show no more.
@@ -192,6 +194,8 @@ var walkedElsewhere = map[string][2]string{
 	lostFile:     {"processor", "TestEveryHarmOfAStateEndsInTheRightLedger"},
 	newerState:   {"processor/state", "TestANewerFormatIsNoDamage"},
 	refusingDisk: {"processor/state", "TestRefusalsAreNoDamage"},
+	lostOffsets:  {"processor", "TestOffsetsThatTheEmbeddedBrokerLost"},
+	lostRows:     {"sink/clickhouse", "TestATableWithoutItsRowsIsLost"},
 }
 
 // Each row of the page has its walk, here or with the role that it is about.
