@@ -54,6 +54,7 @@ func TestAddedPartitionsStopTheProcessor(t *testing.T) {
 			if added != schemas.TopicClicks {
 				return
 			}
+			w.endSession(kadm.NewClient(w.client), cfg)
 			cfg.StateDir = t.TempDir()
 			cfg.Group += "-of-another-installation"
 			r = w.start(cfg, w.deps(nil))
