@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tributary/deploy/config"
+	"tributary/deploy/process"
 	"tributary/deploy/wiring"
 )
 
@@ -26,7 +27,11 @@ first SIGTERM refuses new connections and answers open requests; SIGHUP reads th
 }
 
 func newProcess(env *environment) *cobra.Command {
-	return newRole(env, config.SectionProcessor, func(s *wiring.System) { s.AddOps(); s.AddProcessor() }, []string{config.SectionProcessor}, &cobra.Command{
+	return newRole(env, config.SectionProcessor, func(s *wiring.System) {
+		process.CollectAsGoDoes() // nothing else is in this process
+		s.AddOps()
+		s.AddProcessor()
+	}, []string{config.SectionProcessor}, &cobra.Command{
 		Use:   "process",
 		Short: "Run the stream processor: join, remove duplicates, score",
 		Long: `Runs the stream processor alone. Several share the partitions (kafka.partitions is their limit);
