@@ -81,7 +81,7 @@ func (p *Processor) progressing() error {
 	defer p.mu.Unlock()
 	g := &p.progressed
 	if !g.blind.IsZero() && g.now.Sub(g.blind) >= p.cfg.StallAfter {
-		return fmt.Errorf("Kafka has not said since %s where the topics end: %w", g.blind.UTC().Format(time.RFC3339), g.cause)
+		return fmt.Errorf("where the topics end is unknown since %s: %w", g.blind.UTC().Format(time.RFC3339), g.cause)
 	}
 	at, w, n := g.stopped()
 	if n == 0 {

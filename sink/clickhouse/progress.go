@@ -46,7 +46,7 @@ func (w wait) stalled(now time.Time, after time.Duration) bool { return now.Sub(
 // ready names a partition that stands still for longer than after.
 func (p *progress) ready(after time.Duration) error {
 	if !p.blind.IsZero() && p.now.Sub(p.blind) >= after {
-		return fmt.Errorf("Kafka has not said since %s where the topics end: %w", p.blind.UTC().Format(time.RFC3339), p.cause)
+		return fmt.Errorf("where the topics end is unknown since %s: %w", p.blind.UTC().Format(time.RFC3339), p.cause)
 	}
 	var worst key
 	var w wait
