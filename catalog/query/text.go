@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/binary"
 	"unicode"
 	"unicode/utf8"
 )
@@ -29,6 +30,10 @@ func IsName(value []byte) bool { return allowed(value, true) }
 
 func allowed(value []byte, name bool) bool {
 	for i := 0; i < len(value); {
+		if i+8 <= len(value) && printable(binary.LittleEndian.Uint64(value[i:])) {
+			i += 8
+			continue
+		}
 		c := value[i]
 		if c < utf8.RuneSelf {
 			if c < ' ' || c == 0x7f {
@@ -44,6 +49,14 @@ func allowed(value []byte, name bool) bool {
 		i += size
 	}
 	return true
+}
+
+// printable tells whether each of eight bytes is from ' ' to '~': nearly all that comes is.
+func printable(eight uint64) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	// Without a high bit no byte borrows from the next but one that is below what is taken away, and then both are none.
+	control, deleted := eight-' '*each, eight^0x7f*each
+	return (eight|control|(deleted-each)&^deleted)&high == 0
 }
 
 // hidden are Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties: format characters, variation selectors
