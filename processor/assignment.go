@@ -391,8 +391,9 @@ func (p *Processor) checkGroups(ctx context.Context, cycles map[int32]*events.Cy
 			return fmt.Errorf("asking for the group %s, which processed these topics before %s: %w", g.Group, p.cfg.Group, g.Err)
 		}
 		if len(g.Members) > 0 {
-			return fmt.Errorf("%w: the group %s has processors (%d of them, one is %s at %s), and this processor is of the group %s: both would count every click. "+
-				"processor.group: %[2]s would be right here too; to rename the group, stop all of its processors first (a killed one is gone after processor.session_timeout)",
+			return fmt.Errorf("%w: the group %s has processors (%d of them, one is %s at %s), and this processor is of the group %s: "+
+				"both would count every click. processor.group: %[2]s would be right here too; to rename the group, stop all of "+
+				"its processors first (a killed one is gone after processor.session_timeout)",
 				ErrOtherGroup, g.Group, len(g.Members), g.Members[0].ClientID, g.Members[0].ClientHost, p.cfg.Group)
 		}
 	}
@@ -402,7 +403,8 @@ func (p *Processor) checkGroups(ctx context.Context, cycles map[int32]*events.Cy
 func (p *Processor) recall(id int32, c commit, last *events.Cycle) commit {
 	p.metrics.staleOffsets.Inc()
 	p.log.Warn("Kafka forgot committed offsets of this group; the partition goes on from its last visible cycle",
-		zap.String("group", p.cfg.Group), zap.Int32("partition", id), zap.Stringer("answered", c.cycle), zap.Stringer("committed", cycleID{last.Seq, last.Random}))
+		zap.String("group", p.cfg.Group), zap.Int32("partition", id), zap.Stringer("answered", c.cycle),
+		zap.Stringer("committed", cycleID{last.Seq, last.Random}))
 	return c.upTo(last)
 }
 

@@ -128,11 +128,12 @@ func (w *World) kafka(h *host) []kgo.Opt {
 // expireAfter is far beyond every session.
 const expireAfter = 5 * time.Minute
 
-// expireMembers takes members of groups out whose life is over, as Kafka does when their session is. The broker here keeps one for ever that
-// died while it waited for the end of a rebalance: it begins a session only with an answer that arrives (kfake, group.reply). One that died while
-// it waited for its part (SyncGroup) is taken off the number of those that have joined, to which it did not belong (kfake, group.removeMember): the
-// living wait for one more, for ever, for each of them that asks again lets the rebalance's time begin anew. So who waits in a rebalance now, long
-// after the last fault, is sent away too, and joins again.
+// expireMembers takes members of groups out whose life is over, as Kafka does when their session is. The broker here keeps one
+// for ever that died while it waited for the end of a rebalance: it begins a session only with an answer that arrives (kfake,
+// group.reply). One that died while it waited for its part (SyncGroup) is taken off the number of those that have joined, to
+// which it did not belong (kfake, group.removeMember): the living wait for one more for ever, since each of them that asks
+// again lets the rebalance's time begin anew. So who waits in a rebalance now, long after the last fault, is sent away too,
+// and joins again.
 func (w *World) expireMembers(ctx context.Context) {
 	alive := map[string]bool{}
 	for _, p := range w.order {

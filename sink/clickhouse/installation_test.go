@@ -104,10 +104,7 @@ func TestALossThatIsAccepted(t *testing.T) {
 	}
 	r.end(t)
 	p.dropped()
-	lost, err := p.installation().Check(t.Context())
-	if err != nil || lost == nil {
-		t.Fatalf("lost: %v, %v", lost, err)
-	}
+	lost := p.lost()
 	if err := p.installation().Accept(t.Context(), lost); err != nil {
 		t.Fatal(err)
 	}
@@ -224,12 +221,19 @@ func TestATableThatCannotBeFilledIsNotAskedForAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lost, err := p.installation().Check(t.Context())
-	if err != nil || lost == nil {
-		t.Fatalf("lost: %v, %v", lost, err)
-	}
+	lost := p.lost()
 	if err := p.installation().Refill(t.Context(), lost); err != nil {
 		t.Fatal(err)
 	}
 	p.fine()
+}
+
+// lost returns what the installation has lost, which is something.
+func (p *pipeline) lost() *LostTables {
+	p.t.Helper()
+	lost, err := p.installation().Check(p.t.Context())
+	if err != nil || lost == nil {
+		p.t.Fatalf("lost: %v, %v", lost, err)
+	}
+	return lost
 }
