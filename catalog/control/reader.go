@@ -166,7 +166,7 @@ func (r *Reader) follow(ctx context.Context, f *follower) error {
 	if err != nil || !atEnd {
 		return err
 	}
-	if was := r.state.Load(); was != nil && f.fold.revision < was.revision {
+	if was := r.state.Load(); was != nil && (f.fold.revision < was.revision || f.fold.lost.has(was.revision)) {
 		return r.refill(ctx, f, was)
 	}
 	r.lost.Store(nil)
