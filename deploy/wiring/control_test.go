@@ -82,8 +82,11 @@ func TestTheCatalogOfControl(t *testing.T) {
 		return !strings.Contains(said, "wrong as a whole"), said
 	})
 	u.end()
+	if testing.Short() {
+		return
+	}
 	u = start(t, dir, file)
-	defer u.end()
+	defer func() { u.end() }()
 	if status, _ := u.click(campaign); status != http.StatusFound {
 		t.Errorf("after a restart: %d", status)
 	}
