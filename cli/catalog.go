@@ -89,7 +89,7 @@ func (p *publishedCatalog) explained(err error) error {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("there is no topic %s at %s; run `tributary migrate` once to make it: %w", p.topic.Topic, strings.Join(p.Config.Kafka.Brokers, ", "), err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("Kafka does not answer (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
+		return fmt.Errorf("no answer of Kafka (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
 			strings.Join(p.Config.Kafka.Brokers, ", "), err)
 	}
 	return err
