@@ -161,6 +161,8 @@ type Deps struct {
 	// decisions, in tests, makes this an earlier program, which decides by that version of the rules; nil for
 	// schemas.Decisions.
 	decisions *uint32
+	// unsaid, in tests, makes this a program whose cycles do not say the settings that decided them.
+	unsaid bool
 }
 
 func (c *Config) instance() string {

@@ -68,7 +68,7 @@ type partition struct {
 func (p *Processor) newPartition(id int32) *partition {
 	st := p.store.Partition(id)
 	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics, failures: p.failures,
-		decisions: schemas.Decisions, group: p.cfg.Group}
+		decisions: schemas.Decisions, group: p.cfg.Group, settings: partitionSettings{unsaid: p.deps.unsaid}}
 	if p.deps.decisions != nil {
 		part.decisions = *p.deps.decisions
 	}
@@ -140,7 +140,7 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 		}
 		r := in.pop()
 		if !changed && !replay {
-			if err := p.configure(p.settings.offered, true); err != nil {
+			if err := p.configure(p.settings.offered, !p.settings.unsaid); err != nil {
 				return err
 			}
 		}
@@ -151,7 +151,7 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 	}
 	if idle {
 		if !changed && !replay {
-			if err := p.configure(p.settings.offered, true); err != nil {
+			if err := p.configure(p.settings.offered, !p.settings.unsaid); err != nil {
 				return err
 			}
 		}

@@ -56,6 +56,8 @@ type partitionSettings struct {
 	told bool
 	// replaced is what recorded was before the cycle at hand, nil if the same or unknown.
 	replaced *settings
+	// unsaid: cycles do not say; see Deps.
+	unsaid bool
 }
 
 // loadSettings reads what decided the last cycle in the state.
@@ -123,6 +125,10 @@ func (p *partition) configure(s *settings, known bool) error {
 // tellSettings writes into a cycle what is due of its settings.
 func (p *partition) tellSettings(c *events.Cycle) {
 	s := &p.settings
+	if s.unsaid {
+		c.SettingsHash = 0
+		return
+	}
 	if !s.told || s.replaced != nil || c.Seq%settingsEvery == 0 {
 		c.Settings, s.told = s.offered.value, true
 	}

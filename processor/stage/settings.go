@@ -36,8 +36,8 @@ type Configurable interface {
 	// Configure has the task decide by now from the next record on. It is called after Open and before the first record, and
 	// between two records where the settings change, in operation as in a rebuilding. before is what decided until here, nil
 	// where nobody knows (a fresh state, a program that did not say). It may write state and set timers, by before, now, the state and
-	// WatermarkMS alone, and must not emit. For a form that it does not know it returns ErrNewerSettings. Its error stops the
-	// processor.
+	// WatermarkMS alone, and must not emit. Neither is of a later version than Settings returns: those are refused. Its error
+	// stops the processor.
 	Configure(ctx *Context, before, now []byte) error
 }
 
@@ -116,12 +116,23 @@ func (p *Partition) Configure(before, now *events.CycleSettings) error {
 		if b.isConfigured && bytes.Equal(b.settings, of.Value) && (was == nil || bytes.Equal(was, of.Value)) {
 			continue
 		}
+		if err := errors.Join(b.knows(was), b.knows(of.Value)); err != nil {
+			return fmt.Errorf("configuring stage %s of partition %d: %w", b.name, p.id, err)
+		}
 		if err := p.configure(b, was, of.Value); err != nil {
 			return fmt.Errorf("configuring stage %s of partition %d: %w", b.name, p.id, err)
 		}
 		b.settings, b.isConfigured = of.Value, true
 	}
 	p.DropOutputs()
+	return nil
+}
+
+// knows refuses settings of a later form than the stage's own.
+func (b *boundTask) knows(settings []byte) error {
+	if own := b.configured.Settings(); len(settings) > 0 && settings[0] > own[0] {
+		return fmt.Errorf("%w: their version is %d, this program's is %d", ErrNewerSettings, settings[0], own[0])
+	}
 	return nil
 }
 
@@ -182,9 +193,6 @@ func (r *Registered) make(of any) (Stage, error) {
 		return nil, fmt.Errorf("writing its settings down, for cycles to tell what decided: %w", err)
 	}
 	return &made{Stage: s, settings: append([]byte{madeVersion}, text...), with: func(settings []byte) (Stage, error) {
-		if len(settings) == 0 || settings[0] != madeVersion {
-			return nil, ErrNewerSettings
-		}
 		other := r.Settings()
 		eachField(reflect.ValueOf(other).Elem(), reflect.ValueOf(of).Elem(), func(f reflect.StructField, field, _ reflect.Value) {
 			switch f.Type.Kind() { // which reading would write into, and all share them

@@ -77,8 +77,8 @@ func (t *task) Open(ctx *stage.Context) error {
 // Configure is of stage.Configurable. Epochs of another window are counted otherwise, and what stands in them cannot be
 // looked up any more: it goes.
 func (t *task) Configure(ctx *stage.Context, before, now []byte) error {
-	if len(now) == 0 || now[0] > settingsVersion {
-		return fmt.Errorf("%w: this program's is %d", stage.ErrNewerSettings, settingsVersion)
+	if len(now) == 0 || now[0] != settingsVersion {
+		return errors.New("settings are damaged")
 	}
 	windowMS, n := binary.Varint(now[1:])
 	if n <= 0 || windowMS < 1 {

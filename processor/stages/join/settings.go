@@ -31,11 +31,8 @@ var errSettings = errors.New("settings are damaged")
 
 // readSettings sets what decides.
 func (o *Options) readSettings(b []byte) error {
-	if len(b) == 0 || b[0] == 0 {
+	if len(b) == 0 || b[0] != settingsVersion {
 		return errSettings
-	}
-	if b[0] > settingsVersion {
-		return fmt.Errorf("%w: their version is %d, this program's is %d", stage.ErrNewerSettings, b[0], settingsVersion)
 	}
 	b = b[1:]
 	for _, f := range o.fields() {
