@@ -163,6 +163,9 @@ func (p *partition) guess(after *settings) *settings {
 	return s
 }
 
+// retained is why settings are not found where cycles name them.
+const retained = "Kafka keeps too little of the topic: no cycle in it has them"
+
 // A settingsLog is what a replay knows of settings by their names.
 type settingsLog struct {
 	known map[uint64]*settings
@@ -198,8 +201,6 @@ func (l *settingsLog) add(value *events.CycleSettings) error {
 func (l *settingsLog) learn(c *events.Cycle) error {
 	return errors.Join(l.add(c.Settings), l.add(c.PreviousSettings))
 }
-
-const retained = "Kafka keeps too little of the topic: no cycle in it has them"
 
 // settingsOf answers what a cycle was decided under. known is false where that cannot be told: of cycles of programs that did not say,
 // and where retention left less of the topic than settingsEvery cycles.
