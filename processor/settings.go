@@ -16,12 +16,13 @@ import (
 	"tributary/schemas/events"
 )
 
-// What a person has configured enters decisions, and a person configures anew. So a cycle names the settings that decided it, by a hash
-// of their content, and a cycle that is run again is run under those. They stand themselves in the first cycle under them, in the first
-// of a processor on a partition, and in each 64th: a name is 10 bytes of a cycle, they are some 50 in the built-in stages and may be
-// more in others. A cycle under new ones has the ones before too. So wherever retention has cut the topic, the
-// settings of each cycle that is left stand in one that is left: in an earlier one, or in the next that has
-// them, or where they end. The state has those of its last cycle, which is how a change is noticed.
+// What a person has configured enters decisions, and a person configures anew. So a cycle names the settings that
+// decided it, by a hash of their content, and a cycle that is run again is run under those. They stand themselves in
+// the first cycle under them, in the first of a processor on a partition, and in each 64th: a name is 10 bytes of a
+// cycle, they are some 50 in the built-in stages and may be more in others. A cycle under new ones has the ones
+// before too. So wherever retention has cut the topic, the settings of each cycle that is left stand in one that is
+// left: in an earlier one, or in the next that has them, or where they end. The state has those of its last cycle,
+// which is how a change is noticed.
 
 // settingsEvery is how many cycles lie between two that have their settings in full.
 const settingsEvery = 64
@@ -92,8 +93,8 @@ func (p *partition) offer() (*settings, error) {
 	return s.offered, nil
 }
 
-// configure has the tasks decide by s from here on. known: s is what the coming cycle is, or was, decided under, and the state takes
-// note of it with the cycle; else it is the best guess.
+// configure has the tasks decide by s from here on. known: s is what the coming cycle is, or was, decided under, and
+// the state takes note of it with the cycle; else it is the best guess.
 func (p *partition) configure(s *settings, known bool) error {
 	has := &p.settings
 	same := has.recorded != nil && has.recorded.hash == s.hash
@@ -137,8 +138,8 @@ func (p *partition) tellSettings(c *events.Cycle) {
 	}
 }
 
-// guess answers the settings to decide by where nobody knows: those of the cycle before, else of the one after, else today's. Stages that
-// those do not list run under today's.
+// guess answers the settings to decide by where nobody knows: those of the cycle before, else of the one after, else
+// today's. Stages that those do not list run under today's.
 func (p *partition) guess(after *settings) *settings {
 	s := p.settings.recorded
 	if s == nil {
@@ -202,9 +203,11 @@ func (l *settingsLog) learn(c *events.Cycle) error {
 	return errors.Join(l.add(c.Settings), l.add(c.PreviousSettings))
 }
 
-// settingsOf answers what a cycle was decided under. known is false where that cannot be told: of cycles of programs that did not say,
-// and where retention left less of the topic than settingsEvery cycles.
-func (r *replayer) settingsOf(ctx context.Context, c *events.Cycle, rec *kgo.Record, end int64) (s *settings, known bool, err error) {
+// settingsOf answers what a cycle was decided under. known is false where that cannot be told: of cycles of programs
+// that did not say, and where retention left less of the topic than settingsEvery cycles.
+func (r *replayer) settingsOf(
+	ctx context.Context, c *events.Cycle, rec *kgo.Record, end int64,
+) (s *settings, known bool, err error) {
 	if err := r.settings.learn(c); err != nil {
 		return nil, false, err
 	}
@@ -243,7 +246,8 @@ func (p *Processor) guessSettings(id int32, why string) {
 	if !p.toldSettings.CompareAndSwap(false, true) {
 		return
 	}
-	p.log.Warn("cycles do not tell the settings that they were decided under: they are run again under those of the cycle before them that does, else under "+
-		"today's. Where these are others than then, the rebuilt state differs from the lost one (docs/recovery.md)",
+	p.log.Warn("cycles do not tell the settings that they were decided under: they are run again under those of the "+
+		"cycle before them that does, else under today's. Where these are others than then, the rebuilt state differs "+
+		"from the lost one (docs/recovery.md)",
 		zap.Int32("partition", id), zap.String("reason", why), zap.String("topic", p.kafkaName(schemas.TopicCycles)))
 }

@@ -31,12 +31,13 @@ var decides = map[string]func(*Config){
 	"ip_clicks_per_minute": func(c *Config) { c.IPClicksPerMinute = 1000 },
 }
 
-// decidesNot are the others: which records are taken together is in the Cycle, and the rest is memory, time and place.
-var decidesNot = []string{"group", "instance_id", "state_dir", "max_cycle_records", "fetch_max_bytes", "cache_bytes", "memtable_bytes",
-	"session_timeout", "transaction_timeout", "stall_after", "workers", "checkpoint"}
+// decidesNot are the others: which records are taken together is in the Cycle, and the rest is memory, time and
+// place.
+var decidesNot = []string{"group", "instance_id", "state_dir", "max_cycle_records", "fetch_max_bytes", "cache_bytes",
+	"memtable_bytes", "session_timeout", "transaction_timeout", "stall_after", "workers", "checkpoint"}
 
-// TestEverySettingIsSaidToDecideOrNot: a new key of the configuration has to be in one of the two lists, and where it decides, in the
-// settings of a cycle.
+// TestEverySettingIsSaidToDecideOrNot: a new key of the configuration has to be in one of the two lists, and where it
+// decides, in the settings of a cycle.
 func TestEverySettingIsSaidToDecideOrNot(t *testing.T) {
 	offered := func(c Config) string {
 		p, err := New(c, Deps{})
@@ -107,8 +108,8 @@ func (w *world) busy(r *running, cfg Config) {
 	w.done(r, cfg)
 }
 
-// TestARebuildDecidesUnderTheSettingsOfThen: each setting is changed amid the stream and back, and the state is lost. What is
-// built again is what was lost, tells nobody anything twice, and knows what is booked.
+// TestARebuildDecidesUnderTheSettingsOfThen: each setting is changed amid the stream and back, and the state is lost.
+// What is built again is what was lost, tells nobody anything twice, and knows what is booked.
 func TestARebuildDecidesUnderTheSettingsOfThen(t *testing.T) {
 	for key, change := range decides {
 		t.Run(key, func(t *testing.T) {
@@ -152,7 +153,8 @@ func all(c Config) Config {
 	return c
 }
 
-// TestAGapIsClosedUnderTheSettingsOfThen: a state that stayed behind, over two changes of every setting and under a third configuration.
+// TestAGapIsClosedUnderTheSettingsOfThen: a state that stayed behind, over two changes of every setting and under a
+// third configuration.
 func TestAGapIsClosedUnderTheSettingsOfThen(t *testing.T) {
 	w := newWorld(t, testPartitions)
 	cfg := w.config()
@@ -174,8 +176,8 @@ func TestAGapIsClosedUnderTheSettingsOfThen(t *testing.T) {
 	sameContents(t, contents(t, behind), contents(t, fs))
 }
 
-// TestSettingsChangedAtACrash: the processor dies amid a cycle under the settings of before, which is sent again, or was
-// committed, and goes on under others; later the state is lost.
+// TestSettingsChangedAtACrash: the processor dies amid a cycle under the settings of before, which is sent again, or
+// was committed, and goes on under others; later the state is lost.
 func TestSettingsChangedAtACrash(t *testing.T) {
 	for _, step := range []string{stepFlushed, stepSynced, stepEnded} {
 		t.Run(step, func(t *testing.T) {
@@ -213,7 +215,8 @@ func TestSettingsChangedAtACrash(t *testing.T) {
 func (w *world) caughtUpOrEnded(r *running, group string) {
 	w.t.Helper()
 	adm := kadm.NewClient(w.client)
-	for deadline := time.Now().Add(patience); len(r.done) == 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	deadline := time.Now().Add(patience)
+	for ; len(r.done) == 0 && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		ends, err := adm.ListEndOffsets(w.t.Context(), schemas.TopicClicks, schemas.TopicPostbacks)
 		if err != nil {
 			w.t.Fatal(err)
@@ -230,8 +233,8 @@ func (w *world) caughtUpOrEnded(r *running, group string) {
 	}
 }
 
-// TestCyclesThatDoNotSayTheirSettings: an upgrade from a program whose cycles say nothing of settings. What they decided is decided again under
-// today's, and that is said once; what came after it, under its own.
+// TestCyclesThatDoNotSayTheirSettings: an upgrade from a program whose cycles say nothing of settings. What they
+// decided is decided again under today's, and that is said once; what came after it, under its own.
 func TestCyclesThatDoNotSayTheirSettings(t *testing.T) {
 	w := newWorld(t, testPartitions)
 	cfg := w.config()
@@ -285,8 +288,8 @@ func (w *world) cycles() (list []*events.Cycle) {
 	return list
 }
 
-// TestRetentionLeavesEachCycleItsSettings: wherever the topic begins, the settings of its cycles are found: those of a stretch that ended
-// in the cycle behind it, those of the last stretch in one of its last 64 cycles.
+// TestRetentionLeavesEachCycleItsSettings: wherever the topic begins, the settings of its cycles are found: those of
+// a stretch that ended in the cycle behind it, those of the last stretch in one of its last 64 cycles.
 func TestRetentionLeavesEachCycleItsSettings(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()
@@ -315,7 +318,8 @@ func TestRetentionLeavesEachCycleItsSettings(t *testing.T) {
 		t.Errorf("%d of %d cycles have their settings in full", full, n)
 	}
 	records := w.read(schemas.TopicCycles).other
-	// The last place is behind the last cycle of the first stretch that has its settings: the cycle behind the stretch tells them.
+	// The last place is behind the last cycle of the first stretch that has its settings: the cycle behind the stretch
+	// tells them.
 	cuts := []int{1, 5, 20, 0}
 	all := w.cycles()
 	for i, c := range all {
@@ -327,7 +331,8 @@ func TestRetentionLeavesEachCycleItsSettings(t *testing.T) {
 		}
 	}
 	for _, cut := range append(cuts, len(records)-settingsEvery) {
-		if _, err := kadm.NewClient(w.client).DeleteRecords(t.Context(), kadm.Offsets{schemas.TopicCycles: {0: {Topic: schemas.TopicCycles, At: records[cut].Offset}}}); err != nil {
+		before := kadm.Offsets{schemas.TopicCycles: {0: {Topic: schemas.TopicCycles, At: records[cut].Offset}}}
+		if _, err := kadm.NewClient(w.client).DeleteRecords(t.Context(), before); err != nil {
 			t.Fatal(err)
 		}
 		again := vfs.NewMem()
@@ -340,8 +345,8 @@ func TestRetentionLeavesEachCycleItsSettings(t *testing.T) {
 	}
 }
 
-// TestWhatAShorterWindowDroppedStaysDropped: a click that went, or would have gone, under a window of two days is not known
-// under a longer one, in the state that saw it go and in one that is built again at another time.
+// TestWhatAShorterWindowDroppedStaysDropped: a click that went, or would have gone, under a window of two days is not
+// known under a longer one, in the state that saw it go and in one that is built again at another time.
 func TestWhatAShorterWindowDroppedStaysDropped(t *testing.T) {
 	for name, lose := range map[string]bool{"in the state that saw it go": false, "in a state that is built again": true} {
 		t.Run(name, func(t *testing.T) {
@@ -382,7 +387,8 @@ func TestWhatAShorterWindowDroppedStaysDropped(t *testing.T) {
 	}
 }
 
-// limit is a stage with settings that change while it runs, as rules and holds do. It remembers under which each click came.
+// limit is a stage with settings that change while it runs, as rules and holds do. It remembers under which each
+// click came.
 type limit struct{ now func() []byte }
 
 func (limit) Name() string            { return "limit" }
@@ -404,8 +410,8 @@ func (t *limitTask) Process(ctx *Context, rec *Record) error {
 	return nil
 }
 
-// TestSettingsThatChangeAmidARun: each cycle has those that it was decided under, also from one to the next; a stage that was not there yet
-// does not see what came before it; and settings of a newer form are refused.
+// TestSettingsThatChangeAmidARun: each cycle has those that it was decided under, also from one to the next; a stage
+// that was not there yet does not see what came before it; and settings of a newer form are refused.
 func TestSettingsThatChangeAmidARun(t *testing.T) {
 	w := newWorld(t, 1)
 	cfg := w.config()

@@ -15,29 +15,30 @@ import (
 // ErrNewerSettings says that settings are in a form that a later version of the stage wrote.
 var ErrNewerSettings = errors.New("settings of a newer version of the stage")
 
-// MaxSettingsBytes bounds the settings of all stages together: a cycle may carry two of them beside what else it says.
+// MaxSettingsBytes bounds the settings of all stages together: a cycle may carry two of them beside what else it
+// says.
 const MaxSettingsBytes = 256 << 10
 
-// Configured is a Stage that decides by more than records and state: by what a person has configured. Its settings travel
-// with each cycle that they decided, and where a lost state is rebuilt the cycle is run again under those, whatever is
-// configured by then. Its tasks must be Configurable.
+// Configured is a Stage that decides by more than records and state: by what a person has configured. Its settings
+// travel with each cycle that they decided, and where a lost state is rebuilt the cycle is run again under those,
+// whatever is configured by then. Its tasks must be Configurable.
 //
 // A stage that was made by Make from a struct of settings is Configured without doing anything for it.
 type Configured interface {
-	// Settings returns what the tasks shall decide by from their next cycle on, in a form of the stage's own: the first byte
-	// is its version, raised whenever what follows, or the code that decides by it, means something else; equal settings are equal
-	// bytes. It is asked before each cycle, by several goroutines: return the same slice while nothing changes, and never
-	// change one that was returned.
+	// Settings returns what the tasks shall decide by from their next cycle on, in a form of the stage's own: the
+	// first byte is its version, raised whenever what follows, or the code that decides by it, means something else;
+	// equal settings are equal bytes. It is asked before each cycle, by several goroutines: return the same slice
+	// while nothing changes, and never change one that was returned.
 	Settings() []byte
 }
 
 // Configurable is the Task of a Configured stage.
 type Configurable interface {
-	// Configure has the task decide by now from the next record on. It is called after Open and before the first record, and
-	// between two records where the settings change, in operation as in a rebuilding. before is what decided until here, nil
-	// where nobody knows (a fresh state, a program that did not say). It may write state and set timers, by before, now, the state and
-	// WatermarkMS alone, and must not emit. Neither is of a later version than Settings returns: those are refused. Its error
-	// stops the processor.
+	// Configure has the task decide by now from the next record on. It is called after Open and before the first
+	// record, and between two records where the settings change, in operation as in a rebuilding. before is what
+	// decided until here, nil where nobody knows (a fresh state, a program that did not say). It may write state and
+	// set timers, by before, now, the state and WatermarkMS alone, and must not emit. Neither is of a later version
+	// than Settings returns: those are refused. Its error stops the processor.
 	Configure(ctx *Context, before, now []byte) error
 }
 
@@ -100,8 +101,8 @@ func SettingsOf(s *events.CycleSettings, stage string) *events.StageSettings {
 	return nil
 }
 
-// Configure has every task decide by now; before is nil where nobody knows what decided until here. A stage that now does
-// not list does not run: neither records nor timers reach it.
+// Configure has every task decide by now; before is nil where nobody knows what decided until here. A stage that now
+// does not list does not run: neither records nor timers reach it.
 func (p *Partition) Configure(before, now *events.CycleSettings) error {
 	for i := range p.tasks {
 		b := &p.tasks[i]
@@ -194,7 +195,8 @@ func (r *Registered) make(of any) (Stage, error) {
 	}
 	return &made{Stage: s, settings: append([]byte{madeVersion}, text...), with: func(settings []byte) (Stage, error) {
 		other := r.Settings()
-		eachField(reflect.ValueOf(other).Elem(), reflect.ValueOf(of).Elem(), func(f reflect.StructField, field, _ reflect.Value) {
+		into, today := reflect.ValueOf(other).Elem(), reflect.ValueOf(of).Elem()
+		eachField(into, today, func(f reflect.StructField, field, _ reflect.Value) {
 			switch f.Type.Kind() { // which reading would write into, and all share them
 			case reflect.Map, reflect.Slice, reflect.Pointer:
 				field.SetZero()
@@ -203,7 +205,7 @@ func (r *Registered) make(of any) (Stage, error) {
 		if err := json.Unmarshal(settings[1:], other); err != nil {
 			return nil, fmt.Errorf("reading the settings that decided: %w", err)
 		}
-		eachField(reflect.ValueOf(other).Elem(), reflect.ValueOf(of).Elem(), func(f reflect.StructField, field, today reflect.Value) {
+		eachField(into, today, func(f reflect.StructField, field, today reflect.Value) {
 			if isSecret(f) {
 				field.Set(today)
 			}
@@ -228,8 +230,8 @@ func eachField(of, other reflect.Value, visit func(f reflect.StructField, field,
 	}
 }
 
-// isSecret tells of a field that is never printed (`secret:"true"`, or texts of a type called Secret), or that lists what holds
-// such fields: it stays as it is configured now.
+// isSecret tells of a field that is never printed (`secret:"true"`, or texts of a type called Secret), or that lists
+// what holds such fields: it stays as it is configured now.
 func isSecret(f reflect.StructField) bool {
 	return f.Tag.Get("secret") == "true" || f.Type.Kind() != reflect.Struct && holdsSecret(f.Type, secretDepth)
 }

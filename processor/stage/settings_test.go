@@ -37,8 +37,8 @@ func (o over) Process(ctx *stage.Context, rec *stage.Record) error {
 	return nil
 }
 
-// TestAMadeStageIsMadeUnderTheSettingsOfThen: without doing anything for it; its secrets are today's and are not written, and what it
-// declares as defaults is not written into.
+// TestAMadeStageIsMadeUnderTheSettingsOfThen: without doing anything for it; its secrets are today's and are not
+// written, and what it declares as defaults is not written into.
 func TestAMadeStageIsMadeUnderTheSettingsOfThen(t *testing.T) {
 	defaults := threshold{Names: map[string]int{"by itself": 1}, List: []string{"a", "b"}}
 	undo := stage.Register(stage.Declaration[threshold]{Name: "over", Defaults: defaults,
@@ -51,7 +51,8 @@ func TestAMadeStageIsMadeUnderTheSettingsOfThen(t *testing.T) {
 		}
 		return all[0]
 	}
-	then := made(threshold{Most: 3, Names: map[string]int{"x": 2}, List: []string{"c"}, Key: "of then", Nested: struct{ Depth int }{4}})
+	then := made(threshold{Most: 3, Names: map[string]int{"x": 2}, List: []string{"c"}, Key: "of then",
+		Nested: struct{ Depth int }{4}})
 	now := made(threshold{Most: 5, Key: "of now"})
 	settings := then.(stage.Configured).Settings()
 	if bytes.Contains(settings, []byte("of then")) {

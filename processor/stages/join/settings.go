@@ -10,12 +10,14 @@ import (
 )
 
 // settingsVersion is the form of the stage's settings: this byte, and as varints window, grace, book retention, most
-// parked, fast conversion, clock skew, clicks of an IP a minute. Raise it with another form, and read the earlier ones.
+// parked, fast conversion, clock skew, clicks of an IP a minute. Raise it with another form, and read the earlier
+// ones.
 const settingsVersion = 1
 
 // fields are what decides, in the order of the settings.
 func (o *Options) fields() []*int64 {
-	return []*int64{&o.Rules.WindowMS, &o.GraceMS, &o.BookRetentionMS, &o.Rules.Scoring.FastMS, &o.Rules.Scoring.ClockSkewMS}
+	s := &o.Rules.Scoring
+	return []*int64{&o.Rules.WindowMS, &o.GraceMS, &o.BookRetentionMS, &s.FastMS, &s.ClockSkewMS}
 }
 
 func (o *Options) appendSettings(dst []byte) []byte {
@@ -57,8 +59,8 @@ func (o *Options) readSettings(b []byte) error {
 // Settings is of stage.Configured.
 func (s *Stage) Settings() []byte { return s.settings }
 
-// floors are what earlier settings leave behind. A longer window does not bring back what went under a shorter one, and
-// whether it has gone already is not asked: a rebuilt state removes it at other times.
+// floors are what earlier settings leave behind. A longer window does not bring back what went under a shorter one,
+// and whether it has gone already is not asked: a rebuilt state removes it at other times.
 type floors struct {
 	// clicksMS and booksMS are horizons that were reached.
 	clicksMS, booksMS int64
@@ -125,6 +127,6 @@ func (o *Options) bookHorizonMS(watermarkMS int64) int64 {
 	return watermarkMS - o.BookRetentionMS - expiryEveryMS
 }
 
-// keptMS is the longest that anything is kept for: a foreign click's book from its first conversion on, which may come a
-// window after the click.
+// keptMS is the longest that anything is kept for: a foreign click's book from its first conversion on, which may
+// come a window after the click.
 func (o *Options) keptMS() int64 { return o.BookRetentionMS + o.Rules.WindowMS + o.GraceMS }

@@ -40,8 +40,8 @@ func (w *world) configured(before, now Options) {
 	}
 }
 
-// TestALongerWindowBringsNothingBack: a click that is beyond the horizon of a shorter window stays so under a longer one, whether it has
-// been removed or not, also after a restart; and what is remembered then goes by the longer one.
+// TestALongerWindowBringsNothingBack: a click that is beyond the horizon of a shorter window stays so under a longer
+// one, whether it has been removed or not, also after a restart; and what is remembered then goes by the longer one.
 func TestALongerWindowBringsNothingBack(t *testing.T) {
 	for name, removed := range map[string]bool{"removed": true, "not removed": false} {
 		t.Run(name, func(t *testing.T) {
@@ -76,8 +76,8 @@ func TestALongerWindowBringsNothingBack(t *testing.T) {
 	}
 }
 
-// TestWordsOutliveLongerRetentionsOfBefore: a foreign click's conversions stay until the timer that was set under a longer retention, and
-// can be read all that time.
+// TestWordsOutliveLongerRetentionsOfBefore: a foreign click's conversions stay until the timer that was set under a
+// longer retention, and can be read all that time.
 func TestWordsOutliveLongerRetentionsOfBefore(t *testing.T) {
 	w := newWorld(t, vfs.NewMem())
 	foreign := func(n int) *events.Click {
