@@ -14,9 +14,7 @@ import (
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
-	"tributary/report"
 	"tributary/schemas"
-	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
 )
 
@@ -138,9 +136,7 @@ func TestClickHouseAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		t.Fatal(err)
-	}
+	install(t, p.conn, p.database)
 	clicks, conversions := newEvents(5, 8000, 800)
 	p.produceEvents(clicks[:4000], conversions[:400])
 	r := p.start()
@@ -286,9 +282,7 @@ func TestFrozenClickHouse(t *testing.T) {
 	}
 	defer process.Stop()
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		t.Fatal(err)
-	}
+	install(t, p.conn, p.database)
 	r := p.start()
 	await(t, "the loader is ready", func() bool { return r.loader.Ready() == nil })
 	if err := syscall.Kill(process.PID(), syscall.SIGSTOP); err != nil {

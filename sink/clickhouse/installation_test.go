@@ -8,9 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"tributary/report"
-	schema "tributary/schemas/clickhouse"
 )
 
 func (p *pipeline) installation() *Installation {
@@ -36,9 +33,7 @@ func (p *pipeline) exec(query string) {
 func (p *pipeline) dropped() {
 	p.t.Helper()
 	p.exec("DROP DATABASE %s")
-	if _, err := schema.Migrate(p.t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		p.t.Fatal(err)
-	}
+	install(p.t, p.conn, p.database)
 }
 
 // TestLostTablesAreFilledAgain: a database made anew under a group's offsets is noticed, and filled from Kafka with each row once.

@@ -18,7 +18,6 @@ import (
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
-	"tributary/report"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
@@ -179,9 +178,7 @@ func TestTokenWithoutRows(t *testing.T) {
 	}
 	config.Listen = process.Address()
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		t.Fatal(err)
-	}
+	install(t, p.conn, p.database)
 	clicks, _ := newEvents(22, 200, 0)
 	for _, c := range clicks {
 		c.ReceivedMs = baseMS // one month, one insert
@@ -339,9 +336,7 @@ func TestOffsetsSetBackAfterLostParts(t *testing.T) {
 			}
 			config.Listen = process.Address()
 			p.options, p.conn = connect(t, process.Address())
-			if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-				t.Fatal(err)
-			}
+			install(t, p.conn, p.database)
 			p.exec("SYSTEM STOP MERGES %s.clicks")
 			p.config.BatchRows = 100
 			clicks, _ := newEvents(35, 200, 0)
