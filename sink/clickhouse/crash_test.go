@@ -128,6 +128,7 @@ func TestOwnViewRefuses(t *testing.T) {
 
 // TestClickHouseAway: the engine is killed under load and comes back after a while.
 func TestClickHouseAway(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 2)
 	dir := t.TempDir()
 	config := chdbtest.Config(t, dir)
@@ -193,6 +194,7 @@ func TestRefusedRow(t *testing.T) {
 // TestUndecodableRecord: garbage in every topic becomes a dead letter each and stops nothing. That in the topic postbacks is the processor's to
 // report.
 func TestUndecodableRecord(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	clicks, conversions := newEvents(7, 300, 30)
 	for _, topic := range Topics {
@@ -275,6 +277,7 @@ func TestZombie(t *testing.T) {
 
 // TestFrozenClickHouse: a ClickHouse that accepts and does not answer is not called ready, though nothing is to be inserted.
 func TestFrozenClickHouse(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	process, err := chdb.Start(t.Context(), chdbtest.Config(t, t.TempDir()))
 	if err != nil {

@@ -99,6 +99,16 @@ func migrated(t testing.TB, conn driver.Conn) []string {
 	return statements
 }
 
+// ofTheRows is asked first by a test of what the rows are in the end. Under -short, which is what runs with the race
+// detector, it is left out, for most of it is the engine's work: the goroutines of loaders matter there, and those that
+// die, lose answers, are fenced, rebalanced and stopped remain.
+func ofTheRows(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("what rows there are in the end is held by make test; -short leaves it out")
+	}
+}
+
 // install makes in the database what [schema.Migrate] would: on the shared engine or one of the test's own, after a
 // first call of [database].
 func install(t testing.TB, conn driver.Conn, database string) {
