@@ -15,11 +15,12 @@ import (
 
 	"tributary/deploy/embedded"
 	"tributary/schemas"
+	abilities "tributary/schemas/broker"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func broker(t *testing.T) (context.Context, *kadm.Client) {
+func kafka(t *testing.T) (context.Context, *kadm.Client) {
 	t.Helper()
 	k, err := embedded.NewKafka("127.0.0.1:0", t.TempDir(), zap.NewNop())
 	if err != nil {
@@ -54,7 +55,7 @@ func retention(t *testing.T, ctx context.Context, admin *kadm.Client, topic stri
 }
 
 func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	s := Settings{Prefix: "acme.", Partitions: 3, ReplicationFactor: 1, Retention: map[string]time.Duration{"clicks": time.Hour}}
 	if err := Check(ctx, admin, s); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "acme.clicks, acme.postbacks, ") {
 		t.Errorf("check before = %v", err)
@@ -86,7 +87,7 @@ func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
 
 // A topic's own setting is replaced, as before, but not in silence; what is as it shall be is not told.
 func TestATopicsOwnSettingIsToldWhenItIsReplaced(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	var told []string
 	s := Settings{Partitions: 1, ReplicationFactor: 1, Overwrote: func(topic, setting, was, is string) {
 		told = append(told, topic+" "+setting+" "+was+" "+is)
@@ -113,7 +114,7 @@ func TestATopicsOwnSettingIsToldWhenItIsReplaced(t *testing.T) {
 }
 
 func TestMismatchNamesEveryTopicAndChangesNothing(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	if _, err := Ensure(ctx, admin, Settings{Partitions: 2, ReplicationFactor: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestMismatchNamesEveryTopicAndChangesNothing(t *testing.T) {
 
 // Partitions are demanded to be equal only where they go together; what the refusals advise is taken.
 func TestAddedPartitions(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	s := Settings{Prefix: "a.", Partitions: 2, ReplicationFactor: 1}
 	if _, err := Ensure(ctx, admin, s); err != nil {
 		t.Fatal(err)
@@ -184,6 +185,39 @@ func TestAddedPartitions(t *testing.T) {
 	for name, err := range both(s) {
 		if err != nil {
 			t.Errorf("%s with the number that was advised: %v", name, err)
+		}
+	}
+}
+
+// A topic of state has one partition, and nothing of it is deleted by age or size; it is compacted where that is safe.
+func TestAStateTopicIsKeptForEver(t *testing.T) {
+	ctx, admin := kafka(t)
+	for prefix, c := range map[string]struct {
+		can    abilities.Abilities
+		policy string
+	}{"a.": {abilities.Kafka(), "compact"}, "b.": {abilities.Embedded(), "delete"}} {
+		s := Settings{Prefix: prefix, Partitions: 3, ReplicationFactor: 1, RetentionBytes: 1 << 20, Broker: c.can}
+		for range 2 { // made, and set again
+			if _, err := Ensure(ctx, admin, s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name := prefix + schemas.TopicControl
+		if ms, bytes := retention(t, ctx, admin, name); ms != "-1" || bytes != "-1" {
+			t.Errorf("%s is kept %s ms, %s bytes", name, ms, bytes)
+		}
+		configs, err := admin.DescribeTopicConfigs(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range configs[0].Configs {
+			if entry.Key == "cleanup.policy" && entry.MaybeValue() != c.policy {
+				t.Errorf("%s has the policy %s", name, entry.MaybeValue())
+			}
+		}
+		details, err := admin.ListTopics(ctx, name)
+		if err != nil || len(details[name].Partitions) != 1 {
+			t.Errorf("%s has %d partitions, %v", name, len(details[name].Partitions), err)
 		}
 	}
 }
