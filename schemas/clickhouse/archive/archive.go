@@ -31,6 +31,9 @@ type Month uint32
 // String writes 2026-01.
 func (m Month) String() string { return fmt.Sprintf("%04d-%02d", m/100, m%100) }
 
+// MarshalText writes 2026-01.
+func (m Month) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
 // MonthOf is the UTC month of a time.
 func MonthOf(t time.Time) Month {
 	t = t.UTC()
