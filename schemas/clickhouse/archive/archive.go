@@ -105,7 +105,9 @@ func Run(ctx context.Context, options Options) ([]Done, error) {
 		if err != nil {
 			return nil, err
 		}
-		of = slices.DeleteFunc(of, func(s standing) bool { return s.month >= before })
+		of = slices.DeleteFunc(of, func(s standing) bool {
+			return s.month >= before || s.uncommitted() == 0 && (!a.Drop || s.all() == 0)
+		})
 		for _, s := range of {
 			a.total += s.uncommitted()
 		}
