@@ -33,7 +33,7 @@ func halfway(t *testing.T, conn driver.Conn, options archive.Options) (run uint6
 	t.Helper()
 	for at := 1; run == 0; at++ {
 		const newest = "SELECT max(_archived) FROM tributary.clicks WHERE toYYYYMM(received_at) = (SELECT max(toYYYYMM(received_at)) FROM tributary.clicks)"
-		options.ClickHouse = &killed{conn, at, true}
+		options.ClickHouse = &killed{conn, at}
 		if _, err := archive.Run(t.Context(), options); err == nil {
 			t.Fatal("it was never killed after the stamp")
 		}
