@@ -91,7 +91,7 @@ func newArchiveList(env *environment) *cobra.Command {
 	command := &cobra.Command{
 		Use:     "list",
 		Short:   "Show on which side each month of each table is",
-		Long:    "Shows, of each month of each table, how many rows count as rows, how many are counted from the archive,\nand how many of those are there still.",
+		Long:    "Shows, of each month of each table, how many rows count as rows, how many are counted from the\narchive, and how many of those are there still.",
 		Example: "  tributary archive list",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

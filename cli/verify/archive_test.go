@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -30,14 +31,13 @@ func TestArchivedMonths(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	audit := func() *Report {
+	audit := func(all bool) *Report {
 		t.Helper()
 		a := &auditor{options: Options{ClickHouse: conn, Database: "tributary", Progress: func(Progress) {}}, report: &Report{}}
-		if err := a.compareSums(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if err := a.compareViews(ctx); err != nil {
-			t.Fatal(err)
+		if all {
+			if err := errors.Join(a.compareSums(ctx), a.compareViews(ctx)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for _, table := range []string{"clicks", "postbacks"} {
 			if err := a.noteArchived(ctx, table); err != nil {
@@ -55,12 +55,12 @@ func TestArchivedMonths(t *testing.T) {
 		if _, err := archive.Run(ctx, archive.Options{ClickHouse: conn, Before: map[string]archive.Month{"clicks": 202602}, Drop: drop}); err != nil {
 			t.Fatal(err)
 		}
-		if r := audit(); !r.OK() || drop != strings.Contains(strings.Join(r.Notes, "\n"), "table clicks: 100 rows of archived months were dropped") {
+		if r := audit(drop); !r.OK() || drop != strings.Contains(strings.Join(r.Notes, "\n"), "table clicks: 100 rows of archived months were dropped") {
 			t.Errorf("dropped %v: %v, notes %v", drop, r.Differences, r.Notes)
 		}
 	}
 	do("ALTER TABLE tributary.archive_sums DELETE WHERE 1 SETTINGS mutations_sync = 1")
-	if r := audit(); r.OK() || !strings.Contains(r.Differences[0].What, "month 202601 has 100 rows and archive_sums nothing of them") {
+	if r := audit(false); r.OK() || !strings.Contains(r.Differences[0].What, "month 202601 has 100 rows and archive_sums nothing of them") {
 		t.Errorf("without the sums: %v", r.Differences)
 	}
 }
