@@ -127,6 +127,7 @@ func commands(env *environment) []*cobra.Command {
 		newSpool(env),
 		newTail(env),
 		newRecover(env),
+		newArchive(env),
 		newBackup(env),
 		newCatalog(env),
 		newRestore(env),

@@ -172,7 +172,7 @@ func TestProjectionsUpgrade(t *testing.T) {
 	if got := asText(t, conn, "SELECT clicks, cost, unique_clicks, landing_views FROM tributary.epc_roi_by_day WHERE day = '"+lacking+"'"); got != "1000 250 500 500\n" {
 		t.Errorf("of the rows that the rollups lacked the views have %s", got)
 	}
-	if got := asText(t, conn, "SELECT name FROM system.tables WHERE database = 'tributary' AND (name LIKE 'archive%' OR name LIKE 'replaced%' OR name LIKE 'retention%' OR name LIKE 'rollup_%_from_%') ORDER BY name"); got != "archive_minute\narchive_minute_traffic\narchive_quarter\narchive_quarter_traffic\n" {
+	if got := asText(t, conn, "SELECT name FROM system.tables WHERE database = 'tributary' AND (name LIKE 'archive%' OR name LIKE 'replaced%' OR name LIKE 'retention%' OR name LIKE 'rollup_%_from_%') ORDER BY name"); got != "archive_minute\narchive_minute_traffic\narchive_months\narchive_offsets\narchive_quarter\narchive_quarter_traffic\narchive_sums\n" {
 		t.Errorf("the migration left %s", got)
 	}
 	if got := asText(t, conn, "SELECT name FROM system.tables WHERE database = 'tributary' AND engine_full LIKE '% TTL %'"); got != "" {
@@ -262,7 +262,7 @@ func TestMigrationsAtOnce(t *testing.T) {
 	if got := asText(t, conn, "SELECT sum(clicks), sum(cost) FROM tributary.rollup_hour"); got != "2000 500\n" {
 		t.Errorf("rollup_hour has %s", got)
 	}
-	if got := asText(t, conn, "SELECT groupArray(name) FROM (SELECT name FROM system.tables WHERE database = 'tributary' AND (name LIKE 'archive%' OR name LIKE 'replaced%') ORDER BY name)"); got != "[archive_minute archive_minute_traffic archive_quarter archive_quarter_traffic]\n" {
+	if got := asText(t, conn, "SELECT groupArray(name) FROM (SELECT name FROM system.tables WHERE database = 'tributary' AND (name LIKE 'archive%' OR name LIKE 'replaced%') ORDER BY name)"); got != "[archive_minute archive_minute_traffic archive_months archive_offsets archive_quarter archive_quarter_traffic archive_sums]\n" {
 		t.Errorf("there are %s", got)
 	}
 }
