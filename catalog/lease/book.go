@@ -52,6 +52,9 @@ func Day(nowMS int64, zone *time.Location) uint32 {
 // End is a time, Unix ms, at which the day is over in every time zone, and its book is of no use to anybody.
 func (k Key) End() int64 { return (int64(k.Day) + 2) * dayMS }
 
+// Expires is when the topic may forget the book: two days after anybody grants of it, so that no clock that is behind begins it anew.
+func (k Key) Expires() time.Time { return time.UnixMilli((int64(k.Day) + 4) * dayMS) }
+
 const dayMS = 24 * 60 * 60 * 1000
 
 // A Book says what is granted of one offer's clicks of one day. Its methods that change it are the grantor's.

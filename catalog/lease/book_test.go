@@ -123,7 +123,7 @@ func TestFullBook(t *testing.T) {
 	}
 	ask := func(nowMS int64) (Book, bool) {
 		g.Take(Request{Key: key, Account: 1 << 40, Cap: 5000, Upto: 1}, nowMS, false)
-		changed, _ := g.Round(nowMS, func(Key) Book { return b })
+		changed, _ := g.Round(nowMS, func(Key) (Book, error) { return b, nil })
 		g.Done(nowMS)
 		if len(changed) == 0 {
 			return b, false
@@ -152,7 +152,7 @@ func TestOlderCopyOfTheTopic(t *testing.T) {
 	b := Book{Key: Key{1, 0}, Accounts: []Account{{ID: 1, Granted: 10}}}
 	g.Take(Request{Key: b.Key, Account: 1, Cap: 100, Granted: 50, Returned: 5}, 0, false)
 	g.Take(Request{Key: b.Key, Account: 2, Cap: 100, Granted: 30, Upto: 60}, 0, false)
-	changed, _ := g.Round(0, func(Key) Book { return b })
+	changed, _ := g.Round(0, func(Key) (Book, error) { return b, nil })
 	if len(changed) != 1 || changed[0].Committed() > 100 || changed[0].Account(1).Granted != 50 || changed[0].Account(2).Granted < 30 {
 		t.Errorf("%v", changed)
 	}

@@ -196,6 +196,18 @@ func (d *Desk) Settled() bool {
 	return true
 }
 
+// Unsettled is, after Close, how many clicks are given back that the books do not have yet.
+func (d *Desk) Unsettled() (clicks int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, h := range d.offers {
+		for i := range h.accounts {
+			clicks += h.accounts[i].returned - h.accounts[i].acknowledged
+		}
+	}
+	return clicks
+}
+
 // Sums is what an edge holds of all offers.
 type Sums struct {
 	// Held is in clicks, of all days.

@@ -16,11 +16,11 @@ func one(t *testing.T, d *Desk, books map[Key]Book, g *Grantor, nowMS int64) (wr
 		}
 		g.Take(r, nowMS, false)
 	}
-	changed, _ := g.Round(nowMS, func(k Key) Book {
+	changed, _ := g.Round(nowMS, func(k Key) (Book, error) {
 		if b, ok := books[k]; ok {
-			return b
+			return b, nil
 		}
-		return Book{Key: k}
+		return Book{Key: k}, nil
 	})
 	g.Done(nowMS)
 	for i := range changed {

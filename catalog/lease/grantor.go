@@ -37,10 +37,11 @@ func NewGrantor(nowMS int64) *Grantor {
 	return &Grantor{pending: map[Key]map[uint64]wish{}, heard: map[Key]map[uint64]heard{}, since: nowMS}
 }
 
-// Take adds a request to the next round. One of a day that is not today anywhere, nor yesterday nor tomorrow, is passed over: false.
+// Take adds a request to the next round. One of a day that is not today or about to begin anywhere is passed over: false. So no book is
+// begun anew that has expired: see [Key.Expires].
 // past is for one from before this grantor: what it gives back counts, what it wants is asked for again by whoever is alive.
 func (g *Grantor) Take(r Request, nowMS int64, past bool) bool {
-	if today := nowMS / dayMS; int64(r.Day) < today-2 || int64(r.Day) > today+2 {
+	if today := nowMS / dayMS; int64(r.Day) < today-1 || int64(r.Day) > today+1 {
 		return false
 	}
 	if past {
@@ -77,12 +78,15 @@ type Tally struct {
 }
 
 // Round makes the books that the pending requests change of those that book returns, which must be the ones that were committed last;
-// a book that is not there yet is one of its key alone. The result is in order of key. It changes nothing in the Grantor, so that
+// a book that is not there yet is one of its key alone, and of one that cannot be read nothing is changed. The result is in order of key. It changes nothing in the Grantor, so that
 // it can be repeated when another one was faster; Done ends the round.
-func (g *Grantor) Round(nowMS int64, book func(Key) Book) (changed []Book, sum Tally) {
+func (g *Grantor) Round(nowMS int64, book func(Key) (Book, error)) (changed []Book, sum Tally) {
 	keys := slices.SortedFunc(maps.Keys(g.pending), func(a, b Key) int { return cmp.Or(cmp.Compare(a.Offer, b.Offer), cmp.Compare(a.Day, b.Day)) })
 	for _, key := range keys {
-		b := book(key)
+		b, err := book(key)
+		if err != nil {
+			continue
+		}
 		b = b.Clone()
 		if of, ok := g.settleAndGrant(&b, g.pending[key], nowMS); ok {
 			changed, sum = append(changed, b), Tally{sum.Granted + of.Granted, sum.Returned + of.Returned}

@@ -336,11 +336,11 @@ func (w *world) stepGrantor(g *simGrantor) {
 		}
 	}
 	if g.waiting == nil {
-		changed, _ := g.g.Round(w.nowMS, func(k Key) Book {
+		changed, _ := g.g.Round(w.nowMS, func(k Key) (Book, error) {
 			if b, ok := w.books[k]; ok {
-				return b
+				return b, nil
 			}
-			return Book{Key: k}
+			return Book{Key: k}, nil
 		})
 		if len(changed) == 0 {
 			g.g.Done(w.nowMS)
