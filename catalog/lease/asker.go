@@ -166,15 +166,16 @@ func (a *Asker) hear(s *control.State) {
 	if s.Revision() < a.revision {
 		a.revision = -1 // the topic was made anew
 	}
+	heard := a.revision // not the state's: before the first write, whose revision is 0, that is 0 too
 	for entry := range s.Each(Kind) {
-		if entry.Revision <= a.revision {
+		if entry.Revision <= heard {
 			continue
 		}
+		a.revision = entry.Revision
 		if b, err := Decode(entry.ID, entry.Value); err == nil { // the reader has checked it
 			a.desk.Hear(&b, entry.Revision)
 		}
 	}
-	a.revision = s.Revision()
 }
 
 // Note is what /readyz shows; empty where all is well.

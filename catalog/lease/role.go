@@ -20,6 +20,8 @@ const (
 	roundEvery = 100 * time.Millisecond
 	// Between two tries of a round that failed.
 	firstWait, lastWait = 100 * time.Millisecond, 5 * time.Second
+	// noticeWithin is how soon a grantor whose turn it is looks which requests are from before.
+	noticeWithin = 200 * time.Millisecond
 	// sessionTimeout is for how long a grantor that died keeps the next one waiting.
 	sessionTimeout = 6 * time.Second
 )
@@ -133,7 +135,7 @@ func (r *Role) Run(ctx context.Context) error {
 	}
 	var last time.Time
 	for ctx.Err() == nil {
-		fetches := r.client.PollFetches(ctx)
+		fetches := r.poll(ctx)
 		if turn := r.turn.Load(); at.g == nil || turn != at.turn {
 			past, err := r.end(ctx)
 			if err != nil {
@@ -153,6 +155,13 @@ func (r *Role) Run(ctx context.Context) error {
 		r.grant(ctx, at.g, at.turn)
 	}
 	return nil
+}
+
+// poll waits for requests, but not for long: a turn that began is to be noticed before there are any.
+func (r *Role) poll(ctx context.Context) kgo.Fetches {
+	limited, cancel := context.WithTimeout(ctx, noticeWithin)
+	defer cancel()
+	return r.client.PollFetches(limited)
 }
 
 func (r *Role) now() int64 { return r.cfg.Now().UnixMilli() }
