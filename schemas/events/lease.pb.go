@@ -100,7 +100,7 @@ func (x *LeaseBook) GetAccounts() []*LeaseAccount {
 type LeaseAccount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Drawn at random by the edge.
-	Id uint64 `protobuf:"fixed64,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	// All clicks that it was ever granted.
 	Granted int64 `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
 	// Of these, what it gave back unused.
@@ -228,7 +228,7 @@ type LeaseRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OfferId uint32                 `protobuf:"varint,1,opt,name=offer_id,json=offerId,proto3" json:"offer_id,omitempty"`
 	Day     uint32                 `protobuf:"varint,2,opt,name=day,proto3" json:"day,omitempty"`
-	Account uint64                 `protobuf:"fixed64,3,opt,name=account,proto3" json:"account,omitempty"`
+	Account uint64                 `protobuf:"varint,3,opt,name=account,proto3" json:"account,omitempty"`
 	// The cap, as the edge's catalog has it.
 	ClicksPerDay int64 `protobuf:"varint,4,opt,name=clicks_per_day,json=clicksPerDay,proto3" json:"clicks_per_day,omitempty"`
 	// What the edge has seen granted.
@@ -349,7 +349,7 @@ const file_tributary_v1_lease_proto_rawDesc = "" +
 	"\x05spent\x18\x03 \x01(\x03R\x05spent\x126\n" +
 	"\baccounts\x18\x04 \x03(\v2\x1a.tributary.v1.LeaseAccountR\baccounts\"l\n" +
 	"\fLeaseAccount\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x06R\x02id\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
 	"\agranted\x18\x02 \x01(\x03R\agranted\x12\x1a\n" +
 	"\breturned\x18\x03 \x01(\x03R\breturned\x12\x16\n" +
 	"\x06closed\x18\x04 \x01(\bR\x06closed\"a\n" +
@@ -359,7 +359,7 @@ const file_tributary_v1_lease_proto_rawDesc = "" +
 	"\fLeaseRequest\x12\x19\n" +
 	"\boffer_id\x18\x01 \x01(\rR\aofferId\x12\x10\n" +
 	"\x03day\x18\x02 \x01(\rR\x03day\x12\x18\n" +
-	"\aaccount\x18\x03 \x01(\x06R\aaccount\x12$\n" +
+	"\aaccount\x18\x03 \x01(\x04R\aaccount\x12$\n" +
 	"\x0eclicks_per_day\x18\x04 \x01(\x03R\fclicksPerDay\x12\x18\n" +
 	"\agranted\x18\x05 \x01(\x03R\agranted\x12\x1a\n" +
 	"\breturned\x18\x06 \x01(\x03R\breturned\x12\x12\n" +

@@ -5,7 +5,6 @@
 package events
 
 import (
-	binary "encoding/binary"
 	fmt "fmt"
 	protohelpers "github.com/planetscale/vtprotobuf/protohelpers"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -130,10 +129,9 @@ func (m *LeaseAccount) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x10
 	}
 	if m.Id != 0 {
-		i -= 8
-		binary.LittleEndian.PutUint64(dAtA[i:], uint64(m.Id))
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Id))
 		i--
-		dAtA[i] = 0x9
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -254,10 +252,9 @@ func (m *LeaseRequest) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x20
 	}
 	if m.Account != 0 {
-		i -= 8
-		binary.LittleEndian.PutUint64(dAtA[i:], uint64(m.Account))
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Account))
 		i--
-		dAtA[i] = 0x19
+		dAtA[i] = 0x18
 	}
 	if m.Day != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Day))
@@ -304,7 +301,7 @@ func (m *LeaseAccount) SizeVT() (n int) {
 	var l int
 	_ = l
 	if m.Id != 0 {
-		n += 9
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Id))
 	}
 	if m.Granted != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Granted))
@@ -351,7 +348,7 @@ func (m *LeaseRequest) SizeVT() (n int) {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Day))
 	}
 	if m.Account != 0 {
-		n += 9
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.Account))
 	}
 	if m.ClicksPerDay != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.ClicksPerDay))
@@ -547,15 +544,24 @@ func (m *LeaseAccount) UnmarshalVT(dAtA []byte) error {
 		}
 		switch fieldNum {
 		case 1:
-			if wireType != 1 {
+			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
 			}
 			m.Id = 0
-			if (iNdEx + 8) > l {
-				return io.ErrUnexpectedEOF
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Id |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
 			}
-			m.Id = uint64(binary.LittleEndian.Uint64(dAtA[iNdEx:]))
-			iNdEx += 8
 		case 2:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Granted", wireType)
@@ -808,15 +814,24 @@ func (m *LeaseRequest) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 		case 3:
-			if wireType != 1 {
+			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
 			}
 			m.Account = 0
-			if (iNdEx + 8) > l {
-				return io.ErrUnexpectedEOF
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Account |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
 			}
-			m.Account = uint64(binary.LittleEndian.Uint64(dAtA[iNdEx:]))
-			iNdEx += 8
 		case 4:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field ClicksPerDay", wireType)
@@ -1126,15 +1141,24 @@ func (m *LeaseAccount) UnmarshalVTUnsafe(dAtA []byte) error {
 		}
 		switch fieldNum {
 		case 1:
-			if wireType != 1 {
+			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
 			}
 			m.Id = 0
-			if (iNdEx + 8) > l {
-				return io.ErrUnexpectedEOF
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Id |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
 			}
-			m.Id = uint64(binary.LittleEndian.Uint64(dAtA[iNdEx:]))
-			iNdEx += 8
 		case 2:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Granted", wireType)
@@ -1387,15 +1411,24 @@ func (m *LeaseRequest) UnmarshalVTUnsafe(dAtA []byte) error {
 				}
 			}
 		case 3:
-			if wireType != 1 {
+			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
 			}
 			m.Account = 0
-			if (iNdEx + 8) > l {
-				return io.ErrUnexpectedEOF
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Account |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
 			}
-			m.Account = uint64(binary.LittleEndian.Uint64(dAtA[iNdEx:]))
-			iNdEx += 8
 		case 4:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field ClicksPerDay", wireType)
