@@ -61,8 +61,11 @@ SIGTERM inserts what is buffered.`,
 	})
 }
 
+// roleControl is a role without a section of the configuration.
+const roleControl = "control"
+
 func newControl(env *environment) *cobra.Command {
-	return newRole(env, wiring.UnitControl, func(s *wiring.System) { s.AddOps(); s.AddControl() }, []string{}, &cobra.Command{
+	return newRole(env, roleControl, func(s *wiring.System) { s.AddOps(); s.AddLeases() }, []string{}, &cobra.Command{
 		Use:   "control",
 		Short: "Run the control role: leases of caps for several edges",
 		Long: `Runs the control role alone. It hands out leases of clicks_per_day to the edges that have

@@ -207,6 +207,15 @@ func (w *world) disturb() {
 	if w.chance(0.002) {
 		w.nowMS += w.rng.Int64N(30_000)
 	}
+	if w.chance(0.0005) { // nights in which nothing happens: the same slot is another day's
+		night := 12*60*60_000 + w.rng.Int64N(48*60*60_000)
+		w.nowMS, w.changedMS = w.nowMS+night, w.changedMS+night
+		for i := range w.offers { // and no message is read
+			for j := range w.offers[i].old {
+				w.offers[i].old[j].untilMS += night
+			}
+		}
+	}
 	for _, e := range w.edges {
 		switch {
 		case e.downTill != 0:

@@ -16,19 +16,19 @@ import (
 // leaseGroup is the consumer group of grantors, behind kafka.topic_prefix.
 const leaseGroup = "tributary-control-leases"
 
-// AddControl adds what hands out leases of caps. One at a time does, of all processes that run it.
-func (s *System) AddControl() {
-	s.supervisor.Add(process.Unit{Name: UnitControl,
+// AddLeases adds what hands out leases of caps. One at a time does, of all processes that run it.
+func (s *System) AddLeases() {
+	s.supervisor.Add(process.Unit{Name: UnitLeases,
 		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
-			if err := s.checkTopics(ctx, UnitControl); err != nil {
+			if err := s.checkTopics(ctx, UnitLeases); err != nil {
 				return nil, err
 			}
-			opts, err := KafkaOptions(c.Kafka, UnitControl, s.logger)
+			opts, err := KafkaOptions(c.Kafka, UnitLeases, s.logger)
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
-			log := s.logger.Named(UnitControl)
+			log := s.logger.Named(UnitLeases)
 			books := s.leaseBooks(opts)
 			books.Logger = log
 			return lease.NewRole(lease.RoleConfig{

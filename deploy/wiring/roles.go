@@ -17,7 +17,7 @@ import (
 func (s *System) AddRoles() {
 	s.AddSink()
 	s.AddProcessor()
-	s.AddControl() // the edge gives its leases back when it stops
+	s.AddLeases() // the edge gives its leases back when it stops
 	s.AddIngest()
 }
 

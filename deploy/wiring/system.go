@@ -31,7 +31,7 @@ const (
 	UnitSink       = "sink"
 	UnitProcessor  = "processor"
 	UnitIngest     = "ingest"
-	UnitControl    = "control"
+	UnitLeases     = "leases"
 )
 
 // setupLimit is how long topics may take to be made; a cluster far away needs seconds. Tables take as long as rows that are there need.
