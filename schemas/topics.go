@@ -60,10 +60,7 @@ type Topic struct {
 	State bool
 }
 
-const (
-	hourMS = 60 * 60 * 1000
-	dayMS  = 24 * hourMS
-)
+const dayMS = 24 * 60 * 60 * 1000
 
 // Topics lists every topic, with a table (see Tables) or without: first those that the processor reads, and of these and of the others
 // first what comes from outside.
@@ -80,7 +77,7 @@ var Topics = inFlow([]Topic{
 	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true, false},
 	{TopicControl, "tributary.v1.ControlEntry", "kind/id", 30 * dayMS, false, true, true},
 	{TopicLeases, "tributary.v1.ControlEntry", "kind/id", 0, false, true, true},
-	{TopicLeaseRequests, "tributary.v1.LeaseRequests", "none; all are in partition 0", hourMS, false, false, false},
+	{TopicLeaseRequests, "tributary.v1.LeaseRequests", "none; all are in partition 0", dayMS, false, false, false},
 })
 
 func tableTopics() (topics []Topic) {
