@@ -129,6 +129,7 @@ func commands(env *environment) []*cobra.Command {
 		newTail(env),
 		newRecover(env),
 		newBackup(env),
+		newCatalog(env),
 		newRestore(env),
 		newVerify(env),
 		newVersion(env),

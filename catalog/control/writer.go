@@ -171,7 +171,11 @@ func (a *attempt) takeOver(ctx context.Context) error {
 		return fmt.Errorf("taking the transactional ID over: %w", err)
 	}
 	a.producer = producer
-	return a.cfg.step("taken over")
+	if err := a.cfg.step("taken over"); err != nil {
+		producer.Close()
+		return err
+	}
+	return nil
 }
 
 // readToEnd reads all that is committed, once nothing is open before the end.
@@ -252,7 +256,9 @@ func (a *attempt) commit(ctx context.Context, records []*kgo.Record, id string) 
 	}
 	err := a.producer.ProduceSync(ctx, records...).FirstErr()
 	if err == nil {
-		err = a.cfg.step("produced")
+		if err = a.cfg.step("produced"); err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		// The next one to take over ends it; without one it would hold readers up until it is too old.

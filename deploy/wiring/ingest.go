@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tributary/catalog"
 	"tributary/deploy/process"
 	"tributary/ingest"
 )
@@ -19,6 +18,7 @@ func (s *System) AddIngest() {
 	slot := new(edgeSlot)
 	s.edge.Store(slot)
 	s.notes = append(s.notes, slot.told)
+	s.followCatalog()
 	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true, Wait: true,
 		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
@@ -29,10 +29,13 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
+			if err := s.awaitCatalog(ctx); err != nil {
+				return nil, err
+			}
 			slot.mu.Lock()
 			defer slot.mu.Unlock()
 			if slot.catalog == nil {
-				if slot.catalog, err = catalog.Build(c.Catalog); err != nil {
+				if slot.catalog, err = s.compile(c); err != nil {
 					return nil, process.Permanent(err)
 				}
 			}

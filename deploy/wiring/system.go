@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ const (
 	UnitProcessor  = "processor"
 	UnitIngest     = "ingest"
 	UnitLeases     = "leases"
+	UnitControl    = "control"
 )
 
 // setupLimit is how long topics may take to be made; a cluster far away needs seconds. Tables take as long as rows that are there need.
@@ -54,6 +56,8 @@ type System struct {
 	lookups    driver.Conn                    // for receipts; nil until the edge asks for it
 	kept       kept
 	topicsFit  atomic.Bool // they did once
+	control    controlSlot
+	catalogs   sync.Mutex // held while a catalog is made and put in force, and of inForce
 
 	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
 	Reloaded func()
@@ -104,12 +108,18 @@ func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan st
 			s.passOver(watching, hangups)
 		}
 	}()
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		s.takeCatalogs(watching)
+	}()
 	err := s.supervisor.Run(ctx, started)
 	if s.lookups != nil {
 		_ = s.lookups.Close() // nothing is under way
 	}
 	stop()
 	<-watched
+	<-taken
 	return err
 }
 
