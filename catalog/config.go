@@ -79,7 +79,7 @@ type OfferConfig struct {
 	Payout       string   `yaml:"payout" doc:"what a conversion pays when its postback names no payout, in units of currency"`
 	Currency     string   `yaml:"currency" doc:"ISO 4217 code of payout; the base currency when left out"`
 	Goal         []string `yaml:"goal" doc:"event types that count as its conversions, such as [ftd], at most 16; cr, ar and ap are of these, every other event type has a count of its own. All count when left out. Kept with each click, so that another goal later counts for later clicks"`
-	ClicksPerDay int      `yaml:"clicks_per_day" doc:"cap on the clicks sent to the offer in a day, over all campaigns; 0 is no cap. Counted in the edge's memory: see ingest.edges"`
+	ClicksPerDay int      `yaml:"clicks_per_day" doc:"cap on the clicks sent to the offer in a day, over all campaigns; 0 is no cap. How it is kept to by one edge and by several: docs/caps.md"`
 	TimeZone     string   `yaml:"time_zone" doc:"IANA name of the time zone whose midnight begins a day of clicks_per_day; UTC when left out"`
 }
 

@@ -51,7 +51,7 @@ func newMigrate(env *environment) *cobra.Command {
 // the edge or the processor.
 func needExternal(c *config.Config, section, command, instead string) error {
 	needed := []struct{ name, mode, address string }{{"kafka", c.Kafka.Mode, "kafka.brokers"}}
-	if section != config.SectionIngest && section != config.SectionProcessor {
+	if section != config.SectionIngest && section != config.SectionProcessor && section != roleControl {
 		needed = append(needed, struct{ name, mode, address string }{"clickhouse", c.ClickHouse.Mode, "clickhouse.addr"})
 	}
 	for _, engine := range needed {

@@ -61,6 +61,24 @@ SIGTERM inserts what is buffered.`,
 	})
 }
 
+// roleControl is a role without a section of the configuration.
+const roleControl = "control"
+
+func newControl(env *environment) *cobra.Command {
+	return newRole(env, roleControl, func(s *wiring.System) { s.AddOps(); s.AddLeases() }, []string{}, &cobra.Command{
+		Use:   "control",
+		Short: "Run the control role: leases of caps for several edges",
+		Long: `Runs the control role alone. It hands out leases of clicks_per_day to the edges that have
+ingest.caps: shared, so that together they never send a click too many (docs/caps.md). It keeps
+nothing on the disk and needs no catalog. Run two: one grants, the other one takes over when it is
+gone. While none runs, the edges use what they hold, and then other offers and the fallback.
+
+/metrics, /debug/pprof, /healthz and /readyz are on ops.listen, which only this machine reaches
+unless it is set: then ops.token is needed for more than whether it lives and is ready.`,
+		Example: `  tributary control --config tributary.yaml`,
+	})
+}
+
 // newRole makes the command of one role on external engines.
 func newRole(env *environment, role string, add func(*wiring.System), sections []string, command *cobra.Command) *cobra.Command {
 	command.Args = noArguments

@@ -113,6 +113,7 @@ func commands(env *environment) []*cobra.Command {
 		newIngest(env),
 		newProcess(env),
 		newSink(env),
+		newControl(env),
 		newMigrate(env),
 		newPostback(env),
 		newConfig(env),

@@ -39,14 +39,21 @@ type Config struct {
 	BufferRecords    int            `yaml:"buffer_records" doc:"records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
 	BufferBytes      int            `yaml:"buffer_bytes" doc:"bytes of records that may wait for Kafka; more go to the spool, or are answered 503 without one"`
 	UserAgentCache   int            `yaml:"user_agent_cache_bytes" doc:"memory for user agents that were seen before, in bytes"`
-	Edges            int            `yaml:"edges" doc:"number of edges that the clicks are spread over: each keeps to its part of an offer's clicks_per_day, rounded up, counted in its memory"`
-	CapsFile         string         `yaml:"caps_file" doc:"file that keeps the counts of clicks_per_day over a restart, written every second when they changed: an edge that is killed or loses its power forgets a second of clicks at most. A file that cannot be read is renamed to .damaged, and the counts begin at 0; empty for none: then a restart counts from 0. Each edge needs a file of its own"`
+	Caps             string         `yaml:"caps" doc:"how a cap (clicks_per_day) is kept to: own, each edge counts its own clicks, see edges and caps_file; shared, all edges together, exactly, by leases that tributary control (and up) hands out, see docs/caps.md"`
+	Edges            int            `yaml:"edges" doc:"with caps: own, number of edges that the clicks are spread over: each keeps to its part of an offer's clicks_per_day, rounded up, counted in its memory"`
+	CapsFile         string         `yaml:"caps_file" doc:"with caps: own, file that keeps the counts of clicks_per_day over a restart, written every second when they changed: an edge that is killed or loses its power forgets a second of clicks at most. A file that cannot be read is renamed to .damaged, and the counts begin at 0; empty for none: then a restart counts from 0. Each edge needs a file of its own"`
 	UniqueWindow     time.Duration  `yaml:"unique_window" doc:"a visitor's click is unique when it is the first of its campaign at this edge for this long, counted from the last unique one"`
 	UniqueBytes      int            `yaml:"unique_bytes" doc:"memory for visitors within unique_window, in bytes: 8 for each visitor of a campaign, twice that so that none is forgotten; rounded down to a power of two"`
 	VisitorCookie    string         `yaml:"visitor_cookie" doc:"name of the cookie that recognises a visitor on another IP; empty for none: then IP and user agent do. It needs the visitor's consent where the law says so"`
 	LandingWindow    time.Duration  `yaml:"landing_window" doc:"how long after its click a landing page's button /l/{click_id} leads to an offer; later it is answered 410"`
 	VisitorCookieAge time.Duration  `yaml:"visitor_cookie_age" doc:"how long browsers keep the visitor cookie"`
 }
+
+// What ingest.caps says.
+const (
+	CapsOwn    = "own"
+	CapsShared = "shared"
+)
 
 // Defaults are for a machine of 2 cores: they keep the edge within 200 MiB under full load.
 func Defaults() Config {
@@ -72,6 +79,7 @@ func Defaults() Config {
 		BufferRecords:    50_000,
 		BufferBytes:      64 << 20,
 		UserAgentCache:   useragent.DefaultCacheBytes,
+		Caps:             CapsOwn,
 		Edges:            1,
 		UniqueWindow:     24 * time.Hour,
 		LandingWindow:    7 * 24 * time.Hour,
@@ -127,6 +135,9 @@ func (c *Config) Validate() error {
 	if c.Spool.Dir != "" && c.Linger >= c.AckBound {
 		problem("linger", "%v is not less than ack_bound, %v: every record would be late, and go to the spool",
 			c.Linger, c.AckBound)
+	}
+	if c.Caps != CapsOwn && c.Caps != CapsShared {
+		problem("caps", "%q is unknown; use %s or %s", c.Caps, CapsOwn, CapsShared)
 	}
 	number("edges", c.Edges, 1, 10_000)
 	span("unique_window", c.UniqueWindow, time.Second, unique.MaxWindow)

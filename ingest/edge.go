@@ -51,6 +51,8 @@ type Deps struct {
 	OpsToken string
 	// Receipts answers GET /v1/receipts/{id}; nil turns it off.
 	Receipts Receipts
+	// Leases are what ingest.caps: shared takes from; not used otherwise.
+	Leases Leases
 	// ReserveFiles is how many of the files that the process may open are for other things than the edge's
 	// connections; 0 for those of an edge alone.
 	ReserveFiles int
@@ -153,7 +155,12 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	collectors = append(collectors, more...)
 	e.caps.edges = cfg.Edges
 	var damaged error
-	if cfg.CapsFile != "" {
+	if cfg.Caps == CapsShared {
+		if e.caps.leases = deps.Leases; deps.Leases == nil {
+			return nil, errNoLeases
+		}
+	}
+	if cfg.CapsFile != "" && cfg.Caps != CapsShared {
 		if damaged, err = e.caps.load(cfg.CapsFile, e.now().UnixMilli()); err != nil {
 			return nil, err
 		}
@@ -257,7 +264,15 @@ func (e *Edge) Run(ctx context.Context) error {
 	watching.Go(func() { e.watchKafka(watchCtx) })
 	watching.Go(func() { e.watchCertificate(watchCtx) })
 	watching.Go(func() { e.watchPlaces(watchCtx) })
-	watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log, e.metrics.capsUnkept) })
+	if e.caps.leases == nil {
+		watching.Go(func() { e.caps.keep(watchCtx, e.cfg.CapsFile, e.log, e.metrics.capsUnkept) })
+	}
+	leaseCtx, endLeases := context.WithCancel(context.WithoutCancel(ctx)) // until no request is open
+	defer endLeases()
+	var leasing sync.WaitGroup
+	if e.caps.leases != nil {
+		leasing.Go(func() { e.caps.leases.Run(leaseCtx) })
+	}
 	drainCtx, stopDrain := context.WithCancel(context.Background())
 	defer stopDrain()
 	var draining sync.WaitGroup
@@ -287,8 +302,10 @@ func (e *Edge) Run(ctx context.Context) error {
 	}
 	e.listener.Close()
 	<-served
+	endLeases()
 	stopWatch()
 	watching.Wait()
+	leasing.Wait()
 	stopDrain()
 	draining.Wait()
 	e.closeSpool()
@@ -316,6 +333,9 @@ func (e *Edge) closeSpool() {
 // Close gives up an edge that was never run.
 func (e *Edge) Close() error {
 	err := e.listener.Close()
+	if e.caps.leases != nil {
+		e.caps.leases.Discard()
+	}
 	e.closeSpool()
 	e.producer.abandon()
 	e.metrics.unregister()

@@ -75,12 +75,18 @@ func (e *Edge) kafkaError() error {
 }
 
 // Note returns in words what an operator should know of an edge that is ready: that the spool holds records, that it
-// takes none, that some are set aside, that Kafka is away, that there is room for fewer connections than asked for.
+// takes none, that some are set aside, that Kafka is away, that there is room for fewer connections than asked for, that
+// no leases of caps come.
 // It is empty when all is well.
 func (e *Edge) Note() string {
 	var notes []string
 	if note := e.crowded(); note != "" {
 		notes = append(notes, note)
+	}
+	if e.caps.leases != nil {
+		if note := e.caps.leases.Note(); note != "" {
+			notes = append(notes, note)
+		}
 	}
 	if e.spool == nil {
 		return strings.Join(notes, "; ")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tributary/catalog"
+	"tributary/catalog/lease"
 )
 
 // oddZones are those whose days begin between UTC's hours, or have 23, 23.5, 24.5 or 25 hours, or a midnight that comes twice or never.
@@ -27,7 +28,7 @@ func TestDaysOfZones(t *testing.T) {
 				for _, exact := range []time.Time{at, at.Add(-time.Millisecond)} {
 					local := exact.In(zone)
 					want := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, time.UTC).Unix() / 86400
-					if got := dayOf(exact.UnixMilli(), zone); int64(got) != want {
+					if got := lease.Day(exact.UnixMilli(), zone); int64(got) != want {
 						t.Fatalf("%s, %s: day %d, want %d", name, local, got, want)
 					}
 				}

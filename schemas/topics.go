@@ -35,6 +35,10 @@ const (
 	TopicReplays = "dead-letters.replays"
 	// TopicControl has what every role must know within a second: ControlEntry events, the last of each key for ever.
 	TopicControl = "control"
+	// TopicLeases has what of each cap is granted to which edge: ControlEntry events of LeaseBook values, the last of each key for ever.
+	TopicLeases = "leases"
+	// TopicLeaseRequests has what edges ask for, give back, and hold: LeaseRequests events, repeated until they are answered.
+	TopicLeaseRequests = "lease-requests"
 )
 
 // A Topic says how one topic is made and what it carries.
@@ -51,7 +55,8 @@ type Topic struct {
 	CoPartitioned bool
 	// Transactional topics are read with isolation level read_committed.
 	Transactional bool
-	// State topics have the last record of each key for ever, in one partition; RetentionMS is 0.
+	// State topics have the last record of each key for ever, in one partition; RetentionMS is for how long what was replaced stays to be
+	// looked at, where the broker compacts.
 	State bool
 }
 
@@ -70,7 +75,9 @@ var Topics = inFlow([]Topic{
 }, tableTopics(), []Topic{
 	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
 	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true, false},
-	{TopicControl, "tributary.v1.ControlEntry", "kind/id", 0, false, true, true},
+	{TopicControl, "tributary.v1.ControlEntry", "kind/id", 30 * dayMS, false, true, true},
+	{TopicLeases, "tributary.v1.ControlEntry", "kind/id", 0, false, true, true},
+	{TopicLeaseRequests, "tributary.v1.LeaseRequests", "none; all are in partition 0", dayMS, false, false, false},
 })
 
 func tableTopics() (topics []Topic) {

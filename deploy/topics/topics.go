@@ -165,7 +165,7 @@ func (s Settings) partitions(topic schemas.Topic) int {
 }
 
 // stateConfigs are those of a topic that is kept for ever: compacted, or kept short by who writes it.
-func (s Settings) stateConfigs() map[string]*string {
+func (s Settings) stateConfigs(topic schemas.Topic) map[string]*string {
 	configs := map[string]*string{
 		"cleanup.policy":                 kadm.StringPtr("delete"),
 		"retention.ms":                   kadm.StringPtr("-1"),
@@ -175,17 +175,14 @@ func (s Settings) stateConfigs() map[string]*string {
 	}
 	if s.Broker.Can(broker.Compact) {
 		configs["cleanup.policy"] = kadm.StringPtr("compact")
-		configs["min.compaction.lag.ms"] = kadm.StringPtr(strconv.FormatInt(stateHistory.Milliseconds(), 10))
+		configs["min.compaction.lag.ms"] = kadm.StringPtr(strconv.FormatInt(topic.RetentionMS, 10))
 	}
 	return configs
 }
 
-// stateHistory is for how long what was replaced stays to be looked at, where the broker compacts.
-const stateHistory = 30 * 24 * time.Hour
-
 func (s Settings) configs(topic schemas.Topic) map[string]*string {
 	if topic.State {
-		return s.stateConfigs()
+		return s.stateConfigs(topic)
 	}
 	retention := topic.RetentionMS
 	if d, ok := s.Retention[topic.Name]; ok {

@@ -47,15 +47,22 @@ func (s *System) AddIngest() {
 			if s.hasEngines {
 				reserve = filesOfAll
 			}
+			leases, err := s.leases(opts, registerer)
+			if err != nil {
+				return nil, err
+			}
 			edge, err := ingest.New(c.Ingest, ingest.Deps{
 				Kafka: opts, TopicPrefix: c.Kafka.TopicPrefix,
 				Registerer: registerer,
 				// The edge's own /metrics shows the whole process: a container with one role needs one port.
 				Gatherer: s.supervisor,
 				Logger:   s.logger.Named(UnitIngest), Catalog: slot.catalog, Now: clock(), Receipts: finder, ReserveFiles: reserve,
-				OpsToken: c.Ops.Token,
+				OpsToken: c.Ops.Token, Leases: leases,
 			})
 			if err != nil {
+				if leases != nil {
+					leases.Discard()
+				}
 				return nil, err
 			}
 			slot.set, slot.note, slot.files = edge.SetCatalog, edge.Note, edge.ReloadFiles

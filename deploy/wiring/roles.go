@@ -17,6 +17,7 @@ import (
 func (s *System) AddRoles() {
 	s.AddSink()
 	s.AddProcessor()
+	s.AddLeases() // the edge gives its leases back when it stops
 	s.AddIngest()
 }
 

@@ -32,6 +32,7 @@ const (
 	UnitSink       = "sink"
 	UnitProcessor  = "processor"
 	UnitIngest     = "ingest"
+	UnitLeases     = "leases"
 	UnitControl    = "control"
 )
 
