@@ -459,6 +459,11 @@ type Click struct {
 	AdName         string `protobuf:"bytes,56,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
 	// Event types that count as conversions of the offer, as declared when the click came; none where every one does.
 	Goals []string `protobuf:"bytes,57,rep,name=goals,proto3" json:"goals,omitempty"`
+	// The block that the click met at the edge, by its ID; empty for none. Where blocked is false the block only counts (shadow), and
+	// the click went where it would have gone without.
+	Block string `protobuf:"bytes,58,opt,name=block,proto3" json:"block,omitempty"`
+	// The block was applied: the visitor got its answer, and offer is what he was sent to in place of his own, 0 and empty for none.
+	Blocked bool `protobuf:"varint,59,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -893,6 +898,20 @@ func (x *Click) GetGoals() []string {
 		return x.Goals
 	}
 	return nil
+}
+
+func (x *Click) GetBlock() string {
+	if x != nil {
+		return x.Block
+	}
+	return ""
+}
+
+func (x *Click) GetBlocked() bool {
+	if x != nil {
+		return x.Blocked
+	}
+	return false
 }
 
 func (x *Click) GetScore() uint32 {
@@ -1862,6 +1881,10 @@ type Conversion struct {
 	BesideGoal bool `protobuf:"varint,74,opt,name=beside_goal,json=besideGoal,proto3" json:"beside_goal,omitempty"`
 	// Money on hold of this conversion is no part of `revenue`: the network's revenue counts once it is confirmed.
 	ConfirmedOnly bool `protobuf:"varint,75,opt,name=confirmed_only,json=confirmedOnly,proto3" json:"confirmed_only,omitempty"`
+	// Of the click, as of a click: the block that it met, and whether it was applied. Such a conversion is money as any other, and told
+	// apart.
+	Block         string `protobuf:"bytes,76,opt,name=block,proto3" json:"block,omitempty"`
+	Blocked       bool   `protobuf:"varint,77,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2417,6 +2440,20 @@ func (x *Conversion) GetBesideGoal() bool {
 func (x *Conversion) GetConfirmedOnly() bool {
 	if x != nil {
 		return x.ConfirmedOnly
+	}
+	return false
+}
+
+func (x *Conversion) GetBlock() string {
+	if x != nil {
+		return x.Block
+	}
+	return ""
+}
+
+func (x *Conversion) GetBlocked() bool {
+	if x != nil {
+		return x.Blocked
 	}
 	return false
 }
@@ -3221,7 +3258,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xad:\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xce=\n" +
 	"\x05Click\x12\xb6\x01\n" +
 	"\bclick_id\x18\x01 \x01(\tB\x9a\x01\xa2\xbb\x18\x95\x01\x1a\x8e\x01Canonical click ID: 40 lower-case characters that carry time, campaign, source and a signature; or a foreign ID as the other tracker wrote it.@\x01P\x01R\aclickId\x12@\n" +
 	"\bevent_ms\x18\x02 \x01(\x03B%\xa2\xbb\x18!\x1a\x1dWhen the click happened, UTC.P\x01R\aeventMs\x12h\n" +
@@ -3291,7 +3328,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x02ad\x187 \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
 	"adset_name@\x02R\x02ad\x12m\n" +
 	"\aad_name\x188 \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aFName of the ad at the time of the click; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xa9\x01\n" +
-	"\x05goals\x189 \x03(\tB\x92\x01\xa2\xbb\x18\x8d\x01\x1a\x81\x01Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.*\x05offer@\x01R\x05goals\x12O\n" +
+	"\x05goals\x189 \x03(\tB\x92\x01\xa2\xbb\x18\x8d\x01\x1a\x81\x01Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.*\x05offer@\x01R\x05goals\x12\xb1\x01\n" +
+	"\x05block\x18: \x01(\tB\x9a\x01\xa2\xbb\x18\x95\x01\x10\x02\x1a\x87\x01ID of the block that the click met (`tributary block list`); empty for none. While blocked is false the block only counted it (shadow).*\x05goals@\x01R\x05block\x12\xea\x01\n" +
+	"\ablocked\x18; \x01(\bB\xcf\x01\xa2\xbb\x18\xca\x01\x1a\xc0\x01A block was applied: the visitor got the block's answer. Such a click is no part of `clicks` and has its cost all the same: the source has billed it. offer is then the fallback offer, or none.*\x05blockR\ablocked\x12O\n" +
 	"\x05score\x18d \x01(\rB9\xa2\xbb\x185\x1a1Anomaly score, 0 (clean) to 100; flagged from 50.P\x01R\x05score\x124\n" +
 	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons:\x8c\x06\xa2\xbb\x18\x87\x06\n" +
 	"\x06clicks\x12wAccepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.\x1a-\n" +
@@ -3421,7 +3460,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tpostbacks\x12\xf1\x01Every postback that the edge accepted, one row a Kafka record, whatever became of it: see receipts. Neither the sender's address nor the request as it came is here, they are personal data; the topic has them. Filled from the topic postbacks.\x1a)\n" +
 	"\tpostbacks\x12\x18click ID, canonical text\x18y \x01\"\n" +
 	"receipt_id*\n" +
-	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\x99J\n" +
+	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\xc4L\n" +
 	"\n" +
 	"Conversion\x12\xdb\x01\n" +
 	"\rconversion_id\x18\x01 \x01(\tB\xb5\x01\xa2\xbb\x18\xb0\x01\x1a\xa9\x01Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.@\x01P\x01R\fconversionId\x12d\n" +
@@ -3511,7 +3550,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tbot_class\x18I \x01(\tB.\xa2\xbb\x18*\x10\x02\x1a\x1fKind of that bot, as in clicks.*\x03bot@\x01R\bbotClass\x12\xb1\x01\n" +
 	"\vbeside_goal\x18J \x01(\bB\x8f\x01\xa2\xbb\x18\x8a\x01\x1ayThe offer declared which event types count as its conversions, and this one is not among them: it has a count of its own.*\rflagged_deltaR\n" +
 	"besideGoal\x12\xc4\x01\n" +
-	"\x0econfirmed_only\x18K \x01(\bB\x9c\x01\xa2\xbb\x18\x97\x01\x1a\x87\x01Money on hold of this conversion is no part of revenue: its network's revenue counts once it is confirmed (catalog.networks[].revenue).*\vbeside_goalR\rconfirmedOnly\"x\n" +
+	"\x0econfirmed_only\x18K \x01(\bB\x9c\x01\xa2\xbb\x18\x97\x01\x1a\x87\x01Money on hold of this conversion is no part of revenue: its network's revenue counts once it is confirmed (catalog.networks[].revenue).*\vbeside_goalR\rconfirmedOnly\x12c\n" +
+	"\x05block\x18L \x01(\tBM\xa2\xbb\x18I\x10\x02\x1a3ID of the block that its click met; empty for none.*\x0econfirmed_only@\x01R\x05block\x12\xc3\x01\n" +
+	"\ablocked\x18M \x01(\bB\xa8\x01\xa2\xbb\x18\xa3\x01\x1a\x99\x01Its click was blocked: the visitor came by the block's answer. It counts as any other, and is no part of what is counted by click (epc, cr and the like).*\x05blockR\ablocked\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +
