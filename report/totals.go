@@ -73,8 +73,8 @@ func totalsViews() []totals {
 	layout[2].Where = "_layout >= 1"
 	traffic := figures(trafficSums)
 	traffic[3].metric = &schemas.Metric{Name: "clicks", Type: schemas.FigureCount,
-		Counted: "Count of clicks that loaders from version 1 on wrote.",
-		Sum:     schemas.By{schemas.FactClicks: "toInt64(count())", schemas.FactArchiveTraffic: "sum({table}.clicks)"}}
+		Counted: "Count of clicks that are not blocked and that loaders from version 1 on wrote.",
+		Sum:     schemas.By{schemas.FactClicks: schemas.MetricNamed("clicks").Sum[schemas.FactClicks], schemas.FactArchiveTraffic: "sum({table}.clicks)"}}
 	ledger := facts(schemas.FactClicks, schemas.FactConversions, schemas.FactArchive)
 	return []totals{
 		{name: "totals_by_minute", grain: schemas.GrainMinute, columns: all, facts: schemas.Facts, says: ofTraffic,

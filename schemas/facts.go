@@ -39,14 +39,16 @@ type Fact struct {
 const (
 	ofVisit    = "campaign_id source_id quarter campaign source buyer team country device os browser"
 	ofOffer    = "offer_id offer landing_id landing"
+	ofBlock    = "block blocked"
 	auditDay   = "toDate(received_at)"
 	auditMonth = "toYYYYMM(received_at)"
 )
 
 // Facts lists every fact, in the order in which views read them.
 var Facts = []Fact{
-	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer, Also: []string{auditDay, auditMonth, "_layout >= 1"}},
-	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event",
+	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer + " " + ofBlock,
+		Also: []string{auditDay, auditMonth, "_layout >= 1"}},
+	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event " + ofBlock,
 		Also: []string{auditDay, auditMonth}},
 	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy", Kept: ofVisit,
 		Also: []string{auditDay, auditMonth, "copy"}},

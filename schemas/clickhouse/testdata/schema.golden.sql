@@ -177,6 +177,8 @@ CREATE TABLE tributary.clicks
     `offer_id` UInt32 COMMENT 'Offer number of the catalog.',
     `offer` LowCardinality(String) COMMENT 'Offer name the click was sent to.',
     `goals` Array(String) COMMENT 'Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.',
+    `block` LowCardinality(String) COMMENT 'ID of the block that the click met (`tributary block list`); empty for none. While blocked is false the block only counted it (shadow).',
+    `blocked` Bool COMMENT 'A block was applied: the visitor got the block\'s answer. Such a click is no part of `clicks` and has its cost all the same: the source has billed it. offer is then the fallback offer, or none.',
     `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
     `landing` LowCardinality(String) COMMENT 'Landing page the click was sent to; empty when it went to the offer directly.',
     `subs` Array(String) COMMENT 'sub1…sub20 of the click link in order; trailing empty ones are left out.',
@@ -279,7 +281,7 @@ CREATE TABLE tributary.clicks
             landing_id,
             landing
     ),
-    PROJECTION by_quarter_775edcb1
+    PROJECTION by_quarter_8c7ff87f
     (
         SELECT
             campaign_id,
@@ -297,16 +299,21 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _layout >= 1,
-            count(),
+            countIf(NOT blocked),
             sum(cost),
-            countIf(score >= 50),
-            countIf(unique),
+            countIf((score >= 50) AND (NOT blocked)),
+            countIf(unique AND (NOT blocked)),
             countIf(landing_id != 0),
-            countIf(bot != ''),
-            sum(score),
+            countIf((bot != '') AND (NOT blocked)),
+            sumIf(score, NOT blocked),
+            countIf(blocked),
+            sumIf(cost, blocked),
+            countIf((block != '') AND (NOT blocked)),
             max(event_at)
         GROUP BY
             campaign_id,
@@ -324,6 +331,8 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _layout >= 1
@@ -363,6 +372,8 @@ CREATE TABLE tributary.conversions
     `flagged_delta` Int32 COMMENT 'Change of the number of conversions whose score reached the flag threshold.',
     `beside_goal` Bool COMMENT 'The offer declared which event types count as its conversions, and this one is not among them: it has a count of its own.',
     `confirmed_only` Bool COMMENT 'Money on hold of this conversion is no part of revenue: its network\'s revenue counts once it is confirmed (catalog.networks[].revenue).',
+    `block` LowCardinality(String) COMMENT 'ID of the block that its click met; empty for none.',
+    `blocked` Bool COMMENT 'Its click was blocked: the visitor came by the block\'s answer. It counts as any other, and is no part of what is counted by click (epc, cr and the like).',
     `event_at` DateTime64(3, 'UTC') COMMENT 'When the conversion happened according to the network, UTC.' CODEC(Delta(8), ZSTD(1)),
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted the postback, UTC: the time the ledger knew of it. Decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
     `decided_at` DateTime64(3, 'UTC') DEFAULT received_at COMMENT 'When the processor made the entry, by its clock, UTC. received_at in rows from before there was this column.' CODEC(Delta(8), ZSTD(1)),
@@ -445,7 +456,7 @@ CREATE TABLE tributary.conversions
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter_dc472bc6
+    PROJECTION by_quarter_b3c4f4f9
     (
         SELECT
             campaign_id,
@@ -465,6 +476,8 @@ CREATE TABLE tributary.conversions
             landing,
             network,
             event,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
@@ -486,6 +499,11 @@ CREATE TABLE tributary.conversions
             count(),
             countIf(kind = 'created'),
             sumIf(score, kind = 'created'),
+            sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(revenue_hold_delta, blocked),
+            sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)),
+            sumIf(revenue_confirmed_delta, blocked),
             max(click_at)
         GROUP BY
             campaign_id,
@@ -505,6 +523,8 @@ CREATE TABLE tributary.conversions
             landing,
             network,
             event,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at)
     )
@@ -746,7 +766,7 @@ COMMENT 'Input that became neither a click nor a ledger entry, kept whole, each 
 CREATE VIEW tributary.epc_roi_by_browser
 (
     `browser` String COMMENT 'Browser of the click.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -756,30 +776,30 @@ CREATE VIEW tributary.epc_roi_by_browser
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -787,8 +807,13 @@ CREATE VIEW tributary.epc_roi_by_browser
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -805,16 +830,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -826,7 +851,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -834,13 +859,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         browser,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -851,16 +881,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY browser
     UNION ALL
@@ -886,7 +924,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY browser
     UNION ALL
@@ -912,7 +958,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY browser
@@ -939,7 +993,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY browser
@@ -966,7 +1028,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY browser
     UNION ALL
@@ -992,7 +1062,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY browser
 ) AS parts
@@ -1001,7 +1079,7 @@ GROUP BY browser;
 CREATE VIEW tributary.epc_roi_by_buyer
 (
     `buyer` String COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -1011,30 +1089,30 @@ CREATE VIEW tributary.epc_roi_by_buyer
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1042,8 +1120,13 @@ CREATE VIEW tributary.epc_roi_by_buyer
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -1060,16 +1143,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1081,7 +1164,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1089,13 +1172,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         buyer,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -1106,16 +1194,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY buyer
     UNION ALL
@@ -1141,7 +1237,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY buyer
     UNION ALL
@@ -1167,7 +1271,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY buyer
@@ -1194,7 +1306,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY buyer
@@ -1221,7 +1341,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     HAVING count() > 0
     UNION ALL
@@ -1247,7 +1375,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
 ) AS parts
@@ -1257,7 +1393,7 @@ CREATE VIEW tributary.epc_roi_by_campaign
 (
     `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
     `campaign` String COMMENT 'Latest name of the campaign.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -1267,30 +1403,30 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1298,8 +1434,13 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -1359,16 +1500,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1380,7 +1521,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1388,15 +1529,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         campaign_id,
         campaign AS said_campaign,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -1407,16 +1553,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         campaign_id,
@@ -1446,7 +1600,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         campaign_id,
@@ -1476,7 +1638,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -1507,7 +1677,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -1538,7 +1716,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -1568,7 +1754,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -1583,7 +1777,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
     `campaign` String COMMENT 'Latest name of the campaign.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -1593,30 +1787,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1624,8 +1818,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -1686,16 +1885,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1707,7 +1906,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1715,8 +1914,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -1724,7 +1928,7 @@ FROM
         campaign AS said_campaign,
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -1735,16 +1939,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         campaign_id,
@@ -1776,7 +1988,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         campaign_id,
@@ -1808,7 +2028,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -1841,7 +2069,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -1874,7 +2110,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -1906,7 +2150,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -1924,7 +2176,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `campaign` String COMMENT 'Latest name of the campaign.',
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -1934,30 +2186,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1965,8 +2217,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -2071,16 +2328,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2092,7 +2349,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2100,8 +2357,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -2110,7 +2372,7 @@ FROM
         source_id,
         source AS said_source,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -2121,16 +2383,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         campaign_id,
@@ -2164,7 +2434,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         campaign_id,
@@ -2198,7 +2476,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -2233,7 +2519,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -2268,7 +2562,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -2302,7 +2604,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -2323,7 +2633,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -2333,30 +2643,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2364,8 +2674,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -2471,16 +2786,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2492,7 +2807,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2500,8 +2815,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -2511,7 +2831,7 @@ FROM
         source AS said_source,
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -2522,16 +2842,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         campaign_id,
@@ -2567,7 +2895,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         campaign_id,
@@ -2603,7 +2939,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -2640,7 +2984,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -2677,7 +3029,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -2713,7 +3073,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -2736,7 +3104,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -2746,30 +3114,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2777,8 +3145,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -2884,16 +3257,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2905,7 +3278,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2913,8 +3286,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -2924,7 +3302,7 @@ FROM
         source AS said_source,
         toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -2935,16 +3313,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         campaign_id,
@@ -2980,7 +3366,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         campaign_id,
@@ -3016,7 +3410,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -3053,7 +3455,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -3090,7 +3500,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -3126,7 +3544,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -3145,7 +3571,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_country
 (
     `country` String COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -3155,30 +3581,30 @@ CREATE VIEW tributary.epc_roi_by_country
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3186,8 +3612,13 @@ CREATE VIEW tributary.epc_roi_by_country
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -3204,16 +3635,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3225,7 +3656,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3233,13 +3664,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         country,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -3250,16 +3686,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY country
     UNION ALL
@@ -3285,7 +3729,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY country
     UNION ALL
@@ -3311,7 +3763,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY country
@@ -3338,7 +3798,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY country
@@ -3365,7 +3833,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY country
     UNION ALL
@@ -3391,7 +3867,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY country
 ) AS parts
@@ -3400,7 +3884,7 @@ GROUP BY country;
 CREATE VIEW tributary.epc_roi_by_day
 (
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -3410,30 +3894,30 @@ CREATE VIEW tributary.epc_roi_by_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3441,8 +3925,13 @@ CREATE VIEW tributary.epc_roi_by_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -3459,16 +3948,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3480,7 +3969,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3488,13 +3977,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -3505,16 +3999,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY day
     UNION ALL
@@ -3540,7 +4042,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY day
     UNION ALL
@@ -3566,7 +4076,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY day
@@ -3593,7 +4111,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY day
@@ -3620,7 +4146,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY day
     UNION ALL
@@ -3646,7 +4180,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY day
 ) AS parts
@@ -3655,7 +4197,7 @@ GROUP BY day;
 CREATE VIEW tributary.epc_roi_by_device
 (
     `device` String COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -3665,30 +4207,30 @@ CREATE VIEW tributary.epc_roi_by_device
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3696,8 +4238,13 @@ CREATE VIEW tributary.epc_roi_by_device
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -3714,16 +4261,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3735,7 +4282,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3743,13 +4290,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         device,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -3760,16 +4312,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY device
     UNION ALL
@@ -3795,7 +4355,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY device
     UNION ALL
@@ -3821,7 +4389,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY device
@@ -3848,7 +4424,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY device
@@ -3875,7 +4459,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY device
     UNION ALL
@@ -3901,7 +4493,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY device
 ) AS parts
@@ -3910,7 +4510,7 @@ GROUP BY device;
 CREATE VIEW tributary.epc_roi_by_hour
 (
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -3920,30 +4520,30 @@ CREATE VIEW tributary.epc_roi_by_hour
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3951,8 +4551,13 @@ CREATE VIEW tributary.epc_roi_by_hour
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -3969,16 +4574,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3990,7 +4595,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3998,13 +4603,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -4015,16 +4625,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY hour
     UNION ALL
@@ -4050,7 +4668,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY hour
     UNION ALL
@@ -4076,7 +4702,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY hour
@@ -4103,7 +4737,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY hour
@@ -4130,7 +4772,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY hour
     UNION ALL
@@ -4156,7 +4806,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY hour
 ) AS parts
@@ -4166,7 +4824,7 @@ CREATE VIEW tributary.epc_roi_by_landing
 (
     `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
     `landing` String COMMENT 'Latest name of the landing page.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -4176,30 +4834,30 @@ CREATE VIEW tributary.epc_roi_by_landing
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -4207,8 +4865,13 @@ CREATE VIEW tributary.epc_roi_by_landing
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -4257,16 +4920,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -4278,7 +4941,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -4286,15 +4949,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         landing_id,
         landing AS said_landing,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -4305,16 +4973,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         landing_id,
@@ -4344,7 +5020,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         landing_id,
@@ -4374,7 +5058,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     HAVING count() > 0
@@ -4403,7 +5095,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -4434,7 +5134,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     HAVING count() > 0
     UNION ALL
@@ -4462,7 +5170,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
 ) AS parts
@@ -4473,7 +5189,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_minute
 (
     `minute` DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -4483,30 +5199,30 @@ CREATE VIEW tributary.epc_roi_by_minute
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -4514,8 +5230,13 @@ CREATE VIEW tributary.epc_roi_by_minute
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
 AS SELECT
@@ -4532,16 +5253,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -4553,7 +5274,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -4561,13 +5282,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toStartOfMinute(event_at) AS minute,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -4578,16 +5304,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY minute
     UNION ALL
@@ -4613,7 +5347,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY minute
     UNION ALL
@@ -4639,7 +5381,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY minute
@@ -4666,7 +5416,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY minute
@@ -4693,7 +5451,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_minute.conversions) AS part_events,
         sum(archive_minute.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_minute.created) AS part_created
+        sum(archive_minute.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_minute
     GROUP BY minute
     UNION ALL
@@ -4719,7 +5485,15 @@ FROM
         sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_minute_traffic
     GROUP BY minute
 ) AS parts
@@ -4729,7 +5503,7 @@ CREATE VIEW tributary.epc_roi_by_offer
 (
     `offer_id` UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
     `offer` String COMMENT 'Latest name of the offer.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -4739,30 +5513,30 @@ CREATE VIEW tributary.epc_roi_by_offer
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -4770,8 +5544,13 @@ CREATE VIEW tributary.epc_roi_by_offer
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -4820,16 +5599,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -4841,7 +5620,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -4849,15 +5628,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         offer_id,
         offer AS said_offer,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -4868,16 +5652,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         offer_id,
@@ -4907,7 +5699,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         offer_id,
@@ -4937,7 +5737,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     HAVING count() > 0
@@ -4966,7 +5774,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -4997,7 +5813,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         offer_id,
@@ -5027,7 +5851,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         offer_id,
@@ -5040,7 +5872,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_os
 (
     `os` String COMMENT 'Operating system of the click.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5050,30 +5882,30 @@ CREATE VIEW tributary.epc_roi_by_os
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -5081,8 +5913,13 @@ CREATE VIEW tributary.epc_roi_by_os
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -5099,16 +5936,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -5120,7 +5957,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -5128,13 +5965,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         os,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -5145,16 +5987,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY os
     UNION ALL
@@ -5180,7 +6030,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY os
     UNION ALL
@@ -5206,7 +6064,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY os
@@ -5233,7 +6099,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY os
@@ -5260,7 +6134,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY os
     UNION ALL
@@ -5286,7 +6168,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY os
 ) AS parts
@@ -5296,7 +6186,7 @@ CREATE VIEW tributary.epc_roi_by_source
 (
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5306,30 +6196,30 @@ CREATE VIEW tributary.epc_roi_by_source
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -5337,8 +6227,13 @@ CREATE VIEW tributary.epc_roi_by_source
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -5398,16 +6293,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -5419,7 +6314,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -5427,15 +6322,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         source_id,
         source AS said_source,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -5446,16 +6346,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         source_id,
@@ -5485,7 +6393,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         source_id,
@@ -5515,7 +6431,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -5546,7 +6470,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -5577,7 +6509,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         source_id,
@@ -5607,7 +6547,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         source_id,
@@ -5622,7 +6570,7 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5632,30 +6580,30 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -5663,8 +6611,13 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -5725,16 +6678,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -5746,7 +6699,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -5754,8 +6707,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -5763,7 +6721,7 @@ FROM
         source AS said_source,
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -5774,16 +6732,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         source_id,
@@ -5815,7 +6781,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         source_id,
@@ -5847,7 +6821,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -5880,7 +6862,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -5913,7 +6903,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         source_id,
@@ -5945,7 +6943,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         source_id,
@@ -5960,7 +6966,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_team
 (
     `team` String COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5970,30 +6976,30 @@ CREATE VIEW tributary.epc_roi_by_team
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -6001,8 +7007,13 @@ CREATE VIEW tributary.epc_roi_by_team
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS SELECT
@@ -6019,16 +7030,16 @@ AS SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -6040,7 +7051,7 @@ AS SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -6048,13 +7059,18 @@ AS SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         team,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -6065,16 +7081,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY team
     UNION ALL
@@ -6100,7 +7124,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY team
     UNION ALL
@@ -6126,7 +7158,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY team
@@ -6153,7 +7193,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY team
@@ -6180,7 +7228,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     HAVING count() > 0
     UNION ALL
@@ -6206,7 +7262,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
 ) AS parts
@@ -6325,7 +7389,7 @@ FROM
                 campaign AS said_campaign,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -6552,7 +7616,7 @@ FROM
                 toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -6836,7 +7900,7 @@ FROM
                 source AS said_source,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -7068,7 +8132,7 @@ FROM
                 offer AS said_offer,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -7289,7 +8353,7 @@ FROM
                 source AS said_source,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -8102,10 +9166,10 @@ CREATE VIEW tributary.rollup_hour
     `device` LowCardinality(String) COMMENT 'Device of the click.',
     `os` LowCardinality(String) COMMENT 'Operating system of the click.',
     `browser` LowCardinality(String) COMMENT 'Browser of the click.',
-    `clicks` Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50. Rows of one key may not be merged yet: always sum().',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
@@ -8254,10 +9318,10 @@ FROM
         device,
         os,
         browser,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -8400,8 +9464,8 @@ CREATE VIEW tributary.rollup_hour_traffic
     `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
-    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked and that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
@@ -8616,8 +9680,8 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.clicks
@@ -8687,10 +9751,10 @@ CREATE VIEW tributary.rollup_minute
     `offer` String COMMENT 'Latest name of the offer.',
     `country` LowCardinality(String) COMMENT 'Country of the click.',
     `device` LowCardinality(String) COMMENT 'Device of the click.',
-    `clicks` Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50. Rows of one key may not be merged yet: always sum().',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
@@ -8836,10 +9900,10 @@ FROM
         offer,
         country,
         device,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -8964,8 +10028,8 @@ CREATE VIEW tributary.rollup_minute_traffic
     `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
-    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked and that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
@@ -9165,8 +10229,8 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.clicks
@@ -9258,10 +10322,10 @@ CREATE VIEW tributary.source_quality
     `campaign` String COMMENT 'Latest name of the campaign.',
     `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    `clicks` Int64 COMMENT 'Clicks.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
-    `bot_clicks` Int64 COMMENT 'Clicks of listed bots.',
+    `bot_clicks` Int64 COMMENT 'Those of clicks that listed bots made.',
     `mean_click_score` Nullable(Float64) COMMENT 'sum of click scores / clicks, 0 to 100. NULL while the denominator is 0.',
     `conversions_created` Int64 COMMENT 'Conversions ever created (first ledger entries).',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
@@ -9395,13 +10459,13 @@ FROM
             source_id,
             source AS said_source,
             max(event_at) AS at,
-            toInt64(count()) AS part_clicks,
+            toInt64(countIf(NOT blocked)) AS part_clicks,
             toInt64(0) AS part_flagged,
-            toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+            toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
             toInt64(0) AS part_created,
             toInt64(0) AS part_created_score_sum,
-            toInt64(countIf(bot != '')) AS part_bot_clicks,
-            toInt64(sum(score)) AS part_click_score_sum
+            toInt64(countIf((bot != '') AND (NOT blocked))) AS part_bot_clicks,
+            toInt64(sumIf(score, NOT blocked)) AS part_click_score_sum
         FROM tributary.clicks
         GROUP BY
             campaign_id,
@@ -9498,10 +10562,10 @@ CREATE VIEW tributary.totals_by_hour
     `device` LowCardinality(String) COMMENT 'Device of the visitor.',
     `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
     `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
-    `clicks` Int64 COMMENT 'Count of clicks.',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50.',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
@@ -9518,7 +10582,7 @@ CREATE VIEW tributary.totals_by_hour
     `impressions` Int64 COMMENT 'Count of impressions.',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
     `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
@@ -9528,7 +10592,15 @@ CREATE VIEW tributary.totals_by_hour
     `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
     `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
     `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
-    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.',
+    `clicks_blocked` Int64 COMMENT 'Count of blocked clicks.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'Sum of cost of blocked clicks, base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Count of clicks that met a block and are not blocked.',
+    `conversions_blocked` Int64 COMMENT 'Sum of conversions_delta of entries that count and whose click was blocked.',
+    `approved_blocked` Int64 COMMENT 'Sum of approved_delta of entries that count and whose click was blocked.',
+    `revenue_hold_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries whose click was blocked, base currency.',
+    `revenue_hold_counted_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only and whose click was blocked, base currency.',
+    `revenue_confirmed_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta of entries whose click was blocked, base currency.'
 )
 COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.'
 AS WITH
@@ -9664,10 +10736,10 @@ FROM
         device,
         os,
         browser,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -9684,7 +10756,7 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks,
         toInt64(0) AS landing_pressed,
@@ -9694,7 +10766,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(countIf(blocked)) AS clicks_blocked,
+        sumIf(clicks.cost, blocked) AS cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         ledger_day,
@@ -9755,7 +10835,15 @@ FROM
         sum(pending_delta) AS events_pending,
         sum(approved_delta) AS events_approved,
         sum(rejected_delta) AS events_rejected,
-        sum(chargeback_delta) AS events_chargebacks
+        sum(chargeback_delta) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         ledger_day,
@@ -9816,7 +10904,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -9876,7 +10972,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -9938,7 +11042,15 @@ FROM
         sum(archive_quarter.pending) AS events_pending,
         sum(archive_quarter.approved) AS events_approved,
         sum(archive_quarter.rejected) AS events_rejected,
-        sum(archive_quarter.chargebacks) AS events_chargebacks
+        sum(archive_quarter.chargebacks) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         ledger_day,
@@ -9999,7 +11111,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         ledger_day,
@@ -10029,10 +11149,10 @@ CREATE VIEW tributary.totals_by_minute
     `offer` String COMMENT 'Latest name of the offer.',
     `country` LowCardinality(String) COMMENT 'Country of the visitor.',
     `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `clicks` Int64 COMMENT 'Count of clicks.',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50.',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
@@ -10049,7 +11169,7 @@ CREATE VIEW tributary.totals_by_minute
     `impressions` Int64 COMMENT 'Count of impressions.',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
     `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
@@ -10059,7 +11179,15 @@ CREATE VIEW tributary.totals_by_minute
     `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
     `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
     `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
-    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.',
+    `clicks_blocked` Int64 COMMENT 'Count of blocked clicks.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'Sum of cost of blocked clicks, base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Count of clicks that met a block and are not blocked.',
+    `conversions_blocked` Int64 COMMENT 'Sum of conversions_delta of entries that count and whose click was blocked.',
+    `approved_blocked` Int64 COMMENT 'Sum of approved_delta of entries that count and whose click was blocked.',
+    `revenue_hold_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries whose click was blocked, base currency.',
+    `revenue_hold_counted_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only and whose click was blocked, base currency.',
+    `revenue_confirmed_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta of entries whose click was blocked, base currency.'
 )
 COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.'
 AS WITH
@@ -10192,10 +11320,10 @@ FROM
         offer,
         country,
         device,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -10212,7 +11340,7 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks,
         toInt64(0) AS landing_pressed,
@@ -10222,7 +11350,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(countIf(blocked)) AS clicks_blocked,
+        sumIf(clicks.cost, blocked) AS cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.clicks
     GROUP BY
         ledger_day,
@@ -10277,7 +11413,15 @@ FROM
         sum(pending_delta) AS events_pending,
         sum(approved_delta) AS events_approved,
         sum(rejected_delta) AS events_rejected,
-        sum(chargeback_delta) AS events_chargebacks
+        sum(chargeback_delta) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS revenue_confirmed_blocked
     FROM tributary.conversions
     GROUP BY
         ledger_day,
@@ -10332,7 +11476,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE NOT copy
     GROUP BY
@@ -10386,7 +11538,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE NOT copy
     GROUP BY
@@ -10442,7 +11602,15 @@ FROM
         sum(archive_minute.pending) AS events_pending,
         sum(archive_minute.approved) AS events_approved,
         sum(archive_minute.rejected) AS events_rejected,
-        sum(archive_minute.chargebacks) AS events_chargebacks
+        sum(archive_minute.chargebacks) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_minute
     GROUP BY
         ledger_day,
@@ -10497,7 +11665,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_minute_traffic
     GROUP BY
         ledger_day,
