@@ -3024,6 +3024,110 @@ func (x *Parked) GetUntilMs() int64 {
 	return 0
 }
 
+// ControlChange is one change of what the topic `control` has in force. Topic `control.changes`, written in the transaction of the
+// change itself, so that neither is there without the other. `control` forgets; this does not.
+type ControlChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// It is in force no more.
+	Ended  bool   `protobuf:"varint,3,opt,name=ended,proto3" json:"ended,omitempty"`
+	Says   string `protobuf:"bytes,4,opt,name=says,proto3" json:"says,omitempty"`
+	Author string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// 0 for never.
+	UntilMs       int64 `protobuf:"varint,7,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	ReceivedMs    int64 `protobuf:"varint,8,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControlChange) Reset() {
+	*x = ControlChange{}
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControlChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControlChange) ProtoMessage() {}
+
+func (x *ControlChange) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControlChange.ProtoReflect.Descriptor instead.
+func (*ControlChange) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ControlChange) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ControlChange) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ControlChange) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+func (x *ControlChange) GetSays() string {
+	if x != nil {
+		return x.Says
+	}
+	return ""
+}
+
+func (x *ControlChange) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *ControlChange) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ControlChange) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ControlChange) GetReceivedMs() int64 {
+	if x != nil {
+		return x.ReceivedMs
+	}
+	return 0
+}
+
 // Claim asks whether a network's transaction ID was used on another click before. Internal topic `claims`, keyed by
 // network and transaction ID.
 type Claim struct {
@@ -3036,7 +3140,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	mi := &file_tributary_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3048,7 +3152,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	mi := &file_tributary_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3061,7 +3165,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Claim) GetConversion() *Conversion {
@@ -3096,7 +3200,7 @@ type Cycle struct {
 
 func (x *Cycle) Reset() {
 	*x = Cycle{}
-	mi := &file_tributary_v1_events_proto_msgTypes[10]
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3108,7 +3212,7 @@ func (x *Cycle) String() string {
 func (*Cycle) ProtoMessage() {}
 
 func (x *Cycle) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[10]
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3121,7 +3225,7 @@ func (x *Cycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cycle.ProtoReflect.Descriptor instead.
 func (*Cycle) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Cycle) GetSeq() uint64 {
@@ -3191,7 +3295,7 @@ type CycleInput struct {
 
 func (x *CycleInput) Reset() {
 	*x = CycleInput{}
-	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	mi := &file_tributary_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3203,7 +3307,7 @@ func (x *CycleInput) String() string {
 func (*CycleInput) ProtoMessage() {}
 
 func (x *CycleInput) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	mi := &file_tributary_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3216,7 +3320,7 @@ func (x *CycleInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleInput.ProtoReflect.Descriptor instead.
 func (*CycleInput) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CycleInput) GetTopic() string {
@@ -3662,7 +3766,19 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x06parked\x12\x8a\x01Postbacks that came before their click and had to wait for it, whether they still wait or not: see receipts. Filled from the topic parked.\x1a&\n" +
 	"\x06parked\x12\x18click ID, canonical text\x18\a(\x01\"\n" +
 	"receipt_id*\n" +
-	"receipt_id:+by_offset _offset TYPE minmax GRANULARITY 1\"A\n" +
+	"receipt_id:+by_offset _offset TYPE minmax GRANULARITY 1\"\x89\b\n" +
+	"\rControlChange\x120\n" +
+	"\x04kind\x18\x01 \x01(\tB\x1c\xa2\xbb\x18\x18\x10\x02\x1a\x12What it is: block.@\x01R\x04kind\x125\n" +
+	"\x02id\x18\x02 \x01(\tB%\xa2\xbb\x18!\x1a\x1bIts ID, as in clicks.block.@\x01P\x01R\x02id\x12S\n" +
+	"\x05ended\x18\x03 \x01(\bB=\xa2\xbb\x189\x1a7It ended: by this change, or because its time was over.R\x05ended\x12i\n" +
+	"\x04says\x18\x04 \x01(\tBU\xa2\xbb\x18Q\x1aKWhat was in force from then on, in words; of one that ended, what had been.@\x01P\x01R\x04says\x12`\n" +
+	"\x06author\x18\x05 \x01(\tBH\xa2\xbb\x18D\x1a@Who changed it, in his own words; empty where its time was over.@\x01R\x06author\x12D\n" +
+	"\x06reason\x18\x06 \x01(\tB,\xa2\xbb\x18(\x1a$Why, in the words of who changed it.@\x01R\x06reason\x12M\n" +
+	"\buntil_ms\x18\a \x01(\x03B2\xa2\xbb\x18.\x1a,When it ends by itself, UTC; 1970 for never.R\auntilMs\x12\x80\x01\n" +
+	"\vreceived_ms\x18\b \x01(\x03B_\xa2\xbb\x18[\x1aYWhen it was changed, UTC, by the clock of who wrote it; decides the ClickHouse partition.R\n" +
+	"receivedMs:\xd4\x02\xa2\xbb\x18\xcf\x02\n" +
+	"\x0fcontrol_changes\x12\xd3\x01Every change of what is in force by the topic control (blocks and the like), one row each: who, when, why. It only grows: what has ended is here still. Order is by _offset. Filled from the topic control.changes.\x1a\x1e\n" +
+	"\x0fcontrol.changes\x12\akind/id\x18Z(\x01\"\x02id*\x04kind*\x02id*\vreceived_at:+by_offset _offset TYPE minmax GRANULARITY 1\"A\n" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
@@ -3710,7 +3826,7 @@ func file_tributary_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_tributary_v1_events_proto_goTypes = []any{
 	(Status)(0),                  // 0: tributary.v1.Status
 	(TxidScope)(0),               // 1: tributary.v1.TxidScope
@@ -3727,9 +3843,10 @@ var file_tributary_v1_events_proto_goTypes = []any{
 	(*Anomaly)(nil),              // 12: tributary.v1.Anomaly
 	(*DeadLetter)(nil),           // 13: tributary.v1.DeadLetter
 	(*Parked)(nil),               // 14: tributary.v1.Parked
-	(*Claim)(nil),                // 15: tributary.v1.Claim
-	(*Cycle)(nil),                // 16: tributary.v1.Cycle
-	(*CycleInput)(nil),           // 17: tributary.v1.CycleInput
+	(*ControlChange)(nil),        // 15: tributary.v1.ControlChange
+	(*Claim)(nil),                // 16: tributary.v1.Claim
+	(*Cycle)(nil),                // 17: tributary.v1.Cycle
+	(*CycleInput)(nil),           // 18: tributary.v1.CycleInput
 }
 var file_tributary_v1_events_proto_depIdxs = []int32{
 	11, // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
@@ -3744,7 +3861,7 @@ var file_tributary_v1_events_proto_depIdxs = []int32{
 	11, // 9: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
 	5,  // 10: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
 	10, // 11: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
-	17, // 12: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
+	18, // 12: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
 	13, // [13:13] is the sub-list for method output_type
 	13, // [13:13] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
@@ -3764,7 +3881,7 @@ func file_tributary_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_events_proto_rawDesc), len(file_tributary_v1_events_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
