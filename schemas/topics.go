@@ -35,6 +35,8 @@ const (
 	// TopicReplays has each dead letter that was sent again, as it was: exactly once where the record it became must not be
 	// doubled, else at least once. When the record was written is when it was replayed.
 	TopicReplays = "dead-letters.replays"
+	// TopicControl has what every role must know within a second: ControlEntry events, the last of each key for ever.
+	TopicControl = "control"
 )
 
 // A Topic says how one topic is made and what it carries.
@@ -51,6 +53,8 @@ type Topic struct {
 	CoPartitioned bool
 	// Transactional topics are read with isolation level read_committed.
 	Transactional bool
+	// State topics have the last record of each key for ever, in one partition; RetentionMS is 0.
+	State bool
 }
 
 const dayMS = 24 * 60 * 60 * 1000
@@ -62,12 +66,13 @@ const dayMS = 24 * 60 * 60 * 1000
 // for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
 // the topics alone. Shorter times need checkpoints (processor.checkpoint).
 var Topics = inFlow([]Topic{
-	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 31 * dayMS, true, false},
-	{TopicClaims, "tributary.v1.Claim", "network, a zero byte, transaction ID", 61 * dayMS, true, true},
-	{TopicCycles, "tributary.v1.Cycle", "none; the partition is the one it is about", 121 * dayMS, true, true},
+	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 31 * dayMS, true, false, false},
+	{TopicClaims, "tributary.v1.Claim", "network, a zero byte, transaction ID", 61 * dayMS, true, true, false},
+	{TopicCycles, "tributary.v1.Cycle", "none; the partition is the one it is about", 121 * dayMS, true, true, false},
 }, tableTopics(), []Topic{
 	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
-	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true},
+	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true, false},
+	{TopicControl, "tributary.v1.ControlEntry", "kind/id", 0, false, true, true},
 })
 
 func tableTopics() (topics []Topic) {

@@ -13,7 +13,7 @@ func TestTopicsOfStagesAreMade(t *testing.T) {
 	own = func() []schemas.Topic {
 		return []schemas.Topic{{Name: "alarms", Key: "the visitor's address", RetentionMS: 60_000, Transactional: true}}
 	}
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	s := Settings{Partitions: 2, ReplicationFactor: 1}
 	if err := Check(ctx, admin, s); err == nil || !strings.Contains(err.Error(), "alarms") {
 		t.Errorf("before: %v", err)

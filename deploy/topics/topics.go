@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"tributary/schemas"
+	"tributary/schemas/broker"
 )
 
 // Settings say how the topics shall be.
@@ -30,6 +31,8 @@ type Settings struct {
 	Retention map[string]time.Duration
 	// RetentionBytes a partition; 0: no limit.
 	RetentionBytes int64
+	// Broker is what the broker can do.
+	Broker broker.Abilities
 	// Overwrote is told of each setting that somebody else gave a topic and Ensure replaced; nil for nobody.
 	Overwrote func(topic, setting, was, is string)
 }
@@ -63,7 +66,7 @@ func Ensure(ctx context.Context, admin *kadm.Client, s Settings) (made []string,
 			errs = append(errs, s.alter(ctx, admin, name, configs))
 			continue
 		}
-		answer, err := admin.CreateTopic(ctx, int32(s.Partitions), replication, configs, name)
+		answer, err := admin.CreateTopic(ctx, int32(s.partitions(topic)), replication, configs, name)
 		if err == nil {
 			err = answer.Err
 		}
@@ -126,7 +129,14 @@ func compare(existing map[string]int, s Settings) error {
 	for _, topic := range All() {
 		name := s.Prefix + topic.Name
 		partitions, ok := existing[name]
-		if !ok || partitions == s.Partitions || !topic.CoPartitioned {
+		switch {
+		case !ok || partitions == s.partitions(topic):
+			continue
+		case topic.State:
+			errs = append(errs, fmt.Errorf("%w: %s has %d, and must have one, which gives what it has its order; make it anew with one "+
+				"(the copies in data_dir of who reads it fill it again)", ErrMismatch, name, partitions))
+			continue
+		case !topic.CoPartitioned:
 			continue
 		}
 		errs = append(errs, fmt.Errorf("%w: %s has %d, the configuration says %d; %s", ErrMismatch, name, partitions, s.Partitions, advice(existing, s)))
@@ -153,7 +163,37 @@ func advice(existing map[string]int, s Settings) string {
 		"kafka.topic_prefix, data_dir and clickhouse.database of its own (docs/meaning.md)", together)
 }
 
+// partitions of a topic that is made.
+func (s Settings) partitions(topic schemas.Topic) int {
+	if topic.State {
+		return 1
+	}
+	return s.Partitions
+}
+
+// stateConfigs are those of a topic that is kept for ever: compacted, or kept short by who writes it.
+func (s Settings) stateConfigs() map[string]*string {
+	configs := map[string]*string{
+		"cleanup.policy":                 kadm.StringPtr("delete"),
+		"retention.ms":                   kadm.StringPtr("-1"),
+		"retention.bytes":                kadm.StringPtr("-1"),
+		"max.message.bytes":              kadm.StringPtr(strconv.Itoa(maxBatchBytes)),
+		"message.timestamp.after.max.ms": kadm.StringPtr(strconv.FormatInt(math.MaxInt64, 10)),
+	}
+	if s.Broker.Can(broker.Compact) {
+		configs["cleanup.policy"] = kadm.StringPtr("compact")
+		configs["min.compaction.lag.ms"] = kadm.StringPtr(strconv.FormatInt(stateHistory.Milliseconds(), 10))
+	}
+	return configs
+}
+
+// stateHistory is for how long what was replaced stays to be looked at, where the broker compacts.
+const stateHistory = 30 * 24 * time.Hour
+
 func (s Settings) configs(topic schemas.Topic) map[string]*string {
+	if topic.State {
+		return s.stateConfigs()
+	}
 	retention := topic.RetentionMS
 	if d, ok := s.Retention[topic.Name]; ok {
 		retention = d.Milliseconds()

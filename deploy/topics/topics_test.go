@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func broker(t *testing.T) (context.Context, *kadm.Client) {
+func kafka(t *testing.T) (context.Context, *kadm.Client) {
 	t.Helper()
 	k, err := embedded.NewKafka("127.0.0.1:0", t.TempDir(), zap.NewNop())
 	if err != nil {
@@ -54,7 +54,7 @@ func retention(t *testing.T, ctx context.Context, admin *kadm.Client, topic stri
 }
 
 func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	s := Settings{Prefix: "acme.", Partitions: 3, ReplicationFactor: 1, Retention: map[string]time.Duration{"clicks": time.Hour}}
 	if err := Check(ctx, admin, s); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "acme.clicks, acme.postbacks, ") {
 		t.Errorf("check before = %v", err)
@@ -86,7 +86,7 @@ func TestEnsureMakesOnceAndAdjustsRetention(t *testing.T) {
 
 // A topic's own setting is replaced, as before, but not in silence; what is as it shall be is not told.
 func TestATopicsOwnSettingIsToldWhenItIsReplaced(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	var told []string
 	s := Settings{Partitions: 1, ReplicationFactor: 1, Overwrote: func(topic, setting, was, is string) {
 		told = append(told, topic+" "+setting+" "+was+" "+is)
@@ -113,7 +113,7 @@ func TestATopicsOwnSettingIsToldWhenItIsReplaced(t *testing.T) {
 }
 
 func TestMismatchNamesEveryTopicAndChangesNothing(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	if _, err := Ensure(ctx, admin, Settings{Partitions: 2, ReplicationFactor: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestMismatchNamesEveryTopicAndChangesNothing(t *testing.T) {
 
 // Partitions are demanded to be equal only where they go together; what the refusals advise is taken.
 func TestAddedPartitions(t *testing.T) {
-	ctx, admin := broker(t)
+	ctx, admin := kafka(t)
 	s := Settings{Prefix: "a.", Partitions: 2, ReplicationFactor: 1}
 	if _, err := Ensure(ctx, admin, s); err != nil {
 		t.Fatal(err)

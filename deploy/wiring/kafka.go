@@ -92,7 +92,7 @@ func TopicSettings(c config.Kafka) topics.Settings {
 	kept, bytes := c.Kept()
 	s := topics.Settings{
 		Prefix: c.TopicPrefix, Partitions: c.Partitions, ReplicationFactor: c.ReplicationFactor,
-		Retention: kept, RetentionBytes: bytes,
+		Retention: kept, RetentionBytes: bytes, Broker: c.Abilities(),
 	}
 	if abilities := c.Abilities(); !abilities.Can(broker.Replicate) {
 		s.ReplicationFactor = 1

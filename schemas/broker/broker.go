@@ -22,6 +22,9 @@ const (
 	// IndexOnDisk: a log may be as long as its disk. Without it, each record batch that is kept takes memory, so topics
 	// need bounds where nobody has set any.
 	IndexOnDisk
+	// Compact: of a compacted topic the last record of each key is there at every moment, a kill's too. Without it, who
+	// writes such a topic keeps it short itself: it writes all that is in force once more and has what is before deleted.
+	Compact
 )
 
 // Abilities are what one engine can do. The zero value can do everything.
@@ -32,7 +35,8 @@ func Kafka() Abilities { return Abilities{} }
 
 // Embedded returns the abilities of the embedded broker.
 func Embedded() Abilities {
-	return Kafka().Without(CommitWhole).Without(FenceByID).Without(NameAborted).Without(Replicate).Without(IndexOnDisk)
+	return Kafka().Without(CommitWhole).Without(FenceByID).Without(NameAborted).Without(Replicate).Without(IndexOnDisk).
+		Without(Compact)
 }
 
 // Without returns the abilities less one.

@@ -14,7 +14,9 @@ import (
 )
 
 func TestAbilities(t *testing.T) {
-	all := []broker.Ability{broker.CommitWhole, broker.FenceByID, broker.NameAborted, broker.Replicate, broker.IndexOnDisk}
+	all := []broker.Ability{
+		broker.CommitWhole, broker.FenceByID, broker.NameAborted, broker.Replicate, broker.IndexOnDisk, broker.Compact,
+	}
 	for i, one := range all {
 		if (broker.Abilities{}).Can(one) != true || broker.Kafka().Can(one) != true || broker.Embedded().Can(one) {
 			t.Errorf("ability %d: %v, %v, %v", i, broker.Abilities{}, broker.Kafka(), broker.Embedded())

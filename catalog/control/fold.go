@@ -1,0 +1,271 @@
+package control
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tidwall/btree"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tributary/schemas/events"
+)
+
+// maxWrites is how many writes a state remembers: so many may be missing at the end of a topic for a copy to be known as
+// the same topic's.
+const maxWrites = 1024
+
+// A Refusal is a record that breaks a rule. What was in force under its name before it, still is.
+type Refusal struct {
+	Kind, ID string
+	Revision int64
+	Err      error
+	raw      []byte
+}
+
+// A fold makes states of records in their order. It belongs to one goroutine.
+type fold struct {
+	kinds    kinds
+	before   *State // in force before the records were read from the beginning; nil for nothing
+	shelves  map[string]*shelf
+	frozen   map[string]*shelf // as the last state has them
+	dirty    map[string]bool   // kinds that the last state has otherwise
+	news     bool              // a record came since the last state
+	expiry   *btree.Map[string, string]
+	ended    map[string]Entry // expired, and in the topic still
+	refused  map[string]Refusal
+	revision int64
+	writes   []write
+	shared   bool  // a state has the same writes
+	shift    int64 // from a record's offset to its revision
+	bytes    int64 // of all values
+	count    int
+	base     int64 // offset of the last base, -1 for none
+	records  int64 // since the base, or the beginning
+}
+
+func newFold(known kinds, before *State) *fold {
+	return &fold{
+		kinds: known, before: before, base: -1,
+		shelves: map[string]*shelf{}, frozen: map[string]*shelf{}, dirty: map[string]bool{},
+		expiry: btree.NewMap[string, string](0), ended: map[string]Entry{}, refused: map[string]Refusal{},
+	}
+}
+
+// add takes the next record.
+func (f *fold) add(r *kgo.Record) {
+	f.records++
+	f.news = true
+	if string(r.Key) == baseKey {
+		f.addBase(r)
+		return
+	}
+	revision, told := r.Offset+f.shift, header(r, headerRevision)
+	if told != "" {
+		if n, err := strconv.ParseInt(told, 10, 64); err == nil {
+			revision = n
+		}
+	}
+	if id := header(r, headerWrite); id != "" {
+		f.wrote(write{revision, id})
+	}
+	change, err := decode(r)
+	if err == nil && !change.Delete {
+		change.Revision = revision
+		err = f.kinds.check(&change.Entry)
+	}
+	if err == nil && change.Delete {
+		err = checkNames(&change.Entry)
+	}
+	if err == nil && !change.Delete {
+		err = f.room(&change.Entry)
+	}
+	name := string(r.Key)
+	if err != nil {
+		f.refuse(Refusal{change.Kind, change.ID, revision, err, r.Value})
+		return
+	}
+	delete(f.refused, name)
+	delete(f.ended, name)
+	f.remove(change.Kind, change.ID)
+	if !change.Delete {
+		f.put(item{change.Entry, r.Value})
+	}
+}
+
+// addBase begins anew: the whole state follows, in the same transaction.
+func (f *fold) addBase(r *kgo.Record) {
+	var m events.ControlEntry
+	var base events.ControlBase
+	err := m.UnmarshalVT(r.Value)
+	if err == nil {
+		err = base.UnmarshalVT(m.Value)
+	}
+	if err != nil {
+		f.refuse(Refusal{baseKind, "base", r.Offset + f.shift, err, r.Value})
+		return
+	}
+	f.clear()
+	f.base, f.records, f.shift = r.Offset, 1, base.OwnRevision-r.Offset
+	f.wrote(write{base.Revision, base.Write})
+}
+
+func (f *fold) clear() {
+	for kind := range f.shelves {
+		f.dirty[kind] = true
+	}
+	clear(f.shelves)
+	clear(f.refused)
+	clear(f.ended)
+	f.expiry.Clear()
+	f.bytes, f.count = 0, 0
+}
+
+func (f *fold) wrote(w write) {
+	f.revision = max(f.revision, w.revision)
+	if f.shared {
+		f.writes, f.shared = slices.Clone(f.writes), false
+	}
+	if last := len(f.writes) - 1; last >= 0 && f.writes[last].id == w.id {
+		w.revision = max(f.writes[last].revision, w.revision)
+		f.writes = f.writes[:last]
+	}
+	if len(f.writes) >= maxWrites {
+		f.writes = slices.Clone(f.writes[len(f.writes)-maxWrites/2:])
+	}
+	f.writes = append(f.writes, w)
+}
+
+func (f *fold) room(e *Entry) error {
+	before := int64(0)
+	shelf := f.shelves[e.Kind]
+	isNew := shelf == nil
+	if shelf != nil {
+		found, there := shelf.byID.Get(e.ID)
+		before, isNew = int64(len(found.Value)), !there
+	}
+	switch {
+	case isNew && f.count >= MaxEntries:
+		return fmt.Errorf("%w: %d entries are in force, at most %d are allowed", ErrRefused, f.count, MaxEntries)
+	case f.bytes-before+int64(len(e.Value)) > MaxBytes:
+		return fmt.Errorf("%w: the values in force would be more than %d MiB", ErrRefused, MaxBytes>>20)
+	}
+	return nil
+}
+
+// refuse keeps what is in force; at a reading from the beginning, what was before it.
+func (f *fold) refuse(r Refusal) {
+	f.refused[key(r.Kind, r.ID)] = r
+	if shelf := f.shelves[r.Kind]; shelf != nil {
+		if _, there := shelf.byID.Get(r.ID); there {
+			return
+		}
+	}
+	if f.before == nil {
+		return
+	}
+	if shelf := f.before.shelves[r.Kind]; shelf != nil {
+		if old, there := shelf.byID.Get(r.ID); there && old.Revision < r.Revision {
+			f.put(old)
+		}
+	}
+}
+
+func (f *fold) put(i item) {
+	s := f.shelves[i.Kind]
+	if s == nil {
+		s = newShelf()
+		f.shelves[i.Kind] = s
+	}
+	s.byID.Set(i.ID, i)
+	s.byRevision.Set(i.Revision, i.ID)
+	if !i.Expires.IsZero() {
+		f.expiry.Set(expiryKey(&i.Entry), i.Kind)
+	}
+	f.dirty[i.Kind] = true
+	f.bytes += int64(len(i.Value))
+	f.count++
+}
+
+// get returns an entry in force.
+func (f *fold) get(kind, id string) (Entry, bool) {
+	if s := f.shelves[kind]; s != nil {
+		found, there := s.byID.Get(id)
+		return found.Entry, there
+	}
+	return Entry{}, false
+}
+
+// find returns the revision of a write.
+func (f *fold) find(id string) (int64, bool) {
+	for _, w := range slices.Backward(f.writes) {
+		if w.id == id {
+			return w.revision, true
+		}
+	}
+	return 0, false
+}
+
+func (f *fold) remove(kind, id string) {
+	s := f.shelves[kind]
+	if s == nil {
+		return
+	}
+	old, there := s.byID.Delete(id)
+	if !there {
+		return
+	}
+	s.byRevision.Delete(old.Revision)
+	if !old.Expires.IsZero() {
+		f.expiry.Delete(expiryKey(&old.Entry))
+	}
+	f.dirty[kind] = true
+	f.bytes -= int64(len(old.Value))
+	f.count--
+}
+
+// expiryDigits are those of a time in milliseconds, so that text sorts as time.
+const expiryDigits = 15
+
+func expiryKey(e *Entry) string { return expiryBound(e.Expires) + " " + e.Key() }
+
+func expiryBound(t time.Time) string { return fmt.Sprintf("%0*d", expiryDigits, max(0, t.UnixMilli())) }
+
+// expire ends what has expired by then.
+func (f *fold) expire(now time.Time) {
+	for {
+		name, kind, any := f.expiry.Min()
+		if !any || name[:expiryDigits] > expiryBound(now) {
+			return
+		}
+		id := name[expiryDigits+1+len(kind)+1:]
+		f.ended[key(kind, id)] = Entry{Kind: kind, ID: id}
+		f.remove(kind, id)
+	}
+}
+
+// state returns what is in force now, and the kinds of which the last state that it returned has other entries.
+func (f *fold) state() (s *State, changed []string) {
+	for kind := range f.dirty {
+		changed = append(changed, kind)
+		if shelf := f.shelves[kind]; shelf != nil {
+			f.frozen[kind] = shelf.copy()
+		} else {
+			delete(f.frozen, kind)
+		}
+	}
+	clear(f.dirty)
+	f.news, f.shared = false, true
+	slices.Sort(changed)
+	return &State{shelves: maps.Clone(f.frozen), expiry: f.expiry.Copy(), revision: f.revision, writes: f.writes}, changed
+}
+
+// refusals are sorted by name.
+func (f *fold) refusals() (list []Refusal) {
+	for _, name := range slices.Sorted(maps.Keys(f.refused)) {
+		list = append(list, f.refused[name])
+	}
+	return list
+}
