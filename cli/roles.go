@@ -9,7 +9,7 @@ import (
 )
 
 func newIngest(env *environment) *cobra.Command {
-	return newRole(env, config.SectionIngest, func(s *wiring.System) { s.AddOps(); s.AddIngest() }, []string{config.SectionIngest, config.SectionCatalog}, &cobra.Command{
+	return newRole(env, config.SectionIngest, func(s *wiring.System) { s.AddOps(); s.AddControl(); s.AddIngest() }, []string{config.SectionIngest, config.SectionCatalog}, &cobra.Command{
 		Use:   "ingest",
 		Short: "Run the HTTP edge: click links and postbacks into Kafka",
 		Long: `Runs the HTTP edge alone. It answers a click or a postback only when Kafka has it, or, while

@@ -127,6 +127,7 @@ func commands(env *environment) []*cobra.Command {
 		newSpool(env),
 		newTail(env),
 		newRecover(env),
+		newBlock(env),
 		newBackup(env),
 		newRestore(env),
 		newVerify(env),

@@ -19,6 +19,7 @@ func (s *System) AddIngest() {
 	slot := new(edgeSlot)
 	s.edge.Store(slot)
 	s.notes = append(s.notes, slot.told)
+	s.followBlocks(slot)
 	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true, Wait: true,
 		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
@@ -29,6 +30,7 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
+			s.awaitBlocks(ctx)
 			slot.mu.Lock()
 			defer slot.mu.Unlock()
 			if slot.catalog == nil {
@@ -55,7 +57,8 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, err
 			}
-			slot.set, slot.note, slot.files = edge.SetCatalog, edge.Note, edge.ReloadFiles
+			edge.SetBlocks(slot.blocks)
+			slot.set, slot.note, slot.files, slot.setBlocks = edge.SetCatalog, edge.Note, edge.ReloadFiles, edge.SetBlocks
 			return edge, nil
 		}})
 }

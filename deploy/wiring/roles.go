@@ -17,6 +17,7 @@ import (
 func (s *System) AddRoles() {
 	s.AddSink()
 	s.AddProcessor()
+	s.AddControl()
 	s.AddIngest()
 }
 

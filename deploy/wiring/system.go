@@ -31,6 +31,7 @@ const (
 	UnitSink       = "sink"
 	UnitProcessor  = "processor"
 	UnitIngest     = "ingest"
+	UnitControl    = "control"
 )
 
 // setupLimit is how long topics may take to be made; a cluster far away needs seconds. Tables take as long as rows that are there need.
@@ -53,6 +54,7 @@ type System struct {
 	lookups    driver.Conn                    // for receipts; nil until the edge asks for it
 	kept       kept
 	topicsFit  atomic.Bool // they did once
+	control    controlSlot
 
 	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
 	Reloaded func()
