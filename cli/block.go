@@ -15,7 +15,7 @@ import (
 
 	"tributary/catalog/block"
 	"tributary/catalog/control"
-	"tributary/cli/blocks"
+	"tributary/cli/blocklist"
 	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/deploy/process"
@@ -71,7 +71,7 @@ func (f *blockFlags) register(command *cobra.Command) {
 }
 
 // desk is called with what writes.
-func (f *blockFlags) desk(ctx context.Context, env *environment, do func(context.Context, *blocks.Desk) error) error {
+func (f *blockFlags) desk(ctx context.Context, env *environment, do func(context.Context, *blocklist.Desk) error) error {
 	cfg, err := env.controlConfig()
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (f *blockFlags) desk(ctx context.Context, env *environment, do func(context
 	defer giveBack()
 	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("Kafka did not answer within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
 	defer cancel()
-	return do(ctx, &blocks.Desk{Writer: writer, Author: f.author, Reason: f.reason, Now: time.Now})
+	return do(ctx, &blocklist.Desk{Writer: writer, Author: f.author, Reason: f.reason, Now: time.Now})
 }
 
 // controlConfig says where the topic control is.
@@ -109,18 +109,18 @@ func userName() string {
 }
 
 // tell prints a change that was made.
-func (f *blockFlags) tell(env *environment, what string, done *blocks.Done) error {
+func (f *blockFlags) tell(env *environment, what string, done *blocklist.Done) error {
 	if f.json {
 		return terminal.NewJSON(env.stdout).Encode(map[string]any{"id": done.ID, "done": what, "says": block.Says(done.Block),
 			"revision": done.Revision})
 	}
-	_, err := fmt.Fprintf(env.stdout, "%s %s\n", what, terminal.Shown(blocks.Says(done.ID, done.Block), 300))
+	_, err := fmt.Fprintf(env.stdout, "%s %s\n", what, terminal.Shown(blocklist.Says(done.ID, done.Block), 300))
 	return err
 }
 
 func newBlockAdd(env *environment) *cobra.Command {
 	var f blockFlags
-	var r blocks.Request
+	var r blocklist.Request
 	command := &cobra.Command{
 		Use:   "add",
 		Short: "Block a source, a value of its sub, a network, an ASN or a class of user agents",
@@ -138,7 +138,7 @@ func newBlockAdd(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := blocks.World{Catalog: loaded.catalog, Campaigns: loaded.campaigns(), ASNs: loaded.Config.Ingest.Geo.ASNFile != "", Now: time.Now()}
+			w := blocklist.World{Catalog: loaded.catalog, Campaigns: loaded.campaigns(), ASNs: loaded.Config.Ingest.Geo.ASNFile != "", Now: time.Now()}
 			v, undeclared, err := w.Block(&r)
 			if err != nil {
 				return err
@@ -147,7 +147,7 @@ func newBlockAdd(env *environment) *cobra.Command {
 				fmt.Fprintf(env.stderr, "No source is named %q in the catalog of %s%s. Links that say it are blocked by that name.\n",
 					terminal.Shown(r.Source, 64), loaded.from(), misuse.Near(r.Source, w.SourceNames()))
 			}
-			return f.desk(cmd.Context(), env, func(ctx context.Context, desk *blocks.Desk) error {
+			return f.desk(cmd.Context(), env, func(ctx context.Context, desk *blocklist.Desk) error {
 				done, err := desk.Add(ctx, v)
 				if err != nil {
 					return err
@@ -179,7 +179,7 @@ func newBlockRemove(env *environment) *cobra.Command {
 		Example: `  tributary block remove b7k2m9qxp --reason "the source has cleaned up"`,
 		Args:    oneArgument("block remove", "block"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.desk(cmd.Context(), env, func(ctx context.Context, desk *blocks.Desk) error {
+			return f.desk(cmd.Context(), env, func(ctx context.Context, desk *blocklist.Desk) error {
 				done, err := desk.Remove(ctx, args[0])
 				if err != nil {
 					return err
@@ -206,7 +206,7 @@ func newBlockUndo(env *environment) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.desk(cmd.Context(), env, func(ctx context.Context, desk *blocks.Desk) error {
+			return f.desk(cmd.Context(), env, func(ctx context.Context, desk *blocklist.Desk) error {
 				done, err := desk.Undo(ctx, strings.Join(args, ""))
 				if err != nil {
 					return err
@@ -242,7 +242,7 @@ func newBlockList(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return blocks.Print(env.stdout, blocks.Rows(state, all), asJSON)
+			return blocklist.Print(env.stdout, blocklist.Rows(state, all), asJSON)
 		},
 	}
 	command.Flags().BoolVar(&all, "all", false, "those that were removed within the last 30 days too")
@@ -302,11 +302,11 @@ func newBlockHistory(env *environment) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("opening ClickHouse: %w", err)
 			}
-			past, err := blocks.History(ctx, conn, c.ClickHouse.Database, strings.Join(args, ""), limit)
+			past, err := blocklist.History(ctx, conn, c.ClickHouse.Database, strings.Join(args, ""), limit)
 			if err = errors.Join(err, conn.Close()); err != nil {
 				return fmt.Errorf("%w (clickhouse.addr: %s)", err, c.ClickHouse.Addr)
 			}
-			return blocks.PrintHistory(env.stdout, past, asJSON)
+			return blocklist.PrintHistory(env.stdout, past, asJSON)
 		},
 	}
 	command.Flags().IntVar(&limit, "limit", 100, "print the last `N` changes")

@@ -1,4 +1,4 @@
-// Package blocks does the work of `tributary block`: it makes blocks of what a person says, and writes, lists, takes back and
+// Package blocklist does the work of `tributary block`: it makes blocks of what a person says, and writes, lists, takes back and
 // remembers them.
 //
 // Place in the flow: it writes entries of the topic control; every edge takes them from there. History is read from
@@ -9,4 +9,4 @@
 // UndoFor, so that this can be undone.
 //
 // Not responsible for: what a block does (catalog/block, ingest), how a write is made (catalog/control).
-package blocks
+package blocklist
