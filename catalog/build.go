@@ -33,6 +33,7 @@ func Build(cfg Config) (*Catalog, error) {
 		},
 		offers: map[string]*Offer{},
 	}
+	b.source(&cfg)
 	b.keys(cfg.ClickIDKeys)
 	b.rates(cfg.BaseCurrency, cfg.ExchangeRates)
 	b.sources(cfg.Sources)

@@ -4,6 +4,7 @@ import "tributary/catalog/trust"
 
 // Config is the section `catalog` of the configuration file.
 type Config struct {
+	Source        string           `yaml:"source" doc:"where the catalog is declared. file: here, each machine for itself; a changed file and SIGHUP are taken. control: in Kafka's topic control, published by tributary catalog apply; every edge has a change within a second (docs/control.md), and of this section only click_id_keys and base_currency count"`
 	BaseCurrency  string           `yaml:"base_currency" doc:"ISO 4217 code of the currency that every amount is converted into once, at the edge. Kept with the data: another one is refused (docs/meaning.md)"`
 	ClickIDKeys   KeysConfig       `yaml:"click_id_keys" doc:"secrets that sign click IDs"`
 	Campaigns     []CampaignConfig `yaml:"campaigns" doc:"campaigns: each has a click link /c/{name}"`
@@ -113,8 +114,33 @@ type RateConfig struct {
 	Rate     string `yaml:"rate" doc:"units of the base currency for one unit, such as 1.0845"`
 }
 
+// Where a catalog is declared: Config.Source.
+const (
+	SourceFile    = "file"
+	SourceControl = "control"
+)
+
 // Defaults declares nothing.
-func Defaults() Config { return Config{} }
+func Defaults() Config { return Config{Source: SourceFile} }
+
+// source checks where the catalog is declared.
+func (b *builder) source(cfg *Config) {
+	switch cfg.Source {
+	case SourceFile, "":
+	case SourceControl:
+		for name, n := range map[string]int{
+			"campaigns": len(cfg.Campaigns), "sources": len(cfg.Sources), "landings": len(cfg.Landings), "offers": len(cfg.Offers),
+			"networks": len(cfg.Networks), "exchange_rates": len(cfg.ExchangeRates),
+		} {
+			if n > 0 {
+				b.problem(name, "is declared here, but source says %s: it would not be read. Right would be a file of its own for "+
+					"`tributary catalog apply`, or source: %s", SourceControl, SourceFile)
+			}
+		}
+	default:
+		b.problem("source", "%q is unknown; right would be %s or %s", cfg.Source, SourceFile, SourceControl)
+	}
+}
 
 // Secret is a text that is never printed.
 type Secret = trust.Secret

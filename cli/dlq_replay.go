@@ -61,7 +61,10 @@ func (e *environment) dlqOptions(ctx context.Context, o *dlq.ReplayOptions, with
 		return nil, nil, err
 	}
 	o.TopicPrefix = c.Kafka.TopicPrefix
-	switch built, err := catalog.Build(c.Catalog); {
+	declared, copyErr := inForce(c)
+	switch built, err := catalog.Build(declared); {
+	case copyErr != nil:
+		o.NoCatalog = copyErr.Error()
 	case loaded.StoodIn && c.Kafka.Mode != config.ModeEmbedded:
 		o.NoCatalog = "this configuration declares no catalog; right would be the --config of the edge"
 	case len(c.Catalog.ClickIDKeys.Keys) == 0:

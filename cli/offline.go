@@ -22,8 +22,13 @@ func (e *environment) loadOffline() (*offline, error) {
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	o := &offline{Loaded: loaded}
-	declared := loaded.Config.Catalog
+	declared, err := inForce(&loaded.Config)
+	if err != nil {
+		return nil, err
+	}
+	with := *loaded
+	with.Config.Catalog = declared
+	o := &offline{Loaded: &with}
 	if o.keyless = len(declared.ClickIDKeys.Keys) == 0; o.keyless {
 		declared.ClickIDKeys = catalog.KeysConfig{Active: 1, Keys: map[int]catalog.Secret{1: "stands in: nothing is signed"}}
 	}

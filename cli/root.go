@@ -129,6 +129,7 @@ func commands(env *environment) []*cobra.Command {
 		newRecover(env),
 		newBlock(env),
 		newBackup(env),
+		newCatalog(env),
 		newRestore(env),
 		newVerify(env),
 		newVersion(env),

@@ -98,6 +98,7 @@ func addEverything(s *wiring.System) {
 	s.AddOps()
 	s.AddEngines()
 	s.AddSetup()
+	s.AddControl()
 	s.AddRoles()
 	s.AddBackup()
 }

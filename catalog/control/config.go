@@ -34,6 +34,8 @@ type Config struct {
 
 	// step, in tests, is told of each step of a write before it is made; an error is a kill at that point.
 	step func(string) error
+	// snapshotAfter is how many records the topic has before a snapshot, where it is not compacted; 0: minRecords.
+	snapshotAfter int64
 }
 
 func (c Config) withDefaults() Config {
@@ -48,6 +50,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.step == nil {
 		c.step = func(string) error { return nil }
+	}
+	if c.snapshotAfter == 0 {
+		c.snapshotAfter = minRecords
 	}
 	return c
 }

@@ -5,8 +5,8 @@
 // deploy/wiring makes both; the kinds, and what their values mean, are their owners'.
 //
 // How it is written (record.go): a record's key is kind/id, its value a ControlEntry, none ends the entry. All records of one
-// write are one transaction. An entry's revision is its record's offset; a base record (a snapshot, or a topic filled
-// again) says which revisions those behind it have.
+// write are one transaction. An entry's revision is its record's offset and 1; a base record (a snapshot, or a topic
+// filled again) says which revisions those behind it have.
 //
 // Invariants:
 //   - order is total: one partition, and each write takes the transactional ID over, reads to the end, and only then decides.

@@ -25,6 +25,18 @@ type Refusal struct {
 	raw      []byte
 }
 
+// firstShift makes the first record of a topic revision 1, so that 0 is before all.
+const firstShift = 1
+
+// A gap has the revisions between two that a topic never gave, for it was filled again and goes on behind them: who has one has it from
+// before the loss.
+type gap struct{ after, before int64 }
+
+func (g gap) has(revision int64) bool { return revision > g.after && revision < g.before }
+
+// gapRevisions is how many those are: more than could have been written that the filling copy had not.
+const gapRevisions = 1_000_000
+
 // A fold makes states of records in their order. It belongs to one goroutine.
 type fold struct {
 	kinds    kinds
@@ -42,13 +54,14 @@ type fold struct {
 	shift    int64 // from a record's offset to its revision
 	bytes    int64 // of all values
 	count    int
+	lost     gap
 	base     int64 // offset of the last base, -1 for none
 	records  int64 // since the base, or the beginning
 }
 
 func newFold(known kinds, before *State) *fold {
 	return &fold{
-		kinds: known, before: before, base: -1,
+		kinds: known, before: before, base: -1, shift: firstShift,
 		shelves: map[string]*shelf{}, frozen: map[string]*shelf{}, dirty: map[string]bool{},
 		expiry: btree.NewMap[string, string](0), ended: map[string]Entry{}, refused: map[string]Refusal{},
 	}
@@ -109,6 +122,7 @@ func (f *fold) addBase(r *kgo.Record) {
 	}
 	f.clear()
 	f.base, f.records, f.shift = r.Offset, 1, base.OwnRevision-r.Offset
+	f.lost = gap{base.LostAfter, base.LostBefore}
 	f.wrote(write{base.Revision, base.Write})
 }
 

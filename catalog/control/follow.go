@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -65,4 +66,25 @@ func (f *follower) restart(from int64) {
 		before = f.before()
 	}
 	f.fold, f.next = newFold(f.kinds, before), from
+}
+
+// Read returns what is in force at the end of the topic, once.
+func Read(ctx context.Context, cfg Config) (*State, error) {
+	cfg = cfg.withDefaults()
+	client, err := kgo.NewClient(cfg.Kafka...)
+	if err != nil {
+		return nil, fmt.Errorf("making a Kafka client: %w", err)
+	}
+	defer client.Close()
+	f := follower{client: client, broker: cfg.Broker, topic: cfg.Topic, kinds: kindsOf(cfg.Kinds)}
+	for {
+		atEnd, err := f.step(ctx, 0)
+		if err != nil {
+			return nil, err
+		}
+		if atEnd {
+			state, _ := f.fold.state()
+			return state.At(cfg.Now()), nil
+		}
+	}
 }

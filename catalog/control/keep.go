@@ -181,3 +181,16 @@ func (k *keeper) setLost(s *State) error {
 	}
 	return k.cfg.Replace(fmt.Sprintf("%s.lost-%s", k.cfg.Copy, k.cfg.Now().UTC().Format("20060102T150405.000Z")), text)
 }
+
+// ReadCopy returns what is in force by a reader's copy, for those who only look. The error wraps fs.ErrNotExist where there is none.
+func ReadCopy(path string, known []Kind) (*State, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the copy of the topic control: %w", err)
+	}
+	state, _, err := decodeCopy(text, kindsOf(known))
+	if err != nil {
+		return nil, fmt.Errorf("reading the copy of the topic control %s: %w", path, err)
+	}
+	return state.At(time.Now()), nil
+}

@@ -178,7 +178,7 @@ func (r *Reader) follow(ctx context.Context, f *follower) error {
 	if err != nil || !atEnd {
 		return err
 	}
-	if was := r.state.Load(); was != nil && f.fold.revision < was.revision {
+	if was := r.state.Load(); was != nil && (f.fold.revision < was.revision || f.fold.lost.has(was.revision)) {
 		return r.refill(ctx, f, was)
 	}
 	r.lost.Store(nil)
@@ -269,3 +269,31 @@ func (r *Reader) runExpiry(ctx context.Context) {
 		r.mu.Unlock()
 	}
 }
+
+// Notes say what a person should know of the topic, each in a sentence; none where all is well.
+func (r *Reader) Notes() (notes []string) {
+	if since := r.Blind(); !since.IsZero() {
+		text := fmt.Sprintf("the topic control has not been seen since %s: what was written since is not in force here", since.UTC().Format(time.RFC3339))
+		if p := r.problem.Load(); p != nil {
+			text += " (" + *p + ")"
+		}
+		notes = append(notes, text)
+	}
+	if lost := r.lost.Load(); lost != nil {
+		notes = append(notes, *lost)
+	}
+	if r.keeper.note != "" {
+		notes = append(notes, r.keeper.note)
+	}
+	for i, one := range r.Refused() {
+		if i == maxNoted {
+			notes = append(notes, fmt.Sprintf("and %d more entries are refused", len(r.Refused())-i))
+			break
+		}
+		notes = append(notes, fmt.Sprintf("the entry %s of revision %d is refused, what was in force before stays so: %v", key(one.Kind, one.ID), one.Revision, one.Err))
+	}
+	return notes
+}
+
+// maxNoted is how many refused entries are named.
+const maxNoted = 8

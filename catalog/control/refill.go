@@ -67,16 +67,17 @@ func (w *Writer) fill(ctx context.Context, s *State) (bool, error) {
 	if err := a.readToEnd(ctx); err != nil {
 		return false, err
 	}
-	if a.follow.fold.revision >= s.revision || !a.follow.fold.isPrefix(s) {
+	if f := a.follow.fold; f.revision >= s.revision && !f.lost.has(s.revision) || !a.follow.fold.isPrefix(s) {
 		return false, nil
 	}
+	own := max(s.revision, a.follow.end+a.follow.fold.shift) + gapRevisions
 	of := newFold(w.follow.kinds, nil)
-	of.shelves = s.shelves
+	of.shelves, of.lost = s.shelves, gap{s.revision, own}
 	head := write{revision: s.revision}
 	if n := len(s.writes); n > 0 {
 		head = s.writes[n-1]
 	}
-	records, err := baseRecords(of, head, max(s.revision+1, a.follow.end+a.follow.fold.shift), "filled again", w.cfg.Now())
+	records, err := baseRecords(of, head, own, "filled again", w.cfg.Now())
 	if err != nil {
 		return false, err
 	}

@@ -26,7 +26,7 @@ func (a *attempt) shorten(ctx context.Context) {
 		return
 	}
 	fold := a.follow.fold
-	if fold.records > max(minRecords, 2*int64(fold.count)) {
+	if fold.records > max(a.cfg.snapshotAfter, 2*int64(fold.count)) {
 		if err := a.snapshot(ctx); err != nil {
 			a.cfg.Logger.Warn("the topic control was not written anew; a later write does it", zap.Error(err))
 			return
@@ -82,7 +82,8 @@ func baseRecords(f *fold, head write, ownRevision int64, reason string, now time
 			add(key(r.Kind, r.ID), r.Revision, r.raw)
 		}
 	}
-	base := events.ControlBase{Revision: head.revision, Write: head.id, Entries: uint32(len(entries)), OwnRevision: ownRevision}
+	base := events.ControlBase{Revision: head.revision, Write: head.id, Entries: uint32(len(entries)), OwnRevision: ownRevision,
+		LostAfter: f.lost.after, LostBefore: f.lost.before}
 	value, err := base.MarshalVT()
 	if err != nil {
 		return nil, fmt.Errorf("writing a base: %w", err)

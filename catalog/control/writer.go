@@ -259,7 +259,9 @@ func (a *attempt) commit(ctx context.Context, records []*kgo.Record, id string) 
 	}
 	err := a.producer.ProduceSync(ctx, records...).FirstErr()
 	if err == nil {
-		err = a.cfg.step("produced")
+		if err = a.cfg.step("produced"); err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		// The next one to take over ends it; without one it would hold readers up until it is too old.

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"tributary/catalog"
 )
 
 // FileVariable names the configuration file when no --config does.
@@ -118,6 +120,7 @@ func isSet(places map[string]Place, path string) bool {
 const (
 	keysPath      = SectionCatalog + ".click_id_keys"
 	campaignsPath = SectionCatalog + ".campaigns"
+	sourcePath    = SectionCatalog + ".source"
 )
 
 // noCampaigns: an empty file must not be taken for one that wants the built-in example, nor for a catalog of nothing.
@@ -135,14 +138,14 @@ func (l *Loaded) completeCatalog(from Sources) error {
 		l.StoodIn, l.OwnCatalog = true, from.OwnCatalog
 		return standIn(from.Catalog, &l.Config, l.IsSet(keysPath))
 	}
-	l.NoCatalog = !l.IsSet(campaignsPath)
+	l.NoCatalog = !l.IsSet(campaignsPath) && l.Config.Catalog.Source != catalog.SourceControl
 	return nil
 }
 
 // declaresCatalog tells whether anything of the catalog but its keys was configured.
 func declaresCatalog(places map[string]Place) bool {
 	for path := range places {
-		if strings.HasPrefix(path, SectionCatalog+".") && path != keysPath && !strings.HasPrefix(path, keysPath+".") {
+		if strings.HasPrefix(path, SectionCatalog+".") && path != sourcePath && path != keysPath && !strings.HasPrefix(path, keysPath+".") {
 			return true
 		}
 	}

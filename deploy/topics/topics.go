@@ -129,15 +129,8 @@ func compare(existing map[string]int, s Settings) error {
 	for _, topic := range All() {
 		name := s.Prefix + topic.Name
 		partitions, ok := existing[name]
-		switch {
-		case !ok || partitions == s.partitions(topic):
-			continue
-		case topic.State:
-			errs = append(errs, fmt.Errorf("%w: %s has %d, and must have one, which gives what it has its order; make it anew with one "+
-				"(the copies in data_dir of who reads it fill it again)", ErrMismatch, name, partitions))
-			continue
-		case !topic.CoPartitioned:
-			continue
+		if !ok || partitions == s.Partitions || !topic.CoPartitioned {
+			continue // of a state topic the first partition counts, whatever was added
 		}
 		errs = append(errs, fmt.Errorf("%w: %s has %d, the configuration says %d; %s", ErrMismatch, name, partitions, s.Partitions, advice(existing, s)))
 	}

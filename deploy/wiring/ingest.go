@@ -5,7 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tributary/catalog"
 	"tributary/deploy/process"
 	"tributary/ingest"
 )
@@ -20,6 +19,7 @@ func (s *System) AddIngest() {
 	s.edge.Store(slot)
 	s.notes = append(s.notes, slot.told)
 	s.followBlocks(slot)
+	s.followCatalog()
 	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true, Wait: true,
 		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
 			c := &s.loaded.Config
@@ -31,10 +31,13 @@ func (s *System) AddIngest() {
 				return nil, process.Permanent(err)
 			}
 			s.awaitBlocks(ctx)
+			if err := s.awaitCatalog(ctx); err != nil {
+				return nil, err
+			}
 			slot.mu.Lock()
 			defer slot.mu.Unlock()
 			if slot.catalog == nil {
-				if slot.catalog, err = catalog.Build(c.Catalog); err != nil {
+				if slot.catalog, err = s.compile(c); err != nil {
 					return nil, process.Permanent(err)
 				}
 			}

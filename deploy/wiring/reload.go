@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -41,6 +42,8 @@ func (s *System) changed(change config.Change) (err error) {
 		defer s.Reloaded()
 	}
 	s.reloadFiles()
+	s.catalogs.Lock()
+	defer s.catalogs.Unlock()
 	if change.Err == nil {
 		err = s.reloadMeaning(change.Loaded)
 		change.Err = err
@@ -52,8 +55,15 @@ func (s *System) changed(change config.Change) (err error) {
 		s.logger.Error("the changed configuration is refused; the one before stays in force", zap.Error(change.Err))
 		return err
 	}
+	if was := s.loaded.Config.Catalog.Source; change.Loaded.Config.Catalog.Source != was {
+		s.reload.refused.Inc()
+		err = fmt.Errorf("catalog.source was %s at the start: another one needs a restart", was)
+		say("the changed file was refused, the configuration in force is the one before: " + err.Error())
+		s.logger.Error("the changed configuration is refused; the one before stays in force", zap.Error(err))
+		return err
+	}
 	if change.Catalog {
-		compiled, err := catalog.Build(change.Loaded.Config.Catalog)
+		compiled, err := s.compile(&change.Loaded.Config)
 		if err != nil { // Load has just built it; the edge must not get nil in any case
 			s.reload.refused.Inc()
 			say("the changed catalog was refused: " + err.Error())

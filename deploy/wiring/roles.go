@@ -17,7 +17,6 @@ import (
 func (s *System) AddRoles() {
 	s.AddSink()
 	s.AddProcessor()
-	s.AddControl()
 	s.AddIngest()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,7 @@ type System struct {
 	kept       kept
 	topicsFit  atomic.Bool // they did once
 	control    controlSlot
+	catalogs   sync.Mutex // held while a catalog is made and put in force, and of inForce
 
 	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
 	Reloaded func()
@@ -105,12 +107,18 @@ func (s *System) Run(ctx context.Context, from config.Sources, hangups <-chan st
 			s.passOver(watching, hangups)
 		}
 	}()
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		s.takeCatalogs(watching)
+	}()
 	err := s.supervisor.Run(ctx, started)
 	if s.lookups != nil {
 		_ = s.lookups.Close() // nothing is under way
 	}
 	stop()
 	<-watched
+	<-taken
 	return err
 }
 

@@ -142,7 +142,11 @@ type ControlBase struct {
 	// Entries that follow within the same transaction.
 	Entries uint32 `protobuf:"varint,3,opt,name=entries,proto3" json:"entries,omitempty"`
 	// The revision of this record itself; those behind it count on from there.
-	OwnRevision   int64 `protobuf:"varint,4,opt,name=own_revision,json=ownRevision,proto3" json:"own_revision,omitempty"`
+	OwnRevision int64 `protobuf:"varint,4,opt,name=own_revision,json=ownRevision,proto3" json:"own_revision,omitempty"`
+	// Where the topic was filled again, no revision between these two (both excluded) is of it: a copy that has one is of records that
+	// were lost. 0 and 0: it never was.
+	LostAfter     int64 `protobuf:"varint,5,opt,name=lost_after,json=lostAfter,proto3" json:"lost_after,omitempty"`
+	LostBefore    int64 `protobuf:"varint,6,opt,name=lost_before,json=lostBefore,proto3" json:"lost_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,6 +205,20 @@ func (x *ControlBase) GetEntries() uint32 {
 func (x *ControlBase) GetOwnRevision() int64 {
 	if x != nil {
 		return x.OwnRevision
+	}
+	return 0
+}
+
+func (x *ControlBase) GetLostAfter() int64 {
+	if x != nil {
+		return x.LostAfter
+	}
+	return 0
+}
+
+func (x *ControlBase) GetLostBefore() int64 {
+	if x != nil {
+		return x.LostBefore
 	}
 	return 0
 }
@@ -408,12 +426,16 @@ const file_tributary_v1_control_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x1d\n" +
 	"\n" +
 	"expires_ms\x18\a \x01(\x03R\texpiresMs\x12\x14\n" +
-	"\x05value\x18\b \x01(\fR\x05value\"|\n" +
+	"\x05value\x18\b \x01(\fR\x05value\"\xbc\x01\n" +
 	"\vControlBase\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x14\n" +
 	"\x05write\x18\x02 \x01(\tR\x05write\x12\x18\n" +
 	"\aentries\x18\x03 \x01(\rR\aentries\x12!\n" +
-	"\fown_revision\x18\x04 \x01(\x03R\vownRevision\"\xc1\x01\n" +
+	"\fown_revision\x18\x04 \x01(\x03R\vownRevision\x12\x1d\n" +
+	"\n" +
+	"lost_after\x18\x05 \x01(\x03R\tlostAfter\x12\x1f\n" +
+	"\vlost_before\x18\x06 \x01(\x03R\n" +
+	"lostBefore\"\xc1\x01\n" +
 	"\vControlCopy\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x122\n" +

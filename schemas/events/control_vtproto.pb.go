@@ -132,6 +132,16 @@ func (m *ControlBase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.LostBefore != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.LostBefore))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.LostAfter != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.LostAfter))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.OwnRevision != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.OwnRevision))
 		i--
@@ -376,6 +386,12 @@ func (m *ControlBase) SizeVT() (n int) {
 	}
 	if m.OwnRevision != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.OwnRevision))
+	}
+	if m.LostAfter != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.LostAfter))
+	}
+	if m.LostBefore != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.LostBefore))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -830,6 +846,44 @@ func (m *ControlBase) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.OwnRevision |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LostAfter", wireType)
+			}
+			m.LostAfter = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LostAfter |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LostBefore", wireType)
+			}
+			m.LostBefore = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LostBefore |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1639,6 +1693,44 @@ func (m *ControlBase) UnmarshalVTUnsafe(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.OwnRevision |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LostAfter", wireType)
+			}
+			m.LostAfter = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LostAfter |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LostBefore", wireType)
+			}
+			m.LostBefore = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LostBefore |= int64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
