@@ -344,6 +344,26 @@ ORDER BY (campaign_id, source_id, received_at, click_id)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192, lightweight_mutation_projection_mode = 'rebuild'
 COMMENT 'Accepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.';
 
+CREATE TABLE tributary.control_changes
+(
+    `kind` LowCardinality(String) COMMENT 'What it is: block.',
+    `id` String COMMENT 'Its ID, as in clicks.block.' CODEC(ZSTD(1)),
+    `ended` Bool COMMENT 'It ended: by this change, or because its time was over.',
+    `says` String COMMENT 'What was in force from then on, in words; of one that ended, what had been.' CODEC(ZSTD(1)),
+    `author` String COMMENT 'Who changed it, in his own words; empty where its time was over.' CODEC(ZSTD(1)),
+    `reason` String COMMENT 'Why, in the words of who changed it.' CODEC(ZSTD(1)),
+    `until_at` DateTime64(3, 'UTC') COMMENT 'When it ends by itself, UTC; 1970 for never.' CODEC(Delta(8), ZSTD(1)),
+    `received_at` DateTime64(3, 'UTC') COMMENT 'When it was changed, UTC, by the clock of who wrote it; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
+    `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
+    `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (kind, id, received_at)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Every change of what is in force by the topic control (blocks and the like), one row each: who, when, why. It only grows: what has ended is here still. Order is by _offset. Filled from the topic control.changes.';
+
 CREATE TABLE tributary.conversions
 (
     `conversion_id` String COMMENT 'Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.' CODEC(ZSTD(1)),
