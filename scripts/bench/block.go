@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,12 +66,16 @@ func benchBlock(ctx context.Context, b *bench) error {
 		f.edges = append(f.edges, e)
 	}
 	loadCtx, stopLoad := context.WithCancel(ctx)
+	var clicks atomic.Int64
+	began := time.Now()
 	var load sync.WaitGroup
 	for _, e := range f.edges {
 		h := &hammer{addr: e.site.edge, connections: 16, request: clickRequest(e.site, e.site.edge, ""), status: "302", perSecond: blockLoad}
 		load.Go(func() {
 			for loadCtx.Err() == nil { // the one that is killed ends a run
-				_, _ = h.run(loadCtx, time.Hour)
+				if shot, _ := h.run(loadCtx, time.Hour); shot != nil {
+					clicks.Add(int64(shot.requests))
+				}
 				pause(loadCtx, 100*time.Millisecond)
 			}
 		})
@@ -81,6 +86,7 @@ func benchBlock(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	b.report("load meanwhile, clicks/s", fmt.Sprintf("%.0f", float64(clicks.Load())/time.Since(began).Seconds()), "", "", "")
 	b.report(fmt.Sprintf("block add → no redirect leaves any of %d edges, from the command's start, p50 / p99 ms", blockEdges), quantiles(f.whole), "", "", "")
 	b.report("the same from the command's end, which is the write", quantiles(f.after), "", "", "p99 ≤ 1000")
 	b.report("killed edge: redirects of blocked clicks after its return", fmt.Sprint(f.leaked), "", "", "0")
