@@ -74,6 +74,8 @@ type Processor struct {
 	nudges     atomic.Uint64
 	// asked is since when the committed offsets of an assignment are waited for.
 	asked atomic.Pointer[time.Time]
+	// toldSettings: it is said that settings are guessed.
+	toldSettings atomic.Bool
 	// interrupted: partitions were given up since the last transaction.
 	interrupted atomic.Bool
 
@@ -119,6 +121,9 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 		}
 		if names[s.Name()] {
 			return nil, fmt.Errorf("two stages are named %q; each needs a name of its own", s.Name())
+		}
+		if err := stage.CheckConfigured(s); err != nil {
+			return nil, err
 		}
 		names[s.Name()] = true
 		for _, t := range s.Inputs() {
@@ -301,7 +306,7 @@ func (p *Processor) connect(states map[int32]uint64) error {
 		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.RecordPartitioner(newPartitioner(p.deps.TopicPrefix)),
+		kgo.RecordPartitioner(newPartitioner(p.deps.TopicPrefix, p.partitions)),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0),
 		kgo.MaxBufferedRecords(1<<20),
