@@ -134,7 +134,8 @@ func checkCommand(command string) string {
 			return "there is no setting " + path
 		}
 	}
-	if flag := cmd.Flags().Lookup("reason"); flag != nil && flag.Changed {
+	// That of a dead letter is one of a list; anybody's else is a sentence.
+	if flag := cmd.Flags().Lookup("reason"); flag != nil && flag.Changed && strings.HasPrefix(cmd.CommandPath(), "tributary dlq") {
 		reason := strings.Trim(flag.Value.String(), "[]")
 		if reason != "%s" &&
 			!slices.ContainsFunc(

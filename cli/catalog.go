@@ -26,10 +26,10 @@ import (
 	"tributary/deploy/wiring"
 )
 
-const catalogLong = `With catalog.source: control, the catalog (campaigns, sources, landing pages, offers, networks, rates)
-is in Kafka's topic control: apply publishes it from a file, and every edge has it within a second.
-A file for apply is the section catalog of a configuration. Click ID keys and the base currency
-stay in each machine's configuration. docs/control.md has the whole of it.
+const catalogLong = `With catalog.source: control, the catalog (campaigns, sources, landing pages, offers, networks,
+rates) is in Kafka's topic control: apply publishes it from a file, and every edge has it within
+a second. A file for apply is the section catalog of a configuration. Click ID keys and the base
+currency stay in each machine's configuration. docs/control.md has the whole of it.
 
 With catalog.source: file, the default, each edge reads its own file, and these commands prepare
 the other way: apply, then set catalog.source and restart.`
@@ -42,9 +42,9 @@ func newCatalog(env *environment) *cobra.Command {
 		Use:   "catalog",
 		Short: "Publish the catalog to every edge; see what is in force",
 		Long:  catalogLong,
-		Example: `  tributary catalog export > catalog.yaml
-  tributary catalog diff catalog.yaml
-  tributary catalog apply catalog.yaml --reason 'new payouts'`,
+		Example: `  tributary catalog export > campaigns.yaml
+  tributary catalog diff campaigns.yaml
+  tributary catalog apply campaigns.yaml --reason 'new payouts'`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -89,7 +89,7 @@ func (p *publishedCatalog) explained(err error) error {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return fmt.Errorf("there is no topic %s at %s; run `tributary migrate` once to make it: %w", p.topic.Topic, strings.Join(p.Config.Kafka.Brokers, ", "), err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("Kafka does not answer (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
+		return fmt.Errorf("no answer of Kafka (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
 			strings.Join(p.Config.Kafka.Brokers, ", "), err)
 	}
 	return err
@@ -139,8 +139,8 @@ one place of one order, and nobody's change is lost unseen where --if-revision i
 A secret that reads (redacted), as export writes it, stays as it is in force.
 
 Exit code 0: it is in force. 1: Kafka did not take it, or the revision is another. 2: FILE is wrong.`,
-		Example: `  tributary catalog apply catalog.yaml --dry-run
-  tributary catalog apply catalog.yaml --reason 'payouts of June' --if-revision 1042`,
+		Example: `  tributary catalog apply campaigns.yaml --dry-run
+  tributary catalog apply campaigns.yaml --reason 'payouts of June' --if-revision 1042`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := env.publishedCatalog()
@@ -244,9 +244,9 @@ func newCatalogDiff(env *environment) *cobra.Command {
 		Use:   "diff FILE",
 		Short: "Print what applying a file would change",
 		Long: `Prints a line for each thing that apply would add, change or remove, and the revision that the
-comparison is with, for apply --if-revision. Secrets read (redacted). It changes nothing, and checks
-less than apply --dry-run does.`,
-		Example: `  tributary catalog diff catalog.yaml`,
+comparison is with, for apply --if-revision. Secrets read (redacted). It changes nothing, and
+checks less than apply --dry-run does.`,
+		Example: `  tributary catalog diff campaigns.yaml`,
 		Args:    oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := env.publishedCatalog()
@@ -287,8 +287,8 @@ func newCatalogExport(env *environment) *cobra.Command {
 		Long: `Prints the catalog in force as the section catalog of a configuration. Applying what it prints
 changes nothing. Networks' secrets read (redacted) unless --secrets is given; apply then keeps
 those in force.`,
-		Example: `  tributary catalog export > catalog.yaml
-  tributary catalog export --copy --secrets > catalog.yaml`,
+		Example: `  tributary catalog export > campaigns.yaml
+  tributary catalog export --copy --secrets > campaigns.yaml`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			p, err := env.publishedCatalog()

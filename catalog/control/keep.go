@@ -18,7 +18,7 @@ import (
 
 const (
 	// copyMagic begins a copy; the CRC-32C of what follows it, big endian, comes next.
-	copyMagic   = "tributary control copy\n"
+	copyMagic   = "a copy of the topic control\n"
 	copyVersion = 1
 	// keepEvery is how often a copy is written at most; one that takes long is written less often.
 	keepEvery = time.Second

@@ -28,7 +28,7 @@ func (a *attempt) shorten(ctx context.Context) {
 	fold := a.follow.fold
 	if fold.records > max(a.cfg.snapshotAfter, 2*int64(fold.count)) {
 		if err := a.snapshot(ctx); err != nil {
-			a.cfg.Logger.Warn("the topic control was not written anew; a later write does it", zap.Error(err))
+			a.cfg.Logger.Warn("no snapshot of the topic control was written; a later write makes one", zap.Error(err))
 			return
 		}
 	}

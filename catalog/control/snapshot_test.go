@@ -48,7 +48,10 @@ func (r *rig) begin() (w *Writer, want []string) {
 // nothing else, and under the same revisions; and the next writes end what was begun.
 func TestASnapshotKilledAtEveryStep(t *testing.T) {
 	steps := map[string]int{} // how often each was met
-	for _, kill := range []string{"none", "snapshot", "produced", "committed", "deleting", "deleted"} {
+	for _, kill := range []string{"snapshot", "produced", "committed", "deleting", "deleted"} {
+		if testing.Short() && (kill == "snapshot" || kill == "deleted") {
+			continue // what is on disk is as after the step before
+		}
 		t.Run(kill, func(t *testing.T) {
 			dir, killed := filepath.Join(t.TempDir(), "kafka"), filepath.Join(t.TempDir(), "killed")
 			r, k := embeddedRig(t, dir)

@@ -171,7 +171,11 @@ func (a *attempt) takeOver(ctx context.Context) error {
 		return fmt.Errorf("taking the transactional ID over: %w", err)
 	}
 	a.producer = producer
-	return a.cfg.step("taken over")
+	if err := a.cfg.step("taken over"); err != nil {
+		producer.Close()
+		return err
+	}
+	return nil
 }
 
 // readToEnd reads all that is committed, once nothing is open before the end.

@@ -209,6 +209,9 @@ func (c *Config) validateKafka(wrong wrongFunc, oneOf oneOfFunc) {
 		if !slices.Contains(names, topic) {
 			wrong("kafka.retention."+topic, "there is no topic %q; did you mean %q? Topics: %s", topic, nearest(topic, names), strings.Join(names, ", "))
 		}
+		if topic == schemas.TopicControl {
+			wrong("kafka.retention."+topic, "what is in force is kept for ever; leave it out")
+		}
 		if k.Retention[topic] < time.Minute {
 			wrong("kafka.retention."+topic, "want at least 1m, got %s: a record must outlive the time it waits to be read", durationText(k.Retention[topic]))
 		}

@@ -15,6 +15,7 @@ import (
 
 	"tributary/deploy/embedded"
 	"tributary/schemas"
+	abilities "tributary/schemas/broker"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -184,6 +185,39 @@ func TestAddedPartitions(t *testing.T) {
 	for name, err := range both(s) {
 		if err != nil {
 			t.Errorf("%s with the number that was advised: %v", name, err)
+		}
+	}
+}
+
+// A topic of state has one partition, and nothing of it is deleted by age or size; it is compacted where that is safe.
+func TestAStateTopicIsKeptForEver(t *testing.T) {
+	ctx, admin := kafka(t)
+	for prefix, c := range map[string]struct {
+		can    abilities.Abilities
+		policy string
+	}{"a.": {abilities.Kafka(), "compact"}, "b.": {abilities.Embedded(), "delete"}} {
+		s := Settings{Prefix: prefix, Partitions: 3, ReplicationFactor: 1, RetentionBytes: 1 << 20, Broker: c.can}
+		for range 2 { // made, and set again
+			if _, err := Ensure(ctx, admin, s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		name := prefix + schemas.TopicControl
+		if ms, bytes := retention(t, ctx, admin, name); ms != "-1" || bytes != "-1" {
+			t.Errorf("%s is kept %s ms, %s bytes", name, ms, bytes)
+		}
+		configs, err := admin.DescribeTopicConfigs(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range configs[0].Configs {
+			if entry.Key == "cleanup.policy" && entry.MaybeValue() != c.policy {
+				t.Errorf("%s has the policy %s", name, entry.MaybeValue())
+			}
+		}
+		details, err := admin.ListTopics(ctx, name)
+		if err != nil || len(details[name].Partitions) != 1 {
+			t.Errorf("%s has %d partitions, %v", name, len(details[name].Partitions), err)
 		}
 	}
 }

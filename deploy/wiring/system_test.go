@@ -84,6 +84,7 @@ func tryStart(t *testing.T, dir, file string, logger *zap.Logger, set ...string)
 	s.AddOps()
 	s.AddEngines()
 	s.AddSetup()
+	s.AddControl()
 	s.AddRoles()
 	ctx, stop := context.WithCancel(context.Background())
 	u.stop = stop

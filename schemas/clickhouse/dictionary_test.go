@@ -192,7 +192,12 @@ func writeDictionary(t *testing.T, w *bytes.Buffer, tables []*tableInfo) {
 	}
 	w.WriteString("## Kafka topics\n\nA deployment may put a prefix before every name. Values are protobuf, see Events.\n\n| topic | event | key | kept for | transactional |\n|---|---|---|---|---|\n")
 	for _, topic := range schemas.Topics {
-		fmt.Fprintf(w, "| `%s` | %s | %s | %d days | %s |\n", topic.Name, strings.TrimPrefix(topic.Message, "tributary.v1."), topic.Key, topic.RetentionMS/(24*60*60*1000), map[bool]string{true: "yes", false: "no"}[topic.Transactional])
+		kept := fmt.Sprintf("%d days", topic.RetentionMS/(24*60*60*1000))
+		if topic.State {
+			kept = "the last of a key for ever"
+		}
+		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s |\n", topic.Name, strings.TrimPrefix(topic.Message, "tributary.v1."), topic.Key,
+			kept, map[bool]string{true: "yes", false: "no"}[topic.Transactional])
 	}
 	writeEvents(t, w)
 	w.WriteString("\n## Reject reasons\n\n`dead_letters.reason`; the list is closed.\n\n| reason | where | means | what to do |\n|---|---|---|---|\n")
