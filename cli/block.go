@@ -86,7 +86,7 @@ func (f *blockFlags) desk(ctx context.Context, env *environment, do func(context
 	defer writer.Close()
 	ctx, _, giveBack := process.WithSignals(ctx)
 	defer giveBack()
-	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("Kafka did not answer within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("kafka did not answer within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
 	defer cancel()
 	return do(ctx, &blocklist.Desk{Writer: writer, Author: f.author, Reason: f.reason, Now: time.Now})
 }
@@ -256,7 +256,7 @@ func readControl(ctx context.Context, cfg control.Config) (*control.State, error
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("Kafka did not show it within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("kafka did not show it within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
 	ran := make(chan error, 1)
 	go func() { ran <- reader.Run(ctx) }()
 	err = reader.Seen(ctx)
