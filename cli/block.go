@@ -226,9 +226,10 @@ func newBlockUndo(env *environment) *cobra.Command {
 func newBlockList(env *environment) *cobra.Command {
 	var all, asJSON bool
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "Print the blocks in force",
-		Long:    "Prints the blocks in force, in the order in which they were written: of several that a click meets the first one counts, and shadow ones after all others.",
+		Use:   "list",
+		Short: "Print the blocks in force",
+		Long: `Prints the blocks in force, in the order in which they were written: of several that a click meets
+the first one counts, and shadow ones after all others.`,
 		Example: "  tributary block list\n  tributary block list --all --json",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -269,9 +270,10 @@ func newBlockHistory(env *environment) *cobra.Command {
 	var limit int
 	var asJSON bool
 	command := &cobra.Command{
-		Use:     "history [ID]",
-		Short:   "Print who blocked what, when and why",
-		Long:    "Prints the changes of a block, or of all, oldest first: those that ended long ago too. They are in ClickHouse, table control_changes, about a second after the change.",
+		Use:   "history [ID]",
+		Short: "Print who blocked what, when and why",
+		Long: `Prints the changes of a block, or of all, oldest first: those that ended long ago too. They are in
+ClickHouse, table control_changes, about a second after the change.`,
 		Example: "  tributary block history\n  tributary block history b7k2m9qxp",
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
