@@ -70,6 +70,7 @@ func rescored(c *events.Conversion) *events.Conversion {
 		City: c.City, Region: c.Region, Asn: c.Asn, AsOrg: c.AsOrg, ConnectionType: c.ConnectionType, Hosting: c.Hosting,
 		OsVersion: c.OsVersion, BrowserVersion: c.BrowserVersion, Bot: c.Bot, BotClass: c.BotClass,
 		Language: c.Language, ReferrerDomain: c.ReferrerDomain, Buyer: c.Buyer, Team: c.Team, Tags: c.Tags,
+		Block: c.Block, Blocked: c.Blocked,
 		BesideGoal: c.BesideGoal, ConfirmedOnly: c.ConfirmedOnly, Zone: c.Zone, ZoneName: c.ZoneName, Site: c.Site, Placement: c.Placement,
 		AdCampaign: c.AdCampaign, AdCampaignName: c.AdCampaignName, Adset: c.Adset, AdsetName: c.AdsetName, Ad: c.Ad, AdName: c.AdName,
 		Reasons: append([]*events.Reason(nil), c.Reasons...),

@@ -202,6 +202,7 @@ func entry(in Input, item *state.Item, kind events.Conversion_Kind) *events.Conv
 		e.Country, e.Device, e.Os, e.Browser = c.Country, c.Device, c.Os, c.Browser
 		e.Subs, e.ExternalId = c.Subs, c.ExternalId
 		e.BesideGoal = len(c.Goals) > 0 && !slices.Contains(c.Goals, pb.Event)
+		e.Block, e.Blocked = c.Block, c.Blocked
 		e.LandingId, e.Landing, e.Keyword, e.Creative = c.LandingId, c.Landing, c.Keyword, c.Creative
 		e.City, e.Region, e.Asn, e.AsOrg, e.ConnectionType, e.Hosting = c.City, c.Region, c.Asn, c.AsOrg, c.ConnectionType, c.Hosting
 		e.OsVersion, e.BrowserVersion, e.Bot, e.BotClass = c.OsVersion, c.BrowserVersion, c.Bot, c.BotClass

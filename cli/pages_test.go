@@ -18,7 +18,7 @@ import (
 // A block is a fenced part of a page. Its language says what it is: sh (commands), console (commands behind "$ " and what
 // they print), sql, yaml (a piece of the configuration), python, go (held by the test that writes it), ini (a unit); none:
 // what is printed, or a picture.
-type block struct {
+type fenced struct {
 	where    string // page and line
 	language string
 	text     string
@@ -27,9 +27,9 @@ type block struct {
 // fence opens or closes a block; blocks of list items are indented.
 var fence = regexp.MustCompile("^( *)```([a-z]*)$")
 
-func blocks(page saying) (out []block) {
+func blocks(page saying) (out []fenced) {
 	var lines []string
-	var in *block
+	var in *fenced
 	indent := ""
 	for n, text := range strings.Split(page.text, "\n") {
 		match := fence.FindStringSubmatch(text)
@@ -38,7 +38,7 @@ func blocks(page saying) (out []block) {
 			lines = append(lines, strings.TrimPrefix(text, indent))
 		case match == nil:
 		case in == nil:
-			in, indent = &block{where: fmt.Sprintf("%s:%d", page.where, n+1), language: match[2]}, match[1]
+			in, indent = &fenced{where: fmt.Sprintf("%s:%d", page.where, n+1), language: match[2]}, match[1]
 		default:
 			in.text = strings.Join(lines, "\n")
 			out = append(out, *in)

@@ -129,6 +129,7 @@ func commands(env *environment) []*cobra.Command {
 		newTail(env),
 		newRecover(env),
 		newArchive(env),
+		newBlock(env),
 		newBackup(env),
 		newCatalog(env),
 		newRestore(env),

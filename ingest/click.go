@@ -30,6 +30,8 @@ type visit struct {
 	// offer is where the click goes; landing is where it goes before, nil for nowhere.
 	offer   *catalog.Offer
 	landing *catalog.Landing
+	// turned is, of a blocked click, what its visitor gets; offer is nil where that is no offer.
+	turned turnedTo
 	// clickID is the ID that the caller brought, nil to mint one.
 	clickID []byte
 	addr    netip.Addr
@@ -246,12 +248,17 @@ func (e *Edge) fill(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign, 
 
 	// Last, because nothing refuses the click any more: it is counted for the offer's cap.
 	v.name()
-	offer := e.lead(v, campaign, nowMS)
-	v.offer = offer
-	c.OfferId, c.Offer, c.Goals = offer.ID, offer.Name, offer.Goals
-	c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
-	c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
+	if met := e.judge(v, nowMS); met != nil {
+		v.offer = v.turn(met, campaign)
+	} else {
+		v.offer = e.lead(v, campaign, nowMS)
+	}
 	c.Unique = false
+	if offer := v.offer; offer != nil {
+		c.OfferId, c.Offer, c.Goals = offer.ID, offer.Name, offer.Goals
+		c.OfferPayoutMicros, c.OfferCurrency = offer.PayoutMicros, offer.Currency.Code
+		c.OfferPayoutBaseMicros = nearestBase(offer.Currency, offer.PayoutMicros, atMS)
+	}
 	return nil
 }
 
@@ -415,6 +422,9 @@ func (e *Edge) observe(v *visit) {
 		return
 	}
 	c.IpClicksPerMinute = e.rates.Observe(v.addr.As16(), c.ReceivedMs)
+	if e.countBlocked(v); c.Blocked {
+		return
+	}
 	unique, evicted := e.visitors.Observe(campaignKey(v.key, c.CampaignId), c.ReceivedMs)
 	c.Unique = unique
 	if evicted {
@@ -554,6 +564,9 @@ func nearestBase(c *catalog.Currency, micros, atMS int64) int64 {
 
 // link replaces the macros of the offer's or landing page's link and appends it to v.out.
 func (v *visit) link() []byte {
+	if v.offer == nil {
+		return nil
+	}
 	c := &v.event
 	start := len(v.text)
 	v.text = money.Append(v.text, c.CostMicros)

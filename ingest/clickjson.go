@@ -23,9 +23,11 @@ const maxBatch = 500
 
 // line is the outcome of one click of POST /v1/clicks.
 type line struct {
-	ClickID string   `json:"click_id,omitempty"`
-	URL     string   `json:"url,omitempty"`
-	Error   *refusal `json:"error,omitempty"`
+	ClickID string `json:"click_id,omitempty"`
+	URL     string `json:"url,omitempty"`
+	// Block is the one that keeps the visitor away: URL is then that of the fallback offer, or empty.
+	Block string   `json:"block,omitempty"`
+	Error *refusal `json:"error,omitempty"`
 	// ReceiptID names the dead letter of a refused click.
 	ReceiptID string `json:"receipt_id,omitempty"`
 
@@ -140,6 +142,9 @@ func (e *Edge) takeClick(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalo
 	}
 	e.observe(v)
 	l := line{ClickID: strings.Clone(v.event.ClickId), URL: string(v.link()), counted: v.counted}
+	if v.event.Blocked {
+		l.Block = v.event.Block
+	}
 	if d, err := e.producer.prepare(topicClicks, []byte(v.event.ClickId), "", &v.event); err == nil {
 		e.producer.send(d)
 		l.sent = d

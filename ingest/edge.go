@@ -90,6 +90,7 @@ type Edge struct {
 	privacy      *privacy.Masker
 	visitors     *unique.Window
 	caps         caps
+	blocks       blocks
 	visits       sync.Pool
 	receipts     *receiptDesk
 	parsers      fastjson.ParserPool
@@ -141,6 +142,8 @@ func newEdge(cfg Config, deps Deps, listener net.Listener) (*Edge, error) {
 	var collectors []prometheus.Collector
 	refused := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "ingest", Name: "accept_errors_total",
 		Help: "Tries to take a connection for which the process or the machine had no file or memory left. Those who connect wait meanwhile."})
+	collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "ingest", Name: "blocks",
+		Help: "Blocks in force at this edge, shadow ones included."}, e.inForce))
 	collectors = append(collectors, refused, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "ingest", Name: "max_connections",
 		Help: "Connections served at the same time at most: ingest.max_connections, or fewer where the process may not open so many files."}, func() float64 { return float64(e.connections) }))
 	listener = accept.Patiently(listener, refused.Inc, func(err error) {

@@ -182,15 +182,19 @@ func (e *Edge) press(v *visit, cat *catalog.Catalog, campaign *catalog.Campaign,
 	if page := campaign.Landing(v.key); page != nil {
 		c.LandingId, c.Landing = page.ID, page.Name
 	}
+	met := e.judge(v, nowMS)
 	switch {
+	case met != nil:
+		named = v.turn(met, campaign)
 	case named == nil:
 		named = e.choose(v, campaign, nowMS)
 	case !e.caps.take(v, named, nowMS) && campaign.Fallback != nil:
 		e.metrics.capped[cappedFallback].Inc()
 		named = campaign.Fallback
 	}
-	v.offer = named
-	c.OfferId, c.Offer = named.ID, named.Name
+	if v.offer = named; named != nil {
+		c.OfferId, c.Offer = named.ID, named.Name
+	}
 	v.pressed = events.LandingClick{
 		ClickId: c.ClickId, EventMs: nowMS, ReceivedMs: nowMS, ClickMs: given.TimeMS(),
 		CampaignId: c.CampaignId, Campaign: c.Campaign, SourceId: c.SourceId, Source: c.Source, OfferId: c.OfferId, Offer: c.Offer, LandingId: c.LandingId, Landing: c.Landing,

@@ -87,6 +87,7 @@ type metrics struct {
 	capped    [cappeds]prometheus.Counter
 	evicted   prometheus.Counter
 	ahead     [aheads]prometheus.Counter
+	blocked   [turnedTos]prometheus.Counter
 	// capsDamaged and capsUnkept are of the file of counts.
 	capsDamaged, capsUnkept prometheus.Counter
 	uploaded                [uploadOutcomes]prometheus.Counter
@@ -143,6 +144,10 @@ func newMetrics(reg prometheus.Registerer, more ...prometheus.Collector) (*metri
 	overCap := counter("capped_clicks_total", "Clicks whose visitor's offer was at its cap, by what they were sent to: next (offer of the list), fallback, or in_spite (the offer all the same).", "to")
 	for i, name := range cappedNames {
 		m.capped[i] = overCap.WithLabelValues(name)
+	}
+	blocked := counter("blocked_clicks_total", "Clicks that met a block, by what they got: fallback (offer), empty (204), page, or shadow (counted only).", "answer")
+	for i, name := range turnedNames {
+		m.blocked[i] = blocked.WithLabelValues(name)
 	}
 	aheadOf := counter("ahead_requests_total",
 		"Requests for links, images and buttons that came ahead of a visitor and were answered 503 without being counted, by kind: prefetch, prerender or preview.", "kind")

@@ -228,7 +228,9 @@ func (e *Edge) takeLink(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalog
 		return nil, err
 	}
 	e.producer.send(sent)
-	ctx.Response.Header.SetCanonical(headerClickID, v.id[:])
+	if v.offer != nil {
+		ctx.Response.Header.SetCanonical(headerClickID, v.id[:])
+	}
 	e.sendOn(ctx, v, cat, campaign.Redirect)
 	return sent, nil
 }

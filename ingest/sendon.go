@@ -30,6 +30,10 @@ const (
 
 // sendOn answers a click in the way of its campaign. fasthttp copies what it is given.
 func (e *Edge) sendOn(ctx *fasthttp.RequestCtx, v *visit, cat *catalog.Catalog, kind catalog.Redirect) {
+	if v.offer == nil {
+		e.turnAway(ctx, v, kind)
+		return
+	}
 	h := &ctx.Response.Header
 	h.SetCanonical(headerCacheControl, valueNoStore)
 	e.writeCookie(ctx, v)

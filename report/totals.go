@@ -75,8 +75,8 @@ func totalsViews() []totals {
 	layout[4].Where = "(base IN ('impressions', 'landing_clicks') OR base = 'clicks' AND layout)"
 	traffic := figures(trafficSums)
 	traffic[3].metric = &schemas.Metric{Name: "clicks", Type: schemas.FigureCount,
-		Counted: "Count of clicks that loaders from version 1 on wrote.",
-		Sum:     schemas.By{schemas.FactClicks: "toInt64(count())", schemas.FactArchiveTraffic: "sum({table}.clicks)"}}
+		Counted: "Count of clicks that are not blocked and that loaders from version 1 on wrote.",
+		Sum:     schemas.By{schemas.FactClicks: schemas.MetricNamed("clicks").Sum[schemas.FactClicks], schemas.FactArchiveTraffic: "sum({table}.clicks)"}}
 	ledger := facts(schemas.FactClicks, schemas.FactConversions, schemas.FactArchive, schemas.FactSums)
 	ledger[3].Where = "base IN ('clicks', 'conversions')"
 	return []totals{

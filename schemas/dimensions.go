@@ -62,6 +62,10 @@ var Dimensions = []Dimension{
 		Comment: "Network of the postback."},
 	{Name: "event", Type: "LowCardinality(String)", Lacking: archived("''", FactClicks, FactImpressions, FactLandingClicks),
 		Comment: "Event type of the conversion: lead, sale, reg, ftd …"},
+	{Name: "block", Type: "LowCardinality(String)", Lacking: archived("''", FactImpressions, FactLandingClicks),
+		Comment: "Block that the click met, by its ID (`tributary block list`); empty for none."},
+	{Name: "blocked", Type: "Bool", Lacking: archived("false", FactImpressions, FactLandingClicks),
+		Comment: "The block was applied; false where there was none, or it only counts (shadow)."},
 }
 
 // archived says that the archive, and some other facts, have none of a dimension, and what stands for it.

@@ -43,6 +43,7 @@ type Fact struct {
 const (
 	ofVisit    = "campaign_id source_id quarter campaign source buyer team country device os browser"
 	ofOffer    = "offer_id offer landing_id landing"
+	ofBlock    = "block blocked"
 	auditDay   = "toDate(received_at)"
 	auditMonth = "toYYYYMM(received_at)"
 	// auditStamp tells the rows apart that the archive has.
@@ -51,10 +52,10 @@ const (
 
 // Facts lists every fact, in the order in which views read them.
 var Facts = []Fact{
-	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer,
+	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer + " " + ofBlock,
 		Also:  []string{auditDay, auditMonth, auditStamp, layoutOne},
 		Names: []string{"campaign", "source", "offer", "landing"}},
-	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event",
+	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event " + ofBlock,
 		Also: []string{auditDay, auditMonth, auditStamp}},
 	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy", Kept: ofVisit,
 		Also: []string{auditDay, auditMonth, auditStamp, "copy"}, Names: []string{"campaign", "source"}},

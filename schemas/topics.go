@@ -30,6 +30,8 @@ const (
 	TopicDeadLetters = "dead-letters"
 	// TopicParked has Parked events: each postback that waits for its click, exactly once.
 	TopicParked = "parked"
+	// TopicControlChanges has ControlChange events: each change of the topic control, exactly once.
+	TopicControlChanges = "control.changes"
 	// TopicReplays has each dead letter that was sent again, as it was: exactly once where the record it became must not be
 	// doubled, else at least once. When the record was written is when it was replayed.
 	TopicReplays = "dead-letters.replays"

@@ -20,6 +20,9 @@ type Config struct {
 	// Topic is its full name. The transactional ID of writers is the same.
 	Topic string
 	Kinds []Kind
+	// Changes is the full name of the topic that each change of a kind with words (Kind.Says) is told to, in the transaction that
+	// makes it; empty for none. A writer's.
+	Changes string
 	// Copy is the file of a reader's copy, empty for none; Replace writes it, whole and durable or not at all.
 	Copy    string
 	Replace func(path string, content []byte) error

@@ -58,6 +58,9 @@ type Kind struct {
 	Name string
 	// Check returns what is wrong with a value; nil for no check.
 	Check func(id string, value []byte) error
+	// Says puts a value that Check has accepted in words, for who reads the history of changes (Config.Changes), and tells of one
+	// that says that it is no more. Nil: the kind has no history.
+	Says func(id string, value []byte) (text string, ended bool)
 }
 
 // kinds are known ones by name.

@@ -255,7 +255,8 @@ func (f *fold) expire(now time.Time) {
 			return
 		}
 		id := name[expiryDigits+1+len(kind)+1:]
-		f.ended[key(kind, id)] = Entry{Kind: kind, ID: id}
+		was, _ := f.get(kind, id)
+		f.ended[key(kind, id)] = Entry{Kind: kind, ID: id, Value: was.Value} // the value for the history of changes
 		f.remove(kind, id)
 	}
 }

@@ -29,6 +29,8 @@ type Reader struct {
 
 	state   atomic.Pointer[State] // nil: nothing is known yet
 	first   chan struct{}         // closed once something is
+	caught  chan struct{}         // closed once Kafka has shown the end of the topic
+	once    sync.Once             // of caught
 	seen    atomic.Int64          // when Kafka last showed the end of the topic, Unix ns; before that, when the reader was made
 	problem atomic.Pointer[string]
 	lost    atomic.Pointer[string]
@@ -51,7 +53,7 @@ func Open(cfg Config) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a Kafka client: %w", err)
 	}
-	r := &Reader{cfg: cfg, client: client, first: make(chan struct{}), expiries: make(chan struct{}, 1)}
+	r := &Reader{cfg: cfg, client: client, first: make(chan struct{}), caught: make(chan struct{}), expiries: make(chan struct{}, 1)}
 	r.m = newMetrics(cfg.Registerer, r)
 	r.seen.Store(cfg.Now().UnixNano())
 	r.keeper = newKeeper(&r.cfg)
@@ -79,6 +81,16 @@ func (r *Reader) Now() *State {
 func (r *Reader) Await(ctx context.Context) error {
 	select {
 	case <-r.first:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnready, context.Cause(ctx))
+	}
+}
+
+// Seen waits until Kafka has shown the end of the topic once: from then on what was written before the call is in force here.
+func (r *Reader) Seen(ctx context.Context) error {
+	select {
+	case <-r.caught:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUnready, context.Cause(ctx))
@@ -175,6 +187,7 @@ func (r *Reader) follow(ctx context.Context, f *follower) error {
 		r.cfg.Logger.Info("the topic control can be read again")
 	}
 	r.publish(f)
+	r.once.Do(func() { close(r.caught) })
 	return nil
 }
 

@@ -245,6 +245,13 @@ func (a *attempt) records(changes []Change, id string, now time.Time) ([]*kgo.Re
 		}
 		withHeader(r, headerWrite, id)
 		records = append(records, r)
+		told, err := a.told(&all[i], now)
+		if err != nil {
+			return nil, err
+		}
+		if told != nil {
+			records = append(records, told)
+		}
 	}
 	return records, nil
 }

@@ -13,11 +13,19 @@ import (
 )
 
 // A sum is a column of a view of sums, and what it is of a row's table. gone is the archive's column where it has another
-// name: the rollups, which are published as they are, do not have these.
+// name, or never: the rollups, which are published as they are, do not have these.
 type sum struct{ column, of, gone string }
 
-// archived is the sum's column of the archive.
-func (s sum) archived() string { return cmp.Or(s.gone, s.column) }
+// never is the archive's column of what its rows are too old to have.
+const never = "-"
+
+// archived is what the sum is of the archive.
+func (s sum) archived() string {
+	if s.gone == never {
+		return "0"
+	}
+	return cmp.Or(s.gone, s.column)
+}
 
 // A base is a table of which sums are shown: its time that they go by, the rows that count, the view that shows them, and the archive
 // table that has what was summed of rows that are gone.
@@ -30,16 +38,23 @@ type base struct {
 const counts = "NOT beside_goal AND event != 'rebill'"
 
 var bases = []base{
-	{"clicks", "event_at", "1", "rollup_hour", "archive_quarter", []sum{{"clicks", "toInt64(count())", ""}, {"flagged_clicks", "toInt64(countIf(score >= 50))", ""},
-		{"bot_clicks", "toInt64(countIf(bot != ''))", ""}, {"click_score_sum", "toInt64(sum(score))", ""}, {"cost", "sum(cost)", ""}}},
-	{"clicks", "event_at", "_layout >= 1", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"clicks", "toInt64(count())", ""},
-		{"unique_clicks", "toInt64(countIf(unique))", ""}, {"landing_views", "toInt64(countIf(landing_id != 0))", ""}}},
+	{"clicks", "event_at", "1", "rollup_hour", "archive_quarter", []sum{{"clicks", "toInt64(countIf(NOT blocked))", ""},
+		{"flagged_clicks", "toInt64(countIf(score >= 50 AND NOT blocked))", ""}, {"bot_clicks", "toInt64(countIf(bot != '' AND NOT blocked))", ""},
+		{"click_score_sum", "toInt64(sumIf(score, NOT blocked))", ""}, {"cost", "sum(cost)", ""},
+		{"clicks_blocked", "toInt64(countIf(blocked))", never}, {"cost_blocked", "sumIf(cost, blocked)", never},
+		{"clicks_shadowed", "toInt64(countIf(block != '' AND NOT blocked))", never}}},
+	{"clicks", "event_at", "_layout >= 1", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"clicks", "toInt64(countIf(NOT blocked))", ""},
+		{"unique_clicks", "toInt64(countIf(unique AND NOT blocked))", ""}, {"landing_views", "toInt64(countIf(landing_id != 0))", ""}}},
 	{"conversions", "click_at", "1", "rollup_hour", "archive_quarter", []sum{{"entries", "toInt64(count())", ""}, {"conversions", "sumIf(conversions_delta, " + counts + ")", ""},
 		{"registered", "sumIf(registered_delta, " + counts + ")", ""}, {"pending", "sumIf(pending_delta, " + counts + ")", ""}, {"approved", "sumIf(approved_delta, " + counts + ")", ""}, {"rejected", "sumIf(rejected_delta, " + counts + ")", ""},
 		{"chargebacks", "sumIf(chargeback_delta, " + counts + ")", ""}, {"revenue_hold", "sum(revenue_hold_delta)", ""}, {"revenue_confirmed", "sum(revenue_confirmed_delta)", ""},
 		{"flagged", "sum(flagged_delta)", ""}, {"created", "toInt64(countIf(kind = 'created'))", ""}, {"created_score_sum", "toInt64(sumIf(score, kind = 'created'))", ""},
 		{"events", "sum(conversions_delta)", "conversions"},
-		{"revenue_hold_counted", "sumIf(revenue_hold_delta, NOT confirmed_only)", "revenue_hold"}}},
+		{"revenue_hold_counted", "sumIf(revenue_hold_delta, NOT confirmed_only)", "revenue_hold"},
+		{"conversions_blocked", "sumIf(conversions_delta, blocked AND " + counts + ")", never}, {"approved_blocked", "sumIf(approved_delta, blocked AND " + counts + ")", never},
+		{"revenue_hold_blocked", "sumIf(revenue_hold_delta, blocked)", never},
+		{"revenue_hold_counted_blocked", "sumIf(revenue_hold_delta, blocked AND NOT confirmed_only)", never},
+		{"revenue_confirmed_blocked", "sumIf(revenue_confirmed_delta, blocked)", never}}},
 	{"impressions", "event_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"impressions", "toInt64(count())", ""},
 		{"bot_impressions", "toInt64(countIf(bot != ''))", ""}, {"impression_cost", "sum(cost)", ""}}},
 	{"landing_clicks", "click_at", "NOT copy", "rollup_hour_traffic", "archive_quarter_traffic", []sum{{"landing_clicks", "toInt64(count())", ""}}},

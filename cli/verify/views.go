@@ -33,6 +33,7 @@ func sumViews() []string {
 var made = map[string][]string{
 	"revenue": {"revenue_hold_counted", "revenue_confirmed"}, "revenue_gross": {"revenue_hold", "revenue_confirmed"}, "cost": {"cost", "impression_cost"},
 	"conversions_created": {"created"},
+	"revenue_blocked":     {"revenue_hold_counted_blocked", "revenue_confirmed_blocked"},
 }
 
 // sumsOf answers which sums of a base a view's column has; nil for none.

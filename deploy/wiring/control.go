@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/catalog"
+	"tributary/catalog/block"
 	"tributary/catalog/control"
 	"tributary/catalog/published"
 	"tributary/deploy/config"
@@ -30,7 +31,7 @@ const controlCopy = "control/copy"
 const catalogWait = 20 * time.Second
 
 // controlKinds are the kinds of entries that the roles know.
-func controlKinds() []control.Kind { return published.Kinds() }
+func controlKinds() []control.Kind { return append(published.Kinds(), block.Entries()) }
 
 // ControlCopy is the path of this machine's copy of the topic control.
 func ControlCopy(c *config.Config) string {
@@ -47,7 +48,8 @@ func ControlConfig(c *config.Config, role string, logger *zap.Logger) (control.C
 		return control.Config{}, err
 	}
 	return control.Config{
-		Kafka: opts, Broker: c.Kafka.Abilities(), Topic: c.Kafka.TopicPrefix + schemas.TopicControl, Kinds: controlKinds(), Logger: logger,
+		Kafka: opts, Broker: c.Kafka.Abilities(), Topic: c.Kafka.TopicPrefix + schemas.TopicControl,
+		Changes: c.Kafka.TopicPrefix + schemas.TopicControlChanges, Kinds: controlKinds(), Logger: logger,
 	}, nil
 }
 

@@ -4,14 +4,17 @@ import (
 	"sync"
 
 	"tributary/catalog"
+	"tributary/catalog/block"
 )
 
 // edgeSlot joins an edge, which may be made anew, with the catalog in force, which may change.
 type edgeSlot struct {
-	mu      sync.Mutex
-	catalog *catalog.Catalog
-	set     func(*catalog.Catalog) // of the edge that runs now
-	note    func() string          // the same edge's
+	mu        sync.Mutex
+	catalog   *catalog.Catalog
+	set       func(*catalog.Catalog) // of the edge that runs now
+	note      func() string          // the same edge's
+	blocks    []block.Block          // in force
+	setBlocks func([]block.Block)    // of the edge that runs now
 	// files reads the same edge's certificate and data files again; it logs what comes of it.
 	files func()
 }

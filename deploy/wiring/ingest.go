@@ -18,6 +18,7 @@ func (s *System) AddIngest() {
 	slot := new(edgeSlot)
 	s.edge.Store(slot)
 	s.notes = append(s.notes, slot.told)
+	s.followBlocks(slot)
 	s.followCatalog()
 	s.supervisor.Add(process.Unit{Name: UnitIngest, MustStart: true, Wait: true,
 		New: func(ctx context.Context, registerer prometheus.Registerer) (process.Runner, error) {
@@ -29,6 +30,7 @@ func (s *System) AddIngest() {
 			if err != nil {
 				return nil, process.Permanent(err)
 			}
+			s.awaitBlocks(ctx)
 			if err := s.awaitCatalog(ctx); err != nil {
 				return nil, err
 			}
@@ -65,7 +67,8 @@ func (s *System) AddIngest() {
 				}
 				return nil, err
 			}
-			slot.set, slot.note, slot.files = edge.SetCatalog, edge.Note, edge.ReloadFiles
+			edge.SetBlocks(slot.blocks)
+			slot.set, slot.note, slot.files, slot.setBlocks = edge.SetCatalog, edge.Note, edge.ReloadFiles, edge.SetBlocks
 			return edge, nil
 		}})
 }

@@ -354,10 +354,10 @@ CREATE OR REPLACE VIEW {database}.totals_by_minute
     offer String COMMENT 'Latest name of the offer.',
     country LowCardinality(String) COMMENT 'Country of the visitor.',
     device LowCardinality(String) COMMENT 'Device of the visitor.',
-    clicks Int64 COMMENT 'Count of clicks.',
-    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50.',
-    bot_clicks Int64 COMMENT 'Count of clicks of listed bots.',
-    click_score_sum Int64 COMMENT 'Sum of scores of clicks.',
+    clicks Int64 COMMENT 'Count of clicks that are not blocked.',
+    flagged_clicks Int64 COMMENT 'Count of clicks that are not blocked with score >= 50.',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots that are not blocked.',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks that are not blocked.',
     cost Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     entries Int64 COMMENT 'Count of ledger entries.',
     conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
@@ -374,7 +374,7 @@ CREATE OR REPLACE VIEW {database}.totals_by_minute
     impressions Int64 COMMENT 'Count of impressions.',
     bot_impressions Int64 COMMENT 'Count of impressions by listed bots.',
     impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
-    unique_clicks Int64 COMMENT 'Count of unique clicks.',
+    unique_clicks Int64 COMMENT 'Count of unique clicks that are not blocked.',
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.',
     landing_pressed Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
@@ -384,7 +384,15 @@ CREATE OR REPLACE VIEW {database}.totals_by_minute
     events_pending Int64 COMMENT 'Sum of pending_delta of all entries.',
     events_approved Int64 COMMENT 'Sum of approved_delta of all entries.',
     events_rejected Int64 COMMENT 'Sum of rejected_delta of all entries.',
-    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.',
+    clicks_blocked Int64 COMMENT 'Count of blocked clicks.',
+    cost_blocked Decimal(38, 6) COMMENT 'Sum of cost of blocked clicks, base currency.',
+    clicks_shadowed Int64 COMMENT 'Count of clicks that met a block and are not blocked.',
+    conversions_blocked Int64 COMMENT 'Sum of conversions_delta of entries that count and whose click was blocked.',
+    approved_blocked Int64 COMMENT 'Sum of approved_delta of entries that count and whose click was blocked.',
+    revenue_hold_blocked Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries whose click was blocked, base currency.',
+    revenue_hold_counted_blocked Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only and whose click was blocked, base currency.',
+    revenue_confirmed_blocked Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta of entries whose click was blocked, base currency.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -463,41 +471,41 @@ FROM
 (
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(countIf(NOT blocked)) AS clicks, toInt64(countIf(score >= 50 AND NOT blocked)) AS flagged_clicks, toInt64(countIf(bot != '' AND NOT blocked)) AS bot_clicks, toInt64(sumIf(score, NOT blocked)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique AND NOT blocked)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(countIf(blocked)) AS clicks_blocked, sumIf(clicks.cost, blocked) AS cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS approved_blocked, sumIf(revenue_hold_delta, blocked) AS revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        sum(archive_minute.clicks) AS clicks, sum(archive_minute.flagged_clicks) AS flagged_clicks, sum(archive_minute.bot_clicks) AS bot_clicks, sum(archive_minute.click_score_sum) AS click_score_sum, sum(archive_minute.cost) AS cost, sum(archive_minute.entries) AS entries, sum(archive_minute.conversions) AS conversions, sum(archive_minute.registered) AS registered, sum(archive_minute.pending) AS pending, sum(archive_minute.approved) AS approved, sum(archive_minute.rejected) AS rejected, sum(archive_minute.chargebacks) AS chargebacks, sum(archive_minute.revenue_hold) AS revenue_hold, sum(archive_minute.revenue_confirmed) AS revenue_confirmed, sum(archive_minute.flagged) AS flagged, sum(archive_minute.created) AS created, sum(archive_minute.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_minute.conversions) AS events, sum(archive_minute.revenue_hold) AS revenue_hold_counted, sum(archive_minute.registered) AS events_registered, sum(archive_minute.pending) AS events_pending, sum(archive_minute.approved) AS events_approved, sum(archive_minute.rejected) AS events_rejected, sum(archive_minute.chargebacks) AS events_chargebacks
+        sum(archive_minute.clicks) AS clicks, sum(archive_minute.flagged_clicks) AS flagged_clicks, sum(archive_minute.bot_clicks) AS bot_clicks, sum(archive_minute.click_score_sum) AS click_score_sum, sum(archive_minute.cost) AS cost, sum(archive_minute.entries) AS entries, sum(archive_minute.conversions) AS conversions, sum(archive_minute.registered) AS registered, sum(archive_minute.pending) AS pending, sum(archive_minute.approved) AS approved, sum(archive_minute.rejected) AS rejected, sum(archive_minute.chargebacks) AS chargebacks, sum(archive_minute.revenue_hold) AS revenue_hold, sum(archive_minute.revenue_confirmed) AS revenue_confirmed, sum(archive_minute.flagged) AS flagged, sum(archive_minute.created) AS created, sum(archive_minute.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_minute.conversions) AS events, sum(archive_minute.revenue_hold) AS revenue_hold_counted, sum(archive_minute.registered) AS events_registered, sum(archive_minute.pending) AS events_pending, sum(archive_minute.approved) AS events_approved, sum(archive_minute.rejected) AS events_rejected, sum(archive_minute.chargebacks) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.archive_minute
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_minute_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks, sum(archive_minute_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_minute_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks, sum(archive_minute_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.archive_minute_traffic
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
@@ -525,10 +533,10 @@ CREATE OR REPLACE VIEW {database}.totals_by_hour
     device LowCardinality(String) COMMENT 'Device of the visitor.',
     os LowCardinality(String) COMMENT 'Operating system of the visitor.',
     browser LowCardinality(String) COMMENT 'Browser of the visitor.',
-    clicks Int64 COMMENT 'Count of clicks.',
-    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50.',
-    bot_clicks Int64 COMMENT 'Count of clicks of listed bots.',
-    click_score_sum Int64 COMMENT 'Sum of scores of clicks.',
+    clicks Int64 COMMENT 'Count of clicks that are not blocked.',
+    flagged_clicks Int64 COMMENT 'Count of clicks that are not blocked with score >= 50.',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots that are not blocked.',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks that are not blocked.',
     cost Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     entries Int64 COMMENT 'Count of ledger entries.',
     conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
@@ -545,7 +553,7 @@ CREATE OR REPLACE VIEW {database}.totals_by_hour
     impressions Int64 COMMENT 'Count of impressions.',
     bot_impressions Int64 COMMENT 'Count of impressions by listed bots.',
     impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
-    unique_clicks Int64 COMMENT 'Count of unique clicks.',
+    unique_clicks Int64 COMMENT 'Count of unique clicks that are not blocked.',
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons.',
     landing_pressed Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
@@ -555,7 +563,15 @@ CREATE OR REPLACE VIEW {database}.totals_by_hour
     events_pending Int64 COMMENT 'Sum of pending_delta of all entries.',
     events_approved Int64 COMMENT 'Sum of approved_delta of all entries.',
     events_rejected Int64 COMMENT 'Sum of rejected_delta of all entries.',
-    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+    events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.',
+    clicks_blocked Int64 COMMENT 'Count of blocked clicks.',
+    cost_blocked Decimal(38, 6) COMMENT 'Sum of cost of blocked clicks, base currency.',
+    clicks_shadowed Int64 COMMENT 'Count of clicks that met a block and are not blocked.',
+    conversions_blocked Int64 COMMENT 'Sum of conversions_delta of entries that count and whose click was blocked.',
+    approved_blocked Int64 COMMENT 'Sum of approved_delta of entries that count and whose click was blocked.',
+    revenue_hold_blocked Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries whose click was blocked, base currency.',
+    revenue_hold_counted_blocked Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only and whose click was blocked, base currency.',
+    revenue_confirmed_blocked Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta of entries whose click was blocked, base currency.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -634,41 +650,41 @@ FROM
 (
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(countIf(NOT blocked)) AS clicks, toInt64(countIf(score >= 50 AND NOT blocked)) AS flagged_clicks, toInt64(countIf(bot != '' AND NOT blocked)) AS bot_clicks, toInt64(sumIf(score, NOT blocked)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique AND NOT blocked)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(countIf(blocked)) AS clicks_blocked, sumIf(clicks.cost, blocked) AS cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS approved_blocked, sumIf(revenue_hold_delta, blocked) AS revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        sum(archive_quarter.clicks) AS clicks, sum(archive_quarter.flagged_clicks) AS flagged_clicks, sum(archive_quarter.bot_clicks) AS bot_clicks, sum(archive_quarter.click_score_sum) AS click_score_sum, sum(archive_quarter.cost) AS cost, sum(archive_quarter.entries) AS entries, sum(archive_quarter.conversions) AS conversions, sum(archive_quarter.registered) AS registered, sum(archive_quarter.pending) AS pending, sum(archive_quarter.approved) AS approved, sum(archive_quarter.rejected) AS rejected, sum(archive_quarter.chargebacks) AS chargebacks, sum(archive_quarter.revenue_hold) AS revenue_hold, sum(archive_quarter.revenue_confirmed) AS revenue_confirmed, sum(archive_quarter.flagged) AS flagged, sum(archive_quarter.created) AS created, sum(archive_quarter.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_quarter.conversions) AS events, sum(archive_quarter.revenue_hold) AS revenue_hold_counted, sum(archive_quarter.registered) AS events_registered, sum(archive_quarter.pending) AS events_pending, sum(archive_quarter.approved) AS events_approved, sum(archive_quarter.rejected) AS events_rejected, sum(archive_quarter.chargebacks) AS events_chargebacks
+        sum(archive_quarter.clicks) AS clicks, sum(archive_quarter.flagged_clicks) AS flagged_clicks, sum(archive_quarter.bot_clicks) AS bot_clicks, sum(archive_quarter.click_score_sum) AS click_score_sum, sum(archive_quarter.cost) AS cost, sum(archive_quarter.entries) AS entries, sum(archive_quarter.conversions) AS conversions, sum(archive_quarter.registered) AS registered, sum(archive_quarter.pending) AS pending, sum(archive_quarter.approved) AS approved, sum(archive_quarter.rejected) AS rejected, sum(archive_quarter.chargebacks) AS chargebacks, sum(archive_quarter.revenue_hold) AS revenue_hold, sum(archive_quarter.revenue_confirmed) AS revenue_confirmed, sum(archive_quarter.flagged) AS flagged, sum(archive_quarter.created) AS created, sum(archive_quarter.created_score_sum) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(archive_quarter.conversions) AS events, sum(archive_quarter.revenue_hold) AS revenue_hold_counted, sum(archive_quarter.registered) AS events_registered, sum(archive_quarter.pending) AS events_pending, sum(archive_quarter.approved) AS events_approved, sum(archive_quarter.rejected) AS events_rejected, sum(archive_quarter.chargebacks) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_quarter_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
+        toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_quarter_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks, toInt64(0) AS clicks_blocked, toDecimal128(0, 6) AS cost_blocked, toInt64(0) AS clicks_shadowed, toInt64(0) AS conversions_blocked, toInt64(0) AS approved_blocked, toDecimal128(0, 6) AS revenue_hold_blocked, toDecimal128(0, 6) AS revenue_hold_counted_blocked, toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
@@ -693,10 +709,10 @@ CREATE OR REPLACE VIEW {database}.rollup_minute
     offer String COMMENT 'Latest name of the offer.',
     country LowCardinality(String) COMMENT 'Country of the click.',
     device LowCardinality(String) COMMENT 'Device of the click.',
-    clicks Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
-    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
-    bot_clicks Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
-    click_score_sum Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    clicks Int64 COMMENT 'Count of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
+    flagged_clicks Int64 COMMENT 'Count of clicks that are not blocked with score >= 50. Rows of one key may not be merged yet: always sum().',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots that are not blocked. Rows of one key may not be merged yet: always sum().',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     cost Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     entries Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
     conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
@@ -788,7 +804,7 @@ FROM
 (
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
+        toInt64(countIf(NOT blocked)) AS clicks, toInt64(countIf(score >= 50 AND NOT blocked)) AS flagged_clicks, toInt64(countIf(bot != '' AND NOT blocked)) AS bot_clicks, toInt64(sumIf(score, NOT blocked)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
@@ -830,10 +846,10 @@ CREATE OR REPLACE VIEW {database}.rollup_hour
     device LowCardinality(String) COMMENT 'Device of the click.',
     os LowCardinality(String) COMMENT 'Operating system of the click.',
     browser LowCardinality(String) COMMENT 'Browser of the click.',
-    clicks Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
-    flagged_clicks Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
-    bot_clicks Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
-    click_score_sum Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    clicks Int64 COMMENT 'Count of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
+    flagged_clicks Int64 COMMENT 'Count of clicks that are not blocked with score >= 50. Rows of one key may not be merged yet: always sum().',
+    bot_clicks Int64 COMMENT 'Count of clicks of listed bots that are not blocked. Rows of one key may not be merged yet: always sum().',
+    click_score_sum Int64 COMMENT 'Sum of scores of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     cost Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     entries Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
     conversions Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
@@ -925,7 +941,7 @@ FROM
 (
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
+        toInt64(countIf(NOT blocked)) AS clicks, toInt64(countIf(score >= 50 AND NOT blocked)) AS flagged_clicks, toInt64(countIf(bot != '' AND NOT blocked)) AS bot_clicks, toInt64(sumIf(score, NOT blocked)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
@@ -967,8 +983,8 @@ CREATE OR REPLACE VIEW {database}.rollup_minute_traffic
     impressions Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
     bot_impressions Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
     impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
-    clicks Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
-    unique_clicks Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    clicks Int64 COMMENT 'Count of clicks that are not blocked and that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    unique_clicks Int64 COMMENT 'Count of unique clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
@@ -1063,7 +1079,7 @@ FROM
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
-        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(count()) AS clicks, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(NOT blocked)) AS clicks, toInt64(countIf(unique AND NOT blocked)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived) AND _layout >= 1
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
@@ -1101,8 +1117,8 @@ CREATE OR REPLACE VIEW {database}.rollup_hour_traffic
     impressions Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
     bot_impressions Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
     impression_cost Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
-    clicks Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
-    unique_clicks Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    clicks Int64 COMMENT 'Count of clicks that are not blocked and that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    unique_clicks Int64 COMMENT 'Count of unique clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     landing_views Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
@@ -1197,7 +1213,7 @@ FROM
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
-        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(count()) AS clicks, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
+        toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(NOT blocked)) AS clicks, toInt64(countIf(unique AND NOT blocked)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived) AND _layout >= 1
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
@@ -1221,7 +1237,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
 (
     campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
     campaign String COMMENT 'Latest name of the campaign.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -1231,30 +1247,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1262,8 +1278,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -1306,16 +1327,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1327,7 +1348,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1335,47 +1356,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign
     UNION ALL
@@ -1393,7 +1419,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source
 (
     source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -1403,30 +1429,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1434,8 +1460,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -1478,16 +1509,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1499,7 +1530,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1507,47 +1538,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         source_id, source AS said_source, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY source_id, said_source
     UNION ALL
@@ -1567,7 +1603,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
     campaign String COMMENT 'Latest name of the campaign.',
     source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -1577,30 +1613,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1608,8 +1644,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -1678,16 +1719,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1699,7 +1740,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1707,47 +1748,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
@@ -1765,7 +1811,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
 (
     offer_id UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
     offer String COMMENT 'Latest name of the offer.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -1775,30 +1821,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1806,8 +1852,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -1845,16 +1896,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1866,7 +1917,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1874,47 +1925,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         offer_id, offer AS said_offer, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         toUInt32(0) AS offer_id, '' AS said_offer, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     HAVING count() > 0
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY offer_id, said_offer
     UNION ALL
@@ -1931,7 +1987,7 @@ COMMENT 'Money figures by offer, over all time unless the view has a time column
 CREATE OR REPLACE VIEW {database}.epc_roi_by_country
 (
     country String COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -1941,30 +1997,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_country
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1972,8 +2028,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_country
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -1991,16 +2052,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2012,7 +2073,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2020,47 +2081,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         country,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY country
     UNION ALL
     SELECT
         country,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY country
     UNION ALL
@@ -2077,7 +2143,7 @@ COMMENT 'Money figures by country, over all time unless the view has a time colu
 CREATE OR REPLACE VIEW {database}.epc_roi_by_device
 (
     device String COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -2087,30 +2153,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_device
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2118,8 +2184,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_device
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -2137,16 +2208,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2158,7 +2229,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2166,47 +2237,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         device,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY device
     UNION ALL
     SELECT
         device,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY device
     UNION ALL
@@ -2223,7 +2299,7 @@ COMMENT 'Money figures by device, over all time unless the view has a time colum
 CREATE OR REPLACE VIEW {database}.epc_roi_by_os
 (
     os String COMMENT 'Operating system of the click.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -2233,30 +2309,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_os
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2264,8 +2340,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_os
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -2283,16 +2364,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2304,7 +2385,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2312,47 +2393,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         os,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY os
     UNION ALL
     SELECT
         os,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY os
     UNION ALL
@@ -2369,7 +2455,7 @@ COMMENT 'Money figures by os, over all time unless the view has a time column. M
 CREATE OR REPLACE VIEW {database}.epc_roi_by_browser
 (
     browser String COMMENT 'Browser of the click.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -2379,30 +2465,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_browser
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2410,8 +2496,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_browser
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -2429,16 +2520,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2450,7 +2541,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2458,47 +2549,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         browser,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY browser
     UNION ALL
@@ -2515,7 +2611,7 @@ COMMENT 'Money figures by browser, over all time unless the view has a time colu
 CREATE OR REPLACE VIEW {database}.epc_roi_by_hour
 (
     hour DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -2525,30 +2621,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_hour
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2556,8 +2652,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_hour
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -2575,16 +2676,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2596,7 +2697,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2604,47 +2705,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(quarter) AS hour,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(quarter) AS hour,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY hour
     UNION ALL
@@ -2661,7 +2767,7 @@ COMMENT 'Money figures by hour, over all time unless the view has a time column.
 CREATE OR REPLACE VIEW {database}.epc_roi_by_day
 (
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -2671,30 +2777,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_day
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2702,8 +2808,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_day
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -2721,16 +2832,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2742,7 +2853,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2750,47 +2861,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY day
     UNION ALL
     SELECT
         toDate(quarter) AS day,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY day
     UNION ALL
     SELECT
         toDate(quarter) AS day,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY day
     UNION ALL
@@ -2809,7 +2925,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
     campaign_id UInt32 COMMENT 'Campaign number of the catalog.',
     campaign String COMMENT 'Latest name of the campaign.',
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -2819,30 +2935,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2850,8 +2966,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -2895,16 +3016,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2916,7 +3037,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2924,47 +3045,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
@@ -2983,7 +3109,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
     source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -2993,30 +3119,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3024,8 +3150,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -3069,16 +3200,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3090,7 +3221,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3098,47 +3229,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY source_id, said_source, day
     UNION ALL
@@ -3159,7 +3295,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
     source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     day Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -3169,30 +3305,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3200,8 +3336,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -3271,16 +3412,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3292,7 +3433,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3300,47 +3441,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
@@ -3361,7 +3507,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
     source_id UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     hour DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -3371,30 +3517,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3402,8 +3548,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -3473,16 +3624,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3494,7 +3645,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3502,47 +3653,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
@@ -3559,7 +3715,7 @@ COMMENT 'Money figures by campaign and source and hour, over all time unless the
 CREATE OR REPLACE VIEW {database}.epc_roi_by_minute
 (
     minute DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -3569,30 +3725,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_minute
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3600,8 +3756,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_minute
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -3619,16 +3780,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3640,7 +3801,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3648,47 +3809,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toStartOfMinute(event_at) AS minute,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(click_at) AS minute,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(event_at) AS minute,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(click_at) AS minute,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY minute
     UNION ALL
     SELECT
         minute,
-        sum(archive_minute.clicks) AS part_clicks, sum(archive_minute.conversions) AS part_conversions, sum(archive_minute.registered) AS part_registered, sum(archive_minute.pending) AS part_pending, sum(archive_minute.approved) AS part_approved, sum(archive_minute.rejected) AS part_rejected, sum(archive_minute.chargebacks) AS part_chargebacks, sum(archive_minute.revenue_hold) AS part_revenue_hold, sum(archive_minute.revenue_confirmed) AS part_revenue_confirmed, sum(archive_minute.cost) AS part_cost, sum(archive_minute.flagged) AS part_flagged, sum(archive_minute.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_minute.conversions) AS part_events, sum(archive_minute.revenue_hold) AS part_revenue_hold_counted, sum(archive_minute.created) AS part_created
+        sum(archive_minute.clicks) AS part_clicks, sum(archive_minute.conversions) AS part_conversions, sum(archive_minute.registered) AS part_registered, sum(archive_minute.pending) AS part_pending, sum(archive_minute.approved) AS part_approved, sum(archive_minute.rejected) AS part_rejected, sum(archive_minute.chargebacks) AS part_chargebacks, sum(archive_minute.revenue_hold) AS part_revenue_hold, sum(archive_minute.revenue_confirmed) AS part_revenue_confirmed, sum(archive_minute.cost) AS part_cost, sum(archive_minute.flagged) AS part_flagged, sum(archive_minute.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_minute.conversions) AS part_events, sum(archive_minute.revenue_hold) AS part_revenue_hold_counted, sum(archive_minute.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_minute
     GROUP BY minute
     UNION ALL
     SELECT
         minute,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_minute_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_minute_traffic.impressions) AS part_impressions, sum(archive_minute_traffic.impression_cost) AS part_impression_cost, sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks, sum(archive_minute_traffic.landing_views) AS part_landing_views, sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks, sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_minute_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_minute_traffic.impressions) AS part_impressions, sum(archive_minute_traffic.impression_cost) AS part_impression_cost, sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks, sum(archive_minute_traffic.landing_views) AS part_landing_views, sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks, sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_minute_traffic
     GROUP BY minute
     UNION ALL
@@ -3705,7 +3871,7 @@ COMMENT 'Money figures by minute, over all time unless the view has a time colum
 CREATE OR REPLACE VIEW {database}.epc_roi_by_buyer
 (
     buyer String COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -3715,30 +3881,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_buyer
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3746,8 +3912,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_buyer
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -3765,16 +3936,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3786,7 +3957,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3794,47 +3965,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         buyer,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
     UNION ALL
     SELECT
         buyer,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
     UNION ALL
     SELECT
         buyer,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY buyer
     UNION ALL
     SELECT
         buyer,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY buyer
     UNION ALL
     SELECT
         '' AS buyer,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     HAVING count() > 0
     UNION ALL
     SELECT
         '' AS buyer,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     HAVING count() > 0
     UNION ALL
@@ -3851,7 +4027,7 @@ COMMENT 'Money figures by buyer, over all time unless the view has a time column
 CREATE OR REPLACE VIEW {database}.epc_roi_by_team
 (
     team String COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -3861,30 +4037,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_team
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3892,8 +4068,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_team
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
@@ -3911,16 +4092,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3932,7 +4113,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3940,47 +4121,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         team,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY team
     UNION ALL
     SELECT
         team,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY team
     UNION ALL
     SELECT
         team,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY team
     UNION ALL
     SELECT
         team,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY team
     UNION ALL
     SELECT
         '' AS team,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     HAVING count() > 0
     UNION ALL
     SELECT
         '' AS team,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     HAVING count() > 0
     UNION ALL
@@ -3998,7 +4184,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_landing
 (
     landing_id UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
     landing String COMMENT 'Latest name of the landing page.',
-    clicks Int64 COMMENT 'Clicks.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
     conversions Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     registered Int64 COMMENT 'Those of conversions in status registered.',
     pending Int64 COMMENT 'Those of conversions in status pending.',
@@ -4008,30 +4194,30 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_landing
     revenue_hold Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     revenue_confirmed Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     revenue Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    cost Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    cost Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     profit Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    epc Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    epc_confirmed Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    cpc Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    cr Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    cr_confirmed Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    epc Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    epc_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    cpc Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    cr Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    cr_confirmed Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     ar Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     roi Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     roi_confirmed Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     roas Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    rpm Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     ap Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
     flagged_share Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     impressions Int64 COMMENT 'Impressions.',
     impression_cost Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     ctr Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     cpm Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     ecpm Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    unique_clicks Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    uepc Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    unique_clicks Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    uepc Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     landing_views Int64 COMMENT 'Clicks that were sent to a landing page.',
     landing_clicks Int64 COMMENT 'Presses of landing pages\' buttons.',
     lp_ctr Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -4039,8 +4225,13 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_landing
     events Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     cpa Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     revenue_gross Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    epc_gross Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    clicks_blocked Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    cost_blocked Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    clicks_shadowed Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    conversions_blocked Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    revenue_blocked Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 AS WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
@@ -4078,16 +4269,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64(approved + rejected + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -4099,7 +4290,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -4107,47 +4298,52 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64(revenue_gross - sum(part_revenue_hold_blocked) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         landing_id, landing AS said_landing, max(event_at) AS at,
-        toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique AND NOT blocked)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(countIf(blocked)) AS part_clicks_blocked, sumIf(clicks.cost, blocked) AS part_cost_blocked, toInt64(countIf(block != '' AND NOT blocked)) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY landing_id, said_landing
     UNION ALL
     SELECT
         landing_id, landing AS said_landing, max(click_at) AS at,
-        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, sumIf(conversions_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_conversions_blocked, sumIf(approved_delta, blocked AND NOT beside_goal AND event != 'rebill') AS part_approved_blocked, sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked, sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS part_revenue_hold_counted_blocked, sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM {database}.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY landing_id, said_landing
     UNION ALL
     SELECT
         toUInt32(0) AS landing_id, '' AS said_landing, max(event_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.impressions
     WHERE NOT has(archived.1, _archived) AND NOT copy
     HAVING count() > 0
     UNION ALL
     SELECT
         landing_id, landing AS said_landing, max(click_at) AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.landing_clicks
     WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY landing_id, said_landing
     UNION ALL
     SELECT
         toUInt32(0) AS landing_id, '' AS said_landing, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.conversions) AS part_conversions, sum(archive_quarter.registered) AS part_registered, sum(archive_quarter.pending) AS part_pending, sum(archive_quarter.approved) AS part_approved, sum(archive_quarter.rejected) AS part_rejected, sum(archive_quarter.chargebacks) AS part_chargebacks, sum(archive_quarter.revenue_hold) AS part_revenue_hold, sum(archive_quarter.revenue_confirmed) AS part_revenue_confirmed, sum(archive_quarter.cost) AS part_cost, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(archive_quarter.conversions) AS part_events, sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted, sum(archive_quarter.created) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter
     HAVING count() > 0
     UNION ALL
     SELECT
         toUInt32(0) AS landing_id, '' AS said_landing, toDateTime64(max(quarter), 3, 'UTC') AS at,
-        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
+        toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created, toInt64(0) AS part_clicks_blocked, toDecimal128(0, 6) AS part_cost_blocked, toInt64(0) AS part_clicks_shadowed, toInt64(0) AS part_conversions_blocked, toInt64(0) AS part_approved_blocked, toDecimal128(0, 6) AS part_revenue_hold_blocked, toDecimal128(0, 6) AS part_revenue_hold_counted_blocked, toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM {database}.archive_quarter_traffic
     HAVING count() > 0
     UNION ALL
@@ -4251,7 +4447,7 @@ FROM
         (
             SELECT
                 campaign_id, campaign AS said_campaign, '' AS event, max(event_at) AS at,
-                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+                toInt64(countIf(NOT blocked)) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
             WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign
@@ -4385,7 +4581,7 @@ FROM
         (
             SELECT
                 source_id, source AS said_source, '' AS event, max(event_at) AS at,
-                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+                toInt64(countIf(NOT blocked)) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
             WHERE NOT has(archived.1, _archived)
             GROUP BY source_id, said_source
@@ -4514,7 +4710,7 @@ FROM
         (
             SELECT
                 offer_id, offer AS said_offer, '' AS event, max(event_at) AS at,
-                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+                toInt64(countIf(NOT blocked)) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
             WHERE NOT has(archived.1, _archived)
             GROUP BY offer_id, said_offer
@@ -4678,7 +4874,7 @@ FROM
         (
             SELECT
                 campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, max(event_at) AS at,
-                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+                toInt64(countIf(NOT blocked)) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
             WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign, source_id, said_source
@@ -4815,7 +5011,7 @@ FROM
         (
             SELECT
                 campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, '' AS event, max(event_at) AS at,
-                toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
+                toInt64(countIf(NOT blocked)) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
             WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign, day
@@ -4865,10 +5061,10 @@ CREATE OR REPLACE VIEW {database}.source_quality
     campaign String COMMENT 'Latest name of the campaign.',
     source_id UInt32 COMMENT 'Source number; 0 when undeclared.',
     source String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    clicks Int64 COMMENT 'Clicks.',
-    flagged_clicks Int64 COMMENT 'Clicks whose score is 50 or more.',
+    clicks Int64 COMMENT 'Clicks that no block kept away.',
+    flagged_clicks Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     flagged_clicks_share Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
-    bot_clicks Int64 COMMENT 'Clicks of listed bots.',
+    bot_clicks Int64 COMMENT 'Those of clicks that listed bots made.',
     mean_click_score Nullable(Float64) COMMENT 'sum of click scores / clicks, 0 to 100. NULL while the denominator is 0.',
     conversions_created Int64 COMMENT 'Conversions ever created (first ledger entries).',
     flagged Int64 COMMENT 'Conversions whose score is 50 or more.',
@@ -4962,7 +5158,7 @@ FROM
     (
         SELECT
             campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
-            toInt64(count()) AS part_clicks, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_created, toInt64(0) AS part_created_score_sum, toInt64(countIf(bot != '')) AS part_bot_clicks, toInt64(sum(score)) AS part_click_score_sum
+            toInt64(countIf(NOT blocked)) AS part_clicks, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50 AND NOT blocked)) AS part_flagged_clicks, toInt64(0) AS part_created, toInt64(0) AS part_created_score_sum, toInt64(countIf(bot != '' AND NOT blocked)) AS part_bot_clicks, toInt64(sumIf(score, NOT blocked)) AS part_click_score_sum
         FROM {database}.clicks
         WHERE NOT has(archived.1, _archived)
         GROUP BY campaign_id, said_campaign, source_id, said_source

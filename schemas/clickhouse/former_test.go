@@ -147,8 +147,9 @@ func ddl(t *testing.T, conn driver.Conn, database string) map[string]string {
 }
 
 // otherwise are the columns of views that say or mean something else since: what counts as a conversion is the offer's
-// goal, what revenue is the network's, and lp_ctr counts clicks with a press.
-const otherwise = "'conversions', 'registered', 'pending', 'approved', 'rejected', 'chargebacks', 'revenue', 'revenue_hold', 'revenue_confirmed', 'epc', 'lp_ctr'"
+// goal, what revenue is the network's, lp_ctr counts clicks with a press, and blocked clicks are none of clicks.
+const otherwise = "'conversions', 'registered', 'pending', 'approved', 'rejected', 'chargebacks', 'revenue', 'revenue_hold', 'revenue_confirmed', 'epc', 'lp_ctr', " +
+	"'clicks', 'cost', 'epc_confirmed', 'cpc', 'cr', 'cr_confirmed', 'rpm', 'flagged_clicks', 'bot_clicks', 'click_score_sum', 'unique_clicks', 'uepc'"
 
 // TestViewsShowWhatTheyShowed holds each view against the one of the last file that had its text: its columns in their
 // places, and, of rows without goals and choices, what it showed.

@@ -459,6 +459,11 @@ type Click struct {
 	AdName         string `protobuf:"bytes,56,opt,name=ad_name,json=adName,proto3" json:"ad_name,omitempty"`
 	// Event types that count as conversions of the offer, as declared when the click came; none where every one does.
 	Goals []string `protobuf:"bytes,57,rep,name=goals,proto3" json:"goals,omitempty"`
+	// The block that the click met at the edge, by its ID; empty for none. Where blocked is false the block only counts (shadow), and
+	// the click went where it would have gone without.
+	Block string `protobuf:"bytes,58,opt,name=block,proto3" json:"block,omitempty"`
+	// The block was applied: the visitor got its answer, and offer is what he was sent to in place of his own, 0 and empty for none.
+	Blocked bool `protobuf:"varint,59,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	// Set by the processor.
 	Score         uint32    `protobuf:"varint,100,opt,name=score,proto3" json:"score,omitempty"`
 	Reasons       []*Reason `protobuf:"bytes,101,rep,name=reasons,proto3" json:"reasons,omitempty"`
@@ -893,6 +898,20 @@ func (x *Click) GetGoals() []string {
 		return x.Goals
 	}
 	return nil
+}
+
+func (x *Click) GetBlock() string {
+	if x != nil {
+		return x.Block
+	}
+	return ""
+}
+
+func (x *Click) GetBlocked() bool {
+	if x != nil {
+		return x.Blocked
+	}
+	return false
 }
 
 func (x *Click) GetScore() uint32 {
@@ -1862,6 +1881,10 @@ type Conversion struct {
 	BesideGoal bool `protobuf:"varint,74,opt,name=beside_goal,json=besideGoal,proto3" json:"beside_goal,omitempty"`
 	// Money on hold of this conversion is no part of `revenue`: the network's revenue counts once it is confirmed.
 	ConfirmedOnly bool `protobuf:"varint,75,opt,name=confirmed_only,json=confirmedOnly,proto3" json:"confirmed_only,omitempty"`
+	// Of the click, as of a click: the block that it met, and whether it was applied. Such a conversion is money as any other, and told
+	// apart.
+	Block         string `protobuf:"bytes,76,opt,name=block,proto3" json:"block,omitempty"`
+	Blocked       bool   `protobuf:"varint,77,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2417,6 +2440,20 @@ func (x *Conversion) GetBesideGoal() bool {
 func (x *Conversion) GetConfirmedOnly() bool {
 	if x != nil {
 		return x.ConfirmedOnly
+	}
+	return false
+}
+
+func (x *Conversion) GetBlock() string {
+	if x != nil {
+		return x.Block
+	}
+	return ""
+}
+
+func (x *Conversion) GetBlocked() bool {
+	if x != nil {
+		return x.Blocked
 	}
 	return false
 }
@@ -2987,6 +3024,110 @@ func (x *Parked) GetUntilMs() int64 {
 	return 0
 }
 
+// ControlChange is one change of what the topic `control` has in force. Topic `control.changes`, written in the transaction of the
+// change itself, so that neither is there without the other. `control` forgets; this does not.
+type ControlChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Id    string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// It is in force no more.
+	Ended  bool   `protobuf:"varint,3,opt,name=ended,proto3" json:"ended,omitempty"`
+	Says   string `protobuf:"bytes,4,opt,name=says,proto3" json:"says,omitempty"`
+	Author string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// 0 for never.
+	UntilMs       int64 `protobuf:"varint,7,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	ReceivedMs    int64 `protobuf:"varint,8,opt,name=received_ms,json=receivedMs,proto3" json:"received_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ControlChange) Reset() {
+	*x = ControlChange{}
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ControlChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ControlChange) ProtoMessage() {}
+
+func (x *ControlChange) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ControlChange.ProtoReflect.Descriptor instead.
+func (*ControlChange) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ControlChange) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ControlChange) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ControlChange) GetEnded() bool {
+	if x != nil {
+		return x.Ended
+	}
+	return false
+}
+
+func (x *ControlChange) GetSays() string {
+	if x != nil {
+		return x.Says
+	}
+	return ""
+}
+
+func (x *ControlChange) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *ControlChange) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ControlChange) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ControlChange) GetReceivedMs() int64 {
+	if x != nil {
+		return x.ReceivedMs
+	}
+	return 0
+}
+
 // Claim asks whether a network's transaction ID was used on another click before. Internal topic `claims`, keyed by
 // network and transaction ID.
 type Claim struct {
@@ -2999,7 +3140,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	mi := &file_tributary_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3011,7 +3152,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[9]
+	mi := &file_tributary_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3024,7 +3165,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Claim) GetConversion() *Conversion {
@@ -3066,7 +3207,7 @@ type Cycle struct {
 
 func (x *Cycle) Reset() {
 	*x = Cycle{}
-	mi := &file_tributary_v1_events_proto_msgTypes[10]
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3078,7 +3219,7 @@ func (x *Cycle) String() string {
 func (*Cycle) ProtoMessage() {}
 
 func (x *Cycle) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[10]
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3091,7 +3232,7 @@ func (x *Cycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cycle.ProtoReflect.Descriptor instead.
 func (*Cycle) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Cycle) GetSeq() uint64 {
@@ -3176,7 +3317,7 @@ type CycleSettings struct {
 
 func (x *CycleSettings) Reset() {
 	*x = CycleSettings{}
-	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	mi := &file_tributary_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3188,7 +3329,7 @@ func (x *CycleSettings) String() string {
 func (*CycleSettings) ProtoMessage() {}
 
 func (x *CycleSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	mi := &file_tributary_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3201,7 +3342,7 @@ func (x *CycleSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleSettings.ProtoReflect.Descriptor instead.
 func (*CycleSettings) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CycleSettings) GetStages() []*StageSettings {
@@ -3223,7 +3364,7 @@ type StageSettings struct {
 
 func (x *StageSettings) Reset() {
 	*x = StageSettings{}
-	mi := &file_tributary_v1_events_proto_msgTypes[12]
+	mi := &file_tributary_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3235,7 +3376,7 @@ func (x *StageSettings) String() string {
 func (*StageSettings) ProtoMessage() {}
 
 func (x *StageSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[12]
+	mi := &file_tributary_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3248,7 +3389,7 @@ func (x *StageSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageSettings.ProtoReflect.Descriptor instead.
 func (*StageSettings) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StageSettings) GetStage() string {
@@ -3283,7 +3424,7 @@ type CycleInput struct {
 
 func (x *CycleInput) Reset() {
 	*x = CycleInput{}
-	mi := &file_tributary_v1_events_proto_msgTypes[13]
+	mi := &file_tributary_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3295,7 +3436,7 @@ func (x *CycleInput) String() string {
 func (*CycleInput) ProtoMessage() {}
 
 func (x *CycleInput) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[13]
+	mi := &file_tributary_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3308,7 +3449,7 @@ func (x *CycleInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleInput.ProtoReflect.Descriptor instead.
 func (*CycleInput) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CycleInput) GetTopic() string {
@@ -3350,7 +3491,7 @@ var File_tributary_v1_events_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xad:\n" +
+	"\x19tributary/v1/events.proto\x12\ftributary.v1\x1a\x1atributary/v1/options.proto\"\xce=\n" +
 	"\x05Click\x12\xb6\x01\n" +
 	"\bclick_id\x18\x01 \x01(\tB\x9a\x01\xa2\xbb\x18\x95\x01\x1a\x8e\x01Canonical click ID: 40 lower-case characters that carry time, campaign, source and a signature; or a foreign ID as the other tracker wrote it.@\x01P\x01R\aclickId\x12@\n" +
 	"\bevent_ms\x18\x02 \x01(\x03B%\xa2\xbb\x18!\x1a\x1dWhen the click happened, UTC.P\x01R\aeventMs\x12h\n" +
@@ -3420,7 +3561,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x02ad\x187 \x01(\tBK\xa2\xbb\x18G\x10\x02\x1a5ID of the ad at the source (catalog.sources[].names).*\n" +
 	"adset_name@\x02R\x02ad\x12m\n" +
 	"\aad_name\x188 \x01(\tBT\xa2\xbb\x18P\x10\x02\x1aFName of the ad at the time of the click; it may change while ad stays.*\x02ad@\x02R\x06adName\x12\xa9\x01\n" +
-	"\x05goals\x189 \x03(\tB\x92\x01\xa2\xbb\x18\x8d\x01\x1a\x81\x01Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.*\x05offer@\x01R\x05goals\x12O\n" +
+	"\x05goals\x189 \x03(\tB\x92\x01\xa2\xbb\x18\x8d\x01\x1a\x81\x01Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.*\x05offer@\x01R\x05goals\x12\xb1\x01\n" +
+	"\x05block\x18: \x01(\tB\x9a\x01\xa2\xbb\x18\x95\x01\x10\x02\x1a\x87\x01ID of the block that the click met (`tributary block list`); empty for none. While blocked is false the block only counted it (shadow).*\x05goals@\x01R\x05block\x12\xea\x01\n" +
+	"\ablocked\x18; \x01(\bB\xcf\x01\xa2\xbb\x18\xca\x01\x1a\xc0\x01A block was applied: the visitor got the block's answer. Such a click is no part of `clicks` and has its cost all the same: the source has billed it. offer is then the fallback offer, or none.*\x05blockR\ablocked\x12O\n" +
 	"\x05score\x18d \x01(\rB9\xa2\xbb\x185\x1a1Anomaly score, 0 (clean) to 100; flagged from 50.P\x01R\x05score\x124\n" +
 	"\areasons\x18e \x03(\v2\x14.tributary.v1.ReasonB\x04\xa2\xbb\x18\x00R\areasons:\x8c\x06\xa2\xbb\x18\x87\x06\n" +
 	"\x06clicks\x12wAccepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.\x1a-\n" +
@@ -3550,7 +3693,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tpostbacks\x12\xf1\x01Every postback that the edge accepted, one row a Kafka record, whatever became of it: see receipts. Neither the sender's address nor the request as it came is here, they are personal data; the topic has them. Filled from the topic postbacks.\x1a)\n" +
 	"\tpostbacks\x12\x18click ID, canonical text\x18y \x01\"\n" +
 	"receipt_id*\n" +
-	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\x99J\n" +
+	"receipt_id::by_click_id click_id TYPE bloom_filter(0.01) GRANULARITY 4:+by_offset _offset TYPE minmax GRANULARITY 1P\x01\"\xc4L\n" +
 	"\n" +
 	"Conversion\x12\xdb\x01\n" +
 	"\rconversion_id\x18\x01 \x01(\tB\xb5\x01\xa2\xbb\x18\xb0\x01\x1a\xa9\x01Identity of the conversion: 32 hex digits derived from (click ID, network, event, txid, correction or not); one from before the network was a part of it stays as it was.@\x01P\x01R\fconversionId\x12d\n" +
@@ -3640,7 +3783,9 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\tbot_class\x18I \x01(\tB.\xa2\xbb\x18*\x10\x02\x1a\x1fKind of that bot, as in clicks.*\x03bot@\x01R\bbotClass\x12\xb1\x01\n" +
 	"\vbeside_goal\x18J \x01(\bB\x8f\x01\xa2\xbb\x18\x8a\x01\x1ayThe offer declared which event types count as its conversions, and this one is not among them: it has a count of its own.*\rflagged_deltaR\n" +
 	"besideGoal\x12\xc4\x01\n" +
-	"\x0econfirmed_only\x18K \x01(\bB\x9c\x01\xa2\xbb\x18\x97\x01\x1a\x87\x01Money on hold of this conversion is no part of revenue: its network's revenue counts once it is confirmed (catalog.networks[].revenue).*\vbeside_goalR\rconfirmedOnly\"x\n" +
+	"\x0econfirmed_only\x18K \x01(\bB\x9c\x01\xa2\xbb\x18\x97\x01\x1a\x87\x01Money on hold of this conversion is no part of revenue: its network's revenue counts once it is confirmed (catalog.networks[].revenue).*\vbeside_goalR\rconfirmedOnly\x12c\n" +
+	"\x05block\x18L \x01(\tBM\xa2\xbb\x18I\x10\x02\x1a3ID of the block that its click met; empty for none.*\x0econfirmed_only@\x01R\x05block\x12\xc3\x01\n" +
+	"\ablocked\x18M \x01(\bB\xa8\x01\xa2\xbb\x18\xa3\x01\x1a\x99\x01Its click was blocked: the visitor came by the block's answer. It counts as any other, and is no part of what is counted by click (epc, cr and the like).*\x05blockR\ablocked\"x\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_CREATED\x10\x01\x12\x0f\n" +
@@ -3750,7 +3895,19 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x06parked\x12\x8a\x01Postbacks that came before their click and had to wait for it, whether they still wait or not: see receipts. Filled from the topic parked.\x1a&\n" +
 	"\x06parked\x12\x18click ID, canonical text\x18\a(\x01\"\n" +
 	"receipt_id*\n" +
-	"receipt_id:+by_offset _offset TYPE minmax GRANULARITY 1\"A\n" +
+	"receipt_id:+by_offset _offset TYPE minmax GRANULARITY 1\"\x89\b\n" +
+	"\rControlChange\x120\n" +
+	"\x04kind\x18\x01 \x01(\tB\x1c\xa2\xbb\x18\x18\x10\x02\x1a\x12What it is: block.@\x01R\x04kind\x125\n" +
+	"\x02id\x18\x02 \x01(\tB%\xa2\xbb\x18!\x1a\x1bIts ID, as in clicks.block.@\x01P\x01R\x02id\x12S\n" +
+	"\x05ended\x18\x03 \x01(\bB=\xa2\xbb\x189\x1a7It ended: by this change, or because its time was over.R\x05ended\x12i\n" +
+	"\x04says\x18\x04 \x01(\tBU\xa2\xbb\x18Q\x1aKWhat was in force from then on, in words; of one that ended, what had been.@\x01P\x01R\x04says\x12`\n" +
+	"\x06author\x18\x05 \x01(\tBH\xa2\xbb\x18D\x1a@Who changed it, in his own words; empty where its time was over.@\x01R\x06author\x12D\n" +
+	"\x06reason\x18\x06 \x01(\tB,\xa2\xbb\x18(\x1a$Why, in the words of who changed it.@\x01R\x06reason\x12M\n" +
+	"\buntil_ms\x18\a \x01(\x03B2\xa2\xbb\x18.\x1a,When it ends by itself, UTC; 1970 for never.R\auntilMs\x12\x80\x01\n" +
+	"\vreceived_ms\x18\b \x01(\x03B_\xa2\xbb\x18[\x1aYWhen it was changed, UTC, by the clock of who wrote it; decides the ClickHouse partition.R\n" +
+	"receivedMs:\xd4\x02\xa2\xbb\x18\xcf\x02\n" +
+	"\x0fcontrol_changes\x12\xd3\x01Every change of what is in force by the topic control (blocks and the like), one row each: who, when, why. It only grows: what has ended is here still. Order is by _offset. Filled from the topic control.changes.\x1a\x1e\n" +
+	"\x0fcontrol.changes\x12\akind/id\x18Z(\x01\"\x02id*\x04kind*\x02id*\vreceived_at:+by_offset _offset TYPE minmax GRANULARITY 1\"A\n" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
@@ -3806,7 +3963,7 @@ func file_tributary_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_tributary_v1_events_proto_goTypes = []any{
 	(Status)(0),                  // 0: tributary.v1.Status
 	(TxidScope)(0),               // 1: tributary.v1.TxidScope
@@ -3823,11 +3980,12 @@ var file_tributary_v1_events_proto_goTypes = []any{
 	(*Anomaly)(nil),              // 12: tributary.v1.Anomaly
 	(*DeadLetter)(nil),           // 13: tributary.v1.DeadLetter
 	(*Parked)(nil),               // 14: tributary.v1.Parked
-	(*Claim)(nil),                // 15: tributary.v1.Claim
-	(*Cycle)(nil),                // 16: tributary.v1.Cycle
-	(*CycleSettings)(nil),        // 17: tributary.v1.CycleSettings
-	(*StageSettings)(nil),        // 18: tributary.v1.StageSettings
-	(*CycleInput)(nil),           // 19: tributary.v1.CycleInput
+	(*ControlChange)(nil),        // 15: tributary.v1.ControlChange
+	(*Claim)(nil),                // 16: tributary.v1.Claim
+	(*Cycle)(nil),                // 17: tributary.v1.Cycle
+	(*CycleSettings)(nil),        // 18: tributary.v1.CycleSettings
+	(*StageSettings)(nil),        // 19: tributary.v1.StageSettings
+	(*CycleInput)(nil),           // 20: tributary.v1.CycleInput
 }
 var file_tributary_v1_events_proto_depIdxs = []int32{
 	11, // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
@@ -3842,10 +4000,10 @@ var file_tributary_v1_events_proto_depIdxs = []int32{
 	11, // 9: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
 	5,  // 10: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
 	10, // 11: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
-	19, // 12: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
-	17, // 13: tributary.v1.Cycle.settings:type_name -> tributary.v1.CycleSettings
-	17, // 14: tributary.v1.Cycle.previous_settings:type_name -> tributary.v1.CycleSettings
-	18, // 15: tributary.v1.CycleSettings.stages:type_name -> tributary.v1.StageSettings
+	20, // 12: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
+	18, // 13: tributary.v1.Cycle.settings:type_name -> tributary.v1.CycleSettings
+	18, // 14: tributary.v1.Cycle.previous_settings:type_name -> tributary.v1.CycleSettings
+	19, // 15: tributary.v1.CycleSettings.stages:type_name -> tributary.v1.StageSettings
 	16, // [16:16] is the sub-list for method output_type
 	16, // [16:16] is the sub-list for method input_type
 	16, // [16:16] is the sub-list for extension type_name
@@ -3865,7 +4023,7 @@ func file_tributary_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_events_proto_rawDesc), len(file_tributary_v1_events_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -47,7 +47,7 @@ type part struct {
 var parts = []part{{"edge", benchEdge}, {"processor", benchProcessor}, {"sink", benchSink}, {"freshness", benchFreshness}, {"memory", benchMemory}}
 
 // apart are run only when they are named: they take long.
-var apart = []part{{"join", benchJoin}}
+var apart = []part{{"join", benchJoin}, {"block", benchBlock}}
 
 func main() {
 	if len(os.Args) > 1 {
@@ -60,7 +60,7 @@ func main() {
 		}
 	}
 	binary := flag.String("binary", "bin/tributary", "the program under test")
-	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated); join runs only when named")
+	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated); join and block run only when named")
 	seconds := flag.Float64("seconds", 4, "length of one measurement")
 	rounds := flag.Int("rounds", 3, "edge, sink: how many times each is measured, in turns")
 	var join joinFlags
@@ -106,7 +106,7 @@ func run(ctx context.Context, binary, only string, seconds float64, rounds int, 
 			}
 		}
 		if len(chosen) != len(names) {
-			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness, memory and join", only)
+			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness, memory, join and block", only)
 		}
 	}
 	dir, err := os.MkdirTemp("", "tributary-bench-")

@@ -24,6 +24,7 @@ func described(c *events.Click) Row {
 		"country": c.Country, "city": c.City, "region": c.Region, "asn": number(c.Asn), "as_org": c.AsOrg,
 		"connection_type": c.ConnectionType, "hosting": strconv.FormatBool(c.Hosting),
 		"device": c.Device, "os": c.Os, "os_version": c.OsVersion, "browser": c.Browser, "browser_version": c.BrowserVersion,
+		"block": c.Block, "blocked": strconv.FormatBool(c.Blocked),
 		"bot": c.Bot, "bot_class": c.BotClass, "language": c.Language, "referrer_domain": c.ReferrerDomain,
 	}
 }

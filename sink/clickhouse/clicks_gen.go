@@ -27,6 +27,8 @@ type clicks struct {
 		OfferId             plainColumn[uint32]
 		Offer               wordColumn
 		Goals               textsColumn
+		Block               wordColumn
+		Blocked             plainColumn[bool]
 		LandingId           plainColumn[uint32]
 		Landing             wordColumn
 		Subs                textsColumn
@@ -90,6 +92,7 @@ func newClicks() *clicks {
 	t.col.CampaignId = uint32Column()
 	t.col.SourceId = uint32Column()
 	t.col.OfferId = uint32Column()
+	t.col.Blocked = boolColumn()
 	t.col.LandingId = uint32Column()
 	t.col.Ip = newIPColumn()
 	t.col.Asn = uint32Column()
@@ -126,6 +129,8 @@ func newClicks() *clicks {
 		{"offer_id", "UInt32", &t.col.OfferId},
 		{"offer", "LowCardinality(String)", &t.col.Offer},
 		{"goals", "Array(String)", &t.col.Goals},
+		{"block", "LowCardinality(String)", &t.col.Block},
+		{"blocked", "Bool", &t.col.Blocked},
 		{"landing_id", "UInt32", &t.col.LandingId},
 		{"landing", "LowCardinality(String)", &t.col.Landing},
 		{"subs", "Array(String)", &t.col.Subs},
@@ -217,6 +222,8 @@ func (t *clicks) add(value []byte, partition int32, offset int64) error {
 	t.col.OfferId.add(e.OfferId)
 	t.col.Offer.add(e.Offer)
 	t.col.Goals.add(e.Goals)
+	t.col.Block.add(e.Block)
+	t.col.Blocked.add(e.Blocked)
 	t.col.LandingId.add(e.LandingId)
 	t.col.Landing.add(e.Landing)
 	t.col.Subs.add(e.Subs)

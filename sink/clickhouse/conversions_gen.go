@@ -41,6 +41,8 @@ type conversions struct {
 		FlaggedDelta          plainColumn[int32]
 		BesideGoal            plainColumn[bool]
 		ConfirmedOnly         plainColumn[bool]
+		Block                 wordColumn
+		Blocked               plainColumn[bool]
 		EventAt               int64Column
 		DecidedAt             int64Column
 		ClickAt               int64Column
@@ -112,6 +114,7 @@ func newConversions() *conversions {
 	t.col.FlaggedDelta = int32Column()
 	t.col.BesideGoal = boolColumn()
 	t.col.ConfirmedOnly = boolColumn()
+	t.col.Blocked = boolColumn()
 	t.col.Foreign = boolColumn()
 	t.col.CampaignId = uint32Column()
 	t.col.SourceId = uint32Column()
@@ -160,6 +163,8 @@ func newConversions() *conversions {
 		{"flagged_delta", "Int32", &t.col.FlaggedDelta},
 		{"beside_goal", "Bool", &t.col.BesideGoal},
 		{"confirmed_only", "Bool", &t.col.ConfirmedOnly},
+		{"block", "LowCardinality(String)", &t.col.Block},
+		{"blocked", "Bool", &t.col.Blocked},
 		{"event_at", "DateTime64(3, 'UTC')", &t.col.EventAt},
 		{"received_at", "DateTime64(3, 'UTC')", &t.received},
 		{"decided_at", "DateTime64(3, 'UTC')", &t.col.DecidedAt},
@@ -270,6 +275,8 @@ func (t *conversions) add(value []byte, partition int32, offset int64) error {
 	t.col.FlaggedDelta.add(e.FlaggedDelta)
 	t.col.BesideGoal.add(e.BesideGoal)
 	t.col.ConfirmedOnly.add(e.ConfirmedOnly)
+	t.col.Block.add(e.Block)
+	t.col.Blocked.add(e.Blocked)
 	t.col.EventAt.add(e.EventMs)
 	t.col.DecidedAt.add(decidedMS(e.DecidedMs, e.ReceivedMs))
 	t.col.ClickAt.add(e.ClickMs)

@@ -16,6 +16,7 @@ var declared = map[string]func() table{
 	"scored.anomalies":   func() table { return newAnomalies() },
 	"dead-letters":       func() table { return newDeadLetters() },
 	"parked":             func() table { return newParked() },
+	"control.changes":    func() table { return newControlChanges() },
 }
 
 // Words of enumerations: see enumWords.

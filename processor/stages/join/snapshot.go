@@ -18,10 +18,12 @@ import (
 //	· [event time less the ID's (zigzag)] · [clicks of the IP in its minute, unless 1] · [external ID, with its length] · number of subs · subs
 //
 // Campaign to names and each sub are references to parts: see words. Version 1 has no network to names, and less in campaign, place
-// and agent.
+// and agent. Version 3, which only clicks that met a block are written in, ends with one more part: the block's ID and whether it
+// was applied.
 const (
-	snapshotVersion1 = 1 << 4
-	snapshotVersion  = 2 << 4
+	snapshotVersion1     = 1 << 4
+	snapshotVersion      = 2 << 4
+	snapshotVersionBlock = 3 << 4
 
 	snapshotFlags  = 1<<4 - 1
 	snapshotEvent  = 1 << 0
@@ -105,6 +107,11 @@ func (t *task) appendSnapshot(ctx *stage.Context, dst []byte, c *events.Click) [
 		dst = t.words.referText(ctx, dst, sub)
 	}
 	dst[head] = snapshotVersion | flags
+	if c.Block != "" || c.Blocked {
+		p = append(appendText(p[:0], c.Block), bit(c.Blocked))
+		dst = t.words.refer(ctx, dst, p)
+		dst[head] = snapshotVersionBlock | flags
+	}
 	t.part = p
 	return dst
 }
@@ -114,8 +121,8 @@ func (t *task) readSnapshot(ctx *stage.Context, b []byte) (*events.Click, error)
 	r := snapshotReader{b: b}
 	head := r.byte()
 	version := head &^ snapshotFlags
-	if version != snapshotVersion && version != snapshotVersion1 {
-		return nil, fmt.Errorf("%w: version %d, 1 or %d would be right", errSnapshot, head>>4, snapshotVersion>>4)
+	if version < snapshotVersion1 || version > snapshotVersionBlock {
+		return nil, fmt.Errorf("%w: version %d, 1 to %d would be right", errSnapshot, head>>4, snapshotVersionBlock>>4)
 	}
 	c := &events.Click{Foreign: t.id.foreign}
 	epoch := r.varint() + t.id.timeMS/wordsEpochMS
@@ -176,8 +183,13 @@ func (t *task) readSnapshot(ctx *stage.Context, b []byte) (*events.Click, error)
 		c.Subs = append(c.Subs, part().text)
 	}
 	readNames(&named, c)
+	var block snapshotReader
+	if version == snapshotVersionBlock {
+		block = part()
+		c.Block, c.Blocked = block.string(), block.byte() != 0
+	}
 	var err error
-	for _, p := range [...]*snapshotReader{&campaign, &source, &place, &agent, &network, &named} {
+	for _, p := range [...]*snapshotReader{&campaign, &source, &place, &agent, &network, &named, &block} {
 		if p.rest() > 0 {
 			r.damaged()
 		}

@@ -103,6 +103,8 @@ var oddities = map[string]func(*events.Click){
 	"a tag":                     func(c *events.Click) { c.Tags = []string{"push"} },
 	"a place without a country": func(c *events.Click) { c.Country, c.City = "", "Köln" },
 	"hosting":                   func(c *events.Click) { c.Hosting = true },
+	"blocked":                   func(c *events.Click) { c.Block, c.Blocked, c.OfferId, c.Offer = "b0000000a", true, 0, "" },
+	"shadow":                    func(c *events.Click) { c.Block = "b0000000b" },
 	"another tracker's":         func(c *events.Click) { c.ClickId, c.Foreign = "u-0123-"+c.ClickId, true },
 	"another's that looks ours": func(c *events.Click) { c.Foreign = true },
 }

@@ -271,6 +271,8 @@ CREATE TABLE tributary.clicks
     `offer_id` UInt32 COMMENT 'Offer number of the catalog.',
     `offer` LowCardinality(String) COMMENT 'Offer name the click was sent to.',
     `goals` Array(String) COMMENT 'Event types that counted as conversions of the offer at the time of the click (catalog.offers[].goal); none where every one does.',
+    `block` LowCardinality(String) COMMENT 'ID of the block that the click met (`tributary block list`); empty for none. While blocked is false the block only counted it (shadow).',
+    `blocked` Bool COMMENT 'A block was applied: the visitor got the block\'s answer. Such a click is no part of `clicks` and has its cost all the same: the source has billed it. offer is then the fallback offer, or none.',
     `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
     `landing` LowCardinality(String) COMMENT 'Landing page the click was sent to; empty when it went to the offer directly.',
     `subs` Array(String) COMMENT 'sub1…sub20 of the click link in order; trailing empty ones are left out.',
@@ -392,17 +394,22 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived,
             _layout >= 1,
-            count(),
+            countIf(NOT blocked),
             sum(cost),
-            countIf(score >= 50),
-            countIf(unique),
+            countIf((score >= 50) AND (NOT blocked)),
+            countIf(unique AND (NOT blocked)),
             countIf(landing_id != 0),
-            countIf(bot != ''),
-            sum(score),
+            countIf((bot != '') AND (NOT blocked)),
+            sumIf(score, NOT blocked),
+            countIf(blocked),
+            sumIf(cost, blocked),
+            countIf((block != '') AND (NOT blocked)),
             max(event_at)
         GROUP BY
             campaign_id,
@@ -420,6 +427,8 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived,
@@ -431,6 +440,26 @@ PARTITION BY toYYYYMM(received_at)
 ORDER BY (campaign_id, source_id, received_at, click_id)
 SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192, lightweight_mutation_projection_mode = 'rebuild'
 COMMENT 'Accepted paid clicks, one row a click ID. Source of clicks and cost in every view. Filled from the topic scored.clicks.';
+
+CREATE TABLE tributary.control_changes
+(
+    `kind` LowCardinality(String) COMMENT 'What it is: block.',
+    `id` String COMMENT 'Its ID, as in clicks.block.' CODEC(ZSTD(1)),
+    `ended` Bool COMMENT 'It ended: by this change, or because its time was over.',
+    `says` String COMMENT 'What was in force from then on, in words; of one that ended, what had been.' CODEC(ZSTD(1)),
+    `author` String COMMENT 'Who changed it, in his own words; empty where its time was over.' CODEC(ZSTD(1)),
+    `reason` String COMMENT 'Why, in the words of who changed it.' CODEC(ZSTD(1)),
+    `until_at` DateTime64(3, 'UTC') COMMENT 'When it ends by itself, UTC; 1970 for never.' CODEC(Delta(8), ZSTD(1)),
+    `received_at` DateTime64(3, 'UTC') COMMENT 'When it was changed, UTC, by the clock of who wrote it; decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
+    `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
+    `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    INDEX by_offset _offset TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toYYYYMM(received_at)
+ORDER BY (kind, id, received_at)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Every change of what is in force by the topic control (blocks and the like), one row each: who, when, why. It only grows: what has ended is here still. Order is by _offset. Filled from the topic control.changes.';
 
 CREATE TABLE tributary.conversions
 (
@@ -460,6 +489,8 @@ CREATE TABLE tributary.conversions
     `flagged_delta` Int32 COMMENT 'Change of the number of conversions whose score reached the flag threshold.',
     `beside_goal` Bool COMMENT 'The offer declared which event types count as its conversions, and this one is not among them: it has a count of its own.',
     `confirmed_only` Bool COMMENT 'Money on hold of this conversion is no part of revenue: its network\'s revenue counts once it is confirmed (catalog.networks[].revenue).',
+    `block` LowCardinality(String) COMMENT 'ID of the block that its click met; empty for none.',
+    `blocked` Bool COMMENT 'Its click was blocked: the visitor came by the block\'s answer. It counts as any other, and is no part of what is counted by click (epc, cr and the like).',
     `event_at` DateTime64(3, 'UTC') COMMENT 'When the conversion happened according to the network, UTC.' CODEC(Delta(8), ZSTD(1)),
     `received_at` DateTime64(3, 'UTC') COMMENT 'When the edge accepted the postback, UTC: the time the ledger knew of it. Decides the ClickHouse partition.' CODEC(Delta(8), ZSTD(1)),
     `decided_at` DateTime64(3, 'UTC') DEFAULT received_at COMMENT 'When the processor made the entry, by its clock, UTC. received_at in rows from before there was this column.' CODEC(Delta(8), ZSTD(1)),
@@ -563,6 +594,8 @@ CREATE TABLE tributary.conversions
             landing,
             network,
             event,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived,
@@ -585,6 +618,11 @@ CREATE TABLE tributary.conversions
             count(),
             countIf(kind = 'created'),
             sumIf(score, kind = 'created'),
+            sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(revenue_hold_delta, blocked),
+            sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)),
+            sumIf(revenue_confirmed_delta, blocked),
             max(click_at)
         GROUP BY
             campaign_id,
@@ -604,6 +642,8 @@ CREATE TABLE tributary.conversions
             landing,
             network,
             event,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived
@@ -846,7 +886,7 @@ COMMENT 'Input that became neither a click nor a ledger entry, kept whole, each 
 CREATE VIEW tributary.epc_roi_by_browser
 (
     `browser` String COMMENT 'Browser of the click.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -856,30 +896,30 @@ CREATE VIEW tributary.epc_roi_by_browser
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -887,8 +927,13 @@ CREATE VIEW tributary.epc_roi_by_browser
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -909,16 +954,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -930,7 +975,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -938,13 +983,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         browser,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -955,16 +1005,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY browser
@@ -991,7 +1049,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY browser
@@ -1018,7 +1084,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY browser
@@ -1045,7 +1119,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY browser
@@ -1072,7 +1154,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY browser
     UNION ALL
@@ -1098,7 +1188,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY browser
     UNION ALL
@@ -1134,7 +1232,7 @@ GROUP BY browser;
 CREATE VIEW tributary.epc_roi_by_buyer
 (
     `buyer` String COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -1144,30 +1242,30 @@ CREATE VIEW tributary.epc_roi_by_buyer
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1175,8 +1273,13 @@ CREATE VIEW tributary.epc_roi_by_buyer
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -1197,16 +1300,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1218,7 +1321,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1226,13 +1329,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         buyer,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -1243,16 +1351,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
@@ -1279,7 +1395,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
@@ -1306,7 +1430,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY buyer
@@ -1333,7 +1465,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY buyer
@@ -1360,7 +1500,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     HAVING count() > 0
     UNION ALL
@@ -1386,7 +1534,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
     UNION ALL
@@ -1423,7 +1579,7 @@ CREATE VIEW tributary.epc_roi_by_campaign
 (
     `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
     `campaign` String COMMENT 'Latest name of the campaign.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -1433,30 +1589,30 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1464,8 +1620,13 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -1530,16 +1691,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1551,7 +1712,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1559,15 +1720,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         campaign_id,
         campaign AS said_campaign,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -1578,16 +1744,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -1618,7 +1792,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -1649,7 +1831,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -1680,7 +1870,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -1711,7 +1909,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -1741,7 +1947,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -1787,7 +2001,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
     `campaign` String COMMENT 'Latest name of the campaign.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -1797,30 +2011,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -1828,8 +2042,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -1895,16 +2114,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -1916,7 +2135,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -1924,8 +2143,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -1933,7 +2157,7 @@ FROM
         campaign AS said_campaign,
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -1944,16 +2168,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -1986,7 +2218,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -2019,7 +2259,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -2052,7 +2300,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -2085,7 +2341,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -2117,7 +2381,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -2168,7 +2440,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `campaign` String COMMENT 'Latest name of the campaign.',
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -2178,30 +2450,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2209,8 +2481,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -2319,16 +2596,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2340,7 +2617,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2348,8 +2625,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -2358,7 +2640,7 @@ FROM
         source_id,
         source AS said_source,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -2369,16 +2651,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -2413,7 +2703,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -2448,7 +2746,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -2483,7 +2789,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -2518,7 +2832,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -2552,7 +2874,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -2608,7 +2938,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -2618,30 +2948,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -2649,8 +2979,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -2760,16 +3095,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -2781,7 +3116,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -2789,8 +3124,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -2800,7 +3140,7 @@ FROM
         source AS said_source,
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -2811,16 +3151,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -2857,7 +3205,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -2894,7 +3250,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -2931,7 +3295,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -2968,7 +3340,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -3004,7 +3384,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -3064,7 +3452,7 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -3074,30 +3462,30 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3105,8 +3493,13 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -3216,16 +3609,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3237,7 +3630,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3245,8 +3638,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -3256,7 +3654,7 @@ FROM
         source AS said_source,
         toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -3267,16 +3665,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -3313,7 +3719,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -3350,7 +3764,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -3387,7 +3809,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -3424,7 +3854,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         campaign_id,
@@ -3460,7 +3898,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         campaign_id,
@@ -3516,7 +3962,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_country
 (
     `country` String COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -3526,30 +3972,30 @@ CREATE VIEW tributary.epc_roi_by_country
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3557,8 +4003,13 @@ CREATE VIEW tributary.epc_roi_by_country
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -3579,16 +4030,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3600,7 +4051,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3608,13 +4059,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         country,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -3625,16 +4081,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY country
@@ -3661,7 +4125,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY country
@@ -3688,7 +4160,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY country
@@ -3715,7 +4195,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY country
@@ -3742,7 +4230,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY country
     UNION ALL
@@ -3768,7 +4264,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY country
     UNION ALL
@@ -3804,7 +4308,7 @@ GROUP BY country;
 CREATE VIEW tributary.epc_roi_by_day
 (
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -3814,30 +4318,30 @@ CREATE VIEW tributary.epc_roi_by_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -3845,8 +4349,13 @@ CREATE VIEW tributary.epc_roi_by_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -3867,16 +4376,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -3888,7 +4397,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -3896,13 +4405,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -3913,16 +4427,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY day
@@ -3949,7 +4471,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY day
@@ -3976,7 +4506,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY day
@@ -4003,7 +4541,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY day
@@ -4030,7 +4576,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY day
     UNION ALL
@@ -4056,7 +4610,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY day
     UNION ALL
@@ -4092,7 +4654,7 @@ GROUP BY day;
 CREATE VIEW tributary.epc_roi_by_device
 (
     `device` String COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -4102,30 +4664,30 @@ CREATE VIEW tributary.epc_roi_by_device
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -4133,8 +4695,13 @@ CREATE VIEW tributary.epc_roi_by_device
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -4155,16 +4722,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -4176,7 +4743,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -4184,13 +4751,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         device,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -4201,16 +4773,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY device
@@ -4237,7 +4817,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY device
@@ -4264,7 +4852,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY device
@@ -4291,7 +4887,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY device
@@ -4318,7 +4922,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY device
     UNION ALL
@@ -4344,7 +4956,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY device
     UNION ALL
@@ -4380,7 +5000,7 @@ GROUP BY device;
 CREATE VIEW tributary.epc_roi_by_hour
 (
     `hour` DateTime('UTC') COMMENT 'UTC hour in which the clicks happened; revenue is booked on its click\'s hour.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -4390,30 +5010,30 @@ CREATE VIEW tributary.epc_roi_by_hour
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -4421,8 +5041,13 @@ CREATE VIEW tributary.epc_roi_by_hour
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -4443,16 +5068,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -4464,7 +5089,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -4472,13 +5097,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toStartOfHour(toStartOfInterval(event_at, toIntervalMinute(15))) AS hour,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -4489,16 +5119,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY hour
@@ -4525,7 +5163,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY hour
@@ -4552,7 +5198,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY hour
@@ -4579,7 +5233,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY hour
@@ -4606,7 +5268,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY hour
     UNION ALL
@@ -4632,7 +5302,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY hour
     UNION ALL
@@ -4669,7 +5347,7 @@ CREATE VIEW tributary.epc_roi_by_landing
 (
     `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
     `landing` String COMMENT 'Latest name of the landing page.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -4679,30 +5357,30 @@ CREATE VIEW tributary.epc_roi_by_landing
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -4710,8 +5388,13 @@ CREATE VIEW tributary.epc_roi_by_landing
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -4765,16 +5448,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -4786,7 +5469,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -4794,15 +5477,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         landing_id,
         landing AS said_landing,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -4813,16 +5501,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -4853,7 +5549,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -4884,7 +5588,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     HAVING count() > 0
@@ -4913,7 +5625,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -4944,7 +5664,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     HAVING count() > 0
     UNION ALL
@@ -4972,7 +5700,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
     UNION ALL
@@ -5014,7 +5750,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_minute
 (
     `minute` DateTime('UTC') COMMENT 'UTC minute in which the clicks happened; revenue is booked on its click\'s minute.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5024,30 +5760,30 @@ CREATE VIEW tributary.epc_roi_by_minute
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -5055,8 +5791,13 @@ CREATE VIEW tributary.epc_roi_by_minute
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
 AS WITH (
@@ -5077,16 +5818,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -5098,7 +5839,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -5106,13 +5847,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         toStartOfMinute(event_at) AS minute,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -5123,16 +5869,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY minute
@@ -5159,7 +5913,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY minute
@@ -5186,7 +5948,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY minute
@@ -5213,7 +5983,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY minute
@@ -5240,7 +6018,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_minute.conversions) AS part_events,
         sum(archive_minute.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_minute.created) AS part_created
+        sum(archive_minute.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_minute
     GROUP BY minute
     UNION ALL
@@ -5266,7 +6052,15 @@ FROM
         sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_minute_traffic
     GROUP BY minute
     UNION ALL
@@ -5303,7 +6097,7 @@ CREATE VIEW tributary.epc_roi_by_offer
 (
     `offer_id` UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
     `offer` String COMMENT 'Latest name of the offer.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5313,30 +6107,30 @@ CREATE VIEW tributary.epc_roi_by_offer
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -5344,8 +6138,13 @@ CREATE VIEW tributary.epc_roi_by_offer
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -5399,16 +6198,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -5420,7 +6219,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -5428,15 +6227,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         offer_id,
         offer AS said_offer,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -5447,16 +6251,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -5487,7 +6299,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -5518,7 +6338,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     HAVING count() > 0
@@ -5547,7 +6375,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -5578,7 +6414,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         offer_id,
@@ -5608,7 +6452,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         offer_id,
@@ -5652,7 +6504,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_os
 (
     `os` String COMMENT 'Operating system of the click.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5662,30 +6514,30 @@ CREATE VIEW tributary.epc_roi_by_os
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -5693,8 +6545,13 @@ CREATE VIEW tributary.epc_roi_by_os
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -5715,16 +6572,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -5736,7 +6593,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -5744,13 +6601,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         os,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -5761,16 +6623,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY os
@@ -5797,7 +6667,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY os
@@ -5824,7 +6702,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY os
@@ -5851,7 +6737,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY os
@@ -5878,7 +6772,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY os
     UNION ALL
@@ -5904,7 +6806,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY os
     UNION ALL
@@ -5941,7 +6851,7 @@ CREATE VIEW tributary.epc_roi_by_source
 (
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -5951,30 +6861,30 @@ CREATE VIEW tributary.epc_roi_by_source
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -5982,8 +6892,13 @@ CREATE VIEW tributary.epc_roi_by_source
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -6048,16 +6963,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -6069,7 +6984,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -6077,15 +6992,20 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         source_id,
         source AS said_source,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -6096,16 +7016,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -6136,7 +7064,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -6167,7 +7103,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -6198,7 +7142,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -6229,7 +7181,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         source_id,
@@ -6259,7 +7219,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         source_id,
@@ -6305,7 +7273,7 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
     `day` Date COMMENT 'UTC day on which the clicks happened; revenue is booked on its click\'s day.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -6315,30 +7283,30 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -6346,8 +7314,13 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
@@ -6413,16 +7386,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -6434,7 +7407,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -6442,8 +7415,13 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
@@ -6451,7 +7429,7 @@ FROM
         source AS said_source,
         toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
         max(event_at) AS at,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -6462,16 +7440,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -6504,7 +7490,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -6537,7 +7531,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -6570,7 +7572,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -6603,7 +7613,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         source_id,
@@ -6635,7 +7653,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         source_id,
@@ -6683,7 +7709,7 @@ GROUP BY
 CREATE VIEW tributary.epc_roi_by_team
 (
     `team` String COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
-    `clicks` Int64 COMMENT 'Clicks.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
     `conversions` Int64 COMMENT 'Conversions of the offers\' goals that are registered, pending or approved now; of every event type but rebill where the offer declares no goal.',
     `registered` Int64 COMMENT 'Those of conversions in status registered.',
     `pending` Int64 COMMENT 'Those of conversions in status pending.',
@@ -6693,30 +7719,30 @@ CREATE VIEW tributary.epc_roi_by_team
     `revenue_hold` Decimal(38, 6) COMMENT 'Payouts of pending conversions of every event type, base currency.',
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Payouts of approved conversions of every event type, base currency.',
     `revenue` Decimal(38, 6) COMMENT 'Of each network what its owner chose (networks[].revenue): revenue_gross, or revenue_confirmed; gross where nothing is chosen. Of every event type, base currency.',
-    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks and impressions, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Cost of the clicks, blocked ones included, and of the impressions, base currency.',
     `profit` Decimal(38, 6) COMMENT 'revenue - cost, base currency.',
-    `epc` Nullable(Float64) COMMENT 'Earnings per click: revenue / clicks, base currency. NULL while the denominator is 0.',
-    `epc_confirmed` Nullable(Float64) COMMENT 'revenue_confirmed / clicks, base currency. NULL while the denominator is 0.',
-    `cpc` Nullable(Float64) COMMENT 'Cost per click: cost / clicks, base currency. NULL while the denominator is 0.',
-    `cr` Nullable(Float64) COMMENT 'Conversion rate: conversions / clicks, a fraction. NULL while the denominator is 0.',
-    `cr_confirmed` Nullable(Float64) COMMENT 'approved / clicks, a fraction. NULL while the denominator is 0.',
+    `epc` Nullable(Float64) COMMENT 'Earnings per click: (revenue - revenue_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `epc_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `cpc` Nullable(Float64) COMMENT 'Cost per click that counts: cost / clicks, base currency. NULL while the denominator is 0.',
+    `cr` Nullable(Float64) COMMENT 'Conversion rate: (conversions - conversions_blocked) / clicks, a fraction. NULL while the denominator is 0.',
+    `cr_confirmed` Nullable(Float64) COMMENT '(approved - approved_blocked) / clicks, a fraction. NULL while the denominator is 0.',
     `ar` Nullable(Float64) COMMENT 'Approval rate: approved / (approved + rejected + pending), a fraction; registered and chargeback are in neither part. NULL while the denominator is 0.',
     `roi` Nullable(Float64) COMMENT 'Return on investment: (revenue - cost) / cost, a fraction: 0.25 is 25 %. NULL while the denominator is 0.',
     `roi_confirmed` Nullable(Float64) COMMENT '(revenue_confirmed - cost) / cost, a fraction. NULL while the denominator is 0.',
     `roas` Nullable(Float64) COMMENT 'Return on ad spend: revenue / cost, a fraction. NULL while the denominator is 0.',
-    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: revenue / clicks * 1000. NULL while the denominator is 0.',
+    `rpm` Nullable(Float64) COMMENT 'Revenue per 1000 clicks, base currency: epc * 1000. NULL while the denominator is 0.',
     `ap` Nullable(Float64) COMMENT 'Average payout: revenue / conversions, base currency. NULL while the denominator is 0.',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
     `flagged_share` Nullable(Float64) COMMENT 'flagged / first ledger entries (conversions ever created), a fraction. NULL while the denominator is 0.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
     `impressions` Int64 COMMENT 'Impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Cost of the impressions, which cost has too, base currency.',
     `ctr` Nullable(Float64) COMMENT 'Click-through rate: clicks / impressions, a fraction. NULL while the denominator is 0.',
     `cpm` Nullable(Float64) COMMENT 'Cost per 1000 impressions, base currency: cost / impressions * 1000. NULL while the denominator is 0.',
     `ecpm` Nullable(Float64) COMMENT 'Revenue per 1000 impressions, base currency: revenue / impressions * 1000. NULL while the denominator is 0.',
-    `unique_clicks` Int64 COMMENT 'Clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
-    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: revenue / unique_clicks, base currency. NULL while the denominator is 0.',
+    `unique_clicks` Int64 COMMENT 'Those of clicks that were their visitor\'s first of the campaign within the edge\'s window; see clicks.unique.',
+    `uepc` Nullable(Float64) COMMENT 'Earnings per unique click: (revenue - revenue_blocked) / unique_clicks, base currency. NULL while the denominator is 0.',
     `landing_views` Int64 COMMENT 'Clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Presses of landing pages\' buttons.',
     `lp_ctr` Nullable(Float64) COMMENT 'Click-through rate of landing pages: landing_pressed / landing_views, a fraction. NULL while the denominator is 0.',
@@ -6724,8 +7750,13 @@ CREATE VIEW tributary.epc_roi_by_team
     `events` Int64 COMMENT 'Conversions of every event type, rebills too, that are registered, pending or approved now.',
     `cpa` Nullable(Float64) COMMENT 'Cost per conversion: cost / conversions, base currency. NULL while the denominator is 0.',
     `revenue_gross` Decimal(38, 6) COMMENT 'revenue_hold + revenue_confirmed, base currency: money on hold counts in full.',
-    `epc_gross` Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
-    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
+    `epc_gross` Nullable(Float64) COMMENT '(revenue_gross - revenue_hold_blocked - revenue_confirmed_blocked) / clicks, base currency. NULL while the denominator is 0.',
+    `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.',
+    `clicks_blocked` Int64 COMMENT 'Clicks that a block kept away (`tributary block`): none of clicks. Of the archive from before there were blocks: 0.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'What the clicks_blocked cost, which cost has too: the source has billed it. Base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Those of clicks that a shadow block counted: it would have kept them away.',
+    `conversions_blocked` Int64 COMMENT 'Those of conversions whose click was blocked: of the fallback offer.',
+    `revenue_blocked` Decimal(38, 6) COMMENT 'What of revenue is of clicks that were blocked, base currency: it counts, and is no part of epc.'
 )
 COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH (
@@ -6746,16 +7777,16 @@ SELECT
     sum(part_revenue_hold_counted) + revenue_confirmed AS revenue,
     sum(part_cost) AS cost,
     revenue - cost AS profit,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
-    toFloat64(revenue_confirmed) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue_confirmed - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_confirmed,
     toFloat64(cost) / nullIf(toFloat64(clicks), 0) AS cpc,
-    toFloat64(conversions) / nullIf(toFloat64(clicks), 0) AS cr,
-    toFloat64(approved) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
+    toFloat64(conversions - conversions_blocked) / nullIf(toFloat64(clicks), 0) AS cr,
+    toFloat64(approved - sum(part_approved_blocked)) / nullIf(toFloat64(clicks), 0) AS cr_confirmed,
     toFloat64(approved) / nullIf(toFloat64((approved + rejected) + pending), 0) AS ar,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
     toFloat64(revenue_confirmed - cost) / nullIf(toFloat64(cost), 0) AS roi_confirmed,
     toFloat64(revenue) / nullIf(toFloat64(cost), 0) AS roas,
-    toFloat64(revenue * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
+    toFloat64((revenue - revenue_blocked) * 1000) / nullIf(toFloat64(clicks), 0) AS rpm,
     toFloat64(revenue) / nullIf(toFloat64(conversions), 0) AS ap,
     sum(part_flagged) AS flagged,
     toFloat64(flagged) / nullIf(toFloat64(sum(part_created)), 0) AS flagged_share,
@@ -6767,7 +7798,7 @@ SELECT
     toFloat64(cost * 1000) / nullIf(toFloat64(impressions), 0) AS cpm,
     toFloat64(revenue * 1000) / nullIf(toFloat64(impressions), 0) AS ecpm,
     sum(part_unique_clicks) AS unique_clicks,
-    toFloat64(revenue) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
+    toFloat64(revenue - revenue_blocked) / nullIf(toFloat64(unique_clicks), 0) AS uepc,
     sum(part_landing_views) AS landing_views,
     sum(part_landing_clicks) AS landing_clicks,
     toFloat64(landing_pressed) / nullIf(toFloat64(landing_views), 0) AS lp_ctr,
@@ -6775,13 +7806,18 @@ SELECT
     sum(part_events) AS events,
     toFloat64(cost) / nullIf(toFloat64(conversions), 0) AS cpa,
     revenue_hold + revenue_confirmed AS revenue_gross,
-    toFloat64(revenue_gross) / nullIf(toFloat64(clicks), 0) AS epc_gross,
-    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross
+    toFloat64((revenue_gross - sum(part_revenue_hold_blocked)) - sum(part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc_gross,
+    toFloat64(revenue_gross - cost) / nullIf(toFloat64(cost), 0) AS roi_gross,
+    sum(part_clicks_blocked) AS clicks_blocked,
+    sum(part_cost_blocked) AS cost_blocked,
+    sum(part_clicks_shadowed) AS clicks_shadowed,
+    sum(part_conversions_blocked) AS conversions_blocked,
+    sum(part_revenue_hold_counted_blocked) + sum(part_revenue_confirmed_blocked) AS revenue_blocked
 FROM
 (
     SELECT
         team,
-        toInt64(count()) AS part_clicks,
+        toInt64(countIf(NOT blocked)) AS part_clicks,
         toInt64(0) AS part_conversions,
         toInt64(0) AS part_registered,
         toInt64(0) AS part_pending,
@@ -6792,16 +7828,24 @@ FROM
         toDecimal128(0, 6) AS part_revenue_confirmed,
         sum(clicks.cost) AS part_cost,
         toInt64(0) AS part_flagged,
-        toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
         toInt64(0) AS part_impressions,
         toDecimal128(0, 6) AS part_impression_cost,
-        toInt64(countIf(unique)) AS part_unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS part_unique_clicks,
         toInt64(countIf(landing_id != 0)) AS part_landing_views,
         toInt64(0) AS part_landing_clicks,
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(countIf(blocked)) AS part_clicks_blocked,
+        sumIf(clicks.cost, blocked) AS part_cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY team
@@ -6828,7 +7872,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(conversions_delta) AS part_events,
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
-        toInt64(countIf(kind = 'created')) AS part_created
+        toInt64(countIf(kind = 'created')) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS part_approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS part_revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS part_revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS part_revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY team
@@ -6855,7 +7907,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY team
@@ -6882,7 +7942,15 @@ FROM
         toInt64(uniqExact(click_id)) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY team
@@ -6909,7 +7977,15 @@ FROM
         toInt64(0) AS part_landing_pressed,
         sum(archive_quarter.conversions) AS part_events,
         sum(archive_quarter.revenue_hold) AS part_revenue_hold_counted,
-        sum(archive_quarter.created) AS part_created
+        sum(archive_quarter.created) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter
     HAVING count() > 0
     UNION ALL
@@ -6935,7 +8011,15 @@ FROM
         sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed,
         toInt64(0) AS part_events,
         toDecimal128(0, 6) AS part_revenue_hold_counted,
-        toInt64(0) AS part_created
+        toInt64(0) AS part_created,
+        toInt64(0) AS part_clicks_blocked,
+        toDecimal128(0, 6) AS part_cost_blocked,
+        toInt64(0) AS part_clicks_shadowed,
+        toInt64(0) AS part_conversions_blocked,
+        toInt64(0) AS part_approved_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_blocked,
+        toDecimal128(0, 6) AS part_revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS part_revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
     UNION ALL
@@ -7086,7 +8170,7 @@ FROM
                 campaign AS said_campaign,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -7343,7 +8427,7 @@ FROM
                 toDate(toStartOfInterval(event_at, toIntervalMinute(15))) AS day,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -7658,7 +8742,7 @@ FROM
                 source AS said_source,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -7924,7 +9008,7 @@ FROM
                 offer AS said_offer,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -8175,7 +9259,7 @@ FROM
                 source AS said_source,
                 '' AS event,
                 max(event_at) AS at,
-                toInt64(count()) AS part_clicks,
+                toInt64(countIf(NOT blocked)) AS part_clicks,
                 toDecimal128(0, 6) AS part_revenue_hold,
                 toDecimal128(0, 6) AS part_revenue_confirmed,
                 sum(clicks.cost) AS part_cost,
@@ -9038,10 +10122,10 @@ CREATE VIEW tributary.rollup_hour
     `device` LowCardinality(String) COMMENT 'Device of the click.',
     `os` LowCardinality(String) COMMENT 'Operating system of the click.',
     `browser` LowCardinality(String) COMMENT 'Browser of the click.',
-    `clicks` Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50. Rows of one key may not be merged yet: always sum().',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
@@ -9194,10 +10278,10 @@ FROM
         device,
         os,
         browser,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -9390,8 +10474,8 @@ CREATE VIEW tributary.rollup_hour_traffic
     `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
-    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked and that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
@@ -9610,8 +10694,8 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.clicks
@@ -9719,10 +10803,10 @@ CREATE VIEW tributary.rollup_minute
     `offer` String COMMENT 'Latest name of the offer.',
     `country` LowCardinality(String) COMMENT 'Country of the click.',
     `device` LowCardinality(String) COMMENT 'Device of the click.',
-    `clicks` Int64 COMMENT 'Count of clicks. Rows of one key may not be merged yet: always sum().',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50. Rows of one key may not be merged yet: always sum().',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots. Rows of one key may not be merged yet: always sum().',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50. Rows of one key may not be merged yet: always sum().',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked. Rows of one key may not be merged yet: always sum().',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost, base currency. Rows of one key may not be merged yet: always sum().',
     `entries` Int64 COMMENT 'Count of ledger entries. Rows of one key may not be merged yet: always sum().',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills. Rows of one key may not be merged yet: always sum().',
@@ -9872,10 +10956,10 @@ FROM
         offer,
         country,
         device,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -10044,8 +11128,8 @@ CREATE VIEW tributary.rollup_minute_traffic
     `impressions` Int64 COMMENT 'Count of impressions. Rows of one key may not be merged yet: always sum().',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots. Rows of one key may not be merged yet: always sum().',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency. Rows of one key may not be merged yet: always sum().',
-    `clicks` Int64 COMMENT 'Count of clicks that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks. Rows of one key may not be merged yet: always sum().',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked and that loaders from version 1 on wrote. Rows of one key may not be merged yet: always sum().',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked. Rows of one key may not be merged yet: always sum().',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
@@ -10249,8 +11333,8 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.clicks
@@ -10374,10 +11458,10 @@ CREATE VIEW tributary.source_quality
     `campaign` String COMMENT 'Latest name of the campaign.',
     `source_id` UInt32 COMMENT 'Source number; 0 when undeclared.',
     `source` String COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
-    `clicks` Int64 COMMENT 'Clicks.',
-    `flagged_clicks` Int64 COMMENT 'Clicks whose score is 50 or more.',
+    `clicks` Int64 COMMENT 'Clicks that no block kept away.',
+    `flagged_clicks` Int64 COMMENT 'Those of clicks whose score is 50 or more.',
     `flagged_clicks_share` Nullable(Float64) COMMENT 'flagged_clicks / clicks, a fraction. NULL while the denominator is 0.',
-    `bot_clicks` Int64 COMMENT 'Clicks of listed bots.',
+    `bot_clicks` Int64 COMMENT 'Those of clicks that listed bots made.',
     `mean_click_score` Nullable(Float64) COMMENT 'sum of click scores / clicks, 0 to 100. NULL while the denominator is 0.',
     `conversions_created` Int64 COMMENT 'Conversions ever created (first ledger entries).',
     `flagged` Int64 COMMENT 'Conversions whose score is 50 or more.',
@@ -10515,13 +11599,13 @@ FROM
             source_id,
             source AS said_source,
             max(event_at) AS at,
-            toInt64(count()) AS part_clicks,
+            toInt64(countIf(NOT blocked)) AS part_clicks,
             toInt64(0) AS part_flagged,
-            toInt64(countIf(score >= 50)) AS part_flagged_clicks,
+            toInt64(countIf((score >= 50) AND (NOT blocked))) AS part_flagged_clicks,
             toInt64(0) AS part_created,
             toInt64(0) AS part_created_score_sum,
-            toInt64(countIf(bot != '')) AS part_bot_clicks,
-            toInt64(sum(score)) AS part_click_score_sum
+            toInt64(countIf((bot != '') AND (NOT blocked))) AS part_bot_clicks,
+            toInt64(sumIf(score, NOT blocked)) AS part_click_score_sum
         FROM tributary.clicks
         WHERE NOT has(archived.1, _archived)
         GROUP BY
@@ -10641,10 +11725,10 @@ CREATE VIEW tributary.totals_by_hour
     `device` LowCardinality(String) COMMENT 'Device of the visitor.',
     `os` LowCardinality(String) COMMENT 'Operating system of the visitor.',
     `browser` LowCardinality(String) COMMENT 'Browser of the visitor.',
-    `clicks` Int64 COMMENT 'Count of clicks.',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50.',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
@@ -10661,7 +11745,7 @@ CREATE VIEW tributary.totals_by_hour
     `impressions` Int64 COMMENT 'Count of impressions.',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
     `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
@@ -10671,7 +11755,15 @@ CREATE VIEW tributary.totals_by_hour
     `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
     `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
     `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
-    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.',
+    `clicks_blocked` Int64 COMMENT 'Count of blocked clicks.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'Sum of cost of blocked clicks, base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Count of clicks that met a block and are not blocked.',
+    `conversions_blocked` Int64 COMMENT 'Sum of conversions_delta of entries that count and whose click was blocked.',
+    `approved_blocked` Int64 COMMENT 'Sum of approved_delta of entries that count and whose click was blocked.',
+    `revenue_hold_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries whose click was blocked, base currency.',
+    `revenue_hold_counted_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only and whose click was blocked, base currency.',
+    `revenue_confirmed_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta of entries whose click was blocked, base currency.'
 )
 COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter, archive_quarter_traffic and archive_sums.'
 AS WITH
@@ -10811,10 +11903,10 @@ FROM
         device,
         os,
         browser,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -10831,7 +11923,7 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks,
         toInt64(0) AS landing_pressed,
@@ -10841,7 +11933,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(countIf(blocked)) AS clicks_blocked,
+        sumIf(clicks.cost, blocked) AS cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -10903,7 +12003,15 @@ FROM
         sum(pending_delta) AS events_pending,
         sum(approved_delta) AS events_approved,
         sum(rejected_delta) AS events_rejected,
-        sum(chargeback_delta) AS events_chargebacks
+        sum(chargeback_delta) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -10965,7 +12073,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -11025,7 +12141,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -11087,7 +12211,15 @@ FROM
         sum(archive_quarter.pending) AS events_pending,
         sum(archive_quarter.approved) AS events_approved,
         sum(archive_quarter.rejected) AS events_rejected,
-        sum(archive_quarter.chargebacks) AS events_chargebacks
+        sum(archive_quarter.chargebacks) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_quarter
     GROUP BY
         ledger_day,
@@ -11148,7 +12280,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_quarter_traffic
     GROUP BY
         ledger_day,
@@ -11240,10 +12380,10 @@ CREATE VIEW tributary.totals_by_minute
     `offer` String COMMENT 'Latest name of the offer.',
     `country` LowCardinality(String) COMMENT 'Country of the visitor.',
     `device` LowCardinality(String) COMMENT 'Device of the visitor.',
-    `clicks` Int64 COMMENT 'Count of clicks.',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50.',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `entries` Int64 COMMENT 'Count of ledger entries.',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
@@ -11260,7 +12400,7 @@ CREATE VIEW tributary.totals_by_minute
     `impressions` Int64 COMMENT 'Count of impressions.',
     `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
     `landing_pressed` Int64 COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
@@ -11270,7 +12410,15 @@ CREATE VIEW tributary.totals_by_minute
     `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
     `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
     `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
-    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.',
+    `clicks_blocked` Int64 COMMENT 'Count of blocked clicks.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'Sum of cost of blocked clicks, base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Count of clicks that met a block and are not blocked.',
+    `conversions_blocked` Int64 COMMENT 'Sum of conversions_delta of entries that count and whose click was blocked.',
+    `approved_blocked` Int64 COMMENT 'Sum of approved_delta of entries that count and whose click was blocked.',
+    `revenue_hold_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries whose click was blocked, base currency.',
+    `revenue_hold_counted_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only and whose click was blocked, base currency.',
+    `revenue_confirmed_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta of entries whose click was blocked, base currency.'
 )
 COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute, archive_minute_traffic and archive_sums.'
 AS WITH
@@ -11407,10 +12555,10 @@ FROM
         offer,
         country,
         device,
-        toInt64(count()) AS clicks,
-        toInt64(countIf(score >= 50)) AS flagged_clicks,
-        toInt64(countIf(bot != '')) AS bot_clicks,
-        toInt64(sum(score)) AS click_score_sum,
+        toInt64(countIf(NOT blocked)) AS clicks,
+        toInt64(countIf((score >= 50) AND (NOT blocked))) AS flagged_clicks,
+        toInt64(countIf((bot != '') AND (NOT blocked))) AS bot_clicks,
+        toInt64(sumIf(score, NOT blocked)) AS click_score_sum,
         sum(clicks.cost) AS cost,
         toInt64(0) AS entries,
         toInt64(0) AS conversions,
@@ -11427,7 +12575,7 @@ FROM
         toInt64(0) AS impressions,
         toInt64(0) AS bot_impressions,
         toDecimal128(0, 6) AS impression_cost,
-        toInt64(countIf(unique)) AS unique_clicks,
+        toInt64(countIf(unique AND (NOT blocked))) AS unique_clicks,
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks,
         toInt64(0) AS landing_pressed,
@@ -11437,7 +12585,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(countIf(blocked)) AS clicks_blocked,
+        sumIf(clicks.cost, blocked) AS cost_blocked,
+        toInt64(countIf((block != '') AND (NOT blocked))) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.clicks
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -11493,7 +12649,15 @@ FROM
         sum(pending_delta) AS events_pending,
         sum(approved_delta) AS events_approved,
         sum(rejected_delta) AS events_rejected,
-        sum(chargeback_delta) AS events_chargebacks
+        sum(chargeback_delta) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS conversions_blocked,
+        sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')) AS approved_blocked,
+        sumIf(revenue_hold_delta, blocked) AS revenue_hold_blocked,
+        sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)) AS revenue_hold_counted_blocked,
+        sumIf(revenue_confirmed_delta, blocked) AS revenue_confirmed_blocked
     FROM tributary.conversions
     WHERE NOT has(archived.1, _archived)
     GROUP BY
@@ -11549,7 +12713,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.impressions
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -11603,7 +12775,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.landing_clicks
     WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
@@ -11659,7 +12839,15 @@ FROM
         sum(archive_minute.pending) AS events_pending,
         sum(archive_minute.approved) AS events_approved,
         sum(archive_minute.rejected) AS events_rejected,
-        sum(archive_minute.chargebacks) AS events_chargebacks
+        sum(archive_minute.chargebacks) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_minute
     GROUP BY
         ledger_day,
@@ -11714,7 +12902,15 @@ FROM
         toInt64(0) AS events_pending,
         toInt64(0) AS events_approved,
         toInt64(0) AS events_rejected,
-        toInt64(0) AS events_chargebacks
+        toInt64(0) AS events_chargebacks,
+        toInt64(0) AS clicks_blocked,
+        toDecimal128(0, 6) AS cost_blocked,
+        toInt64(0) AS clicks_shadowed,
+        toInt64(0) AS conversions_blocked,
+        toInt64(0) AS approved_blocked,
+        toDecimal128(0, 6) AS revenue_hold_blocked,
+        toDecimal128(0, 6) AS revenue_hold_counted_blocked,
+        toDecimal128(0, 6) AS revenue_confirmed_blocked
     FROM tributary.archive_minute_traffic
     GROUP BY
         ledger_day,
