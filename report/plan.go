@@ -42,6 +42,8 @@ type planning struct {
 	names Names
 	// self: the SQL has the latest names in itself.
 	self bool
+	// absent are tables without rows.
+	absent map[string]bool
 }
 
 // inlineNames is how many names are written into the SQL that sorts by them.

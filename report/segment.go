@@ -19,6 +19,8 @@ type span struct {
 	period Period
 	basis  Basis
 	known  time.Time
+	// also is another period before it, without an edge in a day: by click time and with nothing known until some time.
+	also Period
 }
 
 const day = 24 * time.Hour
@@ -61,7 +63,19 @@ func (s *span) booked(f *schemas.Fact, kept bool) []string {
 	if kept {
 		at = strings.ReplaceAll(schemas.DimensionNamed("quarter").Of, "{at}", f.At)
 	}
-	return between(at, s.period, !kept)
+	return s.either(at, !kept)
+}
+
+// either is the period, and the other one where there is one.
+func (s *span) either(at string, fine bool) []string {
+	conditions := between(at, s.period, fine)
+	switch {
+	case s.also == (Period{}):
+		return conditions
+	case s.also.To.Equal(s.period.From):
+		return between(at, Period{s.also.From, s.period.To}, fine)
+	}
+	return []string{"(" + strings.Join(between(at, s.also, fine), " AND ") + " OR " + strings.Join(conditions, " AND ") + ")"}
 }
 
 func between(at string, p Period, fine bool) []string {
@@ -139,7 +153,7 @@ func (s *span) archived() segment {
 		}
 		return segment{conditions: list, kept: true}
 	}
-	list = between("quarter", s.period, false)
+	list = s.either("quarter", false)
 	if !s.known.IsZero() {
 		until := s.known.Add(time.Millisecond)
 		cut(until)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tributary/schemas"
 )
@@ -14,14 +15,10 @@ func (w *writing) union(indent string) (string, error) {
 	for i, m := range w.parts {
 		columns[i] = column{m.Name, m}
 	}
-	eras := []Period{w.plan.period}
-	if w.plan.compared() {
-		eras = append(eras, w.plan.before)
-	}
 	var branches []string
 	for _, f := range needed(columns) {
-		for era, p := range eras {
-			branches = append(branches, w.branches(&f, era, p)...)
+		for _, e := range w.eras() {
+			branches = append(branches, w.branches(&f, e)...)
 		}
 	}
 	if branches == nil { // nothing can fulfil the filters
@@ -33,13 +30,45 @@ func (w *writing) union(indent string) (string, error) {
 	return strings.Join(branches, "\n"+indent+"UNION ALL\n"), nil
 }
 
-// branches are the sums of a fact's rows of a period.
-func (w *writing) branches(f *schemas.Fact, era int, p Period) []string {
+// An era is what a branch reads of time: the question's period, the one that it is compared with, or both.
+type era struct {
+	span
+	// number is 0 of the question's period, 1 of the other, and 2 of both.
+	number int
+	// since is when the question's period begins, after the end of the other.
+	since time.Time
+}
+
+// eras are read one by one where they overlap, or where the edges of days are: else one pass over the rows serves both, and
+// costs half the planning.
+func (w *writing) eras() []era {
+	q := &w.plan.question
+	of := func(p Period) span { return span{period: p, basis: q.Basis, known: q.Known} }
+	first := era{span: of(w.plan.period)}
+	switch {
+	case !w.plan.compared():
+		return []era{first}
+	case q.Basis == ByClick && q.Known.IsZero() && !w.plan.before.To.After(w.plan.period.From):
+		first.number, first.since, first.also = 2, w.plan.period.From, w.plan.before
+		return []era{first}
+	}
+	return []era{first, {span: of(w.plan.before), number: 1}}
+}
+
+// branches are the sums of a fact's rows of an era.
+func (w *writing) branches(f *schemas.Fact, e era) []string {
 	fact := *f
 	fact.Table = strings.ReplaceAll(fact.Table, "{grain}", schemas.GrainQuarter)
 	fact.At = strings.ReplaceAll(fact.At, "{grain}", schemas.GrainQuarter)
+	if w.absent[fact.Table] {
+		return nil
+	}
 	q := &w.plan.question
-	b := branch{form: form{fact: &fact, table: fact.Table, basis: q.Basis, zone: w.plan.zone}, era: era}
+	b := branch{form: form{fact: &fact, table: fact.Table, basis: q.Basis, zone: w.plan.zone}}
+	b.era = fmt.Sprintf("toUInt8(%d)", e.number)
+	if e.number == 2 {
+		b.era = "toUInt8(" + b.form.quarterIn() + " < " + instant(e.since, false) + ")"
+	}
 	kept := true
 	for _, c := range w.conditions(&b.form) {
 		if c.none {
@@ -51,14 +80,13 @@ func (w *writing) branches(f *schemas.Fact, era int, p Period) []string {
 		}
 	}
 	for _, k := range w.plan.keys {
-		e := w.keyOf(&b.form, k, era)
-		kept = kept && e.kept
-		b.keys = append(b.keys, e)
+		key := w.keyOf(&b.form, k, &e)
+		kept = kept && key.kept
+		b.keys = append(b.keys, key)
 	}
 	single := slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return m.Sum[f.Name] != "" && distinct(m) })
-	s := span{period: p, basis: q.Basis, known: q.Known}
 	var list []string
-	for _, seg := range s.segments(&fact, kept, single) {
+	for _, seg := range e.segments(&fact, kept, single) {
 		list = append(list, w.branch(&b, seg, false))
 		if single && !fact.Archive && len(w.plan.keys) > 0 {
 			list = append(list, w.branch(&b, seg, true))
@@ -90,7 +118,7 @@ func (w *writing) conditions(f *form) []condition {
 }
 
 // keyOf is a key of a fact's rows. Times of the compared period are moved to those that they are compared with.
-func (w *writing) keyOf(f *form, k key, era int) expression {
+func (w *writing) keyOf(f *form, k key, e *era) expression {
 	if k.number {
 		return f.column(k.by.number())
 	}
@@ -101,11 +129,18 @@ func (w *writing) keyOf(f *form, k key, era int) expression {
 		}
 		return expression{text: undeclared(number.text, name.text), kept: number.kept && name.kept}
 	}
-	e := f.of(k.by)
-	if era == 1 && k.local {
-		e.text = w.moved.of(k.by, e.text, w.plan.zone.String())
+	key := f.of(k.by)
+	if e.number == 0 || !k.local {
+		return key
 	}
-	return e
+	moved := w.moved.of(k.by, key.text, w.plan.zone.String())
+	switch {
+	case e.number == 1:
+		key.text = moved
+	case moved != key.text:
+		key.text = "if(" + f.quarterIn() + " < " + instant(e.since, false) + ", " + moved + ", " + key.text + ")"
+	}
+	return key
 }
 
 // of a time of the compared period: that of the other to which it is compared.
@@ -143,7 +178,7 @@ func (s shift) of(a *asked, text, zone string) string {
 // A branch is a SELECT of a fact.
 type branch struct {
 	form       form
-	era        int
+	era        string
 	keys       []expression
 	conditions []string
 }
@@ -162,7 +197,10 @@ func (w *writing) branch(b *branch, seg segment, distinctOnly bool) string {
 		lines = append(lines, text+" AS "+by+k.name)
 	}
 	if w.plan.compared() {
-		lines = append(lines, fmt.Sprintf("toUInt8(%d) AS era", b.era))
+		lines = append(lines, b.era+" AS era")
+		if strings.Contains(b.era, "<") {
+			groups = append(groups, "era")
+		}
 	}
 	for _, m := range w.parts {
 		of, has := m.Sum[b.form.fact.Name]
