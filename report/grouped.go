@@ -45,10 +45,11 @@ func (g *grouped) sql(indent string) string {
 	}
 	parts := g.columns.parts()
 	union := sums{by: g.by, columns: parts, grain: grain, facts: needed(parts), parted: true}
-	with := ""
+	lists := []string{schemas.Archived}
 	if g.named {
-		with = withNames(g.by, indent)
+		lists = append(lists, namesLists(g.by, indent)...)
 	}
+	with := withLists(lists, indent)
 	return with + "SELECT\n" + indent + "    " + strings.Join(lines, ",\n"+indent+"    ") + "\n" +
 		indent + "FROM\n" + indent + "(\n" + union.sql(indent+"    ") + "\n" + indent + ") AS parts\n" +
 		indent + "GROUP BY " + strings.Join(keys, ", ")
@@ -64,7 +65,7 @@ func needed(columns []column) []schemas.Fact {
 	var list []schemas.Fact
 	for _, f := range schemas.Facts {
 		for _, c := range columns {
-			if _, has := c.metric.Sum[f.Name]; has {
+			if _, has := c.metric.Over(f.Name); has {
 				list = append(list, f)
 				break
 			}

@@ -61,10 +61,10 @@ func saidNames(only, indent string) string {
 // namesOf is what a query calls the numbers and the latest names of a kind.
 func namesOf(kind string) string { return "names_of_" + kind }
 
-// withNames begins a query that shows names of numbers: for each kind, one pair of lists of the numbers and their
-// latest names. It is what latest_names says, of one kind: the others need not be planned. Lines but the first are
+// namesLists are what a query that shows names of numbers begins with: for each kind, one pair of lists of the numbers and
+// their latest names. It is what latest_names says, of one kind: the others need not be planned. Lines but the first are
 // indented.
-func withNames(by []*schemas.Dimension, indent string) string {
+func namesLists(by []*schemas.Dimension, indent string) []string {
 	var lists []string
 	for _, d := range by {
 		if d.NameOf == "" {
@@ -78,27 +78,32 @@ func withNames(by []*schemas.Dimension, indent string) string {
 			indent+"            )\n"+indent+"            GROUP BY id\n"+
 			indent+"        )\n"+indent+"    ) AS "+namesOf(d.Name))
 	}
-	if lists == nil {
+	return lists
+}
+
+// withLists is the WITH of a query; empty for none.
+func withLists(lists []string, indent string) string {
+	if len(lists) == 0 {
 		return ""
 	}
 	return "WITH\n" + indent + "    " + strings.Join(lists, ",\n"+indent+"    ") + "\n" + indent
 }
 
 // latestName is the latest name of a number, or where the catalog has none of it what the rows say. The query begins
-// with withNames.
+// with namesLists.
 func latestName(kind, number, said string) string {
 	of := "tupleElement(" + namesOf(kind) + ", "
 	return "transform(" + number + ", " + of + "1), " + of + "2), toString(" + said + "))"
 }
 
-// renamed is a query with the latest names in place of those that its rows say.
-func renamed(by []*schemas.Dimension, query, as string) string {
+// renamed is a query with the latest names in place of those that its rows say. It begins with the lists.
+func renamed(by []*schemas.Dimension, query, as string, lists ...string) string {
 	var names []string
 	for _, d := range by {
 		if d.NameOf != "" {
 			names = append(names, "    "+latestName(d.Name, d.NameOf, d.Name)+" AS "+d.Name)
 		}
 	}
-	return withNames(by, "") + "SELECT * REPLACE (\n" + strings.Join(names, ",\n") + ")\n" +
+	return withLists(append(lists, namesLists(by, "")...), "") + "SELECT * REPLACE (\n" + strings.Join(names, ",\n") + ")\n" +
 		"FROM\n(\n" + query + "\n) AS " + as
 }

@@ -47,7 +47,7 @@ func (s *sums) of(f schemas.Fact) []string {
 	keys, groups := s.keys(f, fill)
 	figures := make([]string, len(s.columns))
 	for i, c := range s.columns {
-		of, has := c.metric.Sum[f.Name]
+		of, has := c.metric.Over(f.Name)
 		if !has {
 			of = zero(c.metric.Type)
 		}
@@ -60,8 +60,8 @@ func (s *sums) of(f schemas.Fact) []string {
 	}
 	lines := []string{"    " + strings.Join(keys, ", ") + ",", "    " + strings.Join(figures, ", "),
 		fill.Replace("FROM {database}.{table}")}
-	if f.Where != "" {
-		lines = append(lines, "WHERE "+f.Where)
+	if where := f.Counts(); where != "" {
+		lines = append(lines, "WHERE "+where)
 	}
 	if len(groups) > 0 {
 		return append(lines, "GROUP BY "+strings.Join(groups, ", "))

@@ -69,41 +69,44 @@ func totalsViews() []totals {
 		}
 	}
 	// Rollups of traffic had no clicks of loaders from before they were there.
-	layout := facts(schemas.FactImpressions, schemas.FactLandingClicks, schemas.FactClicks, schemas.FactArchiveTraffic)
+	layout := facts(schemas.FactImpressions, schemas.FactLandingClicks, schemas.FactClicks, schemas.FactArchiveTraffic,
+		schemas.FactSums)
 	layout[2].Where = "_layout >= 1"
+	layout[4].Where = "(base IN ('impressions', 'landing_clicks') OR base = 'clicks' AND layout)"
 	traffic := figures(trafficSums)
 	traffic[3].metric = &schemas.Metric{Name: "clicks", Type: schemas.FigureCount,
 		Counted: "Count of clicks that loaders from version 1 on wrote.",
 		Sum:     schemas.By{schemas.FactClicks: "toInt64(count())", schemas.FactArchiveTraffic: "sum({table}.clicks)"}}
-	ledger := facts(schemas.FactClicks, schemas.FactConversions, schemas.FactArchive)
+	ledger := facts(schemas.FactClicks, schemas.FactConversions, schemas.FactArchive, schemas.FactSums)
+	ledger[3].Where = "base IN ('clicks', 'conversions')"
 	return []totals{
 		{name: "totals_by_minute", grain: schemas.GrainMinute, columns: all, facts: schemas.Facts, says: ofTraffic,
 			comment: "Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, " +
-				"conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic."},
+				"conversions, impressions and landing_clicks, and of archive_minute, archive_minute_traffic and archive_sums."},
 		{name: "totals_by_hour", grain: schemas.GrainQuarter, columns: all, facts: schemas.Facts, says: ofTraffic,
 			comment: "Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections " +
-				"by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and " +
-				"archive_quarter_traffic."},
+				"by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter, " +
+				"archive_quarter_traffic and archive_sums."},
 		{name: "rollup_minute", grain: schemas.GrainMinute, columns: figures(ledgerSums), facts: ledger, says: ofClicks,
 			counted: merged,
 			comment: "Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it " +
-				"reads the rows of clicks and conversions, and archive_minute."},
+				"reads the rows of clicks and conversions, archive_minute and archive_sums."},
 		{name: "rollup_hour", grain: schemas.GrainQuarter, columns: figures(ledgerSums), facts: ledger, says: ofClicks,
 			counted: merged,
 			comment: "Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be " +
 				"summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same " +
-				"parts as the rows, and archive_quarter."},
+				"parts as the rows, archive_quarter and archive_sums."},
 		{name: "rollup_minute_traffic", grain: schemas.GrainMinute, columns: traffic, facts: layout, says: ofTraffic,
 			counted: merged,
 			comment: "Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own " +
 				"time, of the others by click time, to be summed. A view: it reads the rows of impressions, " +
-				"landing_clicks and clicks, and archive_minute_traffic."},
+				"landing_clicks and clicks, archive_minute_traffic and archive_sums."},
 		{name: "rollup_hour_traffic", grain: schemas.GrainQuarter, columns: traffic, facts: layout, says: ofTraffic,
 			counted: merged,
 			comment: "Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of " +
 				"impressions by their own time, of the others by click time, to be summed. A view: it reads the " +
 				"projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the " +
-				"rows, and archive_quarter_traffic."},
+				"rows, archive_quarter_traffic and archive_sums."},
 	}
 }
 
@@ -136,6 +139,6 @@ func (t *totals) view() view {
 		v.columns = append(v.columns, c)
 	}
 	union := sums{by: by, columns: t.columns, grain: t.grain, facts: t.facts}
-	v.query = renamed(by, union.sql("    "), "parts")
+	v.query = renamed(by, union.sql("    "), "parts", schemas.Archived)
 	return v
 }

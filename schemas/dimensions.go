@@ -26,7 +26,7 @@ const quarterOf = "toStartOfInterval({at}, INTERVAL 15 MINUTE)"
 var Dimensions = []Dimension{
 	{Name: "ledger_day", Type: "Date", Of: "toDate(received_at)", Archived: "ledger_day",
 		Comment: "UTC day of received_at of the rows behind it."},
-	{Name: "minute", Type: "DateTime('UTC')", Of: "toStartOfMinute({at})", Archived: "minute", Grain: GrainMinute,
+	{Name: "minute", Type: "DateTime('UTC')", Of: "toStartOfMinute({at})", Archived: "{at}", Grain: GrainMinute,
 		Comment: "UTC minute in which the clicks happened; revenue is booked on its click's minute."},
 	{Name: "hour", Type: "DateTime('UTC')", Of: "toStartOfHour(" + quarterOf + ")", Archived: "toStartOfHour(quarter)",
 		Grain:   GrainQuarter,

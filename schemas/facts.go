@@ -9,6 +9,8 @@ const (
 	// FactArchive and FactArchiveTraffic have what was summed of rows that are gone.
 	FactArchive        = "archive"
 	FactArchiveTraffic = "archive_traffic"
+	// FactSums has what was summed of months whose rows may be gone: see archive.go.
+	FactSums = "archive_sums"
 )
 
 // Grains that sums are kept by: that of the projections and the finest of the views.
@@ -41,17 +43,35 @@ const (
 	ofOffer    = "offer_id offer landing_id landing"
 	auditDay   = "toDate(received_at)"
 	auditMonth = "toYYYYMM(received_at)"
+	// auditStamp tells the rows apart that the archive has.
+	auditStamp = StampColumn
 )
 
 // Facts lists every fact, in the order in which views read them.
 var Facts = []Fact{
-	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer, Also: []string{auditDay, auditMonth, "_layout >= 1"}},
+	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer, Also: []string{auditDay, auditMonth, auditStamp, layoutOne}},
 	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event",
-		Also: []string{auditDay, auditMonth}},
+		Also: []string{auditDay, auditMonth, auditStamp}},
 	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy", Kept: ofVisit,
-		Also: []string{auditDay, auditMonth, "copy"}},
+		Also: []string{auditDay, auditMonth, auditStamp, "copy"}},
 	{Name: FactLandingClicks, Table: "landing_clicks", At: "click_at", Where: "NOT copy", Kept: ofVisit + " " + ofOffer,
-		Also: []string{auditDay, auditMonth, "copy"}},
+		Also: []string{auditDay, auditMonth, auditStamp, "copy"}},
 	{Name: FactArchive, Table: "archive_{grain}", At: "{grain}", Archive: true},
 	{Name: FactArchiveTraffic, Table: "archive_{grain}_traffic", At: "{grain}", Archive: true},
+	{Name: FactSums, Table: TableArchiveSums, At: "quarter", Archive: true},
+}
+
+// Counts is the condition on the rows of a fact that count, in a query that begins with [Archived]; empty where all do.
+func (f *Fact) Counts() string {
+	side := RowsCount
+	switch {
+	case f.Name == FactSums:
+		side = SumsCount
+	case f.Archive:
+		return f.Where
+	}
+	if f.Where == "" {
+		return side
+	}
+	return side + " AND " + f.Where
 }

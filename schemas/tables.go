@@ -51,7 +51,8 @@ const (
 	FillOffset
 	// FillRow is the value of a Row at the column's place: see [RowTable].
 	FillRow
-	// FillNone: ClickHouse computes it, when it is read (Alias) or as the row is written (Stored).
+	// FillNone: no loader does: ClickHouse computes it, when it is read (Alias) or as the row is written (Stored), or a
+	// row has its default at first.
 	FillNone
 )
 
@@ -172,6 +173,12 @@ func place() []Column {
 		{Name: "_offset", Type: TypeUint64, Fill: FillOffset, Codec: "Delta(8), ZSTD(1)",
 			Comment: "Offset of its record in that partition; (_partition, _offset) is unique in the table."},
 	}
+}
+
+// stamp is the column by which the archive tells the rows that it has summed.
+func stamp() Column {
+	return Column{Name: StampColumn, Type: TypeUint64, Fill: FillNone, Default: "0", Codec: "ZSTD(1)",
+		Comment: "Run of `tributary archive` that has summed the row, see archive_months; 0 while none has."}
 }
 
 // codec is that of a type unless a column says otherwise.

@@ -70,6 +70,9 @@ func readTable(m protoreflect.MessageDescriptor) (Table, error) {
 	for _, c := range place() {
 		b.put(c, "")
 	}
+	if FactNamed(t.Name) != nil {
+		b.put(stamp(), "")
+	}
 	for _, more := range option.More {
 		b.more(more)
 	}

@@ -387,6 +387,7 @@ CREATE OR REPLACE VIEW {database}.totals_by_minute
     events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -464,26 +465,28 @@ FROM
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
         toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
@@ -497,8 +500,15 @@ FROM
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_minute_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks, sum(archive_minute_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.archive_minute_traffic
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        ledger_day, quarter AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        sum(archive_sums.clicks) AS clicks, sum(archive_sums.flagged_clicks) AS flagged_clicks, sum(archive_sums.bot_clicks) AS bot_clicks, sum(archive_sums.click_score_sum) AS click_score_sum, sum(archive_sums.cost) AS cost, sum(archive_sums.entries) AS entries, sum(archive_sums.conversions) AS conversions, sum(archive_sums.registered) AS registered, sum(archive_sums.pending) AS pending, sum(archive_sums.approved) AS approved, sum(archive_sums.rejected) AS rejected, sum(archive_sums.chargebacks) AS chargebacks, sum(archive_sums.revenue_hold) AS revenue_hold, sum(archive_sums.revenue_confirmed) AS revenue_confirmed, sum(archive_sums.flagged) AS flagged, sum(archive_sums.created) AS created, sum(archive_sums.created_score_sum) AS created_score_sum, sum(archive_sums.impressions) AS impressions, sum(archive_sums.bot_impressions) AS bot_impressions, sum(archive_sums.impression_cost) AS impression_cost, sum(archive_sums.unique_clicks) AS unique_clicks, sum(archive_sums.landing_views) AS landing_views, sum(archive_sums.landing_clicks) AS landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS landing_pressed, sum(archive_sums.events) AS events, sum(archive_sums.revenue_hold_counted) AS revenue_hold_counted, sum(archive_sums.events_registered) AS events_registered, sum(archive_sums.events_pending) AS events_pending, sum(archive_sums.events_approved) AS events_approved, sum(archive_sums.events_rejected) AS events_rejected, sum(archive_sums.events_chargebacks) AS events_chargebacks
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
 ) AS parts
-COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.';
+COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute, archive_minute_traffic and archive_sums.';
 
 CREATE OR REPLACE VIEW {database}.totals_by_hour
 (
@@ -548,6 +558,7 @@ CREATE OR REPLACE VIEW {database}.totals_by_hour
     events_chargebacks Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -625,26 +636,28 @@ FROM
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
         toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, sum(conversions_delta) AS events, sumIf(revenue_hold_delta, NOT confirmed_only) AS revenue_hold_counted, sum(registered_delta) AS events_registered, sum(pending_delta) AS events_pending, sum(approved_delta) AS events_approved, sum(rejected_delta) AS events_rejected, sum(chargeback_delta) AS events_chargebacks
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device, os, browser,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(impressions.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks, toInt64(0) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks, toInt64(uniqExact(click_id)) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
@@ -658,8 +671,15 @@ FROM
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, sum(archive_quarter_traffic.impression_cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum, sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS landing_pressed, toInt64(0) AS events, toDecimal128(0, 6) AS revenue_hold_counted, toInt64(0) AS events_registered, toInt64(0) AS events_pending, toInt64(0) AS events_approved, toInt64(0) AS events_rejected, toInt64(0) AS events_chargebacks
     FROM {database}.archive_quarter_traffic
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        sum(archive_sums.clicks) AS clicks, sum(archive_sums.flagged_clicks) AS flagged_clicks, sum(archive_sums.bot_clicks) AS bot_clicks, sum(archive_sums.click_score_sum) AS click_score_sum, sum(archive_sums.cost) AS cost, sum(archive_sums.entries) AS entries, sum(archive_sums.conversions) AS conversions, sum(archive_sums.registered) AS registered, sum(archive_sums.pending) AS pending, sum(archive_sums.approved) AS approved, sum(archive_sums.rejected) AS rejected, sum(archive_sums.chargebacks) AS chargebacks, sum(archive_sums.revenue_hold) AS revenue_hold, sum(archive_sums.revenue_confirmed) AS revenue_confirmed, sum(archive_sums.flagged) AS flagged, sum(archive_sums.created) AS created, sum(archive_sums.created_score_sum) AS created_score_sum, sum(archive_sums.impressions) AS impressions, sum(archive_sums.bot_impressions) AS bot_impressions, sum(archive_sums.impression_cost) AS impression_cost, sum(archive_sums.unique_clicks) AS unique_clicks, sum(archive_sums.landing_views) AS landing_views, sum(archive_sums.landing_clicks) AS landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS landing_pressed, sum(archive_sums.events) AS events, sum(archive_sums.revenue_hold_counted) AS revenue_hold_counted, sum(archive_sums.events_registered) AS events_registered, sum(archive_sums.events_pending) AS events_pending, sum(archive_sums.events_approved) AS events_approved, sum(archive_sums.events_rejected) AS events_rejected, sum(archive_sums.events_chargebacks) AS events_chargebacks
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
 ) AS parts
-COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.';
+COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter, archive_quarter_traffic and archive_sums.';
 
 CREATE OR REPLACE VIEW {database}.rollup_minute
 (
@@ -692,6 +712,7 @@ CREATE OR REPLACE VIEW {database}.rollup_minute
     created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -769,12 +790,14 @@ FROM
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
         toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
@@ -782,8 +805,15 @@ FROM
         sum(archive_minute.clicks) AS clicks, sum(archive_minute.flagged_clicks) AS flagged_clicks, sum(archive_minute.bot_clicks) AS bot_clicks, sum(archive_minute.click_score_sum) AS click_score_sum, sum(archive_minute.cost) AS cost, sum(archive_minute.entries) AS entries, sum(archive_minute.conversions) AS conversions, sum(archive_minute.registered) AS registered, sum(archive_minute.pending) AS pending, sum(archive_minute.approved) AS approved, sum(archive_minute.rejected) AS rejected, sum(archive_minute.chargebacks) AS chargebacks, sum(archive_minute.revenue_hold) AS revenue_hold, sum(archive_minute.revenue_confirmed) AS revenue_confirmed, sum(archive_minute.flagged) AS flagged, sum(archive_minute.created) AS created, sum(archive_minute.created_score_sum) AS created_score_sum
     FROM {database}.archive_minute
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        ledger_day, quarter AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        sum(archive_sums.clicks) AS clicks, sum(archive_sums.flagged_clicks) AS flagged_clicks, sum(archive_sums.bot_clicks) AS bot_clicks, sum(archive_sums.click_score_sum) AS click_score_sum, sum(archive_sums.cost) AS cost, sum(archive_sums.entries) AS entries, sum(archive_sums.conversions) AS conversions, sum(archive_sums.registered) AS registered, sum(archive_sums.pending) AS pending, sum(archive_sums.approved) AS approved, sum(archive_sums.rejected) AS rejected, sum(archive_sums.chargebacks) AS chargebacks, sum(archive_sums.revenue_hold) AS revenue_hold, sum(archive_sums.revenue_confirmed) AS revenue_confirmed, sum(archive_sums.flagged) AS flagged, sum(archive_sums.created) AS created, sum(archive_sums.created_score_sum) AS created_score_sum
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt) AND base IN ('clicks', 'conversions')
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
 ) AS parts
-COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, and archive_minute.';
+COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, archive_minute and archive_sums.';
 
 CREATE OR REPLACE VIEW {database}.rollup_hour
 (
@@ -819,6 +849,7 @@ CREATE OR REPLACE VIEW {database}.rollup_hour
     created_score_sum Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -896,12 +927,14 @@ FROM
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
         toInt64(count()) AS clicks, toInt64(countIf(score >= 50)) AS flagged_clicks, toInt64(countIf(bot != '')) AS bot_clicks, toInt64(sum(score)) AS click_score_sum, sum(clicks.cost) AS cost, toInt64(0) AS entries, toInt64(0) AS conversions, toInt64(0) AS registered, toInt64(0) AS pending, toInt64(0) AS approved, toInt64(0) AS rejected, toInt64(0) AS chargebacks, toDecimal128(0, 6) AS revenue_hold, toDecimal128(0, 6) AS revenue_confirmed, toInt64(0) AS flagged, toInt64(0) AS created, toInt64(0) AS created_score_sum
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
         toInt64(0) AS clicks, toInt64(0) AS flagged_clicks, toInt64(0) AS bot_clicks, toInt64(0) AS click_score_sum, toDecimal128(0, 6) AS cost, toInt64(count()) AS entries, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS chargebacks, sum(revenue_hold_delta) AS revenue_hold, sum(revenue_confirmed_delta) AS revenue_confirmed, sum(flagged_delta) AS flagged, toInt64(countIf(kind = 'created')) AS created, toInt64(sumIf(score, kind = 'created')) AS created_score_sum
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
@@ -909,8 +942,15 @@ FROM
         sum(archive_quarter.clicks) AS clicks, sum(archive_quarter.flagged_clicks) AS flagged_clicks, sum(archive_quarter.bot_clicks) AS bot_clicks, sum(archive_quarter.click_score_sum) AS click_score_sum, sum(archive_quarter.cost) AS cost, sum(archive_quarter.entries) AS entries, sum(archive_quarter.conversions) AS conversions, sum(archive_quarter.registered) AS registered, sum(archive_quarter.pending) AS pending, sum(archive_quarter.approved) AS approved, sum(archive_quarter.rejected) AS rejected, sum(archive_quarter.chargebacks) AS chargebacks, sum(archive_quarter.revenue_hold) AS revenue_hold, sum(archive_quarter.revenue_confirmed) AS revenue_confirmed, sum(archive_quarter.flagged) AS flagged, sum(archive_quarter.created) AS created, sum(archive_quarter.created_score_sum) AS created_score_sum
     FROM {database}.archive_quarter
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        sum(archive_sums.clicks) AS clicks, sum(archive_sums.flagged_clicks) AS flagged_clicks, sum(archive_sums.bot_clicks) AS bot_clicks, sum(archive_sums.click_score_sum) AS click_score_sum, sum(archive_sums.cost) AS cost, sum(archive_sums.entries) AS entries, sum(archive_sums.conversions) AS conversions, sum(archive_sums.registered) AS registered, sum(archive_sums.pending) AS pending, sum(archive_sums.approved) AS approved, sum(archive_sums.rejected) AS rejected, sum(archive_sums.chargebacks) AS chargebacks, sum(archive_sums.revenue_hold) AS revenue_hold, sum(archive_sums.revenue_confirmed) AS revenue_confirmed, sum(archive_sums.flagged) AS flagged, sum(archive_sums.created) AS created, sum(archive_sums.created_score_sum) AS created_score_sum
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt) AND base IN ('clicks', 'conversions')
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
 ) AS parts
-COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, and archive_quarter.';
+COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, archive_quarter and archive_sums.';
 
 CREATE OR REPLACE VIEW {database}.rollup_minute_traffic
 (
@@ -933,6 +973,7 @@ CREATE OR REPLACE VIEW {database}.rollup_minute_traffic
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -1010,21 +1051,21 @@ FROM
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device,
         toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(click_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
         toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfMinute(event_at) AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
         toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(count()) AS clicks, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
     FROM {database}.clicks
-    WHERE _layout >= 1
+    WHERE NOT has(archived.1, _archived) AND _layout >= 1
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
     UNION ALL
     SELECT
@@ -1032,8 +1073,15 @@ FROM
         sum(archive_minute_traffic.impressions) AS impressions, sum(archive_minute_traffic.bot_impressions) AS bot_impressions, sum(archive_minute_traffic.impression_cost) AS impression_cost, sum(archive_minute_traffic.clicks) AS clicks, sum(archive_minute_traffic.unique_clicks) AS unique_clicks, sum(archive_minute_traffic.landing_views) AS landing_views, sum(archive_minute_traffic.landing_clicks) AS landing_clicks
     FROM {database}.archive_minute_traffic
     GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
+    UNION ALL
+    SELECT
+        ledger_day, quarter AS minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device,
+        sum(archive_sums.impressions) AS impressions, sum(archive_sums.bot_impressions) AS bot_impressions, sum(archive_sums.impression_cost) AS impression_cost, sum(archive_sums.clicks) AS clicks, sum(archive_sums.unique_clicks) AS unique_clicks, sum(archive_sums.landing_views) AS landing_views, sum(archive_sums.landing_clicks) AS landing_clicks
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt) AND (base IN ('impressions', 'landing_clicks') OR base = 'clicks' AND layout)
+    GROUP BY ledger_day, minute, campaign_id, campaign, source_id, source, offer_id, offer, country, device
 ) AS parts
-COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, and archive_minute_traffic.';
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, archive_minute_traffic and archive_sums.';
 
 CREATE OR REPLACE VIEW {database}.rollup_hour_traffic
 (
@@ -1059,6 +1107,7 @@ CREATE OR REPLACE VIEW {database}.rollup_hour_traffic
     landing_clicks Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -1136,21 +1185,21 @@ FROM
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, toUInt32(0) AS offer_id, '' AS offer, country, device, os, browser,
         toInt64(count()) AS impressions, toInt64(countIf(bot != '')) AS bot_impressions, sum(impressions.cost) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(0) AS landing_clicks
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(click_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
         toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(0) AS clicks, toInt64(0) AS unique_clicks, toInt64(0) AS landing_views, toInt64(count()) AS landing_clicks
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
         toDate(received_at) AS ledger_day, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, toStartOfInterval(event_at, INTERVAL 15 MINUTE) AS quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
         toInt64(0) AS impressions, toInt64(0) AS bot_impressions, toDecimal128(0, 6) AS impression_cost, toInt64(count()) AS clicks, toInt64(countIf(unique)) AS unique_clicks, toInt64(countIf(landing_id != 0)) AS landing_views, toInt64(0) AS landing_clicks
     FROM {database}.clicks
-    WHERE _layout >= 1
+    WHERE NOT has(archived.1, _archived) AND _layout >= 1
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
     UNION ALL
     SELECT
@@ -1158,8 +1207,15 @@ FROM
         sum(archive_quarter_traffic.impressions) AS impressions, sum(archive_quarter_traffic.bot_impressions) AS bot_impressions, sum(archive_quarter_traffic.impression_cost) AS impression_cost, sum(archive_quarter_traffic.clicks) AS clicks, sum(archive_quarter_traffic.unique_clicks) AS unique_clicks, sum(archive_quarter_traffic.landing_views) AS landing_views, sum(archive_quarter_traffic.landing_clicks) AS landing_clicks
     FROM {database}.archive_quarter_traffic
     GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
+    UNION ALL
+    SELECT
+        ledger_day, toStartOfHour(quarter) AS hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser,
+        sum(archive_sums.impressions) AS impressions, sum(archive_sums.bot_impressions) AS bot_impressions, sum(archive_sums.impression_cost) AS impression_cost, sum(archive_sums.clicks) AS clicks, sum(archive_sums.unique_clicks) AS unique_clicks, sum(archive_sums.landing_views) AS landing_views, sum(archive_sums.landing_clicks) AS landing_clicks
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt) AND (base IN ('impressions', 'landing_clicks') OR base = 'clicks' AND layout)
+    GROUP BY ledger_day, hour, quarter, campaign_id, campaign, source_id, source, offer_id, offer, country, device, os, browser
 ) AS parts
-COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, and archive_quarter_traffic.';
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, archive_quarter_traffic and archive_sums.';
 
 CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
 (
@@ -1210,6 +1266,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -1286,26 +1343,28 @@ FROM
         campaign_id, campaign AS said_campaign, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign
     UNION ALL
     SELECT
@@ -1318,6 +1377,13 @@ FROM
         campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY campaign_id, said_campaign
 ) AS parts
 GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), '')
@@ -1372,6 +1438,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -1448,26 +1515,28 @@ FROM
         source_id, source AS said_source, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
         source_id, source AS said_source, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source
     UNION ALL
     SELECT
@@ -1480,6 +1549,13 @@ FROM
         source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY source_id, said_source
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY source_id, said_source
 ) AS parts
 GROUP BY source_id, if(source_id = 0, toString(said_source), '')
@@ -1536,6 +1612,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -1638,26 +1715,28 @@ FROM
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source
     UNION ALL
     SELECT
@@ -1670,6 +1749,13 @@ FROM
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, source_id, said_source
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY campaign_id, said_campaign, source_id, said_source
 ) AS parts
 GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), '')
@@ -1724,6 +1810,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_offer
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -1795,26 +1882,28 @@ FROM
         offer_id, offer AS said_offer, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
         toUInt32(0) AS offer_id, '' AS said_offer, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     HAVING count() > 0
     UNION ALL
     SELECT
         offer_id, offer AS said_offer, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY offer_id, said_offer
     UNION ALL
     SELECT
@@ -1827,6 +1916,13 @@ FROM
         offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY offer_id, said_offer
+    UNION ALL
+    SELECT
+        offer_id, offer AS said_offer, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY offer_id, said_offer
 ) AS parts
 GROUP BY offer_id, if(offer_id = 0, toString(said_offer), '')
@@ -1879,7 +1975,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_country
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     country,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -1930,26 +2028,28 @@ FROM
         country,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY country
     UNION ALL
     SELECT
         country,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY country
     UNION ALL
     SELECT
         country,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY country
     UNION ALL
     SELECT
         country,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY country
     UNION ALL
     SELECT
@@ -1962,6 +2062,13 @@ FROM
         country,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY country
 ) AS parts
 GROUP BY country
@@ -2014,7 +2121,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_device
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     device,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2065,26 +2174,28 @@ FROM
         device,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY device
     UNION ALL
     SELECT
         device,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY device
     UNION ALL
     SELECT
         device,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY device
     UNION ALL
     SELECT
         device,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY device
     UNION ALL
     SELECT
@@ -2097,6 +2208,13 @@ FROM
         device,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY device
 ) AS parts
 GROUP BY device
@@ -2149,7 +2267,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_os
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     os,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2200,26 +2320,28 @@ FROM
         os,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY os
     UNION ALL
     SELECT
         os,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY os
     UNION ALL
     SELECT
         os,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY os
     UNION ALL
     SELECT
         os,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY os
     UNION ALL
     SELECT
@@ -2232,6 +2354,13 @@ FROM
         os,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY os
 ) AS parts
 GROUP BY os
@@ -2284,7 +2413,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_browser
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     browser,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2335,26 +2466,28 @@ FROM
         browser,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY browser
     UNION ALL
     SELECT
         browser,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY browser
     UNION ALL
     SELECT
@@ -2367,6 +2500,13 @@ FROM
         browser,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY browser
 ) AS parts
 GROUP BY browser
@@ -2419,7 +2559,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_hour
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     hour,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2470,26 +2612,28 @@ FROM
         toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY hour
     UNION ALL
     SELECT
         toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY hour
     UNION ALL
     SELECT
@@ -2502,6 +2646,13 @@ FROM
         toStartOfHour(quarter) AS hour,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY hour
 ) AS parts
 GROUP BY hour
@@ -2554,7 +2705,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_day
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -2605,26 +2758,28 @@ FROM
         toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY day
     UNION ALL
     SELECT
         toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY day
     UNION ALL
     SELECT
@@ -2637,6 +2792,13 @@ FROM
         toDate(quarter) AS day,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY day
 ) AS parts
 GROUP BY day
@@ -2692,6 +2854,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_day
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -2769,26 +2932,28 @@ FROM
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, day
     UNION ALL
     SELECT
@@ -2801,6 +2966,13 @@ FROM
         campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY campaign_id, said_campaign, day
 ) AS parts
 GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), day
@@ -2856,6 +3028,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_source_day
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -2933,26 +3106,28 @@ FROM
         source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
         source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY source_id, said_source, day
     UNION ALL
     SELECT
@@ -2965,6 +3140,13 @@ FROM
         source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY source_id, said_source, day
+    UNION ALL
+    SELECT
+        source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY source_id, said_source, day
 ) AS parts
 GROUP BY source_id, if(source_id = 0, toString(said_source), ''), day
@@ -3022,6 +3204,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_day
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -3125,26 +3308,28 @@ FROM
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
     UNION ALL
     SELECT
@@ -3157,6 +3342,13 @@ FROM
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, source_id, said_source, day
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDate(quarter) AS day, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY campaign_id, said_campaign, source_id, said_source, day
 ) AS parts
 GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), ''), day
@@ -3214,6 +3406,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_campaign_source_hour
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -3317,26 +3510,28 @@ FROM
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS hour, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS hour, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
     UNION ALL
     SELECT
@@ -3349,6 +3544,13 @@ FROM
         campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
+    GROUP BY campaign_id, said_campaign, source_id, said_source, hour
+    UNION ALL
+    SELECT
+        campaign_id, campaign AS said_campaign, source_id, source AS said_source, toStartOfHour(quarter) AS hour, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY campaign_id, said_campaign, source_id, said_source, hour
 ) AS parts
 GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), ''), hour
@@ -3401,7 +3603,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_minute
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     minute,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -3452,26 +3656,28 @@ FROM
         toStartOfMinute(event_at) AS minute,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(click_at) AS minute,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(event_at) AS minute,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY minute
     UNION ALL
     SELECT
         toStartOfMinute(click_at) AS minute,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY minute
     UNION ALL
     SELECT
@@ -3484,6 +3690,13 @@ FROM
         minute,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_minute_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_minute_traffic.impressions) AS part_impressions, sum(archive_minute_traffic.impression_cost) AS part_impression_cost, sum(archive_minute_traffic.unique_clicks) AS part_unique_clicks, sum(archive_minute_traffic.landing_views) AS part_landing_views, sum(archive_minute_traffic.landing_clicks) AS part_landing_clicks, sum(archive_minute_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_minute_traffic
+    GROUP BY minute
+    UNION ALL
+    SELECT
+        quarter AS minute,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY minute
 ) AS parts
 GROUP BY minute
@@ -3536,7 +3749,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_buyer
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     buyer,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -3587,26 +3802,28 @@ FROM
         buyer,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
     UNION ALL
     SELECT
         buyer,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
     UNION ALL
     SELECT
         buyer,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY buyer
     UNION ALL
     SELECT
         buyer,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY buyer
     UNION ALL
     SELECT
@@ -3620,6 +3837,13 @@ FROM
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     HAVING count() > 0
+    UNION ALL
+    SELECT
+        buyer,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY buyer
 ) AS parts
 GROUP BY buyer
 COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
@@ -3671,7 +3895,9 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_team
     epc_gross Nullable(Float64) COMMENT 'revenue_gross / clicks, base currency. NULL while the denominator is 0.',
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
-AS SELECT
+AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
+SELECT
     team,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -3722,26 +3948,28 @@ FROM
         team,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY team
     UNION ALL
     SELECT
         team,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY team
     UNION ALL
     SELECT
         team,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY team
     UNION ALL
     SELECT
         team,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY team
     UNION ALL
     SELECT
@@ -3755,6 +3983,13 @@ FROM
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     HAVING count() > 0
+    UNION ALL
+    SELECT
+        team,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY team
 ) AS parts
 GROUP BY team
 COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
@@ -3808,6 +4043,7 @@ CREATE OR REPLACE VIEW {database}.epc_roi_by_landing
     roi_gross Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 AS WITH
+    (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -3879,26 +4115,28 @@ FROM
         landing_id, landing AS said_landing, max(event_at) AS at,
         toInt64(count()) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(countIf(unique)) AS part_unique_clicks, toInt64(countIf(landing_id != 0)) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY landing_id, said_landing
     UNION ALL
     SELECT
         landing_id, landing AS said_landing, max(click_at) AS at,
         toInt64(0) AS part_clicks, sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions, sumIf(registered_delta, NOT beside_goal AND event != 'rebill') AS part_registered, sumIf(pending_delta, NOT beside_goal AND event != 'rebill') AS part_pending, sumIf(approved_delta, NOT beside_goal AND event != 'rebill') AS part_approved, sumIf(rejected_delta, NOT beside_goal AND event != 'rebill') AS part_rejected, sumIf(chargeback_delta, NOT beside_goal AND event != 'rebill') AS part_chargebacks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, toInt64(countIf(kind = 'created')) AS part_created
     FROM {database}.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY landing_id, said_landing
     UNION ALL
     SELECT
         toUInt32(0) AS landing_id, '' AS said_landing, max(event_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(count()) AS part_impressions, sum(impressions.cost) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(0) AS part_landing_clicks, toInt64(0) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.impressions
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     HAVING count() > 0
     UNION ALL
     SELECT
         landing_id, landing AS said_landing, max(click_at) AS at,
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(0) AS part_impressions, toDecimal128(0, 6) AS part_impression_cost, toInt64(0) AS part_unique_clicks, toInt64(0) AS part_landing_views, toInt64(count()) AS part_landing_clicks, toInt64(uniqExact(click_id)) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.landing_clicks
-    WHERE NOT copy
+    WHERE NOT has(archived.1, _archived) AND NOT copy
     GROUP BY landing_id, said_landing
     UNION ALL
     SELECT
@@ -3912,6 +4150,13 @@ FROM
         toInt64(0) AS part_clicks, toInt64(0) AS part_conversions, toInt64(0) AS part_registered, toInt64(0) AS part_pending, toInt64(0) AS part_approved, toInt64(0) AS part_rejected, toInt64(0) AS part_chargebacks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_flagged, toInt64(0) AS part_flagged_clicks, sum(archive_quarter_traffic.impressions) AS part_impressions, sum(archive_quarter_traffic.impression_cost) AS part_impression_cost, sum(archive_quarter_traffic.unique_clicks) AS part_unique_clicks, sum(archive_quarter_traffic.landing_views) AS part_landing_views, sum(archive_quarter_traffic.landing_clicks) AS part_landing_clicks, sum(archive_quarter_traffic.landing_clicks) AS part_landing_pressed, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_created
     FROM {database}.archive_quarter_traffic
     HAVING count() > 0
+    UNION ALL
+    SELECT
+        landing_id, landing AS said_landing, toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.conversions) AS part_conversions, sum(archive_sums.registered) AS part_registered, sum(archive_sums.pending) AS part_pending, sum(archive_sums.approved) AS part_approved, sum(archive_sums.rejected) AS part_rejected, sum(archive_sums.chargebacks) AS part_chargebacks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.impressions) AS part_impressions, sum(archive_sums.impression_cost) AS part_impression_cost, sum(archive_sums.unique_clicks) AS part_unique_clicks, sum(archive_sums.landing_views) AS part_landing_views, sum(archive_sums.landing_clicks) AS part_landing_clicks, toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.created) AS part_created
+    FROM {database}.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY landing_id, said_landing
 ) AS parts
 GROUP BY landing_id, if(landing_id = 0, toString(said_landing), '')
 COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.';
@@ -3962,6 +4207,7 @@ FROM
     FROM
     (
         WITH
+            (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
             (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
@@ -4007,19 +4253,21 @@ FROM
                 campaign_id, campaign AS said_campaign, '' AS event, max(event_at) AS at,
                 toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign
             UNION ALL
             SELECT
                 campaign_id, campaign AS said_campaign, event, max(click_at) AS at,
                 toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
             FROM {database}.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign, event
             UNION ALL
             SELECT
                 campaign_id, campaign AS said_campaign, '' AS event, max(event_at) AS at,
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.impressions
-            WHERE NOT copy
+            WHERE NOT has(archived.1, _archived) AND NOT copy
             GROUP BY campaign_id, said_campaign
             UNION ALL
             SELECT
@@ -4033,6 +4281,13 @@ FROM
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.archive_quarter_traffic
             GROUP BY campaign_id, said_campaign
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.events_registered) AS part_events_registered, sum(archive_sums.events_pending) AS part_events_pending, sum(archive_sums.events_approved) AS part_events_approved, sum(archive_sums.events_rejected) AS part_events_rejected, sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY campaign_id, said_campaign, event
         ) AS parts
         GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), event
     ) AS apart
@@ -4086,6 +4341,7 @@ FROM
     FROM
     (
         WITH
+            (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
             (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
@@ -4131,19 +4387,21 @@ FROM
                 source_id, source AS said_source, '' AS event, max(event_at) AS at,
                 toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY source_id, said_source
             UNION ALL
             SELECT
                 source_id, source AS said_source, event, max(click_at) AS at,
                 toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
             FROM {database}.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY source_id, said_source, event
             UNION ALL
             SELECT
                 source_id, source AS said_source, '' AS event, max(event_at) AS at,
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.impressions
-            WHERE NOT copy
+            WHERE NOT has(archived.1, _archived) AND NOT copy
             GROUP BY source_id, said_source
             UNION ALL
             SELECT
@@ -4157,6 +4415,13 @@ FROM
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.archive_quarter_traffic
             GROUP BY source_id, said_source
+            UNION ALL
+            SELECT
+                source_id, source AS said_source, event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.events_registered) AS part_events_registered, sum(archive_sums.events_pending) AS part_events_pending, sum(archive_sums.events_approved) AS part_events_approved, sum(archive_sums.events_rejected) AS part_events_rejected, sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY source_id, said_source, event
         ) AS parts
         GROUP BY source_id, if(source_id = 0, toString(said_source), ''), event
     ) AS apart
@@ -4210,6 +4475,7 @@ FROM
     FROM
     (
         WITH
+            (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
             (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
@@ -4250,19 +4516,21 @@ FROM
                 offer_id, offer AS said_offer, '' AS event, max(event_at) AS at,
                 toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY offer_id, said_offer
             UNION ALL
             SELECT
                 offer_id, offer AS said_offer, event, max(click_at) AS at,
                 toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
             FROM {database}.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY offer_id, said_offer, event
             UNION ALL
             SELECT
                 toUInt32(0) AS offer_id, '' AS said_offer, '' AS event, max(event_at) AS at,
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.impressions
-            WHERE NOT copy
+            WHERE NOT has(archived.1, _archived) AND NOT copy
             HAVING count() > 0
             UNION ALL
             SELECT
@@ -4276,6 +4544,13 @@ FROM
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.archive_quarter_traffic
             GROUP BY offer_id, said_offer
+            UNION ALL
+            SELECT
+                offer_id, offer AS said_offer, event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.events_registered) AS part_events_registered, sum(archive_sums.events_pending) AS part_events_pending, sum(archive_sums.events_approved) AS part_events_approved, sum(archive_sums.events_rejected) AS part_events_rejected, sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY offer_id, said_offer, event
         ) AS parts
         GROUP BY offer_id, if(offer_id = 0, toString(said_offer), ''), event
     ) AS apart
@@ -4333,6 +4608,7 @@ FROM
     FROM
     (
         WITH
+            (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
             (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
@@ -4404,19 +4680,21 @@ FROM
                 campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, max(event_at) AS at,
                 toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign, source_id, said_source
             UNION ALL
             SELECT
                 campaign_id, campaign AS said_campaign, source_id, source AS said_source, event, max(click_at) AS at,
                 toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
             FROM {database}.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign, source_id, said_source, event
             UNION ALL
             SELECT
                 campaign_id, campaign AS said_campaign, source_id, source AS said_source, '' AS event, max(event_at) AS at,
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.impressions
-            WHERE NOT copy
+            WHERE NOT has(archived.1, _archived) AND NOT copy
             GROUP BY campaign_id, said_campaign, source_id, said_source
             UNION ALL
             SELECT
@@ -4430,6 +4708,13 @@ FROM
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.archive_quarter_traffic
             GROUP BY campaign_id, said_campaign, source_id, said_source
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, source_id, source AS said_source, event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.events_registered) AS part_events_registered, sum(archive_sums.events_pending) AS part_events_pending, sum(archive_sums.events_approved) AS part_events_approved, sum(archive_sums.events_rejected) AS part_events_rejected, sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY campaign_id, said_campaign, source_id, said_source, event
         ) AS parts
         GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), source_id, if(source_id = 0, toString(said_source), ''), event
     ) AS apart
@@ -4485,6 +4770,7 @@ FROM
     FROM
     (
         WITH
+            (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
             (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
@@ -4531,19 +4817,21 @@ FROM
                 campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, '' AS event, max(event_at) AS at,
                 toInt64(count()) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(clicks.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign, day
             UNION ALL
             SELECT
                 campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) AS day, event, max(click_at) AS at,
                 toInt64(0) AS part_clicks, sum(revenue_hold_delta) AS part_revenue_hold, sum(revenue_confirmed_delta) AS part_revenue_confirmed, toDecimal128(0, 6) AS part_cost, sum(conversions_delta) AS part_events, sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted, sum(registered_delta) AS part_events_registered, sum(pending_delta) AS part_events_pending, sum(approved_delta) AS part_events_approved, sum(rejected_delta) AS part_events_rejected, sum(chargeback_delta) AS part_events_chargebacks
             FROM {database}.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY campaign_id, said_campaign, day, event
             UNION ALL
             SELECT
                 campaign_id, campaign AS said_campaign, toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) AS day, '' AS event, max(event_at) AS at,
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(impressions.cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.impressions
-            WHERE NOT copy
+            WHERE NOT has(archived.1, _archived) AND NOT copy
             GROUP BY campaign_id, said_campaign, day
             UNION ALL
             SELECT
@@ -4557,6 +4845,13 @@ FROM
                 toInt64(0) AS part_clicks, toDecimal128(0, 6) AS part_revenue_hold, toDecimal128(0, 6) AS part_revenue_confirmed, sum(archive_quarter_traffic.impression_cost) AS part_cost, toInt64(0) AS part_events, toDecimal128(0, 6) AS part_revenue_hold_counted, toInt64(0) AS part_events_registered, toInt64(0) AS part_events_pending, toInt64(0) AS part_events_approved, toInt64(0) AS part_events_rejected, toInt64(0) AS part_events_chargebacks
             FROM {database}.archive_quarter_traffic
             GROUP BY campaign_id, said_campaign, day
+            UNION ALL
+            SELECT
+                campaign_id, campaign AS said_campaign, toDate(quarter) AS day, event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.revenue_hold) AS part_revenue_hold, sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed, sum(archive_sums.cost) AS part_cost, sum(archive_sums.events) AS part_events, sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted, sum(archive_sums.events_registered) AS part_events_registered, sum(archive_sums.events_pending) AS part_events_pending, sum(archive_sums.events_approved) AS part_events_approved, sum(archive_sums.events_rejected) AS part_events_rejected, sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM {database}.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY campaign_id, said_campaign, day, event
         ) AS parts
         GROUP BY campaign_id, if(campaign_id = 0, toString(said_campaign), ''), day, event
     ) AS apart
@@ -4599,6 +4894,7 @@ AS SELECT
 FROM
 (
     WITH
+        (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
         (
             SELECT arraySort(groupArray((id, name)))
             FROM
@@ -4668,18 +4964,27 @@ FROM
             campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(event_at) AS at,
             toInt64(count()) AS part_clicks, toInt64(0) AS part_flagged, toInt64(countIf(score >= 50)) AS part_flagged_clicks, toInt64(0) AS part_created, toInt64(0) AS part_created_score_sum, toInt64(countIf(bot != '')) AS part_bot_clicks, toInt64(sum(score)) AS part_click_score_sum
         FROM {database}.clicks
+        WHERE NOT has(archived.1, _archived)
         GROUP BY campaign_id, said_campaign, source_id, said_source
         UNION ALL
         SELECT
             campaign_id, campaign AS said_campaign, source_id, source AS said_source, max(click_at) AS at,
             toInt64(0) AS part_clicks, sum(flagged_delta) AS part_flagged, toInt64(0) AS part_flagged_clicks, toInt64(countIf(kind = 'created')) AS part_created, toInt64(sumIf(score, kind = 'created')) AS part_created_score_sum, toInt64(0) AS part_bot_clicks, toInt64(0) AS part_click_score_sum
         FROM {database}.conversions
+        WHERE NOT has(archived.1, _archived)
         GROUP BY campaign_id, said_campaign, source_id, said_source
         UNION ALL
         SELECT
             campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
             sum(archive_quarter.clicks) AS part_clicks, sum(archive_quarter.flagged) AS part_flagged, sum(archive_quarter.flagged_clicks) AS part_flagged_clicks, sum(archive_quarter.created) AS part_created, sum(archive_quarter.created_score_sum) AS part_created_score_sum, sum(archive_quarter.bot_clicks) AS part_bot_clicks, sum(archive_quarter.click_score_sum) AS part_click_score_sum
         FROM {database}.archive_quarter
+        GROUP BY campaign_id, said_campaign, source_id, said_source
+        UNION ALL
+        SELECT
+            campaign_id, campaign AS said_campaign, source_id, source AS said_source, toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_sums.clicks) AS part_clicks, sum(archive_sums.flagged) AS part_flagged, sum(archive_sums.flagged_clicks) AS part_flagged_clicks, sum(archive_sums.created) AS part_created, sum(archive_sums.created_score_sum) AS part_created_score_sum, sum(archive_sums.bot_clicks) AS part_bot_clicks, sum(archive_sums.click_score_sum) AS part_click_score_sum
+        FROM {database}.archive_sums
+        WHERE has(archived.2, attempt)
         GROUP BY campaign_id, said_campaign, source_id, said_source
     ) AS parts
     GROUP BY campaign_id, source_id, if(source_id = 0, toString(said_source), '')
@@ -4722,6 +5027,7 @@ AS SELECT
 FROM
 (
     WITH
+        (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived,
         (
             SELECT arraySort(groupArray((id, name)))
             FROM
@@ -4752,6 +5058,7 @@ FROM
             offer_id, offer AS said_offer, event, max(click_at) AS at,
             sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS part_conversions
         FROM {database}.conversions
+        WHERE NOT has(archived.1, _archived)
         GROUP BY offer_id, said_offer, event
         UNION ALL
         SELECT
@@ -4759,6 +5066,13 @@ FROM
             sum(archive_quarter.conversions) AS part_conversions
         FROM {database}.archive_quarter
         GROUP BY offer_id, said_offer
+        UNION ALL
+        SELECT
+            offer_id, offer AS said_offer, event, toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_sums.conversions) AS part_conversions
+        FROM {database}.archive_sums
+        WHERE has(archived.2, attempt)
+        GROUP BY offer_id, said_offer, event
     ) AS parts
     GROUP BY offer_id, if(offer_id = 0, toString(said_offer), ''), event
 ) AS counted

@@ -78,7 +78,7 @@ func (r *run) bring(ctx context.Context, migrations []Migration) ([]Applied, err
 	if err != nil {
 		return applied, err
 	}
-	changed, err := applyTables(ctx, r, r.tables)
+	changed, err := applyTables(ctx, r, append(slices.Clone(r.tables), schemas.ArchiveTables()...))
 	for _, line := range changed {
 		r.progress(Progress{What: line, Expected: true})
 	}

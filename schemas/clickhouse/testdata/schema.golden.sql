@@ -94,6 +94,37 @@ ORDER BY (campaign_id, source_id, minute, ledger_day, campaign, source, offer_id
 SETTINGS index_granularity = 8192
 COMMENT 'Sums of clicks and of the conversion ledger whose rows are gone, by minute. The views add it to the rows that are there.';
 
+CREATE TABLE tributary.archive_months
+(
+    `base` LowCardinality(String) COMMENT 'Table of the rows: clicks, conversions, impressions or landing_clicks.',
+    `month` UInt32 COMMENT 'UTC month of received_at of the rows: 202601 is January 2026.',
+    `run` UInt64 COMMENT 'Stamp of the rows: _archived of their table.',
+    `attempt` UInt64 COMMENT 'Sums that count: attempt of archive_sums.',
+    `rows` UInt64 COMMENT 'How many rows the sums are of.',
+    `committed_at` DateTime64(3, 'UTC') COMMENT 'When the sums began to count in place of the rows, UTC.'
+)
+ENGINE = MergeTree
+PARTITION BY tuple()
+ORDER BY (base, month, run)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Which rows are counted from the archive: one row a run, and it decides. Never delete one.';
+
+CREATE TABLE tributary.archive_offsets
+(
+    `base` LowCardinality(String) COMMENT 'Table of the rows: clicks, conversions, impressions or landing_clicks.',
+    `month` UInt32 COMMENT 'UTC month of received_at of the rows: 202601 is January 2026.',
+    `run` UInt64 COMMENT 'Stamp of the rows: _archived of their table.',
+    `attempt` UInt64 COMMENT 'Attempt to sum them, as in archive_sums.',
+    `day` Date COMMENT 'UTC day of received_at.',
+    `_partition` UInt32 COMMENT 'Partition of the Kafka topic.',
+    `offsets` AggregateFunction(groupBitmap, UInt64) COMMENT 'Offsets of the records: bitmapToArray(offsets).'
+)
+ENGINE = MergeTree
+PARTITION BY month
+ORDER BY (base, _partition, day)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Of which records the archived sums are: the loader and the auditor know by it which rows are not missing.';
+
 CREATE TABLE tributary.archive_quarter
 (
     `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
@@ -161,6 +192,69 @@ PRIMARY KEY (campaign_id, source_id, quarter)
 ORDER BY (campaign_id, source_id, quarter, ledger_day, campaign, source, offer_id, offer, country, device, os, browser)
 SETTINGS index_granularity = 8192
 COMMENT 'Sums of clicks and of the conversion ledger whose rows are gone, by quarter of an hour; of days from before there were projections by hour, in the hour\'s first quarter. The views add it to the rows that are there.';
+
+CREATE TABLE tributary.archive_sums
+(
+    `base` LowCardinality(String) COMMENT 'Table of the rows: clicks, conversions, impressions or landing_clicks.',
+    `month` UInt32 COMMENT 'UTC month of received_at of the rows: 202601 is January 2026.',
+    `run` UInt64 COMMENT 'Stamp of the rows: _archived of their table.',
+    `attempt` UInt64 COMMENT 'Attempt to sum them: the one that archive_months names counts.',
+    `ledger_day` Date COMMENT 'UTC day of received_at of the rows behind it.',
+    `layout` Bool COMMENT 'Of clicks: loaders from version 1 on wrote them (_layout >= 1).',
+    `campaign_id` UInt32 COMMENT 'Campaign number of the catalog.',
+    `source_id` UInt32 COMMENT 'Source number of the catalog; 0 for sources that it does not declare, one row a name.',
+    `quarter` DateTime('UTC') COMMENT 'UTC quarter of an hour in which the clicks happened; revenue is booked on its click\'s quarter.',
+    `campaign` LowCardinality(String) COMMENT 'Latest name of the campaign.',
+    `source` LowCardinality(String) COMMENT 'Latest name of the source; of an undeclared one (0), what its link said.',
+    `buyer` LowCardinality(String) COMMENT 'Who bought the traffic, as the campaign had it when the click came; empty of what came before there were buyers.',
+    `team` LowCardinality(String) COMMENT 'Team of the buyer, as the campaign had it when the click came; empty of what came before there were teams.',
+    `country` LowCardinality(String) COMMENT 'Country of the click, ISO 3166-1 alpha-2; empty when unknown.',
+    `device` LowCardinality(String) COMMENT 'desktop, mobile, tablet, tv, bot or unknown.',
+    `os` LowCardinality(String) COMMENT 'Operating system of the click.',
+    `browser` LowCardinality(String) COMMENT 'Browser of the click.',
+    `offer_id` UInt32 COMMENT 'Offer number of the catalog; 0 where the click was not found.',
+    `offer` LowCardinality(String) COMMENT 'Latest name of the offer.',
+    `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
+    `landing` LowCardinality(String) COMMENT 'Latest name of the landing page.',
+    `network` LowCardinality(String) COMMENT 'Network of the postback.',
+    `event` LowCardinality(String) COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
+    `clicks` Int64 COMMENT 'Count of clicks.',
+    `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
+    `registered` Int64 COMMENT 'Sum of registered_delta of entries that count.',
+    `pending` Int64 COMMENT 'Sum of pending_delta of entries that count.',
+    `approved` Int64 COMMENT 'Sum of approved_delta of entries that count.',
+    `rejected` Int64 COMMENT 'Sum of rejected_delta of entries that count.',
+    `chargebacks` Int64 COMMENT 'Sum of chargeback_delta of entries that count.',
+    `revenue_hold` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta, base currency.',
+    `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
+    `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
+    `flagged` Int64 COMMENT 'Sum of flagged_delta.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
+    `impressions` Int64 COMMENT 'Count of impressions.',
+    `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
+    `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
+    `landing_pressed` AggregateFunction(uniqExact, String) COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
+    `events` Int64 COMMENT 'Sum of conversions_delta of all entries.',
+    `revenue_hold_counted` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only, base currency.',
+    `events_registered` Int64 COMMENT 'Sum of registered_delta of all entries.',
+    `events_pending` Int64 COMMENT 'Sum of pending_delta of all entries.',
+    `events_approved` Int64 COMMENT 'Sum of approved_delta of all entries.',
+    `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
+    `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.',
+    `entries` Int64 COMMENT 'Count of ledger entries.',
+    `created` Int64 COMMENT 'Count of first ledger entries.',
+    `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries.',
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.'
+)
+ENGINE = MergeTree
+PARTITION BY month
+ORDER BY (campaign_id, source_id, quarter, base)
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 8192
+COMMENT 'Sums of rows of old months, by quarter of an hour and all dimensions, which may be dropped since. What counts is what archive_months names.';
 
 CREATE TABLE tributary.clicks
 (
@@ -231,6 +325,7 @@ CREATE TABLE tributary.clicks
     `reason_baselines` Array(UInt32) COMMENT 'Version of the baseline that the expected value comes from; same positions as reason_codes.',
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    `_archived` UInt64 DEFAULT 0 COMMENT 'Run of `tributary archive` that has summed the row, see archive_months; 0 while none has.' CODEC(ZSTD(1)),
     `sub1` String MATERIALIZED subs[1] COMMENT 'subs[1]: parameter sub1 of the click link, empty when not given.' CODEC(ZSTD(1)),
     `sub2` String MATERIALIZED subs[2] COMMENT 'subs[2]: parameter sub2 of the click link, empty when not given.' CODEC(ZSTD(1)),
     `sub3` String MATERIALIZED subs[3] COMMENT 'subs[3]: parameter sub3 of the click link, empty when not given.' CODEC(ZSTD(1)),
@@ -279,7 +374,7 @@ CREATE TABLE tributary.clicks
             landing_id,
             landing
     ),
-    PROJECTION by_quarter_775edcb1
+    PROJECTION by_quarter_aa4d63f1
     (
         SELECT
             campaign_id,
@@ -299,6 +394,7 @@ CREATE TABLE tributary.clicks
             landing,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived,
             _layout >= 1,
             count(),
             sum(cost),
@@ -326,6 +422,7 @@ CREATE TABLE tributary.clicks
             landing,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived,
             _layout >= 1
     )
 )
@@ -420,6 +517,7 @@ CREATE TABLE tributary.conversions
     `reason_baselines` Array(UInt32) COMMENT 'Version of the baseline that the expected value comes from; same positions as reason_codes.',
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    `_archived` UInt64 DEFAULT 0 COMMENT 'Run of `tributary archive` that has summed the row, see archive_months; 0 while none has.' CODEC(ZSTD(1)),
     `sub1` String MATERIALIZED subs[1] COMMENT 'subs[1]: parameter sub1 of the click link, empty when not given.' CODEC(ZSTD(1)),
     `sub2` String MATERIALIZED subs[2] COMMENT 'subs[2]: parameter sub2 of the click link, empty when not given.' CODEC(ZSTD(1)),
     `sub3` String MATERIALIZED subs[3] COMMENT 'subs[3]: parameter sub3 of the click link, empty when not given.' CODEC(ZSTD(1)),
@@ -445,7 +543,7 @@ CREATE TABLE tributary.conversions
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter_dc472bc6
+    PROJECTION by_quarter_72504fd0
     (
         SELECT
             campaign_id,
@@ -467,6 +565,7 @@ CREATE TABLE tributary.conversions
             event,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived,
             sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
             sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')),
             sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')),
@@ -506,7 +605,8 @@ CREATE TABLE tributary.conversions
             network,
             event,
             toDate(received_at),
-            toYYYYMM(received_at)
+            toYYYYMM(received_at),
+            _archived
     )
 )
 ENGINE = MergeTree
@@ -791,7 +891,11 @@ CREATE VIEW tributary.epc_roi_by_browser
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by browser, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     browser,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -862,6 +966,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY browser
     UNION ALL
     SELECT
@@ -888,6 +993,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY browser
     UNION ALL
     SELECT
@@ -914,7 +1020,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY browser
     UNION ALL
     SELECT
@@ -941,7 +1047,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY browser
     UNION ALL
     SELECT
@@ -995,6 +1101,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY browser
+    UNION ALL
+    SELECT
+        browser,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY browser
 ) AS parts
 GROUP BY browser;
 
@@ -1046,7 +1179,11 @@ CREATE VIEW tributary.epc_roi_by_buyer
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by buyer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     buyer,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -1117,6 +1254,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
     UNION ALL
     SELECT
@@ -1143,6 +1281,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY buyer
     UNION ALL
     SELECT
@@ -1169,7 +1308,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY buyer
     UNION ALL
     SELECT
@@ -1196,7 +1335,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY buyer
     UNION ALL
     SELECT
@@ -1250,6 +1389,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
+    UNION ALL
+    SELECT
+        buyer,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY buyer
 ) AS parts
 GROUP BY buyer;
 
@@ -1302,7 +1468,12 @@ CREATE VIEW tributary.epc_roi_by_campaign
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS WITH (
+AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
+    (
         SELECT arraySort(groupArray((id, name)))
         FROM
         (
@@ -1418,6 +1589,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign
@@ -1448,6 +1620,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign
@@ -1478,7 +1651,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign
@@ -1509,7 +1682,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign
@@ -1573,6 +1746,37 @@ FROM
     GROUP BY
         campaign_id,
         said_campaign
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        campaign_id,
+        said_campaign
 ) AS parts
 GROUP BY
     campaign_id,
@@ -1628,7 +1832,12 @@ CREATE VIEW tributary.epc_roi_by_campaign_day
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by campaign and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS WITH (
+AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
+    (
         SELECT arraySort(groupArray((id, name)))
         FROM
         (
@@ -1746,6 +1955,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -1778,6 +1988,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -1810,7 +2021,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -1843,7 +2054,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -1912,6 +2123,39 @@ FROM
         campaign_id,
         said_campaign,
         day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        day
 ) AS parts
 GROUP BY
     campaign_id,
@@ -1970,6 +2214,10 @@ CREATE VIEW tributary.epc_roi_by_campaign_source
 )
 COMMENT 'Money figures by campaign and source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -2132,6 +2380,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2166,6 +2415,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2200,7 +2450,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2235,7 +2485,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2304,6 +2554,41 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2370,6 +2655,10 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_day
 COMMENT 'Money figures by campaign and source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
     (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
+    (
         SELECT arraySort(groupArray((id, name)))
         FROM
         (
@@ -2533,6 +2822,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2569,6 +2859,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2605,7 +2896,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2642,7 +2933,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2715,6 +3006,43 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        day
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2782,6 +3110,10 @@ CREATE VIEW tributary.epc_roi_by_campaign_source_hour
 )
 COMMENT 'Money figures by campaign and source and hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -2946,6 +3278,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -2982,6 +3315,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -3018,7 +3352,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -3055,7 +3389,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         campaign_id,
         said_campaign,
@@ -3134,6 +3468,43 @@ FROM
         source_id,
         said_source,
         hour
+    UNION ALL
+    SELECT
+        campaign_id,
+        campaign AS said_campaign,
+        source_id,
+        source AS said_source,
+        toStartOfHour(quarter) AS hour,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        campaign_id,
+        said_campaign,
+        source_id,
+        said_source,
+        hour
 ) AS parts
 GROUP BY
     campaign_id,
@@ -3190,7 +3561,11 @@ CREATE VIEW tributary.epc_roi_by_country
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by country, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     country,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -3261,6 +3636,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY country
     UNION ALL
     SELECT
@@ -3287,6 +3663,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY country
     UNION ALL
     SELECT
@@ -3313,7 +3690,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY country
     UNION ALL
     SELECT
@@ -3340,7 +3717,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY country
     UNION ALL
     SELECT
@@ -3394,6 +3771,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY country
+    UNION ALL
+    SELECT
+        country,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY country
 ) AS parts
 GROUP BY country;
 
@@ -3445,7 +3849,11 @@ CREATE VIEW tributary.epc_roi_by_day
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     day,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -3516,6 +3924,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY day
     UNION ALL
     SELECT
@@ -3542,6 +3951,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY day
     UNION ALL
     SELECT
@@ -3568,7 +3978,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY day
     UNION ALL
     SELECT
@@ -3595,7 +4005,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY day
     UNION ALL
     SELECT
@@ -3649,6 +4059,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY day
+    UNION ALL
+    SELECT
+        toDate(quarter) AS day,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY day
 ) AS parts
 GROUP BY day;
 
@@ -3700,7 +4137,11 @@ CREATE VIEW tributary.epc_roi_by_device
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by device, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     device,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -3771,6 +4212,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY device
     UNION ALL
     SELECT
@@ -3797,6 +4239,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY device
     UNION ALL
     SELECT
@@ -3823,7 +4266,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY device
     UNION ALL
     SELECT
@@ -3850,7 +4293,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY device
     UNION ALL
     SELECT
@@ -3904,6 +4347,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY device
+    UNION ALL
+    SELECT
+        device,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY device
 ) AS parts
 GROUP BY device;
 
@@ -3955,7 +4425,11 @@ CREATE VIEW tributary.epc_roi_by_hour
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by hour, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     hour,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -4026,6 +4500,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY hour
     UNION ALL
     SELECT
@@ -4052,6 +4527,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY hour
     UNION ALL
     SELECT
@@ -4078,7 +4554,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY hour
     UNION ALL
     SELECT
@@ -4105,7 +4581,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY hour
     UNION ALL
     SELECT
@@ -4159,6 +4635,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY hour
+    UNION ALL
+    SELECT
+        toStartOfHour(quarter) AS hour,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY hour
 ) AS parts
 GROUP BY hour;
 
@@ -4211,7 +4714,12 @@ CREATE VIEW tributary.epc_roi_by_landing
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by landing, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS WITH (
+AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
+    (
         SELECT arraySort(groupArray((id, name)))
         FROM
         (
@@ -4316,6 +4824,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         landing_id,
         said_landing
@@ -4346,6 +4855,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         landing_id,
         said_landing
@@ -4376,7 +4886,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     HAVING count() > 0
     UNION ALL
     SELECT
@@ -4405,7 +4915,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         landing_id,
         said_landing
@@ -4465,6 +4975,37 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
+    UNION ALL
+    SELECT
+        landing_id,
+        landing AS said_landing,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        landing_id,
+        said_landing
 ) AS parts
 GROUP BY
     landing_id,
@@ -4518,7 +5059,11 @@ CREATE VIEW tributary.epc_roi_by_minute
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by minute, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_minute reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     minute,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -4589,6 +5134,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY minute
     UNION ALL
     SELECT
@@ -4615,6 +5161,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY minute
     UNION ALL
     SELECT
@@ -4641,7 +5188,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY minute
     UNION ALL
     SELECT
@@ -4668,7 +5215,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY minute
     UNION ALL
     SELECT
@@ -4722,6 +5269,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_minute_traffic
     GROUP BY minute
+    UNION ALL
+    SELECT
+        quarter AS minute,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY minute
 ) AS parts
 GROUP BY minute;
 
@@ -4774,7 +5348,12 @@ CREATE VIEW tributary.epc_roi_by_offer
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by offer, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS WITH (
+AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
+    (
         SELECT arraySort(groupArray((id, name)))
         FROM
         (
@@ -4879,6 +5458,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         offer_id,
         said_offer
@@ -4909,6 +5489,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         offer_id,
         said_offer
@@ -4939,7 +5520,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     HAVING count() > 0
     UNION ALL
     SELECT
@@ -4968,7 +5549,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         offer_id,
         said_offer
@@ -5032,6 +5613,37 @@ FROM
     GROUP BY
         offer_id,
         said_offer
+    UNION ALL
+    SELECT
+        offer_id,
+        offer AS said_offer,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        offer_id,
+        said_offer
 ) AS parts
 GROUP BY
     offer_id,
@@ -5085,7 +5697,11 @@ CREATE VIEW tributary.epc_roi_by_os
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by os, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     os,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -5156,6 +5772,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY os
     UNION ALL
     SELECT
@@ -5182,6 +5799,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY os
     UNION ALL
     SELECT
@@ -5208,7 +5826,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY os
     UNION ALL
     SELECT
@@ -5235,7 +5853,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY os
     UNION ALL
     SELECT
@@ -5289,6 +5907,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     GROUP BY os
+    UNION ALL
+    SELECT
+        os,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY os
 ) AS parts
 GROUP BY os;
 
@@ -5341,7 +5986,12 @@ CREATE VIEW tributary.epc_roi_by_source
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS WITH (
+AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
+    (
         SELECT arraySort(groupArray((id, name)))
         FROM
         (
@@ -5457,6 +6107,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         source_id,
         said_source
@@ -5487,6 +6138,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         source_id,
         said_source
@@ -5517,7 +6169,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         source_id,
         said_source
@@ -5548,7 +6200,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         source_id,
         said_source
@@ -5612,6 +6264,37 @@ FROM
     GROUP BY
         source_id,
         said_source
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        source_id,
+        said_source
 ) AS parts
 GROUP BY
     source_id,
@@ -5667,7 +6350,12 @@ CREATE VIEW tributary.epc_roi_by_source_day
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by source and day, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS WITH (
+AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
+    (
         SELECT arraySort(groupArray((id, name)))
         FROM
         (
@@ -5785,6 +6473,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         source_id,
         said_source,
@@ -5817,6 +6506,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         source_id,
         said_source,
@@ -5849,7 +6539,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         source_id,
         said_source,
@@ -5882,7 +6572,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         source_id,
         said_source,
@@ -5951,6 +6641,39 @@ FROM
         source_id,
         said_source,
         day
+    UNION ALL
+    SELECT
+        source_id,
+        source AS said_source,
+        toDate(quarter) AS day,
+        toDateTime64(max(quarter), 3, 'UTC') AS at,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        source_id,
+        said_source,
+        day
 ) AS parts
 GROUP BY
     source_id,
@@ -6005,7 +6728,11 @@ CREATE VIEW tributary.epc_roi_by_team
     `roi_gross` Nullable(Float64) COMMENT '(revenue_gross - cost) / cost, a fraction. NULL while the denominator is 0.'
 )
 COMMENT 'Money figures by team, over all time unless the view has a time column. Money in the base currency; time is click time, UTC. Reads what totals_by_hour reads.'
-AS SELECT
+AS WITH (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived
+SELECT
     team,
     sum(part_clicks) AS clicks,
     sum(part_conversions) AS conversions,
@@ -6076,6 +6803,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY team
     UNION ALL
     SELECT
@@ -6102,6 +6830,7 @@ FROM
         sumIf(revenue_hold_delta, NOT confirmed_only) AS part_revenue_hold_counted,
         toInt64(countIf(kind = 'created')) AS part_created
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY team
     UNION ALL
     SELECT
@@ -6128,7 +6857,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY team
     UNION ALL
     SELECT
@@ -6155,7 +6884,7 @@ FROM
         toDecimal128(0, 6) AS part_revenue_hold_counted,
         toInt64(0) AS part_created
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY team
     UNION ALL
     SELECT
@@ -6209,6 +6938,33 @@ FROM
         toInt64(0) AS part_created
     FROM tributary.archive_quarter_traffic
     HAVING count() > 0
+    UNION ALL
+    SELECT
+        team,
+        sum(archive_sums.clicks) AS part_clicks,
+        sum(archive_sums.conversions) AS part_conversions,
+        sum(archive_sums.registered) AS part_registered,
+        sum(archive_sums.pending) AS part_pending,
+        sum(archive_sums.approved) AS part_approved,
+        sum(archive_sums.rejected) AS part_rejected,
+        sum(archive_sums.chargebacks) AS part_chargebacks,
+        sum(archive_sums.revenue_hold) AS part_revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+        sum(archive_sums.cost) AS part_cost,
+        sum(archive_sums.flagged) AS part_flagged,
+        sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+        sum(archive_sums.impressions) AS part_impressions,
+        sum(archive_sums.impression_cost) AS part_impression_cost,
+        sum(archive_sums.unique_clicks) AS part_unique_clicks,
+        sum(archive_sums.landing_views) AS part_landing_views,
+        sum(archive_sums.landing_clicks) AS part_landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
+        sum(archive_sums.events) AS part_events,
+        sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(archive_sums.created) AS part_created
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY team
 ) AS parts
 GROUP BY team;
 
@@ -6261,7 +7017,12 @@ FROM
         sum(own_cost) OVER (PARTITION BY campaign_id, campaign) AS all_cost
     FROM
     (
-        WITH (
+        WITH
+            (
+                SELECT (groupArray(run), groupArray(attempt))
+                FROM tributary.archive_months
+            ) AS archived,
+            (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
                 (
@@ -6337,6 +7098,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 campaign_id,
                 said_campaign
@@ -6358,6 +7120,7 @@ FROM
                 sum(rejected_delta) AS part_events_rejected,
                 sum(chargeback_delta) AS part_events_chargebacks
             FROM tributary.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 campaign_id,
                 said_campaign,
@@ -6380,7 +7143,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.impressions
-            WHERE NOT copy
+            WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
             GROUP BY
                 campaign_id,
                 said_campaign
@@ -6426,6 +7189,29 @@ FROM
             GROUP BY
                 campaign_id,
                 said_campaign
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks,
+                sum(archive_sums.revenue_hold) AS part_revenue_hold,
+                sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_sums.cost) AS part_cost,
+                sum(archive_sums.events) AS part_events,
+                sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+                sum(archive_sums.events_registered) AS part_events_registered,
+                sum(archive_sums.events_pending) AS part_events_pending,
+                sum(archive_sums.events_approved) AS part_events_approved,
+                sum(archive_sums.events_rejected) AS part_events_rejected,
+                sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                event
         ) AS parts
         GROUP BY
             campaign_id,
@@ -6486,7 +7272,12 @@ FROM
         sum(own_cost) OVER (PARTITION BY campaign_id, campaign, day) AS all_cost
     FROM
     (
-        WITH (
+        WITH
+            (
+                SELECT (groupArray(run), groupArray(attempt))
+                FROM tributary.archive_months
+            ) AS archived,
+            (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
                 (
@@ -6564,6 +7355,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 campaign_id,
                 said_campaign,
@@ -6587,6 +7379,7 @@ FROM
                 sum(rejected_delta) AS part_events_rejected,
                 sum(chargeback_delta) AS part_events_chargebacks
             FROM tributary.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 campaign_id,
                 said_campaign,
@@ -6611,7 +7404,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.impressions
-            WHERE NOT copy
+            WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
             GROUP BY
                 campaign_id,
                 said_campaign,
@@ -6662,6 +7455,31 @@ FROM
                 campaign_id,
                 said_campaign,
                 day
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                toDate(quarter) AS day,
+                event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks,
+                sum(archive_sums.revenue_hold) AS part_revenue_hold,
+                sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_sums.cost) AS part_cost,
+                sum(archive_sums.events) AS part_events,
+                sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+                sum(archive_sums.events_registered) AS part_events_registered,
+                sum(archive_sums.events_pending) AS part_events_pending,
+                sum(archive_sums.events_approved) AS part_events_approved,
+                sum(archive_sums.events_rejected) AS part_events_rejected,
+                sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                day,
+                event
         ) AS parts
         GROUP BY
             campaign_id,
@@ -6726,6 +7544,10 @@ FROM
     FROM
     (
         WITH
+            (
+                SELECT (groupArray(run), groupArray(attempt))
+                FROM tributary.archive_months
+            ) AS archived,
             (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
@@ -6848,6 +7670,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 campaign_id,
                 said_campaign,
@@ -6873,6 +7696,7 @@ FROM
                 sum(rejected_delta) AS part_events_rejected,
                 sum(chargeback_delta) AS part_events_chargebacks
             FROM tributary.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 campaign_id,
                 said_campaign,
@@ -6899,7 +7723,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.impressions
-            WHERE NOT copy
+            WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
             GROUP BY
                 campaign_id,
                 said_campaign,
@@ -6955,6 +7779,33 @@ FROM
                 said_campaign,
                 source_id,
                 said_source
+            UNION ALL
+            SELECT
+                campaign_id,
+                campaign AS said_campaign,
+                source_id,
+                source AS said_source,
+                event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks,
+                sum(archive_sums.revenue_hold) AS part_revenue_hold,
+                sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_sums.cost) AS part_cost,
+                sum(archive_sums.events) AS part_events,
+                sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+                sum(archive_sums.events_registered) AS part_events_registered,
+                sum(archive_sums.events_pending) AS part_events_pending,
+                sum(archive_sums.events_approved) AS part_events_approved,
+                sum(archive_sums.events_rejected) AS part_events_rejected,
+                sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY
+                campaign_id,
+                said_campaign,
+                source_id,
+                said_source,
+                event
         ) AS parts
         GROUP BY
             campaign_id,
@@ -7015,7 +7866,12 @@ FROM
         sum(own_cost) OVER (PARTITION BY offer_id, offer) AS all_cost
     FROM
     (
-        WITH (
+        WITH
+            (
+                SELECT (groupArray(run), groupArray(attempt))
+                FROM tributary.archive_months
+            ) AS archived,
+            (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
                 (
@@ -7080,6 +7936,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 offer_id,
                 said_offer
@@ -7101,6 +7958,7 @@ FROM
                 sum(rejected_delta) AS part_events_rejected,
                 sum(chargeback_delta) AS part_events_chargebacks
             FROM tributary.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 offer_id,
                 said_offer,
@@ -7123,7 +7981,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.impressions
-            WHERE NOT copy
+            WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
             HAVING count() > 0
             UNION ALL
             SELECT
@@ -7167,6 +8025,29 @@ FROM
             GROUP BY
                 offer_id,
                 said_offer
+            UNION ALL
+            SELECT
+                offer_id,
+                offer AS said_offer,
+                event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks,
+                sum(archive_sums.revenue_hold) AS part_revenue_hold,
+                sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_sums.cost) AS part_cost,
+                sum(archive_sums.events) AS part_events,
+                sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+                sum(archive_sums.events_registered) AS part_events_registered,
+                sum(archive_sums.events_pending) AS part_events_pending,
+                sum(archive_sums.events_approved) AS part_events_approved,
+                sum(archive_sums.events_rejected) AS part_events_rejected,
+                sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY
+                offer_id,
+                said_offer,
+                event
         ) AS parts
         GROUP BY
             offer_id,
@@ -7225,7 +8106,12 @@ FROM
         sum(own_cost) OVER (PARTITION BY source_id, source) AS all_cost
     FROM
     (
-        WITH (
+        WITH
+            (
+                SELECT (groupArray(run), groupArray(attempt))
+                FROM tributary.archive_months
+            ) AS archived,
+            (
                 SELECT arraySort(groupArray((id, name)))
                 FROM
                 (
@@ -7301,6 +8187,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.clicks
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 source_id,
                 said_source
@@ -7322,6 +8209,7 @@ FROM
                 sum(rejected_delta) AS part_events_rejected,
                 sum(chargeback_delta) AS part_events_chargebacks
             FROM tributary.conversions
+            WHERE NOT has(archived.1, _archived)
             GROUP BY
                 source_id,
                 said_source,
@@ -7344,7 +8232,7 @@ FROM
                 toInt64(0) AS part_events_rejected,
                 toInt64(0) AS part_events_chargebacks
             FROM tributary.impressions
-            WHERE NOT copy
+            WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
             GROUP BY
                 source_id,
                 said_source
@@ -7390,6 +8278,29 @@ FROM
             GROUP BY
                 source_id,
                 said_source
+            UNION ALL
+            SELECT
+                source_id,
+                source AS said_source,
+                event,
+                toDateTime64(max(quarter), 3, 'UTC') AS at,
+                sum(archive_sums.clicks) AS part_clicks,
+                sum(archive_sums.revenue_hold) AS part_revenue_hold,
+                sum(archive_sums.revenue_confirmed) AS part_revenue_confirmed,
+                sum(archive_sums.cost) AS part_cost,
+                sum(archive_sums.events) AS part_events,
+                sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
+                sum(archive_sums.events_registered) AS part_events_registered,
+                sum(archive_sums.events_pending) AS part_events_pending,
+                sum(archive_sums.events_approved) AS part_events_approved,
+                sum(archive_sums.events_rejected) AS part_events_rejected,
+                sum(archive_sums.events_chargebacks) AS part_events_chargebacks
+            FROM tributary.archive_sums
+            WHERE has(archived.2, attempt)
+            GROUP BY
+                source_id,
+                said_source,
+                event
         ) AS parts
         GROUP BY
             source_id,
@@ -7440,6 +8351,7 @@ CREATE TABLE tributary.impressions
     `copy` Bool COMMENT 'The topic has this impression before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.',
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    `_archived` UInt64 DEFAULT 0 COMMENT 'Run of `tributary archive` that has summed the row, see archive_months; 0 while none has.' CODEC(ZSTD(1)),
     `sub1` String MATERIALIZED subs[1] COMMENT 'subs[1]: parameter sub1 of the link, empty when not given.' CODEC(ZSTD(1)),
     `sub2` String MATERIALIZED subs[2] COMMENT 'subs[2]: parameter sub2 of the link, empty when not given.' CODEC(ZSTD(1)),
     `sub3` String MATERIALIZED subs[3] COMMENT 'subs[3]: parameter sub3 of the link, empty when not given.' CODEC(ZSTD(1)),
@@ -7476,7 +8388,7 @@ CREATE TABLE tributary.impressions
             source_id,
             source
     ),
-    PROJECTION by_quarter_c1f3d169
+    PROJECTION by_quarter_4c7bb3f5
     (
         SELECT
             campaign_id,
@@ -7492,6 +8404,7 @@ CREATE TABLE tributary.impressions
             browser,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived,
             copy,
             sum(cost),
             count(),
@@ -7511,6 +8424,7 @@ CREATE TABLE tributary.impressions
             browser,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived,
             copy
     )
 )
@@ -7561,10 +8475,11 @@ CREATE TABLE tributary.landing_clicks
     `copy` Bool COMMENT 'The topic has this press before, at a lower offset of the partition: an edge died and could not know that it had been sent. Rollups and views leave copies out.',
     `_partition` UInt32 COMMENT 'Partition of the Kafka topic the row was read from.',
     `_offset` UInt64 COMMENT 'Offset of its record in that partition; (_partition, _offset) is unique in the table.' CODEC(Delta(8), ZSTD(1)),
+    `_archived` UInt64 DEFAULT 0 COMMENT 'Run of `tributary archive` that has summed the row, see archive_months; 0 while none has.' CODEC(ZSTD(1)),
     INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter_5cddb3bc
+    PROJECTION by_quarter_3ae00676
     (
         SELECT
             campaign_id,
@@ -7584,6 +8499,7 @@ CREATE TABLE tributary.landing_clicks
             landing,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived,
             copy,
             count(),
             uniqExact(click_id),
@@ -7606,6 +8522,7 @@ CREATE TABLE tributary.landing_clicks
             landing,
             toDate(received_at),
             toYYYYMM(received_at),
+            _archived,
             copy
     )
 )
@@ -7732,7 +8649,12 @@ AS SELECT
     arrayMap(one -> (one.2), each) AS counts
 FROM
 (
-    WITH (
+    WITH
+        (
+            SELECT (groupArray(run), groupArray(attempt))
+            FROM tributary.archive_months
+        ) AS archived,
+        (
             SELECT arraySort(groupArray((id, name)))
             FROM
             (
@@ -7777,6 +8699,7 @@ FROM
             max(click_at) AS at,
             sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')) AS part_conversions
         FROM tributary.conversions
+        WHERE NOT has(archived.1, _archived)
         GROUP BY
             offer_id,
             said_offer,
@@ -7792,6 +8715,19 @@ FROM
         GROUP BY
             offer_id,
             said_offer
+        UNION ALL
+        SELECT
+            offer_id,
+            offer AS said_offer,
+            event,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_sums.conversions) AS part_conversions
+        FROM tributary.archive_sums
+        WHERE has(archived.2, attempt)
+        GROUP BY
+            offer_id,
+            said_offer,
+            event
     ) AS parts
     GROUP BY
         offer_id,
@@ -8120,8 +9056,12 @@ CREATE VIEW tributary.rollup_hour
     `created` Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
-COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, and archive_quarter.'
+COMMENT 'Sums of clicks and of the conversion ledger by hour and quarter of an hour, by click time, to be summed. A view: it reads the projections by_quarter of clicks and conversions, which are in the same parts as the rows, archive_quarter and archive_sums.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -8272,6 +9212,7 @@ FROM
         toInt64(0) AS created,
         toInt64(0) AS created_score_sum
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         hour,
@@ -8319,6 +9260,7 @@ FROM
         toInt64(countIf(kind = 'created')) AS created,
         toInt64(sumIf(score, kind = 'created')) AS created_score_sum
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         hour,
@@ -8380,6 +9322,54 @@ FROM
         device,
         os,
         browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_sums.clicks) AS clicks,
+        sum(archive_sums.flagged_clicks) AS flagged_clicks,
+        sum(archive_sums.bot_clicks) AS bot_clicks,
+        sum(archive_sums.click_score_sum) AS click_score_sum,
+        sum(archive_sums.cost) AS cost,
+        sum(archive_sums.entries) AS entries,
+        sum(archive_sums.conversions) AS conversions,
+        sum(archive_sums.registered) AS registered,
+        sum(archive_sums.pending) AS pending,
+        sum(archive_sums.approved) AS approved,
+        sum(archive_sums.rejected) AS rejected,
+        sum(archive_sums.chargebacks) AS chargebacks,
+        sum(archive_sums.revenue_hold) AS revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_sums.flagged) AS flagged,
+        sum(archive_sums.created) AS created,
+        sum(archive_sums.created_score_sum) AS created_score_sum
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt) AND (base IN ('clicks', 'conversions'))
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
 ) AS parts;
 
 CREATE VIEW tributary.rollup_hour_traffic
@@ -8405,8 +9395,12 @@ CREATE VIEW tributary.rollup_hour_traffic
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
-COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, and archive_quarter_traffic.'
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by hour and quarter of an hour, of impressions by their own time, of the others by click time, to be summed. A view: it reads the projections by_quarter of impressions, landing_clicks and clicks, which are in the same parts as the rows, archive_quarter_traffic and archive_sums.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -8547,7 +9541,7 @@ FROM
         toInt64(0) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         hour,
@@ -8583,7 +9577,7 @@ FROM
         toInt64(0) AS landing_views,
         toInt64(count()) AS landing_clicks
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         hour,
@@ -8621,7 +9615,7 @@ FROM
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.clicks
-    WHERE _layout >= 1
+    WHERE (NOT has(archived.1, _archived)) AND (_layout >= 1)
     GROUP BY
         ledger_day,
         hour,
@@ -8673,6 +9667,44 @@ FROM
         device,
         os,
         browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_sums.impressions) AS impressions,
+        sum(archive_sums.bot_impressions) AS bot_impressions,
+        sum(archive_sums.impression_cost) AS impression_cost,
+        sum(archive_sums.clicks) AS clicks,
+        sum(archive_sums.unique_clicks) AS unique_clicks,
+        sum(archive_sums.landing_views) AS landing_views,
+        sum(archive_sums.landing_clicks) AS landing_clicks
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt) AND ((base IN ('impressions', 'landing_clicks')) OR ((base = 'clicks') AND layout))
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
 ) AS parts;
 
 CREATE VIEW tributary.rollup_minute
@@ -8705,8 +9737,12 @@ CREATE VIEW tributary.rollup_minute
     `created` Int64 COMMENT 'Count of first ledger entries. Rows of one key may not be merged yet: always sum().',
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries. Rows of one key may not be merged yet: always sum().'
 )
-COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, and archive_minute.'
+COMMENT 'Sums of clicks and of the conversion ledger by minute, by click time, to be summed. A view: it reads the rows of clicks and conversions, archive_minute and archive_sums.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -8854,6 +9890,7 @@ FROM
         toInt64(0) AS created,
         toInt64(0) AS created_score_sum
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         minute,
@@ -8895,6 +9932,7 @@ FROM
         toInt64(countIf(kind = 'created')) AS created,
         toInt64(sumIf(score, kind = 'created')) AS created_score_sum
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         minute,
@@ -8947,6 +9985,48 @@ FROM
         offer,
         country,
         device
+    UNION ALL
+    SELECT
+        ledger_day,
+        quarter AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_sums.clicks) AS clicks,
+        sum(archive_sums.flagged_clicks) AS flagged_clicks,
+        sum(archive_sums.bot_clicks) AS bot_clicks,
+        sum(archive_sums.click_score_sum) AS click_score_sum,
+        sum(archive_sums.cost) AS cost,
+        sum(archive_sums.entries) AS entries,
+        sum(archive_sums.conversions) AS conversions,
+        sum(archive_sums.registered) AS registered,
+        sum(archive_sums.pending) AS pending,
+        sum(archive_sums.approved) AS approved,
+        sum(archive_sums.rejected) AS rejected,
+        sum(archive_sums.chargebacks) AS chargebacks,
+        sum(archive_sums.revenue_hold) AS revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_sums.flagged) AS flagged,
+        sum(archive_sums.created) AS created,
+        sum(archive_sums.created_score_sum) AS created_score_sum
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt) AND (base IN ('clicks', 'conversions'))
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
 ) AS parts;
 
 CREATE VIEW tributary.rollup_minute_traffic
@@ -8969,8 +10049,12 @@ CREATE VIEW tributary.rollup_minute_traffic
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page. Rows of one key may not be merged yet: always sum().',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons. Rows of one key may not be merged yet: always sum().'
 )
-COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, and archive_minute_traffic.'
+COMMENT 'Sums of impressions, of unique clicks and of landing pages by minute, of impressions by their own time, of the others by click time, to be summed. A view: it reads the rows of impressions, landing_clicks and clicks, archive_minute_traffic and archive_sums.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -9108,7 +10192,7 @@ FROM
         toInt64(0) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         minute,
@@ -9138,7 +10222,7 @@ FROM
         toInt64(0) AS landing_views,
         toInt64(count()) AS landing_clicks
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         minute,
@@ -9170,7 +10254,7 @@ FROM
         toInt64(countIf(landing_id != 0)) AS landing_views,
         toInt64(0) AS landing_clicks
     FROM tributary.clicks
-    WHERE _layout >= 1
+    WHERE (NOT has(archived.1, _archived)) AND (_layout >= 1)
     GROUP BY
         ledger_day,
         minute,
@@ -9202,6 +10286,38 @@ FROM
         sum(archive_minute_traffic.landing_views) AS landing_views,
         sum(archive_minute_traffic.landing_clicks) AS landing_clicks
     FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        quarter AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_sums.impressions) AS impressions,
+        sum(archive_sums.bot_impressions) AS bot_impressions,
+        sum(archive_sums.impression_cost) AS impression_cost,
+        sum(archive_sums.clicks) AS clicks,
+        sum(archive_sums.unique_clicks) AS unique_clicks,
+        sum(archive_sums.landing_views) AS landing_views,
+        sum(archive_sums.landing_clicks) AS landing_clicks
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt) AND ((base IN ('impressions', 'landing_clicks')) OR ((base = 'clicks') AND layout))
     GROUP BY
         ledger_day,
         minute,
@@ -9288,6 +10404,10 @@ AS SELECT
 FROM
 (
     WITH
+        (
+            SELECT (groupArray(run), groupArray(attempt))
+            FROM tributary.archive_months
+        ) AS archived,
         (
             SELECT arraySort(groupArray((id, name)))
             FROM
@@ -9403,6 +10523,7 @@ FROM
             toInt64(countIf(bot != '')) AS part_bot_clicks,
             toInt64(sum(score)) AS part_click_score_sum
         FROM tributary.clicks
+        WHERE NOT has(archived.1, _archived)
         GROUP BY
             campaign_id,
             said_campaign,
@@ -9423,6 +10544,7 @@ FROM
             toInt64(0) AS part_bot_clicks,
             toInt64(0) AS part_click_score_sum
         FROM tributary.conversions
+        WHERE NOT has(archived.1, _archived)
         GROUP BY
             campaign_id,
             said_campaign,
@@ -9443,6 +10565,27 @@ FROM
             sum(archive_quarter.bot_clicks) AS part_bot_clicks,
             sum(archive_quarter.click_score_sum) AS part_click_score_sum
         FROM tributary.archive_quarter
+        GROUP BY
+            campaign_id,
+            said_campaign,
+            source_id,
+            said_source
+        UNION ALL
+        SELECT
+            campaign_id,
+            campaign AS said_campaign,
+            source_id,
+            source AS said_source,
+            toDateTime64(max(quarter), 3, 'UTC') AS at,
+            sum(archive_sums.clicks) AS part_clicks,
+            sum(archive_sums.flagged) AS part_flagged,
+            sum(archive_sums.flagged_clicks) AS part_flagged_clicks,
+            sum(archive_sums.created) AS part_created,
+            sum(archive_sums.created_score_sum) AS part_created_score_sum,
+            sum(archive_sums.bot_clicks) AS part_bot_clicks,
+            sum(archive_sums.click_score_sum) AS part_click_score_sum
+        FROM tributary.archive_sums
+        WHERE has(archived.2, attempt)
         GROUP BY
             campaign_id,
             said_campaign,
@@ -9530,8 +10673,12 @@ CREATE VIEW tributary.totals_by_hour
     `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
     `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
-COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter and archive_quarter_traffic.'
+COMMENT 'Every count and amount by quarter of an hour and all dimensions, to be summed: of the projections by_quarter of clicks, conversions, impressions and landing_clicks, and of archive_quarter, archive_quarter_traffic and archive_sums.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -9696,6 +10843,7 @@ FROM
         toInt64(0) AS events_rejected,
         toInt64(0) AS events_chargebacks
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         hour,
@@ -9757,6 +10905,7 @@ FROM
         sum(rejected_delta) AS events_rejected,
         sum(chargeback_delta) AS events_chargebacks
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         hour,
@@ -9818,7 +10967,7 @@ FROM
         toInt64(0) AS events_rejected,
         toInt64(0) AS events_chargebacks
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         hour,
@@ -9878,7 +11027,7 @@ FROM
         toInt64(0) AS events_rejected,
         toInt64(0) AS events_chargebacks
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         hour,
@@ -10015,6 +11164,68 @@ FROM
         device,
         os,
         browser
+    UNION ALL
+    SELECT
+        ledger_day,
+        toStartOfHour(quarter) AS hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser,
+        sum(archive_sums.clicks) AS clicks,
+        sum(archive_sums.flagged_clicks) AS flagged_clicks,
+        sum(archive_sums.bot_clicks) AS bot_clicks,
+        sum(archive_sums.click_score_sum) AS click_score_sum,
+        sum(archive_sums.cost) AS cost,
+        sum(archive_sums.entries) AS entries,
+        sum(archive_sums.conversions) AS conversions,
+        sum(archive_sums.registered) AS registered,
+        sum(archive_sums.pending) AS pending,
+        sum(archive_sums.approved) AS approved,
+        sum(archive_sums.rejected) AS rejected,
+        sum(archive_sums.chargebacks) AS chargebacks,
+        sum(archive_sums.revenue_hold) AS revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_sums.flagged) AS flagged,
+        sum(archive_sums.created) AS created,
+        sum(archive_sums.created_score_sum) AS created_score_sum,
+        sum(archive_sums.impressions) AS impressions,
+        sum(archive_sums.bot_impressions) AS bot_impressions,
+        sum(archive_sums.impression_cost) AS impression_cost,
+        sum(archive_sums.unique_clicks) AS unique_clicks,
+        sum(archive_sums.landing_views) AS landing_views,
+        sum(archive_sums.landing_clicks) AS landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS landing_pressed,
+        sum(archive_sums.events) AS events,
+        sum(archive_sums.revenue_hold_counted) AS revenue_hold_counted,
+        sum(archive_sums.events_registered) AS events_registered,
+        sum(archive_sums.events_pending) AS events_pending,
+        sum(archive_sums.events_approved) AS events_approved,
+        sum(archive_sums.events_rejected) AS events_rejected,
+        sum(archive_sums.events_chargebacks) AS events_chargebacks
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
+    GROUP BY
+        ledger_day,
+        hour,
+        quarter,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        os,
+        browser
 ) AS parts;
 
 CREATE VIEW tributary.totals_by_minute
@@ -10061,8 +11272,12 @@ CREATE VIEW tributary.totals_by_minute
     `events_rejected` Int64 COMMENT 'Sum of rejected_delta of all entries.',
     `events_chargebacks` Int64 COMMENT 'Sum of chargeback_delta of all entries.'
 )
-COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute and archive_minute_traffic.'
+COMMENT 'Every count and amount by minute and all dimensions, to be summed: of the rows of clicks, conversions, impressions and landing_clicks, and of archive_minute, archive_minute_traffic and archive_sums.'
 AS WITH
+    (
+        SELECT (groupArray(run), groupArray(attempt))
+        FROM tributary.archive_months
+    ) AS archived,
     (
         SELECT arraySort(groupArray((id, name)))
         FROM
@@ -10224,6 +11439,7 @@ FROM
         toInt64(0) AS events_rejected,
         toInt64(0) AS events_chargebacks
     FROM tributary.clicks
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         minute,
@@ -10279,6 +11495,7 @@ FROM
         sum(rejected_delta) AS events_rejected,
         sum(chargeback_delta) AS events_chargebacks
     FROM tributary.conversions
+    WHERE NOT has(archived.1, _archived)
     GROUP BY
         ledger_day,
         minute,
@@ -10334,7 +11551,7 @@ FROM
         toInt64(0) AS events_rejected,
         toInt64(0) AS events_chargebacks
     FROM tributary.impressions
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         minute,
@@ -10388,7 +11605,7 @@ FROM
         toInt64(0) AS events_rejected,
         toInt64(0) AS events_chargebacks
     FROM tributary.landing_clicks
-    WHERE NOT copy
+    WHERE (NOT has(archived.1, _archived)) AND (NOT copy)
     GROUP BY
         ledger_day,
         minute,
@@ -10499,6 +11716,62 @@ FROM
         toInt64(0) AS events_rejected,
         toInt64(0) AS events_chargebacks
     FROM tributary.archive_minute_traffic
+    GROUP BY
+        ledger_day,
+        minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device
+    UNION ALL
+    SELECT
+        ledger_day,
+        quarter AS minute,
+        campaign_id,
+        campaign,
+        source_id,
+        source,
+        offer_id,
+        offer,
+        country,
+        device,
+        sum(archive_sums.clicks) AS clicks,
+        sum(archive_sums.flagged_clicks) AS flagged_clicks,
+        sum(archive_sums.bot_clicks) AS bot_clicks,
+        sum(archive_sums.click_score_sum) AS click_score_sum,
+        sum(archive_sums.cost) AS cost,
+        sum(archive_sums.entries) AS entries,
+        sum(archive_sums.conversions) AS conversions,
+        sum(archive_sums.registered) AS registered,
+        sum(archive_sums.pending) AS pending,
+        sum(archive_sums.approved) AS approved,
+        sum(archive_sums.rejected) AS rejected,
+        sum(archive_sums.chargebacks) AS chargebacks,
+        sum(archive_sums.revenue_hold) AS revenue_hold,
+        sum(archive_sums.revenue_confirmed) AS revenue_confirmed,
+        sum(archive_sums.flagged) AS flagged,
+        sum(archive_sums.created) AS created,
+        sum(archive_sums.created_score_sum) AS created_score_sum,
+        sum(archive_sums.impressions) AS impressions,
+        sum(archive_sums.bot_impressions) AS bot_impressions,
+        sum(archive_sums.impression_cost) AS impression_cost,
+        sum(archive_sums.unique_clicks) AS unique_clicks,
+        sum(archive_sums.landing_views) AS landing_views,
+        sum(archive_sums.landing_clicks) AS landing_clicks,
+        toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS landing_pressed,
+        sum(archive_sums.events) AS events,
+        sum(archive_sums.revenue_hold_counted) AS revenue_hold_counted,
+        sum(archive_sums.events_registered) AS events_registered,
+        sum(archive_sums.events_pending) AS events_pending,
+        sum(archive_sums.events_approved) AS events_approved,
+        sum(archive_sums.events_rejected) AS events_rejected,
+        sum(archive_sums.events_chargebacks) AS events_chargebacks
+    FROM tributary.archive_sums
+    WHERE has(archived.2, attempt)
     GROUP BY
         ledger_day,
         minute,
