@@ -240,14 +240,11 @@ func (w *writing) sql() (string, error) {
 	}
 	const indent = "    "
 	var middle, outer []string
-	with := ""
 	for _, k := range w.plan.keys {
 		middle = append(middle, by+k.name)
 		outer = append(outer, w.shownKey(k)+" AS "+k.name)
 	}
-	if w.needsNames() {
-		with = withNames(w.namedSubqueries(), "")
-	}
+	with := withLists(append([]string{schemas.Archived}, namesLists(w.namedSubqueries(), "")...), "")
 	total := "toUInt8(1)"
 	if len(w.plan.keys) > 0 {
 		total = "toUInt8(grouping(" + by + w.plan.keys[0].name + "))"
@@ -356,12 +353,18 @@ func (w *writing) gather() {
 
 // distinct: the sums of two groups, or of two segments, are not the sum of both.
 func distinct(m *schemas.Metric) bool {
-	for _, sum := range m.Sum {
-		if strings.Contains(sum, "uniqExact(") {
+	for fact := range m.Sum {
+		if counts(m, fact) {
 			return true
 		}
 	}
 	return false
+}
+
+// counts: of a fact's rows it counts different values.
+func counts(m *schemas.Metric, fact string) bool {
+	of, _ := m.Over(fact)
+	return strings.Contains(of, "uniqExact")
 }
 
 // summed is a sum of the union, of one of the periods.
@@ -378,9 +381,6 @@ func (w *writing) summed(m *schemas.Metric, era int, prefix string) string {
 	}
 	return text + " AS " + prefix + m.Name
 }
-
-// needsNames: the latest names are wanted in the SQL.
-func (w *writing) needsNames() bool { return len(w.namedSubqueries()) > 0 }
 
 // namedSubqueries are the names that a subquery gives: all, where the SQL is to stand by itself, else those that are
 // sorted by and are too many to be written out.

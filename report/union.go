@@ -84,11 +84,11 @@ func (w *writing) branches(f *schemas.Fact, e era) []string {
 		kept = kept && key.kept
 		b.keys = append(b.keys, key)
 	}
-	single := slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return m.Sum[f.Name] != "" && distinct(m) })
+	single := slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return counts(m, f.Name) })
 	var list []string
 	for _, seg := range e.segments(&fact, kept, single) {
 		list = append(list, w.branch(&b, seg, false))
-		if single && !fact.Archive && len(w.plan.keys) > 0 {
+		if single && len(w.plan.keys) > 0 {
 			list = append(list, w.branch(&b, seg, true))
 		}
 		how := "rows of "
@@ -105,11 +105,25 @@ func (w *writing) branches(f *schemas.Fact, e era) []string {
 	return list
 }
 
+// bases are the tables whose rows the figures are sums of.
+func (w *writing) bases() []string {
+	var list []string
+	for _, f := range schemas.Facts {
+		if !f.Archive && slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return m.Sum[f.Name] != "" }) {
+			list = append(list, quote(f.Table))
+		}
+	}
+	return list
+}
+
 // conditions of a fact's rows but those of time.
 func (w *writing) conditions(f *form) []condition {
 	list := []condition{w.plan.question.Scope.condition(f)}
-	if f.fact.Where != "" {
-		list = append(list, condition{text: f.fact.Where, kept: true})
+	if counts := f.fact.Counts(); counts != "" {
+		list = append(list, condition{text: counts, kept: true})
+	}
+	if f.fact.Name == schemas.FactSums { // else what is not asked of would make groups of zeros
+		list = append(list, condition{text: "base IN (" + strings.Join(w.bases(), ", ") + ")", kept: true})
 	}
 	for i := range w.filters {
 		list = append(list, w.filters[i].condition(f, w.planning.names))
@@ -203,17 +217,17 @@ func (w *writing) branch(b *branch, seg segment, distinctOnly bool) string {
 		}
 	}
 	for _, m := range w.parts {
-		of, has := m.Sum[b.form.fact.Name]
+		of, has := m.Over(b.form.fact.Name)
+		sum, all := of, of
 		if !has || distinctOnly {
-			of = zero(m.Type)
+			sum = zero(m.Type)
 		}
-		lines = append(lines, fill.Replace(of)+" AS "+sumOf+m.Name)
+		if !has || distinctOnly != counts(m, b.form.fact.Name) {
+			all = zero(m.Type)
+		}
+		lines = append(lines, fill.Replace(sum)+" AS "+sumOf+m.Name)
 		if distinct(m) && len(w.plan.keys) > 0 {
-			of = zero(m.Type)
-			if has && (distinctOnly || b.form.fact.Archive) {
-				of = m.Sum[b.form.fact.Name]
-			}
-			lines = append(lines, fill.Replace(of)+" AS "+whole+m.Name)
+			lines = append(lines, fill.Replace(all)+" AS "+whole+m.Name)
 		}
 	}
 	text := "SELECT\n    " + strings.Join(lines, ",\n    ") + "\nFROM {database}." + b.form.fact.Table
