@@ -121,6 +121,7 @@ func commands(env *environment) []*cobra.Command {
 		newDLQ(env),
 		newForget(env),
 		newReceipt(env),
+		newReport(env),
 		newSQL(env),
 		newImport(env),
 		newLink(env),

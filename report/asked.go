@@ -129,6 +129,8 @@ type expression struct {
 	constant bool
 	// kept: the projection of the sums has it.
 	kept bool
+	// cut: the archive's sums have only the day on which it is.
+	cut bool
 }
 
 // column is what a column of a dimension is of a fact's row.
@@ -177,8 +179,12 @@ func (f *form) of(a *asked) expression {
 		}
 		return expression{text: strings.Replace(local, "toDate({q}, '{zone}')", day, 1), kept: true}
 	}
+	if f.basis == ByReceived && f.fact.Archive {
+		q = "toDateTime(ledger_day, 'UTC')"
+	}
 	if f.zone == time.UTC {
 		local = strings.Replace(local, "toDate({q}, '{zone}')", "toDate({q})", 1)
 	}
-	return expression{text: strings.NewReplacer("{q}", q, "{zone}", f.zone.String()).Replace(local), kept: kept}
+	return expression{text: strings.NewReplacer("{q}", q, "{zone}", f.zone.String()).Replace(local), kept: kept,
+		cut: f.basis == ByReceived && f.fact.Archive}
 }

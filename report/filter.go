@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -130,6 +132,8 @@ type condition struct {
 	kept bool
 	// none: no row fulfils it. Empty text: every row does.
 	none bool
+	// cut: see expression.
+	cut bool
 }
 
 // condition of a fact's rows. names has the latest name of each number.
@@ -139,7 +143,7 @@ func (f *filter) condition(of *form, names Names) condition {
 		if e.constant {
 			return condition{kept: true, none: !f.takes(f.by.blank())}
 		}
-		return condition{text: f.on(e.text), kept: e.kept}
+		return condition{text: f.on(e.text), kept: e.kept, cut: e.cut}
 	}
 	number, name := of.column(f.by.number()), of.column(f.by.name)
 	if number.constant { // number 0, of which the rows say no name
@@ -164,6 +168,26 @@ func (f *filter) condition(of *form, names Names) condition {
 	}
 	text := "(" + number.text + in + strings.Join(others, ", ") + ") OR " + said + ")"
 	return condition{text: text, kept: number.kept && name.kept}
+}
+
+// unknown says which names of a filter nothing has.
+func (f *filter) unknown(names Names) []string {
+	if !f.by.named() || names == nil || f.Op == Like || f.Op == NotLike {
+		return nil
+	}
+	known := slices.Sorted(maps.Values(names[f.by.name]))
+	var notes []string
+	for _, v := range f.Values {
+		if v == "" || slices.Contains(known, v) {
+			continue
+		}
+		hint := near(v, known)
+		if !strings.Contains(hint, "did you mean") {
+			hint = ""
+		}
+		notes = append(notes, fmt.Sprintf("No %s of the catalog is called %q%s", f.by.name, v, hint))
+	}
+	return notes
 }
 
 func boolInt(b bool) int {

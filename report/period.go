@@ -190,6 +190,18 @@ func datePeriod(text string, zone *time.Location) (Period, error) {
 	return bad()
 }
 
+// ParseInstant reads a time of a zone, such as 2026-11-30T12:00; a day alone is its end, of which all is known.
+func ParseInstant(text string, zone *time.Location) (time.Time, error) {
+	p, err := datePeriod(strings.ToLower(strings.TrimSpace(text)), zone)
+	switch {
+	case err != nil:
+		return time.Time{}, wrong("%q is no time; right would be 2026-11-30T12:00, or a day", text)
+	case p.From.Equal(p.To):
+		return p.From, nil
+	}
+	return p.To.Add(-time.Millisecond), nil
+}
+
 // startOfDay is the first instant of a day, some days on. A clock that jumps over midnight begins the day later.
 func startOfDay(t time.Time, days int) time.Time {
 	y, m, d := t.Date()

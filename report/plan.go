@@ -24,6 +24,7 @@ type Plan struct {
 	by       []*asked
 	metrics  []*schemas.Metric
 	names    Names
+	notes    []string
 	// keys are the columns of the dimensions: a name has its number before it.
 	keys []key
 }
@@ -160,6 +161,7 @@ func (w *writing) look() error {
 			return err
 		}
 		w.filters = append(w.filters, looked)
+		w.plan.notes = append(w.plan.notes, looked.unknown(w.planning.names)...)
 	}
 	for _, h := range q.Having {
 		f, err := w.figureNamed(h.Metric)
@@ -267,6 +269,9 @@ func (w *writing) sql() (string, error) {
 			keys[i] = by + k.name
 		}
 		group = "\n" + indent + "GROUP BY GROUPING SETS ((" + strings.Join(keys, ", ") + "), ())"
+		if w.distinct() { // rows for the totals alone are no group
+			group += "\n" + indent + "HAVING is_total = 1 OR max(told) = 1"
+		}
 	}
 	text := with + "SELECT\n" + indent + strings.Join(outer, ",\n"+indent) + "\nFROM\n(\n" +
 		indent + "SELECT\n" + indent + indent + strings.Join(middle, ",\n"+indent+indent) + "\n" + indent + "FROM\n" + indent +
@@ -361,6 +366,11 @@ func distinct(m *schemas.Metric) bool {
 	return false
 }
 
+// distinct: some figure is not the sum of its groups'.
+func (w *writing) distinct() bool {
+	return len(w.plan.keys) > 0 && slices.ContainsFunc(w.parts, distinct)
+}
+
 // counts: of a fact's rows it counts different values.
 func counts(m *schemas.Metric, fact string) bool {
 	of, _ := m.Over(fact)
@@ -426,4 +436,13 @@ func sortedIDs(names map[uint32]string) []uint32 {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// Preview checks a question and returns an empty answer to it: its columns, periods and zone.
+func Preview(q Question) (*Table, error) {
+	plan, err := newPlan(q, planning{})
+	if err != nil {
+		return nil, err
+	}
+	return plan.empty(), nil
 }

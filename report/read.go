@@ -62,7 +62,7 @@ func (p *Plan) read(ctx context.Context, conn driver.Conn, sql string) (*Table, 
 // empty is an answer without rows.
 func (p *Plan) empty() *Table {
 	t := &Table{Metrics: p.metrics, Period: p.period, Before: p.before, Zone: p.zone, Basis: p.question.Basis,
-		Known: p.question.Known, Reads: p.Reads, Rows: []Row{}}
+		Known: p.question.Known, Reads: p.Reads, Rows: []Row{}, Notes: p.notes}
 	for _, k := range p.keys {
 		t.Keys = append(t.Keys, KeyColumn{Name: k.name, Type: k.kind(), Number: k.number})
 	}
@@ -127,7 +127,9 @@ func (p *Plan) keysOf(value func(string) any) []any {
 			}
 		}
 		if t, ok := v.(time.Time); ok {
-			v = t.UTC()
+			if v = t.UTC(); k.kind() == "Date" {
+				v = Date(t.Format(time.DateOnly))
+			}
 		}
 		keys[i] = v
 	}

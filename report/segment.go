@@ -12,6 +12,8 @@ type segment struct {
 	conditions []string
 	// kept: the projection of the sums answers it.
 	kept bool
+	// having is a condition on groups, "" for none.
+	having string
 }
 
 // A span is what a question asks of time.
@@ -131,16 +133,20 @@ func (s *span) received(kept, single bool) []segment {
 
 // archivedDays is what a question is told that wants to cut a day of which only sums are left. It is in the SQL, so
 // that it is said only where there are such sums.
-const archivedDays = "rows of that time are gone, and their sums are kept by UTC day of receipt: ask by click time, or for whole UTC days"
+const archivedDays = "rows of that time are gone, and their sums are kept by UTC day of receipt: ask by click time, or for whole days of UTC"
+
+// throws is a condition that ends the query where something holds.
+func throws(where string) string { return "throwIf(" + where + ", " + quote(archivedDays) + ") = 0" }
 
 // archived are the sums of rows that are gone: by the quarter of the click and the day of receipt.
 func (s *span) archived() segment {
-	var list []string
+	var list, cuts []string
 	cut := func(t time.Time) {
 		if !t.IsZero() && !t.Equal(t.Truncate(day)) {
-			list = append(list, "throwIf(ledger_day = "+date(t)+", "+quote(archivedDays)+") = 0")
+			cuts = append(cuts, date(t))
 		}
 	}
+	seg := segment{kept: true}
 	p := s.clipped()
 	if s.basis == ByReceived {
 		cut(p.From)
@@ -151,13 +157,17 @@ func (s *span) archived() segment {
 		if !p.To.IsZero() {
 			list = append(list, "ledger_day < "+date(p.To.Add(-1).Truncate(day).Add(day)))
 		}
-		return segment{conditions: list, kept: true}
+	} else {
+		list = s.either("quarter", false)
+		if !s.known.IsZero() {
+			until := s.known.Add(time.Millisecond)
+			cut(until)
+			list = append(list, "ledger_day < "+date(until.Add(-1).Truncate(day).Add(day)))
+		}
 	}
-	list = s.either("quarter", false)
-	if !s.known.IsZero() {
-		until := s.known.Add(time.Millisecond)
-		cut(until)
-		list = append(list, "ledger_day < "+date(until.Add(-1).Truncate(day).Add(day)))
+	if cuts != nil {
+		seg.having = throws("countIf(ledger_day IN (" + strings.Join(cuts, ", ") + ")) > 0")
 	}
-	return segment{conditions: list, kept: true}
+	seg.conditions = list
+	return seg
 }

@@ -31,7 +31,14 @@ type Table struct {
 	Took  time.Duration `json:"-"`
 	// Reads names what was read.
 	Reads []string `json:"reads"`
+	// Notes are what a person should know of the answer: a name in a filter that nothing has.
+	Notes []string `json:"notes,omitempty"`
 }
+
+// A Date is a day, such as 2026-11-05.
+type Date string
+
+func (d Date) String() string { return string(d) }
 
 // A KeyColumn is a column of a dimension.
 type KeyColumn struct {
@@ -44,7 +51,7 @@ type KeyColumn struct {
 
 // A Row is a group.
 type Row struct {
-	// Keys are string, uint32, uint8, bool, or time.Time: of a Date midnight UTC, of a quarter or an hour its beginning.
+	// Keys are string, uint32, uint8, bool, Date, or time.Time: the beginning of a quarter or an hour.
 	Keys []any
 	// Figures and Before are int64, decimal.Decimal (money), float64 (ratios), or nil, where it is NULL. Before is of the
 	// period that is compared with, and nil without one.

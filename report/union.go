@@ -74,14 +74,14 @@ func (w *writing) branches(f *schemas.Fact, e era) []string {
 		if c.none {
 			return nil
 		}
-		kept = kept && c.kept
-		if c.text != "" {
+		kept, b.cut = kept && c.kept, b.cut || c.cut
+		if c.text != "" && !c.cut {
 			b.conditions = append(b.conditions, c.text)
 		}
 	}
 	for _, k := range w.plan.keys {
 		key := w.keyOf(&b.form, k, &e)
-		kept = kept && key.kept
+		kept, b.cut = kept && key.kept, b.cut || key.cut
 		b.keys = append(b.keys, key)
 	}
 	single := slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return counts(m, f.Name) })
@@ -195,6 +195,8 @@ type branch struct {
 	era        string
 	keys       []expression
 	conditions []string
+	// cut: see expression.
+	cut bool
 }
 
 // branch writes one. distinctOnly: not told apart, only what cannot be added up, for the totals.
@@ -216,6 +218,9 @@ func (w *writing) branch(b *branch, seg segment, distinctOnly bool) string {
 			groups = append(groups, "era")
 		}
 	}
+	if w.distinct() {
+		lines = append(lines, fmt.Sprintf("toUInt8(%d) AS told", boolInt(!distinctOnly)))
+	}
 	for _, m := range w.parts {
 		of, has := m.Over(b.form.fact.Name)
 		sum, all := of, of
@@ -234,10 +239,19 @@ func (w *writing) branch(b *branch, seg segment, distinctOnly bool) string {
 	if conditions := append(slices.Clone(b.conditions), seg.conditions...); len(conditions) > 0 {
 		text += "\nWHERE " + strings.Join(conditions, " AND ")
 	}
-	if len(groups) > 0 {
-		return text + "\nGROUP BY " + strings.Join(groups, ", ")
+	having := seg.having
+	if b.cut {
+		having = throws("count() > 0")
 	}
-	return text + "\nHAVING count() > 0" // else a fact without rows would have a row
+	if len(groups) > 0 {
+		text += "\nGROUP BY " + strings.Join(groups, ", ")
+	} else { // else a fact without rows would have a row
+		having = strings.TrimPrefix(having+" AND count() > 0", " AND ")
+	}
+	if having != "" {
+		text += "\nHAVING " + having
+	}
+	return text
 }
 
 // kind is the type of a key's column.
@@ -272,6 +286,9 @@ func (w *writing) nothing() string {
 	}
 	if w.plan.compared() {
 		lines = append(lines, "toUInt8(0) AS era")
+	}
+	if w.distinct() {
+		lines = append(lines, "toUInt8(0) AS told")
 	}
 	for _, m := range w.parts {
 		lines = append(lines, zero(m.Type)+" AS "+sumOf+m.Name)
