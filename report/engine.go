@@ -79,7 +79,7 @@ func or(value *int, otherwise int) {
 	}
 }
 
-// Ask answers a question. An error of the question wraps ErrQuestion, one of too many that wait ErrBusy. When the contexts
+// Ask answers a question. An error of the question is ErrQuestion, one of too many that wait ErrBusy. When the contexts
 // of all who ask the same have ended, the query is ended in ClickHouse.
 func (e *Engine) Ask(ctx context.Context, q Question) (*Table, error) {
 	key, err := q.key()

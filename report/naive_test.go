@@ -239,7 +239,7 @@ type naiveAnswer struct {
 	cut bool
 }
 
-func (n *naive) ask(q *report.Question, before report.Period, moved func(dimension, key string) string) *naiveAnswer {
+func (n *naive) answer(q *report.Question, before report.Period, moved func(dimension, key string) string) *naiveAnswer {
 	zone, _ := report.Zone(q.Zone)
 	metrics := asked(q)
 	parts := uses(metrics)

@@ -109,8 +109,8 @@ func ParsePeriod(text string, now time.Time, zone *time.Location) (Period, error
 	}
 	day := startOfDay(now.In(zone), 0)
 	months := func(n, length int) Period {
-		first := time.Date(day.Year(), day.Month()+time.Month(n), 1, 0, 0, 0, 0, zone)
-		return Period{first, first.AddDate(0, length, 0)}
+		first := time.Date(day.Year(), day.Month()+time.Month(n), 1, 0, 0, 0, 0, time.UTC)
+		return datesIn(zone, first, first.AddDate(0, length, 0))
 	}
 	week := startOfDay(day, -(int(day.Weekday())+6)%7)
 	switch text {
@@ -127,11 +127,11 @@ func ParsePeriod(text string, now time.Time, zone *time.Location) (Period, error
 	case "last-month":
 		return months(-1, 1), nil
 	case "this-year", "last-year":
-		year := day.Year()
+		first := time.Date(day.Year(), 1, 1, 0, 0, 0, 0, time.UTC)
 		if text == "last-year" {
-			year--
+			first = first.AddDate(-1, 0, 0)
 		}
-		return Period{time.Date(year, 1, 1, 0, 0, 0, 0, zone), time.Date(year+1, 1, 1, 0, 0, 0, 0, zone)}, nil
+		return datesIn(zone, first, first.AddDate(1, 0, 0)), nil
 	case "all":
 		return Period{}, nil
 	}
@@ -154,6 +154,15 @@ func ParsePeriod(text string, now time.Time, zone *time.Location) (Period, error
 	return datePeriod(text, zone)
 }
 
+// datesIn are the days of a zone from one date on and before another.
+func datesIn(zone *time.Location, from, to time.Time) Period {
+	start := func(t time.Time) time.Time {
+		y, m, d := t.Date()
+		return startOfDay(time.Date(y, m, d, 12, 0, 0, 0, zone), 0)
+	}
+	return Period{start(from), start(to)}
+}
+
 // datePeriod reads a day, month, year or time.
 func datePeriod(text string, zone *time.Location) (Period, error) {
 	bad := func() (Period, error) {
@@ -163,23 +172,23 @@ func datePeriod(text string, zone *time.Location) (Period, error) {
 	}
 	switch {
 	case dayText.MatchString(text):
-		d, err := time.ParseInLocation(time.DateOnly, text, zone)
+		d, err := time.Parse(time.DateOnly, text)
 		if err != nil {
 			return bad()
 		}
-		return Period{startOfDay(d, 0), startOfDay(d, 1)}, nil
+		return datesIn(zone, d, d.AddDate(0, 0, 1)), nil
 	case monthText.MatchString(text):
-		d, err := time.ParseInLocation("2006-01", text, zone)
+		d, err := time.Parse("2006-01", text)
 		if err != nil {
 			return bad()
 		}
-		return Period{d, d.AddDate(0, 1, 0)}, nil
+		return datesIn(zone, d, d.AddDate(0, 1, 0)), nil
 	case yearText.MatchString(text):
-		d, err := time.ParseInLocation("2006", text, zone)
+		d, err := time.Parse("2006", text)
 		if err != nil {
 			return bad()
 		}
-		return Period{d, d.AddDate(1, 0, 0)}, nil
+		return datesIn(zone, d, d.AddDate(1, 0, 0)), nil
 	}
 	for _, layout := range []string{"2006-01-02t15:04", "2006-01-02 15:04", "2006-01-02t15:04:05", "2006-01-02t15:04z07:00",
 		"2006-01-02t15:04:05z07:00"} {

@@ -18,7 +18,7 @@ const (
 	MaxRows = 1_000_000
 )
 
-// ErrQuestion is wrapped by everything that the one who asks can put right.
+// ErrQuestion is what errors are (errors.Is) of everything that the one who asks can put right.
 var ErrQuestion = errors.New("the question cannot be answered")
 
 // A Basis says on which time money is booked.
@@ -111,9 +111,16 @@ const (
 	Change = "_change"
 )
 
-// wrong is an error of the one who asks.
+// A questionError says what is wrong with a question, and what would be right.
+type questionError struct{ text string }
+
+func (e *questionError) Error() string { return e.text }
+
+func (e *questionError) Is(target error) bool { return target == ErrQuestion }
+
+// wrong is an error of the one who asks: it is ErrQuestion.
 func wrong(format string, arguments ...any) error {
-	return fmt.Errorf("%w: %s", ErrQuestion, fmt.Sprintf(format, arguments...))
+	return &questionError{fmt.Sprintf(format, arguments...)}
 }
 
 // metricsOf resolves names, each once.
