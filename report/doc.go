@@ -12,7 +12,7 @@
 //   - The texts are a function of the definitions alone: testdata/views.golden.sql has them, and generation.txt counts
 //     their changes (go test ./report -update), so that an older program does not replace the views of a newer one.
 //   - Every sum is read from the projection by_quarter where its grain allows (TestViewsReadProjections), and adds what
-//     the archive has of rows that are gone.
+//     the archive has of rows that are gone. A query asks once which months the archive counts (schemas.Archived).
 //   - A view and a report show the latest name of a number; of number 0, what the rows say.
 //   - An answer is what the rows say, to the micro, whatever it was read from (TestEngine, random questions).
 //   - Each part of each statement has the scope of who asks (TestScopeIsInEveryPart), and what is kept of an answer has it

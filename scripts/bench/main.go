@@ -21,6 +21,7 @@ type bench struct {
 	binary  string
 	seconds float64
 	rounds  int
+	plain   bool
 	rows    []row
 	join    joinFlags
 	edge    edgeFlags
@@ -73,17 +74,18 @@ func main() {
 	flag.StringVar(&edge.spool, "spool", "both", "edge: with a spool beside Kafka (on), without (off), or both")
 	flag.StringVar(&edge.variants, "variants", "", "edge: measure more edges with these settings, such as 'ingest.linger=0s; ingest.linger=2ms ingest.compression=none'")
 	flag.StringVar(&edge.against, "against", "", "edge: measure this other build of the program beside, such as that of the commit before")
+	plain := flag.Bool("plain", false, "declare only what older builds know too: no owners, goals and names (--against does so)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *only, *seconds, *rounds, join, edge); err != nil {
+	if err := run(ctx, *binary, *only, *seconds, *rounds, *plain, join, edge); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, only string, seconds float64, rounds int, join joinFlags, edge edgeFlags) error {
+func run(ctx context.Context, binary, only string, seconds float64, rounds int, plain bool, join joinFlags, edge edgeFlags) error {
 	if rounds < 1 {
 		return fmt.Errorf("--rounds %d: there must be 1 at least", rounds)
 	}
@@ -112,7 +114,7 @@ func run(ctx context.Context, binary, only string, seconds float64, rounds int, 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, binary: binary, seconds: seconds, rounds: rounds, join: join, edge: edge}
+	b := &bench{dir: dir, binary: binary, seconds: seconds, rounds: rounds, plain: plain || edge.against != "", join: join, edge: edge}
 	start := time.Now()
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s …\n", p.name)
