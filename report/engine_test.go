@@ -88,7 +88,8 @@ func readsProjections(t *testing.T, conn driver.Conn) {
 		}
 		plan := explained(t, conn, engine, q)
 		// The archives have no projections, and need none.
-		if n := strings.Count(plan, "ReadFromMergeTree ("+schema.Projection); n < 4 {
+		if n := strings.Count(plan, "ReadFromMergeTree ("+schema.Projection) +
+			strings.Count(plan, "ReadFromMergeTree ("+schema.DayProjection); n < 4 {
 			t.Errorf("%+v reads %d projections", q, n)
 			continue
 		}
