@@ -122,6 +122,7 @@ func commands(env *environment) []*cobra.Command {
 		newDLQ(env),
 		newForget(env),
 		newReceipt(env),
+		newReport(env),
 		newSQL(env),
 		newImport(env),
 		newLink(env),

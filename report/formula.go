@@ -12,43 +12,66 @@ type shown []column
 
 // of a column: what stands before AS.
 func (s shown) of(c column) string {
-	if c.metric.Formula == "" {
-		return "sum(" + part + c.metric.Name + ")"
-	}
-	return s.sql(parse(c.metric))
+	return s.writer().of(c.metric)
 }
 
-func (s shown) sql(f *schemas.Formula) string {
-	text, _ := s.write(f)
+func (s shown) writer() writer {
+	return writer{
+		beside: func(m *schemas.Metric) string {
+			for _, c := range s {
+				if c.metric.Name == m.Name {
+					return c.name
+				}
+			}
+			return ""
+		},
+		part: func(m *schemas.Metric) string { return "sum(" + part + m.Name + ")" },
+	}
+}
+
+// A writer writes formulas as SQL.
+type writer struct {
+	// beside is the column that has a figure already, "" for none; part is a figure that is no formula.
+	beside, part func(*schemas.Metric) string
+}
+
+// of a figure: what stands before AS.
+func (w writer) of(m *schemas.Metric) string {
+	if m.Formula == "" {
+		return w.part(m)
+	}
+	return w.sql(parse(m))
+}
+
+func (w writer) sql(f *schemas.Formula) string {
+	text, _ := w.write(f)
 	return text
 }
 
 // write returns the text and the operation that it is, 0 for none.
-func (s shown) write(f *schemas.Formula) (string, byte) {
+func (w writer) write(f *schemas.Formula) (string, byte) {
 	switch {
 	case f.Op == '/':
-		return "toFloat64(" + s.sql(f.Left) + ") / nullIf(toFloat64(" + s.sql(f.Right) + "), 0)", '/'
+		return "toFloat64(" + w.sql(f.Left) + ") / nullIf(toFloat64(" + w.sql(f.Right) + "), 0)", '/'
 	case f.Op != 0:
-		left, right := s.operand(f.Left, f.Op, false), s.operand(f.Right, f.Op, true)
+		left, right := w.operand(f.Left, f.Op, false), w.operand(f.Right, f.Op, true)
 		return left + " " + string(f.Op) + " " + right, f.Op
 	case f.Name == "":
 		return strconv.FormatInt(f.Number, 10), 0
 	}
-	for _, c := range s {
-		if c.metric.Name == f.Name {
-			return c.name, 0
-		}
-	}
 	m := must(schemas.MetricNamed(f.Name), "metric", f.Name)
-	if m.Formula == "" {
-		return s.of(column{metric: m}), 0
+	if name := w.beside(m); name != "" {
+		return name, 0
 	}
-	return s.write(parse(m))
+	if m.Formula == "" {
+		return w.part(m), 0
+	}
+	return w.write(parse(m))
 }
 
 // operand of an operation is in parentheses where it would be read otherwise without.
-func (s shown) operand(f *schemas.Formula, outer byte, right bool) string {
-	text, op := s.write(f)
+func (w writer) operand(f *schemas.Formula, outer byte, right bool) string {
+	text, op := w.write(f)
 	binds := map[byte]int{'+': 1, '-': 1, '*': 2, '/': 2}
 	if op != 0 && (binds[op] < binds[outer] || right && binds[op] == binds[outer]) {
 		return "(" + text + ")"

@@ -30,7 +30,7 @@ func TestFormulas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := beside.sql(f); got != want {
+		if got := beside.writer().sql(f); got != want {
 			t.Errorf("%s is written %s, want %s", formula, got, want)
 		}
 	}

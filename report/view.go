@@ -24,10 +24,12 @@ func (v *view) stored() schemas.View {
 	return schemas.View{Name: v.name, SQL: sql, Comment: v.comment, Columns: v.columns}
 }
 
-// quote writes a text as SQL does.
+// quote writes a text as SQL does. It has no line of its own, so that a statement can be indented.
 func quote(text string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+	return "'" + quoting.Replace(text) + "'"
 }
+
+var quoting = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`, "\x00", `\0`)
 
 // A field is a column of a view that is written out. of is what it is of a row, {name} being its name; empty where it
 // is the column of that name.
