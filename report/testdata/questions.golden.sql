@@ -8,7 +8,7 @@ SELECT
     part_cost AS cost,
     revenue - cost AS profit,
     toFloat64(profit) / nullIf(toFloat64(cost), 0) AS roi,
-    toFloat64(revenue) / nullIf(toFloat64(clicks), 0) AS epc,
+    toFloat64(revenue - (part_revenue_hold_counted_blocked + part_revenue_confirmed_blocked)) / nullIf(toFloat64(clicks), 0) AS epc,
     is_total,
     count() OVER () AS rows_in_all
 FROM
@@ -19,15 +19,19 @@ FROM
         sum(sum_conversions) AS part_conversions,
         sum(sum_revenue_confirmed) AS part_revenue_confirmed,
         sum(sum_cost) AS part_cost,
-        sum(sum_revenue_hold_counted) AS part_revenue_hold_counted
+        sum(sum_revenue_hold_counted) AS part_revenue_hold_counted,
+        sum(sum_revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(sum_revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM
     (
         SELECT
-            toInt64(count()) AS sum_clicks,
+            toInt64(countIf(NOT blocked)) AS sum_clicks,
             toInt64(0) AS sum_conversions,
             toDecimal128(0, 6) AS sum_revenue_confirmed,
             sum(clicks.cost) AS sum_cost,
-            toDecimal128(0, 6) AS sum_revenue_hold_counted
+            toDecimal128(0, 6) AS sum_revenue_hold_counted,
+            toDecimal128(0, 6) AS sum_revenue_hold_counted_blocked,
+            toDecimal128(0, 6) AS sum_revenue_confirmed_blocked
         FROM {database}.clicks
         WHERE NOT has(archived.1, _archived) AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         HAVING count() > 0
@@ -37,7 +41,9 @@ FROM
             sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS sum_conversions,
             sum(revenue_confirmed_delta) AS sum_revenue_confirmed,
             toDecimal128(0, 6) AS sum_cost,
-            sumIf(revenue_hold_delta, NOT confirmed_only) AS sum_revenue_hold_counted
+            sumIf(revenue_hold_delta, NOT confirmed_only) AS sum_revenue_hold_counted,
+            sumIf(revenue_hold_delta, blocked AND NOT confirmed_only) AS sum_revenue_hold_counted_blocked,
+            sumIf(revenue_confirmed_delta, blocked) AS sum_revenue_confirmed_blocked
         FROM {database}.conversions
         WHERE NOT has(archived.1, _archived) AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         HAVING count() > 0
@@ -47,7 +53,9 @@ FROM
             toInt64(0) AS sum_conversions,
             toDecimal128(0, 6) AS sum_revenue_confirmed,
             sum(impressions.cost) AS sum_cost,
-            toDecimal128(0, 6) AS sum_revenue_hold_counted
+            toDecimal128(0, 6) AS sum_revenue_hold_counted,
+            toDecimal128(0, 6) AS sum_revenue_hold_counted_blocked,
+            toDecimal128(0, 6) AS sum_revenue_confirmed_blocked
         FROM {database}.impressions
         WHERE NOT has(archived.1, _archived) AND NOT copy AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         HAVING count() > 0
@@ -57,7 +65,9 @@ FROM
             sum(archive_quarter.conversions) AS sum_conversions,
             sum(archive_quarter.revenue_confirmed) AS sum_revenue_confirmed,
             sum(archive_quarter.cost) AS sum_cost,
-            sum(archive_quarter.revenue_hold) AS sum_revenue_hold_counted
+            sum(archive_quarter.revenue_hold) AS sum_revenue_hold_counted,
+            toDecimal128(0, 6) AS sum_revenue_hold_counted_blocked,
+            toDecimal128(0, 6) AS sum_revenue_confirmed_blocked
         FROM {database}.archive_quarter
         WHERE quarter >= toDateTime('2026-11-01 00:00:00', 'UTC') AND quarter < toDateTime('2026-12-01 00:00:00', 'UTC')
         HAVING count() > 0
@@ -67,7 +77,9 @@ FROM
             toInt64(0) AS sum_conversions,
             toDecimal128(0, 6) AS sum_revenue_confirmed,
             sum(archive_quarter_traffic.impression_cost) AS sum_cost,
-            toDecimal128(0, 6) AS sum_revenue_hold_counted
+            toDecimal128(0, 6) AS sum_revenue_hold_counted,
+            toDecimal128(0, 6) AS sum_revenue_hold_counted_blocked,
+            toDecimal128(0, 6) AS sum_revenue_confirmed_blocked
         FROM {database}.archive_quarter_traffic
         WHERE quarter >= toDateTime('2026-11-01 00:00:00', 'UTC') AND quarter < toDateTime('2026-12-01 00:00:00', 'UTC')
         HAVING count() > 0
@@ -77,7 +89,9 @@ FROM
             sum(archive_sums.conversions) AS sum_conversions,
             sum(archive_sums.revenue_confirmed) AS sum_revenue_confirmed,
             sum(archive_sums.cost) AS sum_cost,
-            sum(archive_sums.revenue_hold_counted) AS sum_revenue_hold_counted
+            sum(archive_sums.revenue_hold_counted) AS sum_revenue_hold_counted,
+            sum(archive_sums.revenue_hold_counted_blocked) AS sum_revenue_hold_counted_blocked,
+            sum(archive_sums.revenue_confirmed_blocked) AS sum_revenue_confirmed_blocked
         FROM {database}.archive_sums
         WHERE has(archived.2, attempt) AND base IN ('clicks', 'conversions', 'impressions') AND quarter >= toDateTime('2026-11-01 00:00:00', 'UTC') AND quarter < toDateTime('2026-12-01 00:00:00', 'UTC')
         HAVING count() > 0
@@ -205,7 +219,7 @@ FROM
             if(source_id = 0, toString(source), '') AS by_source,
             sub1 AS by_sub1,
             toUInt8(1) AS told,
-            toInt64(count()) AS sum_clicks,
+            toInt64(countIf(NOT blocked)) AS sum_clicks,
             toInt64(countIf(landing_id != 0)) AS sum_landing_views,
             toInt64(0) AS sum_landing_pressed,
             toInt64(0) AS whole_landing_pressed

@@ -216,9 +216,11 @@ CREATE TABLE tributary.archive_sums
     `offer` LowCardinality(String) COMMENT 'Latest name of the offer.',
     `landing_id` UInt32 COMMENT 'Landing page number of the catalog; 0 when the click went to the offer directly.',
     `landing` LowCardinality(String) COMMENT 'Latest name of the landing page.',
+    `block` LowCardinality(String) COMMENT 'Block that the click met, by its ID (`tributary block list`); empty for none.',
+    `blocked` Bool COMMENT 'The block was applied; false where there was none, or it only counts (shadow).',
     `network` LowCardinality(String) COMMENT 'Network of the postback.',
     `event` LowCardinality(String) COMMENT 'Event type of the conversion: lead, sale, reg, ftd …',
-    `clicks` Int64 COMMENT 'Count of clicks.',
+    `clicks` Int64 COMMENT 'Count of clicks that are not blocked.',
     `conversions` Int64 COMMENT 'Sum of conversions_delta of entries that count: see conversions.beside_goal; never of rebills.',
     `registered` Int64 COMMENT 'Sum of registered_delta of entries that count.',
     `pending` Int64 COMMENT 'Sum of pending_delta of entries that count.',
@@ -229,10 +231,10 @@ CREATE TABLE tributary.archive_sums
     `revenue_confirmed` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta, base currency.',
     `cost` Decimal(38, 6) COMMENT 'Sum of cost of clicks and impressions, base currency.',
     `flagged` Int64 COMMENT 'Sum of flagged_delta.',
-    `flagged_clicks` Int64 COMMENT 'Count of clicks with score >= 50.',
+    `flagged_clicks` Int64 COMMENT 'Count of clicks that are not blocked with score >= 50.',
     `impressions` Int64 COMMENT 'Count of impressions.',
     `impression_cost` Decimal(38, 6) COMMENT 'Sum of cost of impressions, base currency.',
-    `unique_clicks` Int64 COMMENT 'Count of unique clicks.',
+    `unique_clicks` Int64 COMMENT 'Count of unique clicks that are not blocked.',
     `landing_views` Int64 COMMENT 'Count of clicks that were sent to a landing page.',
     `landing_clicks` Int64 COMMENT 'Count of presses of landing pages\' buttons.',
     `landing_pressed` AggregateFunction(uniqExact, String) COMMENT 'Count of different clicks of which a button was pressed: those of several rows may be the same.',
@@ -246,9 +248,17 @@ CREATE TABLE tributary.archive_sums
     `entries` Int64 COMMENT 'Count of ledger entries.',
     `created` Int64 COMMENT 'Count of first ledger entries.',
     `created_score_sum` Int64 COMMENT 'Sum of scores in first ledger entries.',
-    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots.',
-    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks.',
-    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.'
+    `bot_clicks` Int64 COMMENT 'Count of clicks of listed bots that are not blocked.',
+    `click_score_sum` Int64 COMMENT 'Sum of scores of clicks that are not blocked.',
+    `bot_impressions` Int64 COMMENT 'Count of impressions by listed bots.',
+    `clicks_blocked` Int64 COMMENT 'Count of blocked clicks.',
+    `cost_blocked` Decimal(38, 6) COMMENT 'Sum of cost of blocked clicks, base currency.',
+    `clicks_shadowed` Int64 COMMENT 'Count of clicks that met a block and are not blocked.',
+    `conversions_blocked` Int64 COMMENT 'Sum of conversions_delta of entries that count and whose click was blocked.',
+    `approved_blocked` Int64 COMMENT 'Sum of approved_delta of entries that count and whose click was blocked.',
+    `revenue_hold_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries whose click was blocked, base currency.',
+    `revenue_hold_counted_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_hold_delta of entries that are not confirmed_only and whose click was blocked, base currency.',
+    `revenue_confirmed_blocked` Decimal(38, 6) COMMENT 'Sum of revenue_confirmed_delta of entries whose click was blocked, base currency.'
 )
 ENGINE = MergeTree
 PARTITION BY month
@@ -376,7 +386,7 @@ CREATE TABLE tributary.clicks
             landing_id,
             landing
     ),
-    PROJECTION by_quarter_485635e3
+    PROJECTION by_quarter_634437f7
     (
         SELECT
             toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
@@ -436,7 +446,7 @@ CREATE TABLE tributary.clicks
             _archived,
             _layout >= 1
     ),
-    PROJECTION by_day_c887c5f0
+    PROJECTION by_day_b1467d86
     (
         SELECT
             toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
@@ -454,17 +464,22 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived,
             _layout >= 1,
-            count(),
+            countIf(NOT blocked),
             sum(cost),
-            countIf(score >= 50),
-            countIf(unique),
+            countIf((score >= 50) AND (NOT blocked)),
+            countIf(unique AND (NOT blocked)),
             countIf(landing_id != 0),
-            countIf(bot != ''),
-            sum(score),
+            countIf((bot != '') AND (NOT blocked)),
+            sumIf(score, NOT blocked),
+            countIf(blocked),
+            sumIf(cost, blocked),
+            countIf((block != '') AND (NOT blocked)),
             max(event_at)
         GROUP BY
             toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
@@ -482,6 +497,8 @@ CREATE TABLE tributary.clicks
             offer,
             landing_id,
             landing,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived,
@@ -627,7 +644,7 @@ CREATE TABLE tributary.conversions
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter_c4a3c90b
+    PROJECTION by_quarter_6f462eb6
     (
         SELECT
             toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
@@ -703,7 +720,7 @@ CREATE TABLE tributary.conversions
             toYYYYMM(received_at),
             _archived
     ),
-    PROJECTION by_day_e017b9e7
+    PROJECTION by_day_3a040f28
     (
         SELECT
             toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
@@ -723,6 +740,8 @@ CREATE TABLE tributary.conversions
             landing,
             network,
             event,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived,
@@ -745,6 +764,11 @@ CREATE TABLE tributary.conversions
             count(),
             countIf(kind = 'created'),
             sumIf(score, kind = 'created'),
+            sumIf(conversions_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(approved_delta, blocked AND (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(revenue_hold_delta, blocked),
+            sumIf(revenue_hold_delta, blocked AND (NOT confirmed_only)),
+            sumIf(revenue_confirmed_delta, blocked),
             max(click_at)
         GROUP BY
             toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
@@ -764,6 +788,8 @@ CREATE TABLE tributary.conversions
             landing,
             network,
             event,
+            block,
+            blocked,
             toDate(received_at),
             toYYYYMM(received_at),
             _archived
@@ -1342,7 +1368,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY browser
@@ -1688,7 +1722,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY buyer
@@ -2105,7 +2147,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -2541,7 +2591,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -3036,7 +3094,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -3548,7 +3614,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -4062,7 +4136,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -4418,7 +4500,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY country
@@ -4764,7 +4854,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY day
@@ -5110,7 +5208,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY device
@@ -5456,7 +5562,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY hour
@@ -5856,7 +5970,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -6206,7 +6328,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY minute
@@ -6610,7 +6740,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -6960,7 +7098,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY os
@@ -7377,7 +7523,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -7813,7 +7967,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -8165,7 +8327,15 @@ FROM
         toInt64(uniqExactMerge(archive_sums.landing_pressed)) AS part_landing_pressed,
         sum(archive_sums.events) AS part_events,
         sum(archive_sums.revenue_hold_counted) AS part_revenue_hold_counted,
-        sum(archive_sums.created) AS part_created
+        sum(archive_sums.created) AS part_created,
+        sum(archive_sums.clicks_blocked) AS part_clicks_blocked,
+        sum(archive_sums.cost_blocked) AS part_cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS part_clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS part_conversions_blocked,
+        sum(archive_sums.approved_blocked) AS part_approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS part_revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS part_revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS part_revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY team
@@ -12558,7 +12728,15 @@ FROM
         sum(archive_sums.events_pending) AS events_pending,
         sum(archive_sums.events_approved) AS events_approved,
         sum(archive_sums.events_rejected) AS events_rejected,
-        sum(archive_sums.events_chargebacks) AS events_chargebacks
+        sum(archive_sums.events_chargebacks) AS events_chargebacks,
+        sum(archive_sums.clicks_blocked) AS clicks_blocked,
+        sum(archive_sums.cost_blocked) AS cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS conversions_blocked,
+        sum(archive_sums.approved_blocked) AS approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
@@ -13174,7 +13352,15 @@ FROM
         sum(archive_sums.events_pending) AS events_pending,
         sum(archive_sums.events_approved) AS events_approved,
         sum(archive_sums.events_rejected) AS events_rejected,
-        sum(archive_sums.events_chargebacks) AS events_chargebacks
+        sum(archive_sums.events_chargebacks) AS events_chargebacks,
+        sum(archive_sums.clicks_blocked) AS clicks_blocked,
+        sum(archive_sums.cost_blocked) AS cost_blocked,
+        sum(archive_sums.clicks_shadowed) AS clicks_shadowed,
+        sum(archive_sums.conversions_blocked) AS conversions_blocked,
+        sum(archive_sums.approved_blocked) AS approved_blocked,
+        sum(archive_sums.revenue_hold_blocked) AS revenue_hold_blocked,
+        sum(archive_sums.revenue_hold_counted_blocked) AS revenue_hold_counted_blocked,
+        sum(archive_sums.revenue_confirmed_blocked) AS revenue_confirmed_blocked
     FROM tributary.archive_sums
     WHERE has(archived.2, attempt)
     GROUP BY
