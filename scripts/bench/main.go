@@ -24,6 +24,7 @@ type bench struct {
 	rows    []row
 	join    joinFlags
 	edge    edgeFlags
+	reports reportFlags
 	// profiled counts the edges whose profile was taken.
 	profiled int
 	// patience is how long a role may take to become ready, where that is more than a minute.
@@ -46,7 +47,7 @@ type part struct {
 var parts = []part{{"edge", benchEdge}, {"processor", benchProcessor}, {"sink", benchSink}, {"freshness", benchFreshness}, {"memory", benchMemory}}
 
 // apart are run only when they are named: they take long.
-var apart = []part{{"join", benchJoin}}
+var apart = []part{{"join", benchJoin}, {"report", benchReport}}
 
 func main() {
 	if len(os.Args) > 1 {
@@ -59,11 +60,11 @@ func main() {
 		}
 	}
 	binary := flag.String("binary", "bin/tributary", "the program under test")
-	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated); join runs only when named")
+	only := flag.String("only", "", "run these parts alone: edge, processor, sink, freshness, memory (comma-separated); join and report run only when named")
 	seconds := flag.Float64("seconds", 4, "length of one measurement")
 	rounds := flag.Int("rounds", 3, "edge, sink: how many times each is measured, in turns")
 	var join joinFlags
-	flag.StringVar(&join.clicks, "clicks", "1e6,1e7", "join: live clicks to remember, sizes separated by commas; 1e8 needs 11 GB of disk and ten minutes")
+	flag.StringVar(&join.clicks, "clicks", "", "join: live clicks to remember, sizes separated by commas, default 1e6,1e7; 1e8 needs 11 GB of disk and ten minutes. report: clicks of the dataset, default 1e8")
 	flag.Float64Var(&join.events, "events", 2e6, "join: events to process at each size")
 	flag.Float64Var(&join.restore, "restore", 1e6, "join: clicks to read again after the loss of the state; 0 for none")
 	flag.StringVar(&join.profile, "profile", "", "edge, join, sink: write a CPU profile of the edge, the processor or the loader to this file; further edges get .2, .3 behind it")
@@ -73,17 +74,21 @@ func main() {
 	flag.StringVar(&edge.spool, "spool", "both", "edge: with a spool beside Kafka (on), without (off), or both")
 	flag.StringVar(&edge.variants, "variants", "", "edge: measure more edges with these settings, such as 'ingest.linger=0s; ingest.linger=2ms ingest.compression=none'")
 	flag.StringVar(&edge.against, "against", "", "edge: measure this other build of the program beside, such as that of the commit before")
+	var reports reportFlags
+	flag.StringVar(&reports.data, "data", "", "report: the directory of the dataset, which is built once; bin/bench-report-CLICKS when left out")
+	flag.IntVar(&reports.questions, "questions", 40, "report: questions of each kind")
+	flag.IntVar(&reports.users, "users", 10, "report: users who ask at once, with two seconds of thought")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *only, *seconds, *rounds, join, edge); err != nil {
+	if err := run(ctx, *binary, *only, *seconds, *rounds, join, edge, reports); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, only string, seconds float64, rounds int, join joinFlags, edge edgeFlags) error {
+func run(ctx context.Context, binary, only string, seconds float64, rounds int, join joinFlags, edge edgeFlags, reports reportFlags) error {
 	if rounds < 1 {
 		return fmt.Errorf("--rounds %d: there must be 1 at least", rounds)
 	}
@@ -104,7 +109,7 @@ func run(ctx context.Context, binary, only string, seconds float64, rounds int, 
 			}
 		}
 		if len(chosen) != len(names) {
-			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness, memory and join", only)
+			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness, memory, join and report", only)
 		}
 	}
 	dir, err := os.MkdirTemp("", "tributary-bench-")
@@ -112,7 +117,7 @@ func run(ctx context.Context, binary, only string, seconds float64, rounds int, 
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, binary: binary, seconds: seconds, rounds: rounds, join: join, edge: edge}
+	b := &bench{dir: dir, binary: binary, seconds: seconds, rounds: rounds, join: join, edge: edge, reports: reports}
 	start := time.Now()
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s …\n", p.name)
