@@ -22,6 +22,7 @@ type bench struct {
 	seconds float64
 	rounds  int
 	rows    []row
+	notes   []string
 	join    joinFlags
 	edge    edgeFlags
 	reports reportFlags
@@ -37,6 +38,12 @@ type row struct{ what, value, limit, ratio, aim string }
 func (b *bench) report(what, value, limit, ratio, aim string) {
 	b.rows = append(b.rows, row{what, value, limit, ratio, aim})
 	fmt.Fprintf(os.Stderr, "  %s: %s %s\n", what, value, ratio)
+}
+
+// note adds a line below the result.
+func (b *bench) note(text string) {
+	b.notes = append(b.notes, text)
+	fmt.Fprintf(os.Stderr, "    %s\n", text)
 }
 
 type part struct {
@@ -131,7 +138,16 @@ func run(ctx context.Context, binary, only string, seconds float64, rounds int, 
 	for _, r := range b.rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.what, r.value, r.limit, r.ratio, r.aim)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for i, text := range b.notes {
+		if i == 0 {
+			fmt.Println()
+		}
+		fmt.Println(text)
+	}
+	return nil
 }
 
 func cpuModel() string {

@@ -65,11 +65,12 @@ func benchReport(ctx context.Context, b *bench) error {
 	if err := d.describe(ctx, b, conn); err != nil {
 		return err
 	}
-	a, err := newAsking(s, d, conn)
+	a, err := newAsking(s, d, conn, engine)
 	if err != nil {
 		return err
 	}
 	defer a.conn.Close()
+	loadAverage(b)
 	if err := b.reportAlone(ctx, a); err != nil {
 		return err
 	}
@@ -102,6 +103,9 @@ func (b *bench) dataset() (*dataset, error) {
 	return d, os.MkdirAll(d.dir, 0o700)
 }
 
+// atRest is when nobody loads.
+const atRest = "alone"
+
 // reportAlone asks while nobody else is there.
 func (b *bench) reportAlone(ctx context.Context, a *asking) error {
 	for _, set := range a.sets(b.reports.questions) {
@@ -110,10 +114,8 @@ func (b *bench) reportAlone(ctx context.Context, a *asking) error {
 			return err
 		}
 		b.asked(ctx, a, set.name+", cold", set.aimCold, cold)
-		for _, q := range set.questions {
-			if _, err := a.ask(ctx, q); err != nil {
-				return err
-			}
+		if _, err := a.all(ctx, set.questions); err != nil {
+			return err
 		}
 		warm, err := a.all(ctx, set.questions)
 		if err != nil {
@@ -121,25 +123,30 @@ func (b *bench) reportAlone(ctx context.Context, a *asking) error {
 		}
 		b.asked(ctx, a, set.name+", warm", set.aim, warm)
 	}
-	if err := b.wholeSub(ctx, a, "alone"); err != nil {
+	if err := b.wholeSub(ctx, a, atRest); err != nil {
 		return err
 	}
 	if err := b.cancelled(ctx, a); err != nil {
 		return err
 	}
-	return b.several(ctx, a, "alone")
+	return b.several(ctx, a, atRest)
 }
 
-// asked reports the times of a set, and what the slowest of it is bound by.
-func (b *bench) asked(ctx context.Context, a *asking, what, aim string, times []timed) {
-	bound := ""
-	if len(times) > 0 {
-		var err error
-		if bound, err = a.boundOf(ctx, slowest(times)); err != nil {
-			bound = err.Error()
-		}
+// asked reports the answers of a set, and notes what the slowest of them is bound by.
+func (b *bench) asked(ctx context.Context, a *asking, what, aim string, of answered) {
+	limit := ""
+	if of.cpu > 0 {
+		limit = fmt.Sprintf("%d CPU-ms of the engine each", of.cpu.Milliseconds()/int64(len(of.times)))
 	}
-	b.report("report: "+what+", p50 / p95 / most ms", spread(times), bound, "", aim)
+	b.report("report: "+what+", p50 / p95 / most ms", spread(of.times), limit, "", aim)
+	if len(of.times) == 0 {
+		return
+	}
+	bound, err := a.boundOf(ctx, slowest(of.times))
+	if err != nil {
+		bound = err.Error()
+	}
+	b.note(what + ": slowest " + bound)
 }
 
 // wholeSub asks for all values of the large sub-ID, and looks at its progress.
@@ -151,13 +158,11 @@ func (b *bench) wholeSub(ctx context.Context, a *asking, when string) error {
 	if err != nil {
 		return err
 	}
+	what := fmt.Sprintf("sub2 of %d values, unfiltered, 90 days, %s", reportSubs, when)
+	b.report("report: "+what+", s", fmt.Sprintf("%.2f", t.took.Seconds()), fmt.Sprintf("%d groups, progress told %d times", t.groups, told), "", "≤ 10")
 	bound, err := a.boundOf(ctx, t)
-	if err != nil {
-		return err
-	}
-	b.report(fmt.Sprintf("report: sub2 of %d values, unfiltered, 90 days, %s, s", reportSubs, when),
-		fmt.Sprintf("%.2f, %d groups, progress told %d times (last %d of %d rows)", t.took.Seconds(), t.groups, told, last.Read, last.Total), bound, "", "≤ 10")
-	return nil
+	b.note(fmt.Sprintf("%s: last told %d of %d rows; %s", what, last.Read, last.Total, bound))
+	return err
 }
 
 // cancelled ends such a question while it runs, and waits until the engine has none.
@@ -209,12 +214,17 @@ func (b *bench) cancelled(ctx context.Context, a *asking) error {
 // several are users who think between their questions.
 func (b *bench) several(ctx context.Context, a *asking, when string) error {
 	took := time.Duration(max(b.seconds*5, 20) * float64(time.Second))
+	before := a.process.cpu()
 	times, err := a.users(ctx, b.reports.users, took)
 	if err != nil {
 		return err
 	}
+	of := answered{times: times}
+	if when == atRest {
+		of.cpu = a.process.cpu() - before
+	}
 	name := fmt.Sprintf("%d users with 2 s of thought, %s", b.reports.users, when)
-	b.asked(ctx, a, name, "", times)
+	b.asked(ctx, a, name, "", of)
 	return nil
 }
 
@@ -250,7 +260,7 @@ func forgetLoad(ctx context.Context, conn driver.Conn) error {
 }
 
 // newAsking connects as those do who ask questions.
-func newAsking(s *site, d *dataset, roles driver.Conn) (*asking, error) {
+func newAsking(s *site, d *dataset, roles driver.Conn, process *process) (*asking, error) {
 	users, err := chdb.KeptUsers(filepath.Dir(s.configFile))
 	if err != nil {
 		return nil, err
@@ -262,7 +272,7 @@ func newAsking(s *site, d *dataset, roles driver.Conn) (*asking, error) {
 		return nil, err
 	}
 	heard := &hearing{Conn: conn}
-	return &asking{site: s, data: d, roles: roles, conn: conn, heard: heard,
+	return &asking{site: s, data: d, process: process, roles: roles, conn: conn, heard: heard,
 		// No answer is given twice.
 		engine: report.New(report.Config{Conn: heard, Database: "tributary", CacheBytes: -1})}, nil
 }
@@ -299,4 +309,11 @@ func quantity(n float64) string {
 		}
 	}
 	return fmt.Sprintf("%.0f ", n)
+}
+
+// loadAverage notes how busy the machine is: others' work makes every time longer.
+func loadAverage(b *bench) {
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		b.note("load of the machine over 1, 5, 15 minutes: " + strings.Join(strings.Fields(string(text))[:3], ", "))
+	}
 }

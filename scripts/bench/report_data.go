@@ -227,7 +227,8 @@ func (d *dataset) describe(ctx context.Context, b *bench, conn driver.Conn) erro
 			return err
 		}
 		b.report("report: bytes a "+table.what+" on disk", fmt.Sprintf("%.0f, %.0f of them projections", float64(bytes)/float64(rows), float64(kept)/float64(rows)),
-			fmt.Sprintf("%d rows, %d parts; %s", rows, parts, strings.Join(said, ", ")), "", "")
+			fmt.Sprintf("%d rows, %d parts", rows, parts), "", "")
+		b.note("a " + table.what + "'s projections, bytes: " + strings.Join(said, ", "))
 	}
 	return nil
 }

@@ -42,6 +42,7 @@ func (b *bench) reportUnderLoad(ctx context.Context, s *site, a *asking) error {
 		return fmt.Errorf("at full load: %w", err)
 	}
 	b.report("report: loader's rows/s beside the dataset, at full load, nobody asks", fmt.Sprintf("%.0f", full), "", "", "")
+	loadAverage(b)
 
 	loaded, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -81,6 +82,7 @@ func (b *bench) askedUnderLoad(ctx context.Context, a *asking) error {
 		if err != nil {
 			return err
 		}
+		warm.cpu = 0
 		b.asked(ctx, a, set.name+", loader at half load", set.aim, warm)
 	}
 	if err := b.wholeSub(ctx, a, "loader at half load"); err != nil {
