@@ -224,14 +224,18 @@ func appendInPath(dst []byte, value string) []byte {
 // the header line.
 func appendEscaped(dst []byte, value string) []byte {
 	const hex = "0123456789ABCDEF"
-	for i := range len(value) {
-		if c := value[i]; unreserved[c] {
-			dst = append(dst, c)
-		} else {
-			dst = append(dst, '%', hex[c>>4], hex[c&15])
+	for {
+		n := 0
+		for n < len(value) && unreserved[value[n]] {
+			n++
 		}
+		dst = append(dst, value[:n]...)
+		if n == len(value) {
+			return dst
+		}
+		dst = append(dst, '%', hex[value[n]>>4], hex[value[n]&15])
+		value = value[n+1:]
 	}
-	return dst
 }
 
 var unreserved = func() (t [256]bool) {

@@ -128,6 +128,7 @@ func commands(env *environment) []*cobra.Command {
 		newSpool(env),
 		newTail(env),
 		newRecover(env),
+		newArchive(env),
 		newBackup(env),
 		newRestore(env),
 		newVerify(env),

@@ -163,7 +163,12 @@ func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
 		return
 	}
 	value := raw
-	if query.Encoded(raw) {
+	plain := query.IsPlain(raw)
+	if plain && *dst == nil && len(raw) <= limit && f != fieldExternalID && f != fieldCurrency {
+		*dst = raw
+		return
+	}
+	if !plain && query.Encoded(raw) {
 		start := len(v.text)
 		if f == fieldExternalID {
 			v.text = query.DecodeID(v.text, raw)
@@ -172,7 +177,7 @@ func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
 		}
 		value = v.text[start:len(v.text):len(v.text)]
 	}
-	switch unfilled := query.IsMacro(raw, value) || (f == fieldExternalID || f == fieldCurrency) && dialect.StandsForNone(raw, value); {
+	switch unfilled := !plain && query.IsMacro(raw, value) || (f == fieldExternalID || f == fieldCurrency) && dialect.StandsForNone(raw, value); {
 	case *dst != nil:
 		// Which of two values is right nobody can tell.
 		if !unfilled && !bytes.Equal(*dst, value) {
@@ -185,7 +190,7 @@ func (e *Edge) keep(v *visit, dst *[]byte, raw []byte, limit int, f field) {
 		v.unfilled = true
 		e.metrics.sanitized[f].Inc()
 		return
-	case f == fieldExternalID && (dialect.IsRounded(value) || query.Joined(value, isLinkName)):
+	case f == fieldExternalID && (dialect.IsRounded(value) || !plain && query.Joined(value, isLinkName)):
 		*dst = []byte{}
 		e.metrics.sanitized[f].Inc()
 		return
@@ -348,8 +353,11 @@ func (v *visit) referrerDomain() {
 	default:
 		return
 	}
-	if end := bytes.IndexAny(host, "/?#"); end >= 0 {
-		host = host[:end]
+	for i, c := range host {
+		if c == '/' || c == '?' || c == '#' {
+			host = host[:i]
+			break
+		}
 	}
 	host = host[bytes.LastIndexByte(host, '@')+1:]
 	if port := bytes.LastIndexByte(host, ':'); port > bytes.LastIndexByte(host, ']') {

@@ -63,7 +63,7 @@ func Defaults() Config {
 		MaxCycleRecords:    20_000,
 		FetchMaxBytes:      64 << 20,
 		CacheBytes:         32 << 20,
-		MemtableBytes:      16 << 20,
+		MemtableBytes:      32 << 20,
 		SessionTimeout:     20 * time.Second,
 		TransactionTimeout: 30 * time.Second,
 		StallAfter:         45 * time.Second,

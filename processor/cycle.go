@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+
+	"tributary/schemas"
 )
 
 const (
@@ -278,7 +280,10 @@ func (p *Processor) produce() {
 			o := &part.pending[i]
 			r := &records[i]
 			r.Topic, r.Key, r.Value = p.kafkaName(o.Topic), o.Key, o.Value
-			r.Partition = part.id // for cycles; the others go by their key
+			r.Partition = part.id
+			if o.Source.Topic == "" && o.Topic != schemas.TopicCycles {
+				r.Partition = byKey
+			}
 			r.Timestamp = sent
 			client.Produce(context.Background(), r, promise)
 		}

@@ -243,10 +243,15 @@ type partitioner struct {
 	keyed  kgo.Partitioner
 	manual kgo.Partitioner
 	cycles string
+	// inputs counts the partitions of each input topic.
+	inputs int32
 }
 
-func newPartitioner(prefix string) kgo.Partitioner {
-	return &partitioner{kgo.StickyKeyPartitioner(nil), kgo.ManualPartitioner(), prefix + schemas.TopicCycles}
+// byKey is the partition of a record that goes by its key; any other one says which partition the key was read from.
+const byKey = -1
+
+func newPartitioner(prefix string, inputs int32) *partitioner {
+	return &partitioner{keyed: kgo.StickyKeyPartitioner(nil), manual: kgo.ManualPartitioner(), cycles: prefix + schemas.TopicCycles, inputs: inputs}
 }
 
 // ForTopic is kgo's.
@@ -254,5 +259,19 @@ func (p *partitioner) ForTopic(topic string) kgo.TopicPartitioner {
 	if topic == p.cycles {
 		return p.manual.ForTopic(topic)
 	}
-	return p.keyed.ForTopic(topic)
+	return placed{p.keyed.ForTopic(topic), p}
+}
+
+// placed spares the hash of a key that was read from a partition already, where a topic has as many as the inputs.
+type placed struct {
+	kgo.TopicPartitioner
+	of *partitioner
+}
+
+// Partition is kgo's.
+func (p placed) Partition(r *kgo.Record, n int) int {
+	if r.Partition != byKey && n == int(p.of.inputs) {
+		return int(r.Partition)
+	}
+	return p.TopicPartitioner.Partition(r, n)
 }

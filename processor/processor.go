@@ -301,7 +301,7 @@ func (p *Processor) connect(states map[int32]uint64) error {
 		kgo.KeepControlRecords(), // see input.skip
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.BlockRebalanceOnPoll(),
-		kgo.RecordPartitioner(newPartitioner(p.deps.TopicPrefix)),
+		kgo.RecordPartitioner(newPartitioner(p.deps.TopicPrefix, p.partitions)),
 		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
 		kgo.ProducerLinger(0),
 		kgo.MaxBufferedRecords(1<<20),

@@ -245,7 +245,7 @@ func TestABrokerThatDiesAmidItsCommit(t *testing.T) {
 			if err := r.wait(); !errors.Is(err, errCrash) {
 				t.Fatalf("it ended with %v", err)
 			}
-			producer, err := kgo.NewClient(append(w.opts(), kgo.RecordPartitioner(newPartitioner("")))...)
+			producer, err := kgo.NewClient(append(w.opts(), kgo.RecordPartitioner(newPartitioner("", 0)))...)
 			if err != nil {
 				t.Fatal(err)
 			}

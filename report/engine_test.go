@@ -55,11 +55,20 @@ var october = report.Period{From: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), 
 // readsProjections asks ClickHouse how it answers what is asked most.
 func readsProjections(t *testing.T, conn driver.Conn) {
 	engine := report.New(report.Config{Conn: conn, Database: "tributary"})
-	rows := map[string]bool{} // those of which rows are read, and rightly
+	// Of a few rows it is all one to ClickHouse which it reads.
+	for table, columns := range map[string]string{"clicks": "click_id, event_at", "conversions": "conversion_id, click_at",
+		"impressions": "impression_id, event_at", "landing_clicks": "landing_click_id, click_at"} {
+		query := "INSERT INTO tributary." + table + " (" + columns + ", received_at, campaign_id, campaign, source_id, source) " +
+			"SELECT toString(number), toDateTime64('2026-10-10 00:00:00', 3, 'UTC') + number AS at, at, 1 + number % 3, " +
+			"concat('campaign no. ', toString(1 + number % 3)), 1, 'source no. 1' FROM numbers(60000)"
+		if err := conn.Exec(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, q := range []report.Question{
 		{},
 		{By: []string{"campaign"}},
-		{By: []string{"campaign", "source"}, Where: []report.Filter{{Dimension: "campaign", Op: report.Is, Values: []string{"campaign 1"}}}},
+		{By: []string{"campaign", "source"}, Where: []report.Filter{{Dimension: "campaign", Op: report.Is, Values: []string{"campaign no. 1"}}}},
 		{By: []string{"day"}, Zone: "Asia/Kathmandu"},
 		{By: []string{"hour", "country"}, Zone: "Australia/Lord_Howe"},
 		{By: []string{"quarter"}},
@@ -74,13 +83,17 @@ func readsProjections(t *testing.T, conn driver.Conn) {
 			q.Scope = report.Everything
 		}
 		q.Period, q.Metrics = october, []string{"profit", "roi", "lp_ctr", "ctr", "cr", "unique_clicks"}
+		if !q.Known.IsZero() { // presses of a click on two days are one: rows tell
+			q.Metrics = []string{"profit", "landing_clicks", "ctr"}
+		}
 		plan := explained(t, conn, engine, q)
 		// The archives have no projections, and need none.
 		if n := strings.Count(plan, "ReadFromMergeTree ("+schema.Projection); n < 4 {
 			t.Errorf("%+v reads %d projections", q, n)
+			continue
 		}
 		for _, table := range []string{"clicks", "conversions", "impressions", "landing_clicks"} {
-			if strings.Contains(plan, "ReadFromMergeTree (tributary."+table+")") && !rows[table] {
+			if strings.Contains(plan, "ReadFromMergeTree (tributary."+table+")") {
 				t.Errorf("%+v reads the rows of %s:\n%s", q, table, plan)
 			}
 		}

@@ -9,16 +9,6 @@ import (
 // latestNames is the view of the latest name of each number.
 const latestNames = "latest_names"
 
-// nameKinds are what has a number and a name that may change, by the tables whose rows say them. The table names has
-// those of rows that are gone.
-var nameKinds = []struct {
-	table string
-	kinds []string
-}{
-	{"clicks", []string{"campaign", "source", "offer", "landing"}},
-	{"impressions", []string{"campaign", "source"}},
-}
-
 var nameFields = []field{
 	{"kind", "String", "", "campaign, source, offer or landing."},
 	{"id", "UInt32", "", "Its number in the catalog."},
@@ -38,8 +28,8 @@ func names() view {
 	}
 }
 
-// saidNames are all names that numbers of a kind have had, with the time at which each was last said; of all kinds
-// where it is empty.
+// saidNames are all names that numbers of a kind have had, with the time at which each was last said; of all kinds where
+// it is empty. The table names has those of rows that are gone.
 func saidNames(only, indent string) string {
 	where := ""
 	if only != "" {
@@ -48,10 +38,10 @@ func saidNames(only, indent string) string {
 	parts := []string{"SELECT toString(kind) AS kind, id, toString(name) AS name, at\nFROM {database}.names" + where}
 	fill := "SELECT '{kind}' AS kind, {kind}_id AS id, toString({kind}) AS name, max(received_at) AS at\n" +
 		"FROM {database}.{table}\nWHERE {kind}_id != 0 AND {kind} != ''\nGROUP BY {kind}_id, {kind}"
-	for _, t := range nameKinds {
-		for _, kind := range t.kinds {
+	for _, f := range schemas.Facts {
+		for _, kind := range f.Names {
 			if only == "" || only == kind {
-				parts = append(parts, strings.NewReplacer("{table}", t.table, "{kind}", kind).Replace(fill))
+				parts = append(parts, strings.NewReplacer("{table}", f.Table, "{kind}", kind).Replace(fill))
 			}
 		}
 	}

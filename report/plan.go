@@ -356,19 +356,9 @@ func (w *writing) gather() {
 	}
 }
 
-// distinct: the sums of two groups, or of two segments, are not the sum of both.
-func distinct(m *schemas.Metric) bool {
-	for fact := range m.Sum {
-		if counts(m, fact) {
-			return true
-		}
-	}
-	return false
-}
-
-// distinct: some figure is not the sum of its groups'.
+// distinct: some figure is not the sum of its groups', nor of two segments.
 func (w *writing) distinct() bool {
-	return len(w.plan.keys) > 0 && slices.ContainsFunc(w.parts, distinct)
+	return len(w.plan.keys) > 0 && slices.ContainsFunc(w.parts, (*schemas.Metric).Distinct)
 }
 
 // counts: of a fact's rows it counts different values.
@@ -386,7 +376,7 @@ func (w *writing) summed(m *schemas.Metric, era int, prefix string) string {
 		return "sum(" + name + ")"
 	}
 	text := of(sumOf + m.Name)
-	if distinct(m) && len(w.plan.keys) > 0 {
+	if m.Distinct() && len(w.plan.keys) > 0 {
 		text = "if(is_total = 1, " + of(whole+m.Name) + ", " + text + ")"
 	}
 	return text + " AS " + prefix + m.Name

@@ -257,7 +257,11 @@ func (s *sample) archive(ctx context.Context) {
 		if f.Archive {
 			continue
 		}
-		columns, query := schemas.ArchiveRows(f)
+		archiving := schemas.ArchivingOf(f)
+		columns, query := slices.Clone(archiving.Keys), archiving.Query
+		for _, m := range archiving.Figures {
+			columns = append(columns, m.Name)
+		}
 		month := fmt.Sprintf("toYYYYMM(received_at) = %d", archivedMonth)
 		s.exec(ctx, fmt.Sprintf("INSERT INTO {database}.archive_sums (base, month, run, attempt, %s) SELECT '%s', %d, 7, 1, * FROM (%s)",
 			strings.Join(columns, ", "), f.Table, archivedMonth, strings.ReplaceAll(query, "{where}", month)))

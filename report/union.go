@@ -231,7 +231,7 @@ func (w *writing) branch(b *branch, seg segment, distinctOnly bool) string {
 			all = zero(m.Type)
 		}
 		lines = append(lines, fill.Replace(sum)+" AS "+sumOf+m.Name)
-		if distinct(m) && len(w.plan.keys) > 0 {
+		if m.Distinct() && len(w.plan.keys) > 0 {
 			lines = append(lines, fill.Replace(all)+" AS "+whole+m.Name)
 		}
 	}
@@ -292,7 +292,7 @@ func (w *writing) nothing() string {
 	}
 	for _, m := range w.parts {
 		lines = append(lines, zero(m.Type)+" AS "+sumOf+m.Name)
-		if distinct(m) && len(w.plan.keys) > 0 {
+		if m.Distinct() && len(w.plan.keys) > 0 {
 			lines = append(lines, zero(m.Type)+" AS "+whole+m.Name)
 		}
 	}

@@ -139,35 +139,51 @@ func ArchiveTables() []Table {
 	return []Table{sums, months, offsets}
 }
 
-// ArchiveRows is the query that sums the rows of a fact for archive_sums: its columns, and what stands after FROM. {where}
-// is left for what tells the rows.
-func ArchiveRows(f *Fact) (columns []string, query string) {
+// An Archiving is how the rows of a fact are summed for archive_sums.
+type Archiving struct {
+	// Keys and Figures are the columns of archive_sums that are filled, in the query's order.
+	Keys    []string
+	Figures []*Metric
+	// Query selects them as k_… and s_…. {database} and {where}, which tells the rows, are left in it.
+	Query string
+}
+
+// ArchivingOf returns how the rows of a fact are summed.
+func ArchivingOf(f *Fact) Archiving {
+	a := Archiving{Keys: []string{"ledger_day"}}
 	fill := strings.NewReplacer("{at}", f.At, "{table}", f.Table)
-	columns = []string{"ledger_day"}
-	keys := []string{"toDate(received_at) AS k_day"}
-	groups := []string{"k_day"}
+	selected, groups := []string{"toDate(received_at) AS k_ledger_day"}, []string{"k_ledger_day"}
+	key := func(name, of string) {
+		a.Keys = append(a.Keys, name)
+		selected, groups = append(selected, of+" AS k_"+name), append(groups, "k_"+name)
+	}
 	if slices.Contains(f.Also, layoutOne) {
-		columns, keys, groups = append(columns, "layout"), append(keys, layoutOne+" AS k_layout"), append(groups, "k_layout")
+		key("layout", layoutOne)
 	}
 	for word := range strings.FieldsSeq(f.Kept) {
-		of := word
-		if d := DimensionNamed(word); d.Of != "" {
-			of = fill.Replace(d.Of)
+		if of := DimensionNamed(word).Of; of != "" {
+			key(word, fill.Replace(of))
+		} else {
+			key(word, word)
 		}
-		columns, keys, groups = append(columns, word), append(keys, of+" AS k_"+word), append(groups, "k_"+word)
 	}
 	for i := range Metrics {
 		if of, has := Metrics[i].Archiving(f.Name); has {
-			columns, keys = append(columns, Metrics[i].Name), append(keys, fill.Replace(of)+" AS s_"+Metrics[i].Name)
+			a.Figures = append(a.Figures, &Metrics[i])
+			selected = append(selected, fill.Replace(of)+" AS s_"+Metrics[i].Name)
 		}
 	}
 	where := "{where}"
 	if f.Where != "" {
 		where += " AND " + f.Where
 	}
-	return columns, "SELECT " + strings.Join(keys, ", ") + " FROM {database}." + f.Table + " WHERE " + where +
+	a.Query = "SELECT " + strings.Join(selected, ", ") + " FROM {database}." + f.Table + " WHERE " + where +
 		" GROUP BY " + strings.Join(groups, ", ")
+	return a
 }
+
+// Distinct: the archive keeps the values of the figure, so that it may be added up over months.
+func (m *Metric) Distinct() bool { return m.archivedType() != m.Type }
 
 // FactNamed returns the fact of a name, nil where there is none.
 func FactNamed(name string) *Fact {

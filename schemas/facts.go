@@ -35,6 +35,8 @@ type Fact struct {
 	// else it tells apart: what Where asks for, and what an audit goes by.
 	Kept string
 	Also []string
+	// Names are what has a number and a name that its rows tell: the latest of them is shown.
+	Names []string
 }
 
 // What sums are kept by: campaign, source and time first, which most questions name.
@@ -49,11 +51,13 @@ const (
 
 // Facts lists every fact, in the order in which views read them.
 var Facts = []Fact{
-	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer, Also: []string{auditDay, auditMonth, auditStamp, layoutOne}},
+	{Name: FactClicks, Table: "clicks", At: "event_at", Kept: ofVisit + " " + ofOffer,
+		Also:  []string{auditDay, auditMonth, auditStamp, layoutOne},
+		Names: []string{"campaign", "source", "offer", "landing"}},
 	{Name: FactConversions, Table: "conversions", At: "click_at", Kept: ofVisit + " " + ofOffer + " network event",
 		Also: []string{auditDay, auditMonth, auditStamp}},
 	{Name: FactImpressions, Table: "impressions", At: "event_at", Where: "NOT copy", Kept: ofVisit,
-		Also: []string{auditDay, auditMonth, auditStamp, "copy"}},
+		Also: []string{auditDay, auditMonth, auditStamp, "copy"}, Names: []string{"campaign", "source"}},
 	{Name: FactLandingClicks, Table: "landing_clicks", At: "click_at", Where: "NOT copy", Kept: ofVisit + " " + ofOffer,
 		Also: []string{auditDay, auditMonth, auditStamp, "copy"}},
 	{Name: FactArchive, Table: "archive_{grain}", At: "{grain}", Archive: true},

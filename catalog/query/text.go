@@ -51,6 +51,27 @@ func allowed(value []byte, name bool) bool {
 	return true
 }
 
+// IsPlain tells whether a raw value is made of letters, digits, "-", "." and "_" alone and does not begin with "_": nearly
+// all values of links are. It is a name as it stands: nothing in it is encoded, none is a macro, none is two parameters.
+func IsPlain(raw []byte) bool {
+	if len(raw) == 0 || raw[0] == '_' {
+		return false
+	}
+	for _, c := range raw {
+		if !plain[c] {
+			return false
+		}
+	}
+	return true
+}
+
+var plain = func() (is [256]bool) {
+	for c := range is {
+		is[c] = '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '.' || c == '_'
+	}
+	return is
+}()
+
 // printable tells whether each of eight bytes is from ' ' to '~': nearly all that comes is.
 func printable(eight uint64) bool {
 	const each, high = 0x0101010101010101, 0x8080808080808080

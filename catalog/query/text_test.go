@@ -76,3 +76,19 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// What is plain needs none of the looks that it is spared.
+func FuzzPlain(f *testing.F) {
+	for _, value := range []string{"zone-4411", "0.0125", "_x", "__CID__", "a{b}", "a+b", "%41", "a&amp;b=c", "3f2b9c1e7a", "ä", "u0026a=b", ""} {
+		f.Add([]byte(value))
+	}
+	known := func([]byte) bool { return true }
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if !IsPlain(raw) {
+			return
+		}
+		if !IsName(raw) || Encoded(raw) || IsMacro(raw, raw) || Joined(raw, known) || string(DecodeID(nil, raw)) != string(raw) {
+			t.Fatalf("%+q is plain: name %v, encoded %v, macro %v, joined %v", raw, IsName(raw), Encoded(raw), IsMacro(raw, raw), Joined(raw, known))
+		}
+	})
+}

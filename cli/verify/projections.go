@@ -238,9 +238,12 @@ func (a *auditor) projectionQuery(b *base) string {
 }
 
 func (a *auditor) archiveQuery(b *base) string {
-	days := " AND %s IN (SELECT DISTINCT ledger_day FROM " + a.options.Database + "." + b.archive + ")"
+	db := a.options.Database
+	days := " AND %s IN (SELECT ledger_day FROM " + db + "." + b.archive + " UNION DISTINCT SELECT ledger_day FROM " + db + ".archive_sums WHERE " +
+		archivedSums(db, b) + ")"
 	return b.unequal(a.part(b, "", "hour", b.view, "1"+fmt.Sprintf(days, "ledger_day"), ofSums),
-		a.part(b, "-", fmt.Sprintf(rowsHour, b.at), b.table, b.only+fmt.Sprintf(days, "toDate(received_at)"), ofRows),
+		a.part(b, "-", fmt.Sprintf(rowsHour, b.at), b.table, b.only+" AND "+countedRows(db)+fmt.Sprintf(days, "toDate(received_at)"), ofRows),
+		a.part(b, "-", "toStartOfHour(quarter)", "archive_sums", archivedSums(db, b), ofSums),
 		a.part(b, "-", "toStartOfHour(quarter)", b.archive, "1", ofSums))
 }
 

@@ -68,6 +68,9 @@ func (a *auditor) compareTable(ctx context.Context, t *table, ends []extent) err
 	if older > 0 {
 		a.report.Notes = append(a.report.Notes, fmt.Sprintf("table %s has %d rows older than what topic %s still keeps; they were not compared", t.Name, older, t.Topic.Name))
 	}
+	if err := a.noteArchived(ctx, t.Name); err != nil {
+		return err
+	}
 	for partition, n := range beyond {
 		a.differ(fmt.Sprintf("table %s, partition %d", t.Name, partition), fmt.Sprintf("%s at offsets that topic %s does not have", plural(int(n), "row"), t.Topic.Name))
 	}
@@ -144,6 +147,10 @@ func (a *auditor) nameRows(ctx context.Context, t *table, key chunkKey) error {
 	if err != nil {
 		return err
 	}
+	archived, err := a.archivedOffsets(ctx, t.Name, key.partition, from, to)
+	if err != nil {
+		return err
+	}
 	offsets := make([]int64, 0, len(sides))
 	for offset := range sides {
 		offsets = append(offsets, offset)
@@ -158,6 +165,8 @@ func (a *auditor) nameRows(ctx context.Context, t *table, key chunkKey) error {
 		case !s.inTopic:
 			what = "more than the topic has"
 			count[what] += s.rows - 1
+		case s.rows == 0 && archived[offset]:
+			continue
 		case s.rows == 0 && a.refused.has(t.Topic.Name, key.partition, offset):
 			continue
 		case s.rows == 0:

@@ -120,17 +120,19 @@ func (a *auditor) viewDifference(ctx context.Context, view string, columns []str
 	parts := []string{fmt.Sprintf("SELECT %s FROM %s.%s", strings.Join(of, ", "), db, view)}
 	for i := range bases {
 		b := &bases[i]
-		var rows, archived []string
+		var rows, archived, months []string
 		any := false
 		for _, c := range columns {
-			row, gone := "toDecimal256(0, 6)", "toDecimal256(0, 6)"
+			row, gone, month := "toDecimal256(0, 6)", "toDecimal256(0, 6)", "toDecimal256(0, 6)"
 			for _, s := range b.sumsOf(view, c) {
 				any = true
 				row += fmt.Sprintf(" - toDecimal256(%s, 6)", s.of)
 				gone += fmt.Sprintf(" - toDecimal256(sum(%s), 6)", s.archived())
+				month += fmt.Sprintf(" - toDecimal256(sum(%s), 6)", s.column)
 			}
 			rows = append(rows, row+" AS x_"+c)
 			archived = append(archived, gone+" AS y_"+c)
+			months = append(months, month+" AS y_"+c)
 		}
 		if !any {
 			continue
@@ -139,7 +141,8 @@ func (a *auditor) viewDifference(ctx context.Context, view string, columns []str
 		if strings.Contains(view, "minute") {
 			archive = strings.Replace(archive, "quarter", "minute", 1)
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s FROM %s.%s WHERE %s", strings.Join(rows, ", "), db, b.table, b.only),
+		parts = append(parts, fmt.Sprintf("SELECT %s FROM %s.%s WHERE %s AND %s", strings.Join(rows, ", "), db, b.table, b.only, countedRows(db)),
+			fmt.Sprintf("SELECT %s FROM %s.archive_sums WHERE %s", strings.Join(months, ", "), db, archivedSums(db, b)),
 			fmt.Sprintf("SELECT %s FROM %s.%s", strings.Join(archived, ", "), db, archive))
 	}
 	query := fmt.Sprintf("SELECT [%s] FROM (\n%s\n)", strings.Join(totals, ", "), strings.Join(parts, "\nUNION ALL "))

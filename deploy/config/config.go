@@ -87,7 +87,7 @@ type ClickHouse struct {
 
 	GuestsWithoutSandbox bool `yaml:"guests_without_sandbox" doc:"Embedded: allow the user analyst although the operating system cannot confine the engine (Linux before 5.19, or not Linux); whoever has its password may then be able to read files of this machine. Where the engine is confined this changes nothing."`
 
-	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows of anomalies, dead_letters, postbacks and parked are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Rows of clicks, conversions, impressions and landing_clicks stay: counts and money are sums of them, and an archive of old months is yet to come. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
+	RetentionDays map[string]int `yaml:"retention_days" doc:"Days that rows are kept, by table; 0: for ever. A table not named keeps the setting it has; at first, for ever. Rows of clicks, conversions, impressions and landing_clicks are what counts and money are sums of: nothing drops them but tributary archive run --drop, which sums whole months first, those that are older than the days here. Receipts answer for as long as postbacks, parked, conversions and dead_letters are kept. Applied by migrate and up."`
 }
 
 func (c *Config) defaults() {

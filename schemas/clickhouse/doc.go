@@ -31,8 +31,8 @@
 //   - A migration that adds a column of which something is summed loses and doubles none, loaders running or not: the last statement adds a
 //     column without which the new loader inserts nothing.
 //
-// Retention: no table expires rows by itself. [Options].RetentionDays sets a TTL on received_at, and is refused for the tables that counts and
-// money are made of.
+// Retention: no table expires rows by itself. [Options].RetentionDays sets a TTL on received_at, but for the tables that counts and
+// money are made of: package archive sums their rows by month, and may drop them then.
 //
 // Concurrency: Migrate may run in several processes at once; they apply the same statements.
 //

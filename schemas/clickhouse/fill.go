@@ -227,7 +227,7 @@ func (f *filling) month(ctx context.Context, month uint32, bare int, first bool)
 }
 
 func (f *filling) tell(month uint32) {
-	f.progress(paced(Progress{What: fmt.Sprintf("dimensions of ledger entries, at month %d, entries", month), Done: f.done,
+	f.progress(Paced(Progress{What: fmt.Sprintf("dimensions of ledger entries, at month %d, entries", month), Done: f.done,
 		Total: f.total, Expected: true}, f.start))
 }
 

@@ -30,7 +30,7 @@ type Options struct {
 	// Database is created when missing. Default [DefaultDatabase]. Letters, digits and underscores.
 	Database string
 	// RetentionDays sets how long rows of a table are kept, by table name; 0 keeps them for ever. A table that is not
-	// named keeps the setting it has.
+	// named keeps the setting it has. Rows that counts and money are made of have no TTL: `tributary archive` sums them first.
 	RetentionDays map[string]int
 	// Tables are made beside those of [schemas.Tables]: what stages declare.
 	Tables []schemas.Table
@@ -258,11 +258,9 @@ func CheckRetention(table string, days int) error {
 	rollup := slices.ContainsFunc(oldRollups, func(o oldRollup) bool { return o.name == table })
 	switch {
 	case retained[table] == "" && !slices.Contains(ProjectedTables, table) && !rollup || days < 0:
-		return fmt.Errorf("keeping rows of %s for %d days: want anomalies, dead_letters, postbacks or parked, and 0 or more", table, days)
+		return fmt.Errorf("keeping rows of %s for %d days: want anomalies, dead_letters, postbacks, parked, clicks, conversions, impressions or landing_clicks, and 0 or more", table, days)
 	case rollup && days > 0:
 		return fmt.Errorf("keeping rows of %s for %d days: it is a view now and has no rows of its own; leave it out", table, days)
-	case retained[table] == "" && days > 0:
-		return fmt.Errorf("keeping rows of %s for %d days: counts and money are sums of these rows and would shrink with them; leave it out, rows stay until there is an archive of old months", table, days)
 	}
 	return nil
 }
@@ -281,7 +279,7 @@ func retain(ctx context.Context, conn driver.Conn, options Options) error {
 			return err
 		}
 		if column == "" {
-			continue // it is kept for ever
+			continue // its rows are summed first, and dropped by `tributary archive`: no TTL may take them
 		}
 		var create string
 		if err := conn.QueryRow(ctx, "SELECT engine_full FROM system.tables WHERE database = '"+options.Database+"' AND name = '"+table+"'").Scan(&create); err != nil {

@@ -52,8 +52,8 @@ func stuck(failed string) error {
 	return fmt.Errorf("ClickHouse could not: %s; it goes on trying, and so will the next run", failed)
 }
 
-// paced adds rate and time left.
-func paced(p Progress, start time.Time) Progress {
+// Paced adds rate and time left.
+func Paced(p Progress, start time.Time) Progress {
 	if took := time.Since(start); p.Done > 0 && took > 0 {
 		p.Rate = float64(p.Done) / took.Seconds()
 		p.Left = time.Duration(float64(took) * float64(p.Total-p.Done) / float64(p.Done))

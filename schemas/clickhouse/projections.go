@@ -111,7 +111,7 @@ func materializeTable(ctx context.Context, r *run, table, projection, beside str
 			return false, err
 		}
 		if total = max(total, left); total > 0 {
-			r.progress(paced(Progress{What: "projections of " + table, Done: total - left, Total: total}, start))
+			r.progress(Paced(Progress{What: "projections of " + table, Done: total - left, Total: total}, start))
 		}
 		return left > 0, nil
 	})

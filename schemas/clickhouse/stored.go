@@ -113,5 +113,5 @@ func (s *storing) tell(partition string, left int) {
 	s.total = max(s.total, left)
 	first, last := s.columns[0], s.columns[len(s.columns)-1]
 	what := fmt.Sprintf("storing %s to %s of %s, at month %s, rows", first, last, s.table.Name, partition)
-	s.progress(paced(Progress{What: what, Done: s.total - left, Total: s.total, Expected: true}, s.start))
+	s.progress(Paced(Progress{What: what, Done: s.total - left, Total: s.total, Expected: true}, s.start))
 }

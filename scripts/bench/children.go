@@ -264,6 +264,9 @@ func freeAddress() (string, error) {
 // newSite writes the configuration for roles on the broker.
 func (b *bench) newSite(name, broker string) (*site, error) {
 	s := &site{broker: broker, scenario: loadgen.DefaultScenario(time.Now()), opsOf: map[string]string{}}
+	if b.plain {
+		s.scenario.Plain()
+	}
 	var err error
 	for _, a := range []*string{&s.edge, &s.clickhouse} {
 		if *a, err = freeAddress(); err != nil {

@@ -46,6 +46,7 @@ type contender struct {
 	// produces: it hands records to the broker.
 	produces bool
 	ops      string // where an edge's CPU profile is
+	edge     string // where it serves
 
 	rate, ratio, clientCPU, cpu, brokerCPU, allocations, bytes []float64
 	full, loaded                                               []*shot // at its maximum, and at a share of that
@@ -115,7 +116,7 @@ func (c *contender) measure(ctx context.Context, d time.Duration, broker *proces
 	var before, after heap
 	var err error
 	if c.isEdge {
-		if before, err = heapOf(c.ops); err != nil {
+		if before, err = c.heap(); err != nil {
 			return err
 		}
 	}
@@ -134,7 +135,7 @@ func (c *contender) measure(ctx context.Context, d time.Duration, broker *proces
 	c.ratio = append(c.ratio, s.perSecond()/limit.rate[len(c.rate)-1])
 	c.cpu, c.brokerCPU, c.clientCPU = append(c.cpu, each(cpu)), append(c.brokerCPU, each(brokerCPU)), append(c.clientCPU, each(s.cpu))
 	if c.isEdge {
-		if after, err = heapOf(c.ops); err != nil {
+		if after, err = c.heap(); err != nil {
 			return err
 		}
 		c.allocations = append(c.allocations, (after.objects-before.objects)/float64(s.requests))

@@ -82,7 +82,7 @@ func (b *bench) contenders(ctx context.Context) (list []*contender, broker *proc
 			return nil, nil, stop, err
 		}
 		stops = append(stops, edge.stop)
-		list, addresses = append(list, &contender{name: e.name, process: edge, isEdge: true, produces: true, ops: s.opsOf["ingest"]}), append(addresses, s.edge)
+		list, addresses = append(list, &contender{name: e.name, process: edge, isEdge: true, produces: true, ops: s.opsOf["ingest"], edge: s.edge}), append(addresses, s.edge)
 		request = func(host string) []byte { return clickRequest(s, host, "") }
 	}
 	for i, c := range list {
@@ -213,7 +213,17 @@ func (p *process) cpuOfAll() time.Duration {
 // A heap is what a Go process asked for so far.
 type heap struct{ objects, bytes float64 }
 
-// heapOf asks the edge's own metrics.
+// heap asks the edge's own metrics: at its management address, or where builds before that had them.
+func (c *contender) heap() (heap, error) {
+	h, err := heapOf(c.ops)
+	if err != nil {
+		if h, older := heapOf(c.edge); older == nil {
+			return h, nil
+		}
+	}
+	return h, err
+}
+
 func heapOf(address string) (h heap, err error) {
 	answer, err := http.Get("http://" + address + "/metrics")
 	if err != nil {

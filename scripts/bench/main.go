@@ -21,6 +21,7 @@ type bench struct {
 	binary  string
 	seconds float64
 	rounds  int
+	plain   bool
 	rows    []row
 	notes   []string
 	join    joinFlags
@@ -85,25 +86,26 @@ func main() {
 	flag.StringVar(&reports.data, "data", "", "report: the directory of the dataset, which is built once; bin/bench-report-CLICKS when left out")
 	flag.IntVar(&reports.questions, "questions", 40, "report: questions of each kind")
 	flag.IntVar(&reports.users, "users", 10, "report: users who ask at once, with two seconds of thought")
+	plain := flag.Bool("plain", false, "declare only what older builds know too: no owners, goals and names (--against does so)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *binary, *only, *seconds, *rounds, join, edge, reports); err != nil {
+	b := &bench{binary: *binary, seconds: *seconds, rounds: *rounds, plain: *plain || edge.against != "", join: join, edge: edge, reports: reports}
+	if err := b.run(ctx, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, binary, only string, seconds float64, rounds int, join joinFlags, edge edgeFlags, reports reportFlags) error {
-	if rounds < 1 {
-		return fmt.Errorf("--rounds %d: there must be 1 at least", rounds)
+func (b *bench) run(ctx context.Context, only string) (err error) {
+	if b.rounds < 1 {
+		return fmt.Errorf("--rounds %d: there must be 1 at least", b.rounds)
 	}
-	binary, err := filepath.Abs(binary)
-	if err != nil {
+	if b.binary, err = filepath.Abs(b.binary); err != nil {
 		return err
 	}
-	if _, err := os.Stat(binary); err != nil {
+	if _, err := os.Stat(b.binary); err != nil {
 		return fmt.Errorf("the program under test: %w; build it with `make build`", err)
 	}
 	chosen := parts
@@ -119,12 +121,10 @@ func run(ctx context.Context, binary, only string, seconds float64, rounds int, 
 			return fmt.Errorf("--only %q names a part that does not exist; there are edge, processor, sink, freshness, memory, join and report", only)
 		}
 	}
-	dir, err := os.MkdirTemp("", "tributary-bench-")
-	if err != nil {
+	if b.dir, err = os.MkdirTemp("", "tributary-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	b := &bench{dir: dir, binary: binary, seconds: seconds, rounds: rounds, join: join, edge: edge, reports: reports}
+	defer os.RemoveAll(b.dir)
 	start := time.Now()
 	for _, p := range chosen {
 		fmt.Fprintf(os.Stderr, "%s …\n", p.name)

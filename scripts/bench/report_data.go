@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -23,6 +24,8 @@ const blockRows = 250_000
 type dataset struct {
 	dir    string
 	clicks int64
+	// block is how many rows an insert has; 0 is blockRows.
+	block int64
 }
 
 func (d *dataset) entries() int64 { return d.clicks / clicksPerEntry }
@@ -36,6 +39,7 @@ type marker struct {
 	Whole   bool   `json:"whole"`
 }
 
+// markerName is the file that says so.
 const markerName = "dataset.json"
 
 // build makes the dataset, or what is missing of it. Its tables are there.
@@ -131,9 +135,10 @@ func (d *dataset) fill(ctx context.Context, conn driver.Conn, table string, rows
 	if err := found.Err(); err != nil {
 		return err
 	}
+	size := cmp.Or(d.block, blockRows)
 	p := pacing{what: "making " + table, total: rows, start: time.Now()}
-	for block, first := int64(0), int64(0); first < rows; block, first = block+1, first+blockRows {
-		n := min(blockRows, rows-first)
+	for block, first := int64(0), int64(0); first < rows; block, first = block+1, first+size {
+		n := min(size, rows-first)
 		switch has[block] {
 		case n:
 			p.had(n)
@@ -148,7 +153,7 @@ func (d *dataset) fill(ctx context.Context, conn driver.Conn, table string, rows
 		columns, rows := query(d.clicks, first, n, block)
 		// One block, as a loader makes it. Its checksum may be that of one that was removed.
 		insert := "INSERT INTO tributary." + table + " (" + strings.Join(columns, ", ") + ") " + rows +
-			fmt.Sprintf(" SETTINGS async_insert = 0, insert_deduplicate = 0, max_insert_threads = 1, min_insert_block_size_rows = %d, min_insert_block_size_bytes = 0", 2*blockRows)
+			fmt.Sprintf(" SETTINGS async_insert = 0, insert_deduplicate = 0, max_insert_threads = 1, min_insert_block_size_rows = %d, min_insert_block_size_bytes = 0", 2*size)
 		if err := conn.Exec(ctx, insert); err != nil {
 			return fmt.Errorf("inserting %s from number %d on: %w", table, first, err)
 		}

@@ -147,43 +147,37 @@ func (p place) where() string {
 		p.partition, p.first, p.last, p.minMS, p.maxMS)
 }
 
-// present counts the rows of a place that the table has.
+// present counts the rows of a place that the table has, or had before they were archived.
 func (in *inserter) present(ctx context.Context, p place) (int, error) {
+	return in.count(ctx, p, p.where())
+}
+
+// count counts the rows of a place, which where tells.
+func (in *inserter) count(ctx context.Context, p place, where string) (int, error) {
 	var count uint64
-	query := "SELECT count() FROM " + in.database + "." + in.table.name() + " WHERE " + p.where()
+	query := "SELECT count() FROM " + in.database + "." + in.table.name() + " WHERE " + where
 	if err := in.conn.QueryRow(ctx, query).Scan(&count); err != nil {
 		return 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", p.first, p.last, in.database, in.table.name(), err)
 	}
-	return int(count), nil
+	gone, err := in.gone(ctx, p, where)
+	return int(count) + len(gone), err
 }
 
-// offsets are those of a place that the table has.
+// offsets are those of a place that the table has, or had before they were archived.
 func (in *inserter) offsets(ctx context.Context, p place) (map[uint64]bool, error) {
-	rows, err := in.conn.Query(ctx, "SELECT _offset FROM "+in.database+"."+in.table.name()+" WHERE "+p.where())
+	found, err := in.readOffsets(ctx, "SELECT _offset FROM "+in.database+"."+in.table.name()+" WHERE "+p.where())
 	if err != nil {
-		return nil, fmt.Errorf("reading which of offsets %d to %d are in %s.%s: %w", p.first, p.last, in.database, in.table.name(), err)
+		return nil, err
 	}
-	defer rows.Close() // its error is rows.Err's
-	found := make(map[uint64]bool)
-	for rows.Next() {
-		var offset uint64
-		if err := rows.Scan(&offset); err != nil {
-			return nil, fmt.Errorf("reading which offsets are in %s.%s: %w", in.database, in.table.name(), err)
-		}
+	gone, err := in.gone(ctx, p, p.where())
+	for offset := range gone {
 		found[offset] = true
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading which offsets are in %s.%s: %w", in.database, in.table.name(), err)
-	}
-	return found, nil
+	return found, err
 }
 
-// countOffsets counts the rows that the table has of some offsets of a partition, whatever their time.
+// countOffsets counts the rows that the table has, or had, of some offsets of a partition, whatever their time.
 func (in *inserter) countOffsets(ctx context.Context, partition int32, first, last int64) (int, error) {
-	var count uint64
-	query := fmt.Sprintf("SELECT count() FROM %s.%s WHERE _partition = %d AND _offset BETWEEN %d AND %d", in.database, in.table.name(), partition, first, last)
-	if err := in.conn.QueryRow(ctx, query).Scan(&count); err != nil {
-		return 0, fmt.Errorf("looking for offsets %d to %d in %s.%s: %w", first, last, in.database, in.table.name(), err)
-	}
-	return int(count), nil
+	return in.count(ctx, place{partition: partition, first: first, last: last, maxMS: maxDayMS},
+		fmt.Sprintf("_partition = %d AND _offset BETWEEN %d AND %d", partition, first, last))
 }

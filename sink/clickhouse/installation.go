@@ -296,6 +296,13 @@ func (in *Installation) archived(ctx context.Context, lost *LostTables) error {
 		if err := conn.QueryRow(ctx, query).Scan(&n); err != nil {
 			return fmt.Errorf("asking ClickHouse what %s.%s has of %s: %w", in.Database, a[0], t.Table, err)
 		}
+		if n == 0 {
+			query = fmt.Sprintf("SELECT count() FROM %[1]s.archive_offsets WHERE base = '%[2]s' AND day >= '%[3]s' AND attempt IN (SELECT attempt FROM %[1]s.archive_months)",
+				in.Database, t.Table, t.Oldest.Format(time.DateOnly))
+			if err := conn.QueryRow(ctx, query).Scan(&n); err != nil {
+				return fmt.Errorf("asking ClickHouse what %s.archive_offsets has of %s: %w", in.Database, t.Table, err)
+			}
+		}
 		if n > 0 {
 			lost.Archived = append(lost.Archived, t.Table)
 		}
