@@ -14,6 +14,9 @@ import (
 
 // TestDataset: a dataset is what its description says, and one whose building was killed becomes the same.
 func TestDataset(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it needs the whole schema and two builds")
+	}
 	conn, err := clickhouse.Open(chdbtest.Start(t).Options())
 	if err != nil {
 		t.Fatal(err)
