@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -162,8 +163,8 @@ func spread(times []timed) string {
 	}
 	sorted := slices.Clone(times)
 	slices.SortFunc(sorted, func(a, b timed) int { return int(a.took - b.took) })
-	at := func(q float64) int64 {
-		return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)].took.Milliseconds()
+	at := func(q float64) int64 { // so many are no longer than it
+		return sorted[int(math.Ceil(q*float64(len(sorted))))-1].took.Milliseconds()
 	}
 	return fmt.Sprintf("%d / %d / %d (n = %d)", at(.5), at(.95), at(1), len(times))
 }
