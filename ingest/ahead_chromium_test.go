@@ -83,6 +83,9 @@ look();
 // TestAheadInChromium lets a real browser prefetch and prerender a click link and then follow it: the request ahead is answered 503, the
 // visitor asks again, arrives at the offer, and is one click.
 func TestAheadInChromium(t *testing.T) {
+	if testing.Short() {
+		t.Skip("most of it is the browser's work: make test holds it")
+	}
 	program := chromium()
 	if program == "" {
 		t.Skip("no Chromium is installed here (apt-get install chromium): what it does with a link that it prefetches was not tried")

@@ -27,7 +27,7 @@ type Config struct {
 	Window        time.Duration `yaml:"window" doc:"lookback window: how long after its click a conversion is accepted"`
 	Grace         time.Duration `yaml:"grace" doc:"how long a postback waits for its click"`
 	BookRetention time.Duration `yaml:"book_retention" doc:"how long after its click the status of a conversion may change"`
-	ClaimWindow   time.Duration `yaml:"claim_window" doc:"how long a transaction ID is remembered at least, to find its use on another click"`
+	ClaimWindow   time.Duration `yaml:"claim_window" doc:"how long a transaction ID is remembered at least, to find its use on another click; a change forgets the uses so far"`
 	MaxParked     int           `yaml:"max_parked" doc:"postbacks that may wait for their click, for each partition; more are rejected as parking_full"`
 
 	FastConversion    time.Duration `yaml:"fast_conversion" doc:"a conversion sooner than this after its click counts as too fast for a person"`
@@ -161,6 +161,8 @@ type Deps struct {
 	// decisions, in tests, makes this an earlier program, which decides by that version of the rules; nil for
 	// schemas.Decisions.
 	decisions *uint32
+	// unsaid, in tests, makes this a program whose cycles do not say the settings that decided them.
+	unsaid bool
 }
 
 func (c *Config) instance() string {

@@ -19,14 +19,19 @@ import (
 )
 
 // Every cycle is written to the topic cycles with its outputs: what it read of each input, and what it knew of the
-// time. That is all that a cycle depends on beside the state before it and the rules, whose version it has, so
-// running the cycles again leads to the same state, whatever deadlines they decided. The inputs alone do not: how
+// time. That is all that a cycle depends on beside the state before it, the rules, whose version it has, and the settings,
+// which it names (settings.go), so running the cycles again leads to the same state, whatever deadlines they decided. The inputs alone do not: how
 // their topics were interleaved is not in them.
 
 // openCycle notes what the cycle at hand begins with.
-func (p *partition) openCycle(nowMS int64, idle bool) {
+func (p *partition) openCycle(nowMS int64, idle bool) error {
+	offered, err := p.offer()
+	if err != nil {
+		return err
+	}
 	c := &p.cycle
 	c.NowMs, c.Idle, c.Decisions, c.Group = nowMS, idle, p.decisions, p.group
+	c.SettingsHash, c.Settings, c.PreviousSettings = offered.hash, nil, nil
 	p.stages.SetDecisions(p.decisions, true)
 	if len(c.Inputs) != len(p.inputs) {
 		c.Inputs = make([]*events.CycleInput, len(p.inputs))
@@ -38,6 +43,7 @@ func (p *partition) openCycle(nowMS int64, idle bool) {
 		in := &p.inputs[i]
 		c.Inputs[i].FromOffset, c.Inputs[i].EndOffset, c.Inputs[i].LatestMs = in.position, in.end, in.latestMS
 	}
+	return nil
 }
 
 // closeCycle makes the output that tells of the cycle just run.
@@ -47,6 +53,7 @@ func (p *partition) closeCycle(name cycleID) (stage.Output, error) {
 	for i := range p.inputs {
 		c.Inputs[i].ToOffset = p.inputs[i].position
 	}
+	p.tellSettings(c)
 	value, err := c.MarshalVT()
 	if err != nil {
 		return stage.Output{}, fmt.Errorf("writing a cycle: %w", err)
@@ -54,8 +61,9 @@ func (p *partition) closeCycle(name cycleID) (stage.Output, error) {
 	return stage.Output{Topic: schemas.TopicCycles, Value: value}, nil
 }
 
-// rerun runs a cycle that was committed before on the records that it took, for the state alone.
-func (p *partition) rerun(c *events.Cycle, records map[string][]*kgo.Record) error {
+// rerun runs a cycle that was committed before on the records that it took, for the state alone; known says that s are the settings
+// that decided it.
+func (p *partition) rerun(c *events.Cycle, records map[string][]*kgo.Record, s *settings, known bool) error {
 	for i := range p.inputs {
 		in := &p.inputs[i]
 		in.records = records[in.topic]
@@ -68,6 +76,10 @@ func (p *partition) rerun(c *events.Cycle, records map[string][]*kgo.Record) err
 	if err := checkDecisions(c.Decisions); err != nil {
 		return fmt.Errorf("running cycle %d of partition %d again: %w", c.Seq, p.id, err)
 	}
+	if err := p.configure(s, known); err != nil {
+		return fmt.Errorf("running cycle %d of partition %d again: %w", c.Seq, p.id, err)
+	}
+	p.settings.replaced = nil // which a cycle has told
 	p.meta.cycle = cycleID{c.Seq, c.Random}
 	p.meta.base = p.meta.cycle
 	p.stages.SetDecisions(c.Decisions, true)

@@ -17,6 +17,7 @@ type metrics struct {
 	failed                map[schemas.RejectReason]prometheus.Counter
 	restored              prometheus.Counter
 	guessed               prometheus.Counter
+	guessedSettings       prometheus.Counter
 	restoring             prometheus.Gauge
 	partitions            prometheus.Gauge
 	cycleSeconds          prometheus.Histogram
@@ -64,6 +65,8 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 		restored: counter("restored_records_total", "Records read to rebuild state."),
 		guessed: counter("guessed_decisions_total", "Postbacks run again to rebuild state of which neither cycles nor the "+
 			"ledger say by which version of the rules they were decided."),
+		guessedSettings: counter("guessed_settings_cycles_total", "Cycles run again to rebuild state that do not say under which "+
+			"settings they were decided."),
 		restoring:     gauge("restoring_partitions", "Partitions whose state is being rebuilt."),
 		partitions:    gauge("partitions", "Partitions that are being processed."),
 		cycleSeconds:  histogram("cycle_seconds", "Time of one cycle with records, without waiting for them."),
@@ -81,8 +84,8 @@ func newMetrics(reg prometheus.Registerer, inputs, outputs []string, stateBytes 
 	for _, t := range outputs {
 		m.recordsOut[t] = out.WithLabelValues(t)
 	}
-	collectors := []prometheus.Collector{in, out, rejects, lag, m.stalled, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.guessed, m.restoring, m.partitions,
-		m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.otherLogs, m.stateBytes}
+	collectors := []prometheus.Collector{in, out, rejects, lag, m.stalled, m.commits, m.aborts, m.resends, m.unsent, m.nudges, m.wipes, m.staleOffsets, m.setAside, m.restored, m.guessed, m.guessedSettings,
+		m.restoring, m.partitions, m.cycleSeconds, m.commitSeconds, m.watermarkLag, m.otherLogs, m.stateBytes}
 	for i, c := range collectors {
 		if err := reg.Register(c); err != nil {
 			for _, done := range collectors[:i] {

@@ -18,6 +18,8 @@ const ownSpace = "!m"
 var (
 	metaKey   = []byte("meta")
 	outboxKey = []byte("outbox")
+	// settingsKey holds the settings of the last cycle in the state, an events.CycleSettings.
+	settingsKey = []byte("settings")
 )
 
 // input is one input topic of one partition.
@@ -50,6 +52,7 @@ type partition struct {
 
 	// decisions is the version of the rules that new cycles are decided by.
 	decisions uint32
+	settings  partitionSettings
 	// group is the consumer group that new cycles tell.
 	group string
 	// shipped is the last cycle that a checkpoint was asked for.
@@ -65,7 +68,7 @@ type partition struct {
 func (p *Processor) newPartition(id int32) *partition {
 	st := p.store.Partition(id)
 	part := &partition{id: id, state: st, own: st.Namespace(ownSpace), stages: stage.NewPartition(id, st, p.stages), metrics: p.metrics, failures: p.failures,
-		decisions: schemas.Decisions, group: p.cfg.Group}
+		decisions: schemas.Decisions, group: p.cfg.Group, settings: partitionSettings{unsaid: p.deps.unsaid}}
 	if p.deps.decisions != nil {
 		part.decisions = *p.deps.decisions
 	}
@@ -78,6 +81,9 @@ func (p *Processor) newPartition(id int32) *partition {
 // load reads the state's own place; a fresh state has the zero meta.
 func (p *partition) load() error {
 	p.meta = meta{positions: map[string]int64{}}
+	if err := p.loadSettings(); err != nil {
+		return err
+	}
 	raw, ok, err := p.own.Get(metaKey)
 	if err != nil || !ok {
 		return err
@@ -119,7 +125,9 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 	p.stages.SetNow(nowMS)
 	p.timersFailed = 0
 	if !replay {
-		p.openCycle(nowMS, idle)
+		if err := p.openCycle(nowMS, idle); err != nil {
+			return err
+		}
 	}
 	changed := false
 	for {
@@ -131,12 +139,22 @@ func (p *partition) run(nowMS int64, idle, replay bool) error {
 			break
 		}
 		r := in.pop()
+		if !changed && !replay {
+			if err := p.configure(p.settings.offered, !p.settings.unsaid); err != nil {
+				return err
+			}
+		}
 		changed = true
 		if err := p.process(in, r, nowMS); err != nil {
 			return err
 		}
 	}
 	if idle {
+		if !changed && !replay {
+			if err := p.configure(p.settings.offered, !p.settings.unsaid); err != nil {
+				return err
+			}
+		}
 		changed = true
 		if err := p.stages.Advance(nowMS, func(f stage.Failure) { p.timerFailed(f) }); err != nil {
 			return err

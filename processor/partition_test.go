@@ -46,3 +46,25 @@ func partitionOver(t testing.TB, w *world, n int) (*partition, []*kgo.Record) {
 	}
 	return part, records
 }
+
+// TestNamingTheSettingsAllocatesNothing: while they stay the same, a cycle's settings cost ten bytes of it and no memory.
+func TestNamingTheSettingsAllocatesNothing(t *testing.T) {
+	w := newWorld(t, 1)
+	part, _ := partitionOver(t, w, 0)
+	if n := testing.AllocsPerRun(100, func() {
+		s, err := part.offer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := part.configure(s, true); err != nil {
+			t.Fatal(err)
+		}
+		part.cycle.SettingsHash = s.hash
+		part.tellSettings(&part.cycle)
+	}); n != 0 {
+		t.Errorf("%v allocations a cycle, none would be right", n)
+	}
+	if n := part.settings.offered.value.SizeVT(); n > 80 {
+		t.Errorf("the settings of the built-in stages have %d bytes", n)
+	}
+}

@@ -74,6 +74,8 @@ type Processor struct {
 	nudges     atomic.Uint64
 	// asked is since when the committed offsets of an assignment are waited for.
 	asked atomic.Pointer[time.Time]
+	// toldSettings: it is said that settings are guessed.
+	toldSettings atomic.Bool
 	// interrupted: partitions were given up since the last transaction.
 	interrupted atomic.Bool
 
@@ -119,6 +121,9 @@ func New(cfg Config, deps Deps) (*Processor, error) {
 		}
 		if names[s.Name()] {
 			return nil, fmt.Errorf("two stages are named %q; each needs a name of its own", s.Name())
+		}
+		if err := stage.CheckConfigured(s); err != nil {
+			return nil, err
 		}
 		names[s.Name()] = true
 		for _, t := range s.Inputs() {

@@ -81,6 +81,7 @@ func (p *Processor) takeOver(id int32, c commit, l logs) (begin map[string]int64
 			return nil, err
 		}
 		part.meta = meta{positions: map[string]int64{}}
+		part.settings.recorded = nil
 	}
 	// Records before the log's start are gone for good.
 	for _, t := range p.inputs {

@@ -36,6 +36,7 @@ type replayer struct {
 	// least is the version of the rules that the last cycle run again was decided by: what follows was by no earlier one.
 	least        uint32
 	published    *published // nil until a cycle is missing between two versions
+	settings     settingsLog
 	started      time.Time
 	told, logged time.Time
 }
@@ -44,13 +45,16 @@ type replayer struct {
 // committed; where no cycle tells, in the order of the records' timestamps.
 func (p *Processor) replay(ctx context.Context, part *partition, c commit, from, until map[string]int64) error {
 	r := &replayer{p: p, part: part, until: until, started: time.Now(), logged: time.Now()}
+	if err := r.settings.begin(part); err != nil {
+		return err
+	}
 	for t := range until {
 		r.total += until[t] - from[t]
 	}
 	if err := r.cycles(ctx, c); err != nil {
 		return err
 	}
-	if err := r.merge(ctx, until, schemas.Decisions, math.MaxInt64-publishedAfterMS); err != nil {
+	if err := r.merge(ctx, until, nil, schemas.Decisions, math.MaxInt64-publishedAfterMS); err != nil {
 		return err
 	}
 	// Timers that the committed cycles fired, maybe on the clock alone.
@@ -137,25 +141,32 @@ func (r *replayer) cycles(ctx context.Context, c commit) error {
 		if err := cycle.UnmarshalVT(rec.Value); err != nil {
 			return false, fmt.Errorf("reading offset %d of %s partition %d: %w", rec.Offset, topic, id, err)
 		}
-		if err := r.cycle(ctx, inputs, cycle, rec.Timestamp.UnixMilli()); err != nil {
-			return false, err
+		if r.part.standing(cycle) == within {
+			if err := r.settings.learn(cycle); err != nil {
+				return false, err
+			}
+		} else {
+			s, known, err := r.settingsOf(ctx, cycle, rec, end.Offset)
+			if err != nil {
+				return false, err
+			}
+			if err := r.cycle(ctx, inputs, cycle, rec.Timestamp.UnixMilli(), s, known); err != nil {
+				return false, err
+			}
 		}
 		return (cycleID{cycle.Seq, cycle.Random}) != c.cycle, nil
 	})
 }
 
-func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle, sentMS int64) error {
+// cycle runs one again under s, which decided it if known.
+func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle, sentMS int64, s *settings, known bool) error {
 	p := r.p
-	standing := r.part.standing(c)
-	if standing == within {
-		return nil
-	}
 	to := map[string]int64{}
-	if standing == beyond {
+	if r.part.standing(c) == beyond {
 		for _, in := range c.Inputs {
 			to[in.Topic] = min(in.FromOffset, r.until[in.Topic])
 		}
-		if err := r.merge(ctx, to, c.Decisions, c.NowMs); err != nil {
+		if err := r.merge(ctx, to, s, c.Decisions, c.NowMs); err != nil {
 			return err
 		}
 		inputs.close() // it stands before what was merged
@@ -170,7 +181,7 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 		return err
 	}
 	r.part.meta.sentMS = max(r.part.meta.sentMS, sentMS)
-	if err := r.part.rerun(c, records); err != nil {
+	if err := r.part.rerun(c, records, s, known); err != nil {
 		return err
 	}
 	r.least = c.Decisions
@@ -182,9 +193,9 @@ func (r *replayer) cycle(ctx context.Context, inputs *inputLog, c *events.Cycle,
 	return p.fault(stepReplayed)
 }
 
-// merge runs the records up to until in the order of their timestamps, under rules of at most a version: which they
-// were decided by, up to untilMS, no cycle tells.
-func (r *replayer) merge(ctx context.Context, until map[string]int64, decisions uint32, untilMS int64) error {
+// merge runs the records up to until in the order of their timestamps, under rules of at most a version, and under the settings before
+// them, or else those after them (nil: of nobody knows): which they were decided by, up to untilMS, no cycle tells.
+func (r *replayer) merge(ctx context.Context, until map[string]int64, after *settings, decisions uint32, untilMS int64) error {
 	from := r.positions()
 	for t := range until {
 		until[t] = max(until[t], from[t])
@@ -193,6 +204,9 @@ func (r *replayer) merge(ctx context.Context, until map[string]int64, decisions 
 		return nil
 	}
 	part := r.part
+	if err := part.configure(part.guess(after), false); err != nil {
+		return err
+	}
 	// While it lasts the state is a prefix of the stream under no cycle's name.
 	part.meta.cycle, part.meta.base = cycleID{}, cycleID{}
 	r.p.setEnds(part, until)

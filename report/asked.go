@@ -129,6 +129,8 @@ type expression struct {
 	constant bool
 	// kept: the projection of the sums has it.
 	kept bool
+	// fine: a quarter of an hour tells it, and a day does not.
+	fine bool
 	// cut: the archive's sums have only the day on which it is.
 	cut bool
 }
@@ -182,9 +184,10 @@ func (f *form) of(a *asked) expression {
 	if f.basis == ByReceived && f.fact.Archive {
 		q = "toDateTime(ledger_day, 'UTC')"
 	}
-	if f.zone == time.UTC {
-		local = strings.Replace(local, "toDate({q}, '{zone}')", "toDate({q})", 1)
+	fine := true
+	if daily := strings.Replace(local, "toDate({q}, '{zone}')", "toDate({q})", 1); f.zone == time.UTC && daily != local {
+		local, fine = daily, false
 	}
-	return expression{text: strings.NewReplacer("{q}", q, "{zone}", f.zone.String()).Replace(local), kept: kept,
+	return expression{text: strings.NewReplacer("{q}", q, "{zone}", f.zone.String()).Replace(local), kept: kept, fine: fine,
 		cut: f.basis == ByReceived && f.fact.Archive}
 }

@@ -35,7 +35,7 @@ func TestEngine(t *testing.T) {
 	t.Run("the SQL stands by itself", func(t *testing.T) { standsByItself(t, conn) })
 	t.Run("names", func(t *testing.T) { shownNames(t, conn) })
 	t.Run("shared and kept", func(t *testing.T) { sharedAndKept(t, conn) })
-	t.Run("cancelled", func(t *testing.T) { cancelled(t, conn, guest) })
+	t.Run("cancelled", func(t *testing.T) { cancelled(t, process, conn, guest) })
 }
 
 func connect(t *testing.T, process *chdb.Process, user, password string) driver.Conn {
@@ -88,7 +88,8 @@ func readsProjections(t *testing.T, conn driver.Conn) {
 		}
 		plan := explained(t, conn, engine, q)
 		// The archives have no projections, and need none.
-		if n := strings.Count(plan, "ReadFromMergeTree ("+schema.Projection); n < 4 {
+		if n := strings.Count(plan, "ReadFromMergeTree ("+schema.Projection) +
+			strings.Count(plan, "ReadFromMergeTree ("+schema.DayProjection); n < 4 {
 			t.Errorf("%+v reads %d projections", q, n)
 			continue
 		}
@@ -295,7 +296,7 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 }
 
 // cancelled: a query ends in ClickHouse when the last who waits for it goes, and not before; meanwhile it tells how far it is.
-func cancelled(t *testing.T, conn, guest driver.Conn) {
+func cancelled(t *testing.T, process *chdb.Process, conn, guest driver.Conn) {
 	exec := func(query string) {
 		t.Helper()
 		if err := conn.Exec(t.Context(), query); err != nil {
@@ -328,6 +329,14 @@ func cancelled(t *testing.T, conn, guest driver.Conn) {
 		}()
 		return cancel, left
 	}
+	killed := func() uint64 {
+		status, err := process.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status.KilledQueries
+	}
+	before := killed()
 	first, firstLeft := ask()
 	second, secondLeft := ask()
 	waitFor(t, "the query runs", running)
@@ -343,5 +352,5 @@ func cancelled(t *testing.T, conn, guest driver.Conn) {
 	if err := <-secondLeft; !errors.Is(err, context.Canceled) {
 		t.Errorf("the last who leaves is told %v", err)
 	}
-	waitFor(t, "the query ends with the last who waits", func() bool { return !running() })
+	waitFor(t, "the query ends with the last who waits", func() bool { return !running() && killed() > before })
 }

@@ -132,8 +132,8 @@ type condition struct {
 	kept bool
 	// none: no row fulfils it. Empty text: every row does.
 	none bool
-	// cut: see expression.
-	cut bool
+	// fine and cut: see expression.
+	fine, cut bool
 }
 
 // condition of a fact's rows. names has the latest name of each number.
@@ -143,7 +143,7 @@ func (f *filter) condition(of *form, names Names) condition {
 		if e.constant {
 			return condition{kept: true, none: !f.takes(f.by.blank())}
 		}
-		return condition{text: f.on(e.text), kept: e.kept, cut: e.cut}
+		return condition{text: f.on(e.text), kept: e.kept, fine: e.fine, cut: e.cut}
 	}
 	number, name := of.column(f.by.number()), of.column(f.by.name)
 	if number.constant { // number 0, of which the rows say no name

@@ -260,31 +260,6 @@ func (p Period) check(zone *time.Location) error {
 	return nil
 }
 
-// String is how a person reads it.
-func (p Period) in(zone *time.Location) string {
-	if p.From.IsZero() && p.To.IsZero() {
-		return "all time"
-	}
-	show := func(t time.Time, end bool) string {
-		if t.IsZero() {
-			return "…"
-		}
-		t = t.In(zone)
-		if t.Equal(startOfDay(t, 0)) {
-			if end {
-				return startOfDay(t, -1).Format(time.DateOnly)
-			}
-			return t.Format(time.DateOnly)
-		}
-		return t.Format("2006-01-02T15:04")
-	}
-	a, b := show(p.From, false), show(p.To, true)
-	if a == b {
-		return a
-	}
-	return a + " to " + b
-}
-
 // A shift is how far a compared period lies before: months, or days and a rest.
 type shift struct {
 	months, days int

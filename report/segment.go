@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +13,8 @@ type segment struct {
 	conditions []string
 	// kept: the projection of the sums answers it.
 	kept bool
+	// daily: the time is told by the day of UTC, which the projection of days has.
+	daily bool
 	// having is a condition on groups, "" for none.
 	having string
 }
@@ -30,19 +33,19 @@ const day = 24 * time.Hour
 func date(t time.Time) string { return "toDate('" + t.UTC().Format(time.DateOnly) + "')" }
 
 // segments are a fact's rows of a span: whole where the projection has what tells them apart, else the days that the
-// projection has and the rows at their edges. kept says whether all else that is asked is in the projection; single that
-// the figures of two segments cannot be added up.
-func (s *span) segments(f *schemas.Fact, kept, single bool) []segment {
+// projection has and the rows at their edges. kept says whether all else that is asked is in the projection, fine that it
+// takes quarters of an hour; single that the figures of two segments cannot be added up.
+func (s *span) segments(f *schemas.Fact, kept, fine, single bool) []segment {
 	if f.Archive {
 		return []segment{s.archived()}
 	}
 	if s.basis == ByReceived {
 		return s.received(kept, single)
 	}
-	whole := segment{kept: kept, conditions: s.booked(f, kept)}
 	if s.known.IsZero() {
-		return []segment{whole}
+		return s.whole(f, kept, fine, single)
 	}
+	whole := segment{kept: kept, conditions: s.booked(f, kept)}
 	until := s.known.Add(time.Millisecond) // before it
 	midnight := until.Truncate(day)
 	if !kept || single {
@@ -58,14 +61,122 @@ func (s *span) segments(f *schemas.Fact, kept, single bool) []segment {
 	return []segment{whole, rows}
 }
 
+// whole is the period, or both: days of UTC within, and quarters of an hour at their edges. Days have a small part of the
+// rows that their quarters have.
+func (s *span) whole(f *schemas.Fact, kept, fine, single bool) []segment {
+	all := []segment{{kept: kept, conditions: s.booked(f, kept)}}
+	if !kept || fine {
+		return all
+	}
+	var days, edges []string
+	periods := []Period{s.period}
+	if s.also != (Period{}) {
+		periods = append(periods, s.also)
+	}
+	for _, p := range periods {
+		within := p.days()
+		if !within.From.IsZero() && !within.To.IsZero() && !within.From.Before(within.To) {
+			edges = append(edges, quarters(f, p))
+			continue
+		}
+		days = append(days, joined(dates(f, within)))
+		if !within.From.Equal(p.From) {
+			edges = append(edges, quarters(f, Period{p.From, within.From}))
+		}
+		if !within.To.Equal(p.To) {
+			edges = append(edges, quarters(f, Period{within.To, p.To}))
+		}
+	}
+	if days == nil || single && edges != nil {
+		return all
+	}
+	list := []segment{{kept: true, daily: true, conditions: either(days)}}
+	if edges != nil {
+		list = append(list, segment{kept: true, conditions: either(edges)})
+	}
+	return list
+}
+
+// days are the whole days of UTC of a period.
+func (p Period) days() Period {
+	if !p.From.IsZero() {
+		p.From = nextDay(p.From)
+	}
+	if !p.To.IsZero() {
+		p.To = p.To.Truncate(day)
+	}
+	return p
+}
+
+// nextDay is the beginning of the day of UTC, or where it is amid one of the next.
+func nextDay(t time.Time) time.Time {
+	if start := t.Truncate(day); !start.Equal(t) {
+		return start.Add(day)
+	}
+	return t
+}
+
+func dayOf(f *schemas.Fact) string {
+	return strings.ReplaceAll(schemas.DimensionNamed("day").Of, "{at}", f.At)
+}
+
+func quarterOf(f *schemas.Fact) string {
+	return strings.ReplaceAll(schemas.DimensionNamed("quarter").Of, "{at}", f.At)
+}
+
+// dates are the conditions of whole days.
+func dates(f *schemas.Fact, p Period) (list []string) {
+	if !p.From.IsZero() {
+		list = append(list, dayOf(f)+" >= "+date(p.From))
+	}
+	if !p.To.IsZero() {
+		list = append(list, dayOf(f)+" < "+date(p.To))
+	}
+	return list
+}
+
+// quarters is the condition of a period by quarters, and by the days that it touches, which the projection is sorted by.
+func quarters(f *schemas.Fact, p Period) string {
+	touched := p
+	if !p.From.IsZero() {
+		touched.From = p.From.Truncate(day)
+	}
+	if !p.To.IsZero() {
+		touched.To = nextDay(p.To)
+	}
+	return joined(append(dates(f, touched), between(quarterOf(f), p, false)...))
+}
+
+func joined(conditions []string) string { return strings.Join(conditions, " AND ") }
+
+// either is one of some conditions as conditions; an empty one holds always.
+func either(some []string) []string {
+	switch {
+	case slices.Contains(some, ""):
+		return nil
+	case len(some) == 1:
+		return some
+	}
+	return []string{"(" + strings.Join(some, " OR ") + ")"}
+}
+
 // booked is the period by the time that a fact's rows are booked on: by the quarter's expression it is answered from the
 // projection, by the column the parts and granules of other times are left out.
 func (s *span) booked(f *schemas.Fact, kept bool) []string {
-	at := f.At
-	if kept {
-		at = strings.ReplaceAll(schemas.DimensionNamed("quarter").Of, "{at}", f.At)
+	if !kept {
+		return s.either(f.At, true)
 	}
-	return s.either(at, !kept)
+	touched := s.period
+	if s.also != (Period{}) {
+		touched.From = s.also.From
+	}
+	if !touched.From.IsZero() {
+		touched.From = touched.From.Truncate(day)
+	}
+	if !touched.To.IsZero() {
+		touched.To = nextDay(touched.To)
+	}
+	return append(dates(f, touched), s.either(quarterOf(f), false)...)
 }
 
 // either is the period, and the other one where there is one.

@@ -55,6 +55,22 @@ func (w *writing) eras() []era {
 	return []era{first, {span: of(w.plan.before), number: 1}}
 }
 
+// earlier is the condition that a row is of the other period.
+func (e *era) earlier(f *form, daily bool) string {
+	if daily {
+		return dayOf(f.fact) + " < " + date(nextDay(e.since))
+	}
+	return f.quarterIn() + " < " + instant(e.since, false)
+}
+
+// told is the period that a row is of, 0 or 1.
+func (e *era) told(f *form, daily bool) string {
+	if e.number == 2 {
+		return "toUInt8(" + e.earlier(f, daily) + ")"
+	}
+	return fmt.Sprintf("toUInt8(%d)", e.number)
+}
+
 // branches are the sums of a fact's rows of an era.
 func (w *writing) branches(f *schemas.Fact, e era) []string {
 	fact := *f
@@ -65,34 +81,36 @@ func (w *writing) branches(f *schemas.Fact, e era) []string {
 	}
 	q := &w.plan.question
 	b := branch{form: form{fact: &fact, table: fact.Table, basis: q.Basis, zone: w.plan.zone}}
-	b.era = fmt.Sprintf("toUInt8(%d)", e.number)
-	if e.number == 2 {
-		b.era = "toUInt8(" + b.form.quarterIn() + " < " + instant(e.since, false) + ")"
-	}
-	kept := true
+	kept, fine := true, false
 	for _, c := range w.conditions(&b.form) {
 		if c.none {
 			return nil
 		}
-		kept, b.cut = kept && c.kept, b.cut || c.cut
+		kept, fine, b.cut = kept && c.kept, fine || c.fine, b.cut || c.cut
 		if c.text != "" && !c.cut {
 			b.conditions = append(b.conditions, c.text)
 		}
 	}
 	for _, k := range w.plan.keys {
-		key := w.keyOf(&b.form, k, &e)
-		kept, b.cut = kept && key.kept, b.cut || key.cut
-		b.keys = append(b.keys, key)
+		key := w.keyOf(&b.form, k, &e, false)
+		kept, fine, b.cut = kept && key.kept, fine || key.fine, b.cut || key.cut
 	}
 	single := slices.ContainsFunc(w.parts, func(m *schemas.Metric) bool { return counts(m, f.Name) })
 	var list []string
-	for _, seg := range e.segments(&fact, kept, single) {
+	for _, seg := range e.segments(&fact, kept, fine, single) {
+		b.era, b.keys = e.told(&b.form, seg.daily), nil
+		for _, k := range w.plan.keys {
+			b.keys = append(b.keys, w.keyOf(&b.form, k, &e, seg.daily))
+		}
 		list = append(list, w.branch(&b, seg, false))
 		if single && len(w.plan.keys) > 0 {
 			list = append(list, w.branch(&b, seg, true))
 		}
 		how := "rows of "
-		if seg.kept {
+		switch {
+		case seg.daily:
+			how = "projection by day of "
+		case seg.kept:
 			how = "projection of "
 		}
 		if fact.Archive {
@@ -132,7 +150,7 @@ func (w *writing) conditions(f *form) []condition {
 }
 
 // keyOf is a key of a fact's rows. Times of the compared period are moved to those that they are compared with.
-func (w *writing) keyOf(f *form, k key, e *era) expression {
+func (w *writing) keyOf(f *form, k key, e *era, daily bool) expression {
 	if k.number {
 		return f.column(k.by.number())
 	}
@@ -152,7 +170,7 @@ func (w *writing) keyOf(f *form, k key, e *era) expression {
 	case e.number == 1:
 		key.text = moved
 	case moved != key.text:
-		key.text = "if(" + f.quarterIn() + " < " + instant(e.since, false) + ", " + moved + ", " + key.text + ")"
+		key.text = "if(" + e.earlier(f, daily) + ", " + moved + ", " + key.text + ")"
 	}
 	return key
 }

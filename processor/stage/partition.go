@@ -58,14 +58,27 @@ type boundTask struct {
 	ctx    Context
 	// version is of its state; 0 when the stage tells none.
 	version uint32
+	// configured is the stage where it has settings, made the same where Make made it.
+	configured Configured
+	made       *made
+	// settings are what the task decides by, once isConfigured.
+	settings     []byte
+	isConfigured bool
+	// out: the stage did not run in the cycle at hand.
+	out bool
 }
 
 // NewPartition makes the tasks of one partition over its state. Call Open before the first record.
 func NewPartition(id int32, st *state.Partition, stages []Stage) *Partition {
 	p := &Partition{id: id, state: st, timers: st.Namespace(timersSpace), versions: st.Namespace(versionsSpace), decisions: schemas.Decisions}
 	for i, s := range stages {
-		p.tasks = append(p.tasks, boundTask{name: s.Name(), inputs: s.Inputs(), task: s.Task(id), version: versionOf(s),
-			ctx: Context{State: st.Namespace(s.Name()), partition: p, stage: uint8(i)}})
+		b := boundTask{name: s.Name(), inputs: s.Inputs(), ctx: Context{State: st.Namespace(s.Name()), partition: p, stage: uint8(i)}}
+		b.configured, _ = s.(Configured)
+		if b.made, _ = s.(*made); b.made != nil {
+			s = b.made.Stage
+		}
+		b.task, b.version = s.Task(id), versionOf(s)
+		p.tasks = append(p.tasks, b)
 	}
 	return p
 }
@@ -140,7 +153,7 @@ func (p *Partition) Process(rec *Record, failed func(Failure)) error {
 	p.arrivalMS = max(p.watermarkMS, min(rec.TimestampMS, p.nowMS))
 	for i := range p.tasks {
 		b := &p.tasks[i]
-		if !b.reads(rec.Topic) {
+		if b.out || !b.reads(rec.Topic) {
 			continue
 		}
 		if err := p.guard(b, failed, func() error { return b.task.Process(&b.ctx, rec) }); err != nil {
@@ -172,7 +185,7 @@ func (p *Partition) Advance(ms int64, failed func(Failure)) error {
 		p.timers.Delete(key)
 		name, user, _ := bytes.Cut(key[timerHead:], []byte{0})
 		for i := range p.tasks {
-			if b := &p.tasks[i]; b.name == string(name) {
+			if b := &p.tasks[i]; b.name == string(name) && !b.out {
 				if err := p.guard(b, failed, func() error { return b.task.OnTimer(&b.ctx, user, at) }); err != nil {
 					return err
 				}

@@ -160,7 +160,7 @@ func Make(settings map[string]any) ([]Stage, error) {
 		if !ok {
 			of = r.Settings()
 		}
-		s, err := r.New(of)
+		s, err := r.make(of)
 		if err != nil {
 			return nil, fmt.Errorf("making the stage %s: %w", r.Name, err)
 		}

@@ -1,4 +1,4 @@
--- totals: projection of clicks, projection of conversions, projection of impressions, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
+-- totals: projection by day of clicks, projection by day of conversions, projection by day of impressions, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
 WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
 SELECT
@@ -29,7 +29,7 @@ FROM
             sum(clicks.cost) AS sum_cost,
             toDecimal128(0, 6) AS sum_revenue_hold_counted
         FROM {database}.clicks
-        WHERE NOT has(archived.1, _archived) AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) >= toDateTime('2026-11-01 00:00:00', 'UTC') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         HAVING count() > 0
         UNION ALL
         SELECT
@@ -39,7 +39,7 @@ FROM
             toDecimal128(0, 6) AS sum_cost,
             sumIf(revenue_hold_delta, NOT confirmed_only) AS sum_revenue_hold_counted
         FROM {database}.conversions
-        WHERE NOT has(archived.1, _archived) AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) >= toDateTime('2026-11-01 00:00:00', 'UTC') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         HAVING count() > 0
         UNION ALL
         SELECT
@@ -49,7 +49,7 @@ FROM
             sum(impressions.cost) AS sum_cost,
             toDecimal128(0, 6) AS sum_revenue_hold_counted
         FROM {database}.impressions
-        WHERE NOT has(archived.1, _archived) AND NOT copy AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) >= toDateTime('2026-11-01 00:00:00', 'UTC') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND NOT copy AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         HAVING count() > 0
         UNION ALL
         SELECT
@@ -118,7 +118,7 @@ FROM
             sum(clicks.cost) AS sum_cost,
             toDecimal128(0, 6) AS sum_revenue_hold_counted
         FROM {database}.clicks
-        WHERE NOT has(archived.1, _archived) AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) >= toDateTime('2026-10-02 00:00:00', 'UTC') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) >= toDate('2026-10-02') AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) >= toDateTime('2026-10-02 00:00:00', 'UTC') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
         GROUP BY by_day, era
         UNION ALL
         SELECT
@@ -128,7 +128,7 @@ FROM
             toDecimal128(0, 6) AS sum_cost,
             sumIf(revenue_hold_delta, NOT confirmed_only) AS sum_revenue_hold_counted
         FROM {database}.conversions
-        WHERE NOT has(archived.1, _archived) AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) >= toDateTime('2026-10-02 00:00:00', 'UTC') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) >= toDate('2026-10-02') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) >= toDateTime('2026-10-02 00:00:00', 'UTC') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
         GROUP BY by_day, era
         UNION ALL
         SELECT
@@ -138,7 +138,7 @@ FROM
             sum(impressions.cost) AS sum_cost,
             toDecimal128(0, 6) AS sum_revenue_hold_counted
         FROM {database}.impressions
-        WHERE NOT has(archived.1, _archived) AND NOT copy AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) >= toDateTime('2026-10-02 00:00:00', 'UTC') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND NOT copy AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) >= toDate('2026-10-02') AND toDate(toStartOfInterval(event_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) >= toDateTime('2026-10-02 00:00:00', 'UTC') AND toStartOfInterval(event_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
         GROUP BY by_day, era
         UNION ALL
         SELECT
@@ -177,7 +177,7 @@ WHERE is_total = 1 OR profit_delta < toDecimal128('-5.5', 6)
 ORDER BY is_total DESC, day ASC
 LIMIT 1000002;
 
--- sub-IDs of a campaign: rows of clicks, projection of landing_clicks, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
+-- sub-IDs of a campaign: rows of clicks, projection by day of landing_clicks, sums in archive_quarter, sums in archive_quarter_traffic, sums in archive_sums
 WITH
     (SELECT (groupArray(run), groupArray(attempt)) FROM {database}.archive_months) AS archived
 SELECT
@@ -223,7 +223,7 @@ FROM
             toInt64(uniqExact(click_id)) AS sum_landing_pressed,
             toInt64(0) AS whole_landing_pressed
         FROM {database}.landing_clicks
-        WHERE NOT has(archived.1, _archived) AND NOT copy AND (campaign_id IN (1) OR campaign_id = 0 AND campaign = 'summer') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) >= toDateTime('2026-11-01 00:00:00', 'UTC') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND NOT copy AND (campaign_id IN (1) OR campaign_id = 0 AND campaign = 'summer') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         GROUP BY by_source_id, by_source
         UNION ALL
         SELECT
@@ -236,7 +236,7 @@ FROM
             toInt64(0) AS sum_landing_pressed,
             toInt64(uniqExact(click_id)) AS whole_landing_pressed
         FROM {database}.landing_clicks
-        WHERE NOT has(archived.1, _archived) AND NOT copy AND (campaign_id IN (1) OR campaign_id = 0 AND campaign = 'summer') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) >= toDateTime('2026-11-01 00:00:00', 'UTC') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC')
+        WHERE NOT has(archived.1, _archived) AND NOT copy AND (campaign_id IN (1) OR campaign_id = 0 AND campaign = 'summer') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01')
         HAVING count() > 0
         UNION ALL
         SELECT
@@ -388,7 +388,7 @@ FROM
             network AS by_network,
             sumIf(conversions_delta, NOT beside_goal AND event != 'rebill') AS sum_conversions
         FROM {database}.conversions
-        WHERE NOT has(archived.1, _archived) AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) >= toDateTime('2026-11-01 00:00:00', 'UTC') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC') AND toDate(received_at) < toDate('2026-12-01')
+        WHERE NOT has(archived.1, _archived) AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) >= toDate('2026-11-01') AND toDate(toStartOfInterval(click_at, INTERVAL 15 MINUTE)) < toDate('2026-12-01') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) >= toDateTime('2026-11-01 00:00:00', 'UTC') AND toStartOfInterval(click_at, INTERVAL 15 MINUTE) < toDateTime('2026-12-01 00:00:00', 'UTC') AND toDate(received_at) < toDate('2026-12-01')
         GROUP BY by_network
         UNION ALL
         SELECT

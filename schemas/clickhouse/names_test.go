@@ -177,7 +177,8 @@ func TestNamesReadProjections(t *testing.T) {
 		"SELECT * FROM tributary.epc_roi_by_offer WHERE offer_id = 1",
 	} {
 		plan := asText(t, conn, "EXPLAIN indexes = 1 "+query)
-		if n := strings.Count(plan, "ReadFromMergeTree ("+Projection+"_"); n != 4 {
+		n := strings.Count(plan, "ReadFromMergeTree ("+Projection+"_") + strings.Count(plan, "ReadFromMergeTree ("+DayProjection+"_")
+		if n != 4 {
 			t.Errorf("%s reads %d projections of 4:\n%s", query, n, plan)
 		}
 		if strings.Contains(query, "campaign_id = 1") && !strings.Contains(plan, "(campaign_id in [1, 1])") {

@@ -301,7 +301,7 @@ func TestViewsReadProjections(t *testing.T) {
 	insertOthers(t, conn, DefaultDatabase, "2026-03-10 12:00:00", 50_000)
 	read := func(query string) (projections, rows int) {
 		plan := asText(t, conn, "EXPLAIN "+query)
-		return strings.Count(plan, "ReadFromMergeTree ("+Projection), strings.Count(plan, "ReadFromMergeTree (tributary.clicks)") + strings.Count(plan, "ReadFromMergeTree (tributary.conversions)") +
+		return strings.Count(plan, "ReadFromMergeTree ("+Projection) + strings.Count(plan, "ReadFromMergeTree ("+DayProjection), strings.Count(plan, "ReadFromMergeTree (tributary.clicks)") + strings.Count(plan, "ReadFromMergeTree (tributary.conversions)") +
 			strings.Count(plan, "ReadFromMergeTree (tributary.impressions)") + strings.Count(plan, "ReadFromMergeTree (tributary.landing_clicks)")
 	}
 	tables := map[string]int{"rollup_hour": 2, "rollup_hour_traffic": 3, "rollup_minute": 2, "rollup_minute_traffic": 3, "source_quality": 2}

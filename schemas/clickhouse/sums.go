@@ -12,20 +12,31 @@ import (
 	"tributary/schemas"
 )
 
-// The projection that keeps the sums of a fact's table by quarter of an hour is made from the definitions (schemas.Facts,
-// schemas.Metrics), so that whatever is added up is read from it. Its name has a checksum of its text: when a definition
+// The projections that keep the sums of a fact's table, by quarter of an hour and by day of UTC, are made from the definitions (schemas.Facts,
+// schemas.Metrics), so that whatever is added up is read from them. The name has a checksum of its text: when a definition
 // changes it, the new one is made in every part before the one before it goes, and queries have one of them all the time.
 
-// Projection is how the names of these projections begin.
-const Projection = "by_quarter"
+// Projection and DayProjection are how the names of these projections begin. A day has a small part of the rows that its
+// quarters have: sums of a period are read from it, and only the days at the edges by quarters.
+const (
+	Projection    = "by_quarter"
+	DayProjection = "by_day"
+)
 
-var ofSums = regexp.MustCompile(`PROJECTION ` + "`?(" + Projection + `(?:_[0-9a-f]{8})?)` + "`?" + ` `)
+// ofSums finds the projections of a kind in a table's text.
+func ofSums(kind string) *regexp.Regexp {
+	return regexp.MustCompile(`PROJECTION ` + "`?(" + kind + `(?:_[0-9a-f]{8})?)` + "`?" + ` `)
+}
 
-// sumsOf is the projection of a fact's table.
-func sumsOf(f *schemas.Fact) (name, text string) {
+// sumsOf is a projection of a fact's table. Both begin with the day, so that a period is a range of each part.
+func sumsOf(f *schemas.Fact, kind string) (name, text string) {
 	fill := strings.NewReplacer("{at}", f.At, "{table}.", "")
-	var keys, sums []string
+	keys := []string{fill.Replace(schemas.DimensionNamed("day").Of)}
+	var sums []string
 	for word := range strings.FieldsSeq(f.Kept) {
+		if word == schemas.GrainQuarter && kind == DayProjection {
+			continue
+		}
 		key := word
 		if of := schemas.DimensionNamed(word).Of; of != "" {
 			key = of
@@ -46,7 +57,7 @@ func sumsOf(f *schemas.Fact) (name, text string) {
 	sums = append(sums, "max("+f.At+")") // by it a view chooses one of several names
 	text = "SELECT " + strings.Join(append(slices.Clone(keys), sums...), ", ") + " GROUP BY " + strings.Join(keys, ", ")
 	checksum := sha256.Sum256([]byte(text))
-	return Projection + "_" + hex.EncodeToString(checksum[:4]), text
+	return kind + "_" + hex.EncodeToString(checksum[:4]), text
 }
 
 // Projections are those that each part of a table has, by the table's name.
@@ -54,8 +65,9 @@ var Projections = func() map[string][]string {
 	all := map[string][]string{"clicks": {NamesProjection}, "impressions": {NamesProjection}}
 	for i := range schemas.Facts {
 		if f := &schemas.Facts[i]; !f.Archive {
-			name, _ := sumsOf(f)
-			all[f.Table] = append([]string{name}, all[f.Table]...)
+			quarters, _ := sumsOf(f, Projection)
+			days, _ := sumsOf(f, DayProjection)
+			all[f.Table] = append([]string{quarters, days}, all[f.Table]...)
 		}
 	}
 	return all
@@ -69,24 +81,26 @@ func (r *run) applySums(ctx context.Context) error {
 		if f.Archive {
 			continue
 		}
-		if err := r.applySum(ctx, f); err != nil {
-			return fmt.Errorf("making the projection of %s: %w", f.Table, err)
+		for _, kind := range []string{Projection, DayProjection} {
+			if err := r.applySum(ctx, f, kind); err != nil {
+				return fmt.Errorf("making the projection %s of %s: %w", kind, f.Table, err)
+			}
 		}
 	}
 	return nil
 }
 
-func (r *run) applySum(ctx context.Context, f *schemas.Fact) error {
+func (r *run) applySum(ctx context.Context, f *schemas.Fact, kind string) error {
 	var create string
 	query := "SELECT create_table_query FROM system.tables WHERE database = ? AND name = ?"
 	if err := r.conn.QueryRow(ctx, query, r.database, f.Table).Scan(&create); err != nil {
 		return fmt.Errorf("looking for its projections: %w", err)
 	}
 	var there []string
-	for _, m := range ofSums.FindAllStringSubmatch(create, -1) {
+	for _, m := range ofSums(kind).FindAllStringSubmatch(create, -1) {
 		there = append(there, m[1])
 	}
-	name, text := sumsOf(f)
+	name, text := sumsOf(f, kind)
 	if !slices.Contains(there, name) {
 		if err := r.exec(ctx, "ALTER TABLE %[1]s.%[2]s ADD PROJECTION IF NOT EXISTS %[3]s (%[4]s)", f.Table, name, text); err != nil {
 			return err

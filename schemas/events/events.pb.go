@@ -3052,9 +3052,16 @@ type Cycle struct {
 	// no versions, which is the version they had.
 	Decisions uint32 `protobuf:"varint,10,opt,name=decisions,proto3" json:"decisions,omitempty"`
 	// The consumer group that committed it. Empty in cycles of programs that did not say.
-	Group         string `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Group string `protobuf:"bytes,11,opt,name=group,proto3" json:"group,omitempty"`
+	// Names the settings that decided, by their content: the cycle is run again under those. 0 in cycles of programs that did not say.
+	SettingsHash uint64 `protobuf:"varint,12,opt,name=settings_hash,json=settingsHash,proto3" json:"settings_hash,omitempty"`
+	// The settings of that name. Not in every cycle: in one where they begin or a processor does, and in each 64th. A cycle that lacks them
+	// has those of another of the same name, before it or after it.
+	Settings *CycleSettings `protobuf:"bytes,13,opt,name=settings,proto3" json:"settings,omitempty"`
+	// Where they are others than those of the cycle before: those, so that a log which begins between the two tells what was in force.
+	PreviousSettings *CycleSettings `protobuf:"bytes,14,opt,name=previous_settings,json=previousSettings,proto3" json:"previous_settings,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Cycle) Reset() {
@@ -3136,6 +3143,128 @@ func (x *Cycle) GetGroup() string {
 	return ""
 }
 
+func (x *Cycle) GetSettingsHash() uint64 {
+	if x != nil {
+		return x.SettingsHash
+	}
+	return 0
+}
+
+func (x *Cycle) GetSettings() *CycleSettings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *Cycle) GetPreviousSettings() *CycleSettings {
+	if x != nil {
+		return x.PreviousSettings
+	}
+	return nil
+}
+
+// CycleSettings are what the stages decide by beside records and state: what a person has configured. Written by the names of the
+// stages, so that the same settings are the same bytes.
+type CycleSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Every stage that ran. One that is not listed did not run.
+	Stages        []*StageSettings `protobuf:"bytes,1,rep,name=stages,proto3" json:"stages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CycleSettings) Reset() {
+	*x = CycleSettings{}
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CycleSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CycleSettings) ProtoMessage() {}
+
+func (x *CycleSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CycleSettings.ProtoReflect.Descriptor instead.
+func (*CycleSettings) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CycleSettings) GetStages() []*StageSettings {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+// StageSettings are one stage's.
+type StageSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Stage string                 `protobuf:"bytes,1,opt,name=stage,proto3" json:"stage,omitempty"`
+	// The stage's own form, which begins with its version; empty where it has none.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StageSettings) Reset() {
+	*x = StageSettings{}
+	mi := &file_tributary_v1_events_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StageSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StageSettings) ProtoMessage() {}
+
+func (x *StageSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_events_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StageSettings.ProtoReflect.Descriptor instead.
+func (*StageSettings) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *StageSettings) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
+}
+
+func (x *StageSettings) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 // CycleInput is what a cycle took of one input topic.
 type CycleInput struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3154,7 +3283,7 @@ type CycleInput struct {
 
 func (x *CycleInput) Reset() {
 	*x = CycleInput{}
-	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	mi := &file_tributary_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3166,7 +3295,7 @@ func (x *CycleInput) String() string {
 func (*CycleInput) ProtoMessage() {}
 
 func (x *CycleInput) ProtoReflect() protoreflect.Message {
-	mi := &file_tributary_v1_events_proto_msgTypes[11]
+	mi := &file_tributary_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3179,7 +3308,7 @@ func (x *CycleInput) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CycleInput.ProtoReflect.Descriptor instead.
 func (*CycleInput) Descriptor() ([]byte, []int) {
-	return file_tributary_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_tributary_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CycleInput) GetTopic() string {
@@ -3625,7 +3754,7 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x05Claim\x128\n" +
 	"\n" +
 	"conversion\x18\x01 \x01(\v2\x18.tributary.v1.ConversionR\n" +
-	"conversion\"\xc2\x01\n" +
+	"conversion\"\xea\x02\n" +
 	"\x05Cycle\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x16\n" +
 	"\x06random\x18\x02 \x01(\x04R\x06random\x12\x15\n" +
@@ -3634,7 +3763,15 @@ const file_tributary_v1_events_proto_rawDesc = "" +
 	"\x06inputs\x18\x05 \x03(\v2\x18.tributary.v1.CycleInputR\x06inputs\x12\x1c\n" +
 	"\tdecisions\x18\n" +
 	" \x01(\rR\tdecisions\x12\x14\n" +
-	"\x05group\x18\v \x01(\tR\x05group\"\x9c\x01\n" +
+	"\x05group\x18\v \x01(\tR\x05group\x12#\n" +
+	"\rsettings_hash\x18\f \x01(\x04R\fsettingsHash\x127\n" +
+	"\bsettings\x18\r \x01(\v2\x1b.tributary.v1.CycleSettingsR\bsettings\x12H\n" +
+	"\x11previous_settings\x18\x0e \x01(\v2\x1b.tributary.v1.CycleSettingsR\x10previousSettings\"D\n" +
+	"\rCycleSettings\x123\n" +
+	"\x06stages\x18\x01 \x03(\v2\x1b.tributary.v1.StageSettingsR\x06stages\";\n" +
+	"\rStageSettings\x12\x14\n" +
+	"\x05stage\x18\x01 \x01(\tR\x05stage\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value\"\x9c\x01\n" +
 	"\n" +
 	"CycleInput\x12\x14\n" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x1f\n" +
@@ -3669,7 +3806,7 @@ func file_tributary_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_tributary_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_tributary_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_tributary_v1_events_proto_goTypes = []any{
 	(Status)(0),                  // 0: tributary.v1.Status
 	(TxidScope)(0),               // 1: tributary.v1.TxidScope
@@ -3688,7 +3825,9 @@ var file_tributary_v1_events_proto_goTypes = []any{
 	(*Parked)(nil),               // 14: tributary.v1.Parked
 	(*Claim)(nil),                // 15: tributary.v1.Claim
 	(*Cycle)(nil),                // 16: tributary.v1.Cycle
-	(*CycleInput)(nil),           // 17: tributary.v1.CycleInput
+	(*CycleSettings)(nil),        // 17: tributary.v1.CycleSettings
+	(*StageSettings)(nil),        // 18: tributary.v1.StageSettings
+	(*CycleInput)(nil),           // 19: tributary.v1.CycleInput
 }
 var file_tributary_v1_events_proto_depIdxs = []int32{
 	11, // 0: tributary.v1.Click.reasons:type_name -> tributary.v1.Reason
@@ -3703,12 +3842,15 @@ var file_tributary_v1_events_proto_depIdxs = []int32{
 	11, // 9: tributary.v1.Anomaly.reason:type_name -> tributary.v1.Reason
 	5,  // 10: tributary.v1.DeadLetter.kind:type_name -> tributary.v1.DeadLetter.Kind
 	10, // 11: tributary.v1.Claim.conversion:type_name -> tributary.v1.Conversion
-	17, // 12: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	19, // 12: tributary.v1.Cycle.inputs:type_name -> tributary.v1.CycleInput
+	17, // 13: tributary.v1.Cycle.settings:type_name -> tributary.v1.CycleSettings
+	17, // 14: tributary.v1.Cycle.previous_settings:type_name -> tributary.v1.CycleSettings
+	18, // 15: tributary.v1.CycleSettings.stages:type_name -> tributary.v1.StageSettings
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_tributary_v1_events_proto_init() }
@@ -3723,7 +3865,7 @@ func file_tributary_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_events_proto_rawDesc), len(file_tributary_v1_events_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -10,7 +10,8 @@
 // Kafka acknowledged what the tables must have, and compare (check.go) reports every difference: of money, counts,
 // status, kind and number of each ledger entry and of what it has of its click (owners, the source's own names, place,
 // machine …), of the offer's goal and the network's kind of revenue, of clicks, dead letters and findings. In the
-// middle of most runs campaigns go to other buyers, an offer declares another goal, and names change beside their IDs.
+// middle of most runs campaigns go to other buyers, an offer declares another goal, and names change beside their IDs. A
+// processor that comes back has other settings than before, of those that change nothing which is compared.
 //
 // Faults: a process dies at any moment (its network is cut, what it had written is still delivered, its disk is as a
 // crash leaves it) and comes back under its name; its disk is lost; it stops in order; it hangs longer than its session

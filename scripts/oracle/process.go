@@ -53,6 +53,7 @@ func (w *World) newProcessor(i int) *process {
 		c.Window, c.Grace, c.MaxCycleRecords = w.scenario.Window, w.scenario.Grace, w.scenario.Cycle
 		c.SessionTimeout, c.TransactionTimeout = w.scenario.Session, w.scenario.Session*3/2
 		c.CacheBytes, c.MemtableBytes, c.Workers = 1<<20, 1<<20, 1
+		p.reconfigure(&c)
 		r, err := processor.New(c, processor.Deps{Kafka: w.kafka(h), Logger: log, Now: p.now, FS: p.disk})
 		if err != nil {
 			return err
@@ -60,6 +61,17 @@ func (w *World) newProcessor(i int) *process {
 		return r.Run(ctx)
 	}
 	return p
+}
+
+// reconfigure gives a life other settings than the one before: those that the model does not ask of, so that whichever of them decided, the
+// ledger is the same, and each cycle that is run again has to find its own.
+func (p *process) reconfigure(c *processor.Config) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.BookRetention += time.Duration(p.life%4) * time.Hour
+	c.FastConversion += time.Duration(p.life%3) * time.Second
+	c.IPClicksPerMinute += uint32(p.life % 5)
+	c.MaxParked += p.life % 2
 }
 
 func (w *World) newSink(i int) *process {

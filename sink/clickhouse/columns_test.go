@@ -46,6 +46,7 @@ func encoded(table table, order []uint32) (*proto.Block, error) {
 
 // TestEveryFieldArrives holds each column of a block against the events it was made from, in another order.
 func TestEveryFieldArrives(t *testing.T) {
+	ofTheRows(t)
 	clicks, conversions := newEvents(5, 700, 300)
 	for i, c := range clicks { // more words than one byte numbers
 		c.OsVersion = fmt.Sprint(i)

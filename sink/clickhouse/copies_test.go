@@ -34,6 +34,7 @@ func (p *pipeline) traffic(rows, impressions, copies int) {
 // TestCopiesCountOnce: of an impression that the topic has several times one row counts, whether the copies come in one batch, in a later one,
 // after a restart or after a death, and in whatever month it came in.
 func TestCopiesCountOnce(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	var first, second []marshaler
 	for i := range 1000 {
@@ -77,6 +78,7 @@ func TestCopiesCountOnce(t *testing.T) {
 
 // TestLandingClicksLand: presses and their copies, booked on the time of their click.
 func TestLandingClicksLand(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	var all []marshaler
 	for i := range 300 {

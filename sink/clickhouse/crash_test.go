@@ -14,9 +14,7 @@ import (
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
-	"tributary/report"
 	"tributary/schemas"
-	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
 )
 
@@ -130,6 +128,7 @@ func TestOwnViewRefuses(t *testing.T) {
 
 // TestClickHouseAway: the engine is killed under load and comes back after a while.
 func TestClickHouseAway(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 2)
 	dir := t.TempDir()
 	config := chdbtest.Config(t, dir)
@@ -138,9 +137,7 @@ func TestClickHouseAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		t.Fatal(err)
-	}
+	install(t, p.conn, p.database)
 	clicks, conversions := newEvents(5, 8000, 800)
 	p.produceEvents(clicks[:4000], conversions[:400])
 	r := p.start()
@@ -197,6 +194,7 @@ func TestRefusedRow(t *testing.T) {
 // TestUndecodableRecord: garbage in every topic becomes a dead letter each and stops nothing. That in the topic postbacks is the processor's to
 // report.
 func TestUndecodableRecord(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	clicks, conversions := newEvents(7, 300, 30)
 	for _, topic := range Topics {
@@ -279,6 +277,7 @@ func TestZombie(t *testing.T) {
 
 // TestFrozenClickHouse: a ClickHouse that accepts and does not answer is not called ready, though nothing is to be inserted.
 func TestFrozenClickHouse(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	process, err := chdb.Start(t.Context(), chdbtest.Config(t, t.TempDir()))
 	if err != nil {
@@ -286,9 +285,7 @@ func TestFrozenClickHouse(t *testing.T) {
 	}
 	defer process.Stop()
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		t.Fatal(err)
-	}
+	install(t, p.conn, p.database)
 	r := p.start()
 	await(t, "the loader is ready", func() bool { return r.loader.Ready() == nil })
 	if err := syscall.Kill(process.PID(), syscall.SIGSTOP); err != nil {

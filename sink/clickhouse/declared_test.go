@@ -205,6 +205,7 @@ func alarms(t testing.TB) schemas.Table {
 // TestRowsOfAStage: values arrive in their columns, those that a record of before lacks are empty, and the block is
 // in the table's order.
 func TestRowsOfAStage(t *testing.T) {
+	ofTheRows(t)
 	declaration := alarms(t)
 	table := newTable("alarms", declaration)
 	for i, values := range [][]any{

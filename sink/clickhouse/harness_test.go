@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,7 +35,12 @@ var engine struct {
 	dir     string
 	process *chdb.Process
 	number  int
+	// made are the statements that made the tables and views of a migrated database, with templateName for its name.
+	made []string
 }
+
+// templateName is the one database that is migrated: all migrations take seconds, what they end in is made at once.
+const templateName = "template_of_the_tests"
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -48,7 +54,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// database starts the engine if need be and migrates a fresh database.
+// database starts the engine if need be and makes a fresh database of the newest schema.
 func database(t testing.TB) (name string, options *clickhouse.Options, conn driver.Conn) {
 	t.Helper()
 	engine.Lock()
@@ -63,13 +69,55 @@ func database(t testing.TB) (name string, options *clickhouse.Options, conn driv
 	}
 	engine.number++
 	name = fmt.Sprintf("test_%d", engine.number)
-	address := engine.process.Address()
+	options, conn = connect(t, engine.process.Address())
+	if engine.made == nil {
+		engine.made = migrated(t, conn)
+	}
 	engine.Unlock()
-	options, conn = connect(t, address)
-	if _, err := schema.Migrate(t.Context(), conn, schema.Options{Database: name, Views: report.Views()}); err != nil {
+	install(t, conn, name)
+	return name, options, conn
+}
+
+// migrated migrates the template and returns what made its tables and, after them, its views.
+func migrated(t testing.TB, conn driver.Conn) []string {
+	t.Helper()
+	_, err := schema.Migrate(t.Context(), conn, schema.Options{Database: templateName, Views: report.Views()})
+	if err != nil {
 		t.Fatal(err)
 	}
-	return name, options, conn
+	var made []struct {
+		Statement string `ch:"create_table_query"`
+	}
+	query := "SELECT create_table_query FROM system.tables WHERE database = ? ORDER BY engine LIKE '%View', name"
+	if err := conn.Select(t.Context(), &made, query, templateName); err != nil {
+		t.Fatal(err)
+	}
+	statements := make([]string, len(made))
+	for i, m := range made {
+		statements[i] = m.Statement
+	}
+	return statements
+}
+
+// ofTheRows is asked first by a test of what the rows are in the end. Under -short, which is what runs with the race
+// detector, it is left out, for most of it is the engine's work: the goroutines of loaders matter there, and those that
+// die, lose answers, are fenced, rebalanced and stopped remain.
+func ofTheRows(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("what rows there are in the end is held by make test; -short leaves it out")
+	}
+}
+
+// install makes in the database what [schema.Migrate] would: on the shared engine or one of the test's own, after a
+// first call of [database].
+func install(t testing.TB, conn driver.Conn, database string) {
+	t.Helper()
+	for _, statement := range append([]string{"CREATE DATABASE " + database}, engine.made...) {
+		if err := conn.Exec(t.Context(), strings.ReplaceAll(statement, templateName+".", database+".")); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
 }
 
 func connect(t testing.TB, address string) (*clickhouse.Options, driver.Conn) {

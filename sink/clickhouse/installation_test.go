@@ -8,9 +8,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"tributary/report"
-	schema "tributary/schemas/clickhouse"
 )
 
 func (p *pipeline) installation() *Installation {
@@ -36,13 +33,12 @@ func (p *pipeline) exec(query string) {
 func (p *pipeline) dropped() {
 	p.t.Helper()
 	p.exec("DROP DATABASE %s")
-	if _, err := schema.Migrate(p.t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		p.t.Fatal(err)
-	}
+	install(p.t, p.conn, p.database)
 }
 
 // TestLostTablesAreFilledAgain: a database made anew under a group's offsets is noticed, and filled from Kafka with each row once.
 func TestLostTablesAreFilledAgain(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 3)
 	clicks, conversions := newEvents(1, 2000, 200)
 	p.fine() // nothing has landed yet: no tables, no loss
@@ -94,6 +90,7 @@ func TestLostTablesAreFilledAgain(t *testing.T) {
 
 // TestALossThatIsAccepted: the tables stay without what they had, and what comes lands.
 func TestALossThatIsAccepted(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 2)
 	clicks, _ := newEvents(1, 300, 0)
 	p.produceEvents(clicks[:200], nil)
@@ -118,6 +115,7 @@ func TestALossThatIsAccepted(t *testing.T) {
 
 // TestRefillRefusesHalves: days that are summed in the archive would count twice, and loaders at work would go on where they are.
 func TestRefillRefusesHalves(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	clicks, _ := newEvents(1, 100, 0)
 	p.produceEvents(clicks, nil)
@@ -156,6 +154,7 @@ func TestRefillRefusesHalves(t *testing.T) {
 // TestATableWithoutItsRowsIsLost: the folder of one table is lost, and the engine makes an empty one under the same definition, with the
 // same UUID. What is decided of it, filling or acceptance, is not asked again.
 func TestATableWithoutItsRowsIsLost(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 2)
 	clicks, conversions := newEvents(1, 300, 100)
 	p.produceEvents(clicks[:200], conversions)
@@ -204,6 +203,7 @@ func TestATableWithoutItsRowsIsLost(t *testing.T) {
 
 // TestATableThatCannotBeFilledIsNotAskedForAgain: retention took from Kafka what the lost table had.
 func TestATableThatCannotBeFilledIsNotAskedForAgain(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	clicks, _ := newEvents(1, 50, 0)
 	p.produceEvents(clicks, nil)

@@ -11,6 +11,7 @@ import (
 // TestPostbacksAndParked: each record of the two topics is a row with all that its table has of it, whatever its order; and what the
 // processor decided has the time of the decision.
 func TestPostbacksAndParked(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	sent := newPostbackEvents(300)
 	for i := range sent {

@@ -18,7 +18,6 @@ import (
 
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/embedded/chdb/chdbtest"
-	"tributary/report"
 	"tributary/schemas"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/events"
@@ -82,6 +81,7 @@ func value(t testing.TB, c prometheus.Counter) float64 {
 
 // TestTokenForgotten: by the time a plan is carried out again its tokens are forgotten. A repeated insert would double the rows.
 func TestTokenForgotten(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	p.smallWindow()
 	clicks, _ := newEvents(20, 300, 0)
@@ -97,6 +97,7 @@ func TestTokenForgotten(t *testing.T) {
 
 // TestPowerTookTheTokens: the rows of an insert are on disk and ClickHouse's memory of its token is not.
 func TestPowerTookTheTokens(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	clicks, _ := newEvents(28, 300, 0)
 	p.produceEvents(clicks, nil)
@@ -115,6 +116,7 @@ func TestPowerTookTheTokens(t *testing.T) {
 
 // TestPlanOfAnOlderVersion: a plan has what older versions wrote, whether its rows are in the table or not.
 func TestPlanOfAnOlderVersion(t *testing.T) {
+	ofTheRows(t)
 	for name, at := range map[string]point{"without rows": pointPlanned, "with rows": pointInserted} {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t, 1)
@@ -171,6 +173,7 @@ func (p *pipeline) confirmed() bool {
 // repeated insert is answered like a good one. The next lives die while they bring the rows in. The part that comes by the scratch table has the
 // table's projections: what is summed is summed from them.
 func TestTokenWithoutRows(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	config := chdbtest.Config(t, t.TempDir())
 	process, err := chdb.Start(t.Context(), config)
@@ -179,9 +182,7 @@ func TestTokenWithoutRows(t *testing.T) {
 	}
 	config.Listen = process.Address()
 	p.options, p.conn = connect(t, process.Address())
-	if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-		t.Fatal(err)
-	}
+	install(t, p.conn, p.database)
 	clicks, _ := newEvents(22, 200, 0)
 	for _, c := range clicks {
 		c.ReceivedMs = baseMS // one month, one insert
@@ -301,6 +302,7 @@ func TestDeathInPieces(t *testing.T) {
 
 // TestOffsetsSetBack: the group has lost its offsets, as after a long stop. What the table has is left alone.
 func TestOffsetsSetBack(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 2)
 	clicks, conversions := newEvents(24, 3000, 300)
 	p.produceEvents(clicks[:2000], conversions[:200])
@@ -325,6 +327,7 @@ func TestOffsetsSetBack(t *testing.T) {
 // knows its token. Who sets the group's offsets back, as docs/backup.md says, gets the rows: whether the loader cuts the
 // records as it did before, or finds some of them in the table, before what is lost or behind it.
 func TestOffsetsSetBackAfterLostParts(t *testing.T) {
+	ofTheRows(t)
 	for name, lost := range map[string]func(parts []string) []string{
 		"all":               func(parts []string) []string { return parts },
 		"the first of two":  func(parts []string) []string { return parts[:1] },
@@ -339,9 +342,7 @@ func TestOffsetsSetBackAfterLostParts(t *testing.T) {
 			}
 			config.Listen = process.Address()
 			p.options, p.conn = connect(t, process.Address())
-			if _, err := schema.Migrate(t.Context(), p.conn, schema.Options{Database: p.database, Views: report.Views()}); err != nil {
-				t.Fatal(err)
-			}
+			install(t, p.conn, p.database)
 			p.exec("SYSTEM STOP MERGES %s.clicks")
 			p.config.BatchRows = 100
 			clicks, _ := newEvents(35, 200, 0)
@@ -396,6 +397,7 @@ func TestOffsetsSetBackAfterLostParts(t *testing.T) {
 // TestOfferedAgain: Kafka gives a loader at work records that it has landed, as after its log was cut short. What the table has
 // is left alone.
 func TestOfferedAgain(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	p.log = zap.NewNop() // it says so in an error
 	clicks, conversions := newEvents(33, 1100, 110)
@@ -418,6 +420,7 @@ func TestOfferedAgain(t *testing.T) {
 
 // TestPlanExpired: Kafka has lost some or all records of a plan whose insert had no answer. The block is in the table as a whole.
 func TestPlanExpired(t *testing.T) {
+	ofTheRows(t)
 	for name, upTo := range map[string]int64{"some": 120, "all": -1} {
 		t.Run(name, func(t *testing.T) {
 			p := newPipeline(t, 1)
@@ -448,6 +451,7 @@ func TestPlanExpired(t *testing.T) {
 
 // TestTopicMadeAnew: the plan is of a topic that was deleted and made again with fewer records.
 func TestTopicMadeAnew(t *testing.T) {
+	ofTheRows(t)
 	p := newPipeline(t, 1)
 	p.log = zap.NewNop() // it says so in an error
 	clicks, _ := newEvents(28, 100, 0)

@@ -13,6 +13,7 @@
 package claims
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -27,10 +28,22 @@ import (
 const kindHolder = 'h'
 
 // Stage is the check of claims. It is shared by all partitions.
-type Stage struct{ windowMS int64 }
+type Stage struct {
+	windowMS int64
+	settings []byte
+}
+
+// settingsVersion is the form of the stage's settings: this byte, and the window as a varint.
+const settingsVersion = 1
 
 // New makes the stage; windowMS is how long a use is remembered at least.
-func New(windowMS int64) *Stage { return &Stage{max(windowMS, 1)} }
+func New(windowMS int64) *Stage {
+	windowMS = max(windowMS, 1)
+	return &Stage{windowMS, binary.AppendVarint([]byte{settingsVersion}, windowMS)}
+}
+
+// Settings is of stage.Configured.
+func (s *Stage) Settings() []byte { return s.settings }
 
 func (s *Stage) Name() string     { return "claims" }
 func (s *Stage) Inputs() []string { return []string{schemas.TopicClaims} }
@@ -39,11 +52,11 @@ func (s *Stage) Outputs() []string {
 }
 
 // Task makes the worker of one partition.
-func (s *Stage) Task(int32) stage.Task { return &task{Stage: s} }
+func (s *Stage) Task(int32) stage.Task { return &task{windowMS: s.windowMS} }
 
 type task struct {
-	*Stage
-	key []byte
+	windowMS int64
+	key      []byte
 	// removed is the first epoch that was not removed yet; no use is remembered in an epoch after latest.
 	removed, latest uint32
 }
@@ -57,6 +70,24 @@ func (t *task) Open(ctx *stage.Context) error {
 	}
 	if ok && len(key) >= 1+4 {
 		t.latest = binary.BigEndian.Uint32(key[1:])
+	}
+	return nil
+}
+
+// Configure is of stage.Configurable. Epochs of another window are counted otherwise, and what stands in them cannot be
+// looked up any more: it goes.
+func (t *task) Configure(ctx *stage.Context, before, now []byte) error {
+	if len(now) == 0 || now[0] != settingsVersion {
+		return errors.New("settings are damaged")
+	}
+	windowMS, n := binary.Varint(now[1:])
+	if n <= 0 || windowMS < 1 {
+		return errors.New("settings are damaged")
+	}
+	t.windowMS = windowMS
+	if before != nil && !bytes.Equal(before, now) {
+		ctx.State.DeleteRange([]byte{kindHolder}, []byte{kindHolder + 1})
+		t.removed, t.latest = 0, 0
 	}
 	return nil
 }

@@ -17,6 +17,7 @@
 //	C, B text    the same of foreign click IDs, removed by timers
 //	p ID offset  a waiting postback: deadline · postback   (P text 0 offset: foreign)
 //	s source     statistics of a source
+//	f            what earlier settings leave behind (see floors)
 //	w epoch no   a word: a part that many snapshots share (see words)
 //
 // Concurrency: as in package stage. Not responsible for: reading Kafka, committing, clocks.

@@ -13,7 +13,7 @@ import (
 	"tributary/schemas/events"
 )
 
-// Options are the parameters of the stage.
+// Options are the parameters of the stage. What decides of them is in their settings (settings.go).
 type Options struct {
 	Rules attributor.Rules
 	// GraceMS is how long a postback waits for its click.
@@ -29,6 +29,7 @@ type Options struct {
 // Stage is the join. It is shared by all partitions.
 type Stage struct {
 	opts      Options
+	settings  []byte
 	rejects   map[schemas.RejectReason]prometheus.Counter
 	parked    prometheus.Gauge
 	wordCount prometheus.Gauge
@@ -37,7 +38,7 @@ type Stage struct {
 
 // New makes the stage.
 func New(opts Options) *Stage {
-	s := &Stage{opts: opts, rejects: map[schemas.RejectReason]prometheus.Counter{}, mixed: newMixed()}
+	s := &Stage{opts: opts, settings: opts.appendSettings(nil), rejects: map[schemas.RejectReason]prometheus.Counter{}, mixed: newMixed()}
 	rejects := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "tributary", Subsystem: "processor", Name: "rejects_total",
 		Help: "Clicks and postbacks that became dead letters, by reason."}, []string{"reason"})
 	s.parked = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "tributary", Subsystem: "processor", Name: "parked",
@@ -81,11 +82,14 @@ func (s *Stage) Outputs() []string {
 }
 
 // Task makes the worker of one partition.
-func (s *Stage) Task(int32) stage.Task { return &task{Stage: s} }
+func (s *Stage) Task(int32) stage.Task { return &task{Stage: s, opts: s.opts} }
 
 // task owns its buffers; they are reused from record to record.
 type task struct {
 	*Stage
+	// opts are what decides: the stage's own, or those of a cycle that is run again.
+	opts   Options
+	floors floors
 	// waiting counts the waiting postbacks by hash of their click ID, so that a click pays a read only when one may wait.
 	waiting map[uint64]int32
 	count   int

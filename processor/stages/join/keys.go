@@ -37,6 +37,7 @@ const (
 	kindBook   = 'b'
 	kindParked = 'p'
 	kindSource = 's'
+	kindFloors = 'f'
 
 	foreignClick  = 'C'
 	foreignBook   = 'B'

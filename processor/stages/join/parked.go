@@ -27,6 +27,9 @@ const expiryEveryMS = 60 * 60 * 1000
 func (t *task) Open(ctx *stage.Context) error {
 	t.gaugeWords(0)
 	t.waiting, t.count, t.words = map[uint64]int32{}, 0, words{}
+	if err := t.openFloors(ctx); err != nil {
+		return err
+	}
 	for _, kind := range []byte{kindParked, foreignParked} {
 		if err := ctx.State.Scan([]byte{kind}, nil, func(key, _ []byte) bool {
 			t.waiting[maphash.Bytes(seed, parkedID(key))]++
@@ -198,9 +201,9 @@ func (t *task) giveUp(ctx *stage.Context, key []byte) error {
 	return nil
 }
 
-// clickHorizonMS is the event time before which clicks are no longer remembered.
+// clickHorizonMS is the event time before which clicks are no longer remembered. It never goes back.
 func (t *task) clickHorizonMS(ctx *stage.Context) int64 {
-	return ctx.WatermarkMS() - t.opts.Rules.WindowMS - t.opts.GraceMS - expiryEveryMS
+	return max(t.opts.clickHorizonMS(ctx.WatermarkMS()), t.floors.clicksMS)
 }
 
 // lateMS is how far before its removal a place is not used any more for what comes new, so that two copies which come within this time of
@@ -218,14 +221,13 @@ func (t *task) remembered(horizonMS int64) (inTime, late bool) {
 
 // bookHorizonMS is the same for the conversions of a click.
 func (t *task) bookHorizonMS(ctx *stage.Context) int64 {
-	return ctx.WatermarkMS() - t.opts.BookRetentionMS - expiryEveryMS
+	return max(t.opts.bookHorizonMS(ctx.WatermarkMS()), t.floors.booksMS)
 }
 
 // expire removes clicks, books and words that are too old, from the very beginning, so that late ones written again go too.
 func (t *task) expire(ctx *stage.Context) {
-	booksMS := t.bookHorizonMS(ctx)
 	ctx.State.DeleteRange([]byte{kindClick}, timeBound(kindClick, t.clickHorizonMS(ctx)))
-	ctx.State.DeleteRange([]byte{kindBook}, timeBound(kindBook, booksMS))
-	// A foreign click's book is kept from its first conversion on, which may come a window after the click.
-	t.words.expire(ctx, booksMS-t.opts.Rules.WindowMS-t.opts.GraceMS-wordsEpochMS)
+	ctx.State.DeleteRange([]byte{kindBook}, timeBound(kindBook, t.bookHorizonMS(ctx)))
+	// The timers of what is foreign or late were set under the settings of then.
+	t.words.expire(ctx, ctx.WatermarkMS()-max(t.opts.keptMS(), t.floors.keptMS)-expiryEveryMS-wordsEpochMS)
 }

@@ -374,9 +374,10 @@ CREATE TABLE tributary.clicks
             landing_id,
             landing
     ),
-    PROJECTION by_quarter_aa4d63f1
+    PROJECTION by_quarter_485635e3
     (
         SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(event_at, toIntervalMinute(15)),
@@ -405,9 +406,61 @@ CREATE TABLE tributary.clicks
             sum(score),
             max(event_at)
         GROUP BY
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived,
+            _layout >= 1
+    ),
+    PROJECTION by_day_c887c5f0
+    (
+        SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived,
+            _layout >= 1,
+            count(),
+            sum(cost),
+            countIf(score >= 50),
+            countIf(unique),
+            countIf(landing_id != 0),
+            countIf(bot != ''),
+            sum(score),
+            max(event_at)
+        GROUP BY
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
             campaign,
             source,
             buyer,
@@ -543,9 +596,10 @@ CREATE TABLE tributary.conversions
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_receipt_id receipt_id TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter_72504fd0
+    PROJECTION by_quarter_c4a3c90b
     (
         SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(click_at, toIntervalMinute(15)),
@@ -587,9 +641,75 @@ CREATE TABLE tributary.conversions
             sumIf(score, kind = 'created'),
             max(click_at)
         GROUP BY
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(click_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            network,
+            event,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived
+    ),
+    PROJECTION by_day_e017b9e7
+    (
+        SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            network,
+            event,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived,
+            sumIf(conversions_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(registered_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(pending_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(approved_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(rejected_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sumIf(chargeback_delta, (NOT beside_goal) AND (event != 'rebill')),
+            sum(revenue_hold_delta),
+            sum(revenue_confirmed_delta),
+            sum(flagged_delta),
+            sum(conversions_delta),
+            sumIf(revenue_hold_delta, NOT confirmed_only),
+            sum(registered_delta),
+            sum(pending_delta),
+            sum(approved_delta),
+            sum(rejected_delta),
+            sum(chargeback_delta),
+            count(),
+            countIf(kind = 'created'),
+            sumIf(score, kind = 'created'),
+            max(click_at)
+        GROUP BY
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
             campaign,
             source,
             buyer,
@@ -8388,9 +8508,10 @@ CREATE TABLE tributary.impressions
             source_id,
             source
     ),
-    PROJECTION by_quarter_4c7bb3f5
+    PROJECTION by_quarter_b42413b5
     (
         SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(event_at, toIntervalMinute(15)),
@@ -8411,9 +8532,49 @@ CREATE TABLE tributary.impressions
             countIf(bot != ''),
             max(event_at)
         GROUP BY
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(event_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived,
+            copy
+    ),
+    PROJECTION by_day_a5423acf
+    (
+        SELECT
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived,
+            copy,
+            sum(cost),
+            count(),
+            countIf(bot != ''),
+            max(event_at)
+        GROUP BY
+            toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
             campaign,
             source,
             buyer,
@@ -8479,9 +8640,10 @@ CREATE TABLE tributary.landing_clicks
     INDEX by_click_id click_id TYPE minmax GRANULARITY 1,
     INDEX by_offset _offset TYPE minmax GRANULARITY 1,
     INDEX by_time click_at TYPE minmax GRANULARITY 1,
-    PROJECTION by_quarter_3ae00676
+    PROJECTION by_quarter_2a6c3d88
     (
         SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(click_at, toIntervalMinute(15)),
@@ -8505,9 +8667,56 @@ CREATE TABLE tributary.landing_clicks
             uniqExact(click_id),
             max(click_at)
         GROUP BY
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
             campaign_id,
             source_id,
             toStartOfInterval(click_at, toIntervalMinute(15)),
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived,
+            copy
+    ),
+    PROJECTION by_day_9f30f286
+    (
+        SELECT
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
+            campaign,
+            source,
+            buyer,
+            team,
+            country,
+            device,
+            os,
+            browser,
+            offer_id,
+            offer,
+            landing_id,
+            landing,
+            toDate(received_at),
+            toYYYYMM(received_at),
+            _archived,
+            copy,
+            count(),
+            uniqExact(click_id),
+            max(click_at)
+        GROUP BY
+            toDate(toStartOfInterval(click_at, toIntervalMinute(15))),
+            campaign_id,
+            source_id,
             campaign,
             source,
             buyer,

@@ -120,6 +120,7 @@ func slotsAreFree(t *testing.T, engine *chdb.Process) {
 
 func TestPython(t *testing.T) {
 	need(t, "python3")
+	t.Parallel() // each waits for a registry of its own, then for its client
 	if err := exec.Command("python3", "-m", "pip", "--version").Run(); err != nil {
 		t.Skipf("pip for python3 is not installed here (Debian: apt-get install python3-pip): %v", err)
 	}
@@ -136,6 +137,7 @@ func TestPython(t *testing.T) {
 
 func TestNode(t *testing.T) {
 	need(t, "node", "npm")
+	t.Parallel() // each waits for a registry of its own, then for its client
 	dir := fetched(t, nodeClient, func(string) *exec.Cmd {
 		return exec.Command("npm", "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", nodeClient)
 	})
@@ -157,6 +159,7 @@ func TestNode(t *testing.T) {
 
 func TestJava(t *testing.T) {
 	need(t, "java", "javac", "mvn")
+	t.Parallel() // each waits for a registry of its own, then for its client
 	pom, err := filepath.Abs(filepath.Join("testdata", "pom.xml"))
 	if err != nil {
 		t.Fatal(err)
