@@ -100,6 +100,10 @@ bench-join: build ## Measure the processor over 1 M and 10 M live clicks (BENCHF
 bench-sink: engine build ## Print the loader's rate beside the engine's own insert, and how fresh its rows are
 	$(GO) run ./scripts/bench --binary $(BINARY) --only sink $(BENCHFLAGS)
 
+.PHONY: bench-report
+bench-report: engine build ## Ask questions of 100 M clicks, which are built once, and time the answers (BENCHFLAGS='--clicks 1e7' for a quick look)
+	$(GO) run ./scripts/bench --binary $(BINARY) --only report $(BENCHFLAGS)
+
 .PHONY: chaos
 chaos: chaos-build ## Break the real processes at random under load (MINUTES=2 SEED=n MODE=roles, up or power; CHAOSFLAGS='--rate 3000'; docs/chaos.md)
 	@exec bin/chaos --minutes $(or $(MINUTES),2) --mode $(or $(MODE),roles) --seed $(or $(SEED),0) $(CHAOSFLAGS)

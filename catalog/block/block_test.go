@@ -24,40 +24,40 @@ func value(t testing.TB, v *events.Block) []byte {
 
 func TestCheck(t *testing.T) {
 	const id = "b00000000"
-	ok := func(v events.Block) *events.Block { v.Answer = block.Fallback; return &v }
+	ok := func(v *events.Block) *events.Block { v.Answer = block.Fallback; return v }
 	for _, c := range []struct {
 		name string
 		v    *events.Block
 		want string // of the error; empty for none
 	}{
-		{"source", ok(events.Block{SourceId: 3, Source: "push"}), ""},
-		{"source undeclared", ok(events.Block{Source: "push"}), ""},
-		{"sub", ok(events.Block{SourceId: 3, Sub: 20, SubValue: "ünï"}), ""},
-		{"campaign", ok(events.Block{CampaignId: 7, Campaign: "summer", Asn: 1}), ""},
-		{"network", ok(events.Block{Network: "203.0.113.0/24"}), ""},
-		{"network of 6", ok(events.Block{Network: "2001:db8::/32"}), ""},
-		{"agent", ok(events.Block{Agent: "headless"}), ""},
-		{"shadow, removed, until", ok(events.Block{Asn: 4294967295, Shadow: true, Removed: true, UntilMs: 1}), ""},
+		{"source", ok(&events.Block{SourceId: 3, Source: "push"}), ""},
+		{"source undeclared", ok(&events.Block{Source: "push"}), ""},
+		{"sub", ok(&events.Block{SourceId: 3, Sub: 20, SubValue: "ünï"}), ""},
+		{"campaign", ok(&events.Block{CampaignId: 7, Campaign: "summer", Asn: 1}), ""},
+		{"network", ok(&events.Block{Network: "203.0.113.0/24"}), ""},
+		{"network of 6", ok(&events.Block{Network: "2001:db8::/32"}), ""},
+		{"agent", ok(&events.Block{Agent: "headless"}), ""},
+		{"shadow, removed, until", ok(&events.Block{Asn: 4294967295, Shadow: true, Removed: true, UntilMs: 1}), ""},
 
-		{"nothing", ok(events.Block{}), "on 0 things"},
-		{"two things", ok(events.Block{SourceId: 3, Asn: 1}), "on 2 things"},
+		{"nothing", ok(&events.Block{}), "on 0 things"},
+		{"two things", ok(&events.Block{SourceId: 3, Asn: 1}), "on 2 things"},
 		{"no answer", &events.Block{SourceId: 3}, "answer is 0"},
 		{"answer beyond", &events.Block{SourceId: 3, Answer: 9}, "answer is 9"},
-		{"sub of nothing", ok(events.Block{Asn: 1, Sub: 1, SubValue: "x"}), "sub1 of no source"},
-		{"sub without value", ok(events.Block{SourceId: 3, Sub: 1}), "a sub has a number and a value"},
-		{"value without sub", ok(events.Block{SourceId: 3, SubValue: "x"}), "a sub has a number and a value"},
-		{"sub 21", ok(events.Block{SourceId: 3, Sub: 21, SubValue: "x"}), "sub is 21"},
-		{"control character", ok(events.Block{Source: "a\nb"}), "source is"},
-		{"no text", ok(events.Block{SourceId: 1, Sub: 1, SubValue: "a\xff"}), "UTF-8"},
-		{"long", ok(events.Block{Source: strings.Repeat("x", 65)}), "at most 64 bytes"},
-		{"unmasked", ok(events.Block{Network: "203.0.113.7/24"}), `want "203.0.113.0/24"`},
-		{"mapped", ok(events.Block{Network: "::ffff:203.0.113.0/120"}), `want "203.0.113.0/24"`},
-		{"no network", ok(events.Block{Network: "203.0.113"}), "no network"},
-		{"everybody", ok(events.Block{Network: "0.0.0.0/0"}), "too large: want /8"},
-		{"everybody of 6", ok(events.Block{Network: "::/0"}), "too large: want /16"},
-		{"no agent", ok(events.Block{Agent: "robot"}), "no class of user agents"},
-		{"campaign without number", ok(events.Block{Campaign: "summer", Asn: 1}), "has no number"},
-		{"time", ok(events.Block{Asn: 1, UntilMs: -1}), "until_ms"},
+		{"sub of nothing", ok(&events.Block{Asn: 1, Sub: 1, SubValue: "x"}), "sub1 of no source"},
+		{"sub without value", ok(&events.Block{SourceId: 3, Sub: 1}), "a sub has a number and a value"},
+		{"value without sub", ok(&events.Block{SourceId: 3, SubValue: "x"}), "a sub has a number and a value"},
+		{"sub 21", ok(&events.Block{SourceId: 3, Sub: 21, SubValue: "x"}), "sub is 21"},
+		{"control character", ok(&events.Block{Source: "a\nb"}), "source is"},
+		{"no text", ok(&events.Block{SourceId: 1, Sub: 1, SubValue: "a\xff"}), "UTF-8"},
+		{"long", ok(&events.Block{Source: strings.Repeat("x", 65)}), "at most 64 bytes"},
+		{"unmasked", ok(&events.Block{Network: "203.0.113.7/24"}), `want "203.0.113.0/24"`},
+		{"mapped", ok(&events.Block{Network: "::ffff:203.0.113.0/120"}), `want "203.0.113.0/24"`},
+		{"no network", ok(&events.Block{Network: "203.0.113"}), "no network"},
+		{"everybody", ok(&events.Block{Network: "0.0.0.0/0"}), "too large: want /8"},
+		{"everybody of 6", ok(&events.Block{Network: "::/0"}), "too large: want /16"},
+		{"no agent", ok(&events.Block{Agent: "robot"}), "no class of user agents"},
+		{"campaign without number", ok(&events.Block{Campaign: "summer", Asn: 1}), "has no number"},
+		{"time", ok(&events.Block{Asn: 1, UntilMs: -1}), "until_ms"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var raw []byte

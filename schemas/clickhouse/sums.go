@@ -54,6 +54,9 @@ func sumsOf(f *schemas.Fact, kind string) (name, text string) {
 			sums = append(sums, sum)
 		}
 	}
+	if !slices.Contains(sums, "count()") { // whether there is any row is asked, too
+		sums = append(sums, "count()")
+	}
 	sums = append(sums, "max("+f.At+")") // by it a view chooses one of several names
 	text = "SELECT " + strings.Join(append(slices.Clone(keys), sums...), ", ") + " GROUP BY " + strings.Join(keys, ", ")
 	checksum := sha256.Sum256([]byte(text))

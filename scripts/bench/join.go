@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,7 @@ const joinRateShare = .8
 // to be back after a restart and after the loss of its state.
 func benchJoin(ctx context.Context, b *bench) error {
 	var first joinPace
-	for _, text := range strings.Split(b.join.clicks, ",") {
+	for _, text := range strings.Split(cmp.Or(b.join.clicks, "1e6,1e7"), ",") {
 		live, err := strconv.ParseFloat(text, 64)
 		if err != nil || live < 1 {
 			return fmt.Errorf("--clicks has %q; numbers such as 1e6,1e7 would be right", text)
