@@ -70,6 +70,7 @@ func sameSums(t *testing.T, conn driver.Conn, database string) {
 
 // TestEntriesGetTheirDimensions: a database of the former version is upgraded.
 func TestEntriesGetTheirDimensions(t *testing.T) {
+	t.Parallel()
 	conn, ctx := open(t), t.Context()
 	all, err := Migrations()
 	if err != nil {
@@ -152,6 +153,7 @@ func TestEntriesGetTheirDimensions(t *testing.T) {
 
 // TestEntriesAreFilledByWhoComesNext: the run is killed before every statement, while rows come in.
 func TestEntriesAreFilledByWhoComesNext(t *testing.T) {
+	t.Parallel()
 	conn, ctx := open(t), t.Context()
 	ledgerOfBefore(t, conn, "was")
 	r := quiet(conn, "was")
@@ -222,6 +224,7 @@ func (m *meddling) Exec(ctx context.Context, query string, arguments ...any) err
 // TestWhatIsForgottenStaysSo: a click's data are blanked, in it and its entries, after they were read for these and
 // before they are written there.
 func TestWhatIsForgottenStaysSo(t *testing.T) {
+	t.Parallel()
 	for at, much := range map[string]string{
 		"INSERT INTO was.schema_fills":       "when all is done",
 		"ALTER TABLE was.conversions UPDATE": "before it is asked for",

@@ -46,6 +46,7 @@ func insertNamed(t *testing.T, conn driver.Conn, suffix, at string, clickedAt st
 // TestLatestNames renames what a catalog names, before and after the migration: every view shows the latest name, in one row where it
 // has one a number, and the rows keep the names of their time.
 func TestLatestNames(t *testing.T) {
+	t.Parallel()
 	conn, ctx := open(t), t.Context()
 	all, err := Migrations()
 	if err != nil {

@@ -122,6 +122,7 @@ func figures(t *testing.T, conn driver.Conn, but string) map[string]string {
 // what there was before: the same, but for the rows that the rollups lacked. There are rows of three months: those of the first are gone by
 // retention, of the second some are, and of the third the rollups lack an insert, as several kills of ClickHouse could leave it.
 func TestProjectionsUpgrade(t *testing.T) {
+	t.Parallel()
 	conn, ctx := open(t), t.Context()
 	all, err := Migrations()
 	if err != nil {

@@ -19,6 +19,7 @@ var trafficViews = []string{"epc_roi_by_campaign", "epc_roi_by_source", "epc_roi
 // TestTrafficUpgrade brings a database with rows in it to the newest schema while a loader of the older program goes on: what its views showed
 // before they show after, and every unique click is counted once, whoever wrote it and when.
 func TestTrafficUpgrade(t *testing.T) {
+	t.Parallel()
 	conn, ctx := open(t), t.Context()
 	all, err := Migrations()
 	if err != nil {

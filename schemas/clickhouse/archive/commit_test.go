@@ -45,6 +45,7 @@ func halfway(t *testing.T, conn driver.Conn, options archive.Options) (run uint6
 // TestARunIsCommittedOnce: of two commands that are about to commit the same run, one does. Where ClickHouse was killed between
 // a commit's token and its row, the next one commits.
 func TestARunIsCommittedOnce(t *testing.T) {
+	t.Parallel()
 	conn := database(t)
 	r := &rows{}
 	const views = "totals_by_hour"

@@ -386,7 +386,7 @@ CREATE TABLE tributary.clicks
             landing_id,
             landing
     ),
-    PROJECTION by_quarter_634437f7
+    PROJECTION by_quarter_f5f25736
     (
         SELECT
             toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
@@ -421,6 +421,7 @@ CREATE TABLE tributary.clicks
             countIf(blocked),
             sumIf(cost, blocked),
             countIf((block != '') AND (NOT blocked)),
+            count(),
             max(event_at)
         GROUP BY
             toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
@@ -446,7 +447,7 @@ CREATE TABLE tributary.clicks
             _archived,
             _layout >= 1
     ),
-    PROJECTION by_day_b1467d86
+    PROJECTION by_day_08c4d058
     (
         SELECT
             toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
@@ -480,6 +481,7 @@ CREATE TABLE tributary.clicks
             countIf(blocked),
             sumIf(cost, blocked),
             countIf((block != '') AND (NOT blocked)),
+            count(),
             max(event_at)
         GROUP BY
             toDate(toStartOfInterval(event_at, toIntervalMinute(15))),
