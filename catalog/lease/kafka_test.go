@@ -23,7 +23,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type rig struct {
 	t     *testing.T
 	books control.Config
-	now   atomic.Int64
 }
 
 const testRequests = "lease-requests"

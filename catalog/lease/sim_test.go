@@ -43,7 +43,6 @@ type world struct {
 	used      map[Key]int64
 	// commits counts transactions of grantors.
 	commits int
-	debug   string
 }
 
 type simOffer struct {
