@@ -206,11 +206,11 @@ func TestUndecodableRecord(t *testing.T) {
 	r := p.start()
 	p.awaitRows("clicks", len(clicks))
 	p.awaitRows("conversions", len(conversions))
-	p.awaitRows("dead_letters", 9)
+	p.awaitRows("dead_letters", 10)
 	r.end(t)
 	p.check(clicks, conversions)
 	got := p.text("SELECT toString(groupArray((replaceOne(source_topic, '" + p.prefix + "', ''), n))) FROM (SELECT source_topic, count() AS n FROM %s.dead_letters WHERE kind = 'record' AND reason = 'undecodable_record' GROUP BY source_topic ORDER BY source_topic)")
-	want := "[('dead-letters',2),('impressions',1),('landing-clicks',1),('parked',1),('scored.anomalies',1),('scored.clicks',2),('scored.conversions',1)]"
+	want := "[('control.changes',1),('dead-letters',2),('impressions',1),('landing-clicks',1),('parked',1),('scored.anomalies',1),('scored.clicks',2),('scored.conversions',1)]"
 	if got != want {
 		t.Errorf("dead letters: %s, want %s", got, want)
 	}
