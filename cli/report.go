@@ -24,20 +24,23 @@ import (
 
 const reportLong = `Answers a question about clicks, conversions and money, to the last micro.
 
-  --by        what figures are told apart by: any dimension of a click (campaign, source, zone, keyword, sub1 …)
-              and times of --tz: quarter, hour, day, week, month, weekday, hour_of_day
+  --by        what figures are told apart by: any dimension of a click (campaign, source, zone,
+              keyword, sub1 …) and times of --tz: quarter, hour, day, week, month, weekday,
+              hour_of_day
   --where     country=DE   source!=pushads   'country in (DE, AT)'   'keyword like %shoes%'
-  --period    today, yesterday, last7days, last24hours, this-week, last-week, this-month, last-month, this-year,
-              all, a day, a month, 2026-11-01..2026-11-30, 2026-11-05T06:30..2026-11-05T12:00
-  --tz        whose days: any IANA zone; days of 23 and 25 hours and zones at :30 and :45 are as their clocks say
-  --basis     click: booked on the click's time; received: when it was accepted, so that a closed month stays closed
+  --period    today, yesterday, last7days, last24hours, this-week, last-week, this-month,
+              last-month, this-year, all, a day, a month, 2026-11-01..2026-11-30,
+              2026-11-05T06:30..2026-11-05T12:00
+  --tz        whose days: any IANA zone, as its clocks go: days of 23 and 25 hours, zones at :45
+  --basis     click: booked on the click's time; received: when it was accepted, so that a closed
+              month stays closed
   --known     only what had been accepted until then
   --compare   previous, week, month, last-year, or a period: with the difference and its share
   --having    'clicks>50'   'profit<=-10.5'   'roi>20%'
   --sort      names between commas, a minus for the largest first: -profit,country
 
-The totals are of all groups, whatever --having and --limit leave out. ` + "`tributary report --names`" + ` lists every
-dimension and figure with its meaning. More: docs/reports.md.
+The totals are of all groups, whatever --having and --limit leave out.
+` + "`tributary report --names`" + ` lists every dimension and figure with its meaning. More: docs/reports.md.
 
 Exit code 0: answered. 1: not, and why. 2: the question makes no sense, and what would.`
 
