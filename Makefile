@@ -245,16 +245,16 @@ ci-chaos:
 	if [[ -n "$$missing" ]]; then \
 	  echo "chaos: SKIPPED: Apache Kafka needs$$missing, not found here (Debian: apt-get install default-jre-headless maven)"; exit 0; \
 	fi; \
-	$(MAKE) chaos MINUTES=1.5 SEED=21 CHAOSFLAGS='--rate 2500 --gap 3s'
+	$(MAKE) chaos MINUTES=1 SEED=21 CHAOSFLAGS='--rate 2500 --gap 3s'
 
 .PHONY: ci-chaos-up
 ci-chaos-up:
-	@$(MAKE) chaos MODE=up MINUTES=1.5 SEED=22
+	@$(MAKE) chaos MODE=up MINUTES=1 SEED=22
 
 # Cuts of the power need root and /dev/fuse. A start is most of each; the gap is the work between two.
 .PHONY: ci-chaos-power
 ci-chaos-power:
-	@$(MAKE) chaos MODE=power MINUTES=5 SEED=23 CHAOSFLAGS='--cuts 14 --gap 1s'
+	@$(MAKE) chaos MODE=power MINUTES=3 SEED=23 CHAOSFLAGS='--cuts 8 --gap 1s'
 
 # Its data goes away with it; ports are the defaults' neighbours, so that a running Tributary does not disturb it.
 .PHONY: ci-demo
