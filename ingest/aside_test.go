@@ -287,12 +287,13 @@ func (h *holdBack) OnProduceRecordUnbuffered(_ *kgo.Record, err error) {
 // then: what it is given after that does not overtake the other postbacks of the click that were refused with the one.
 func TestRefusedPostbackIsNotOvertaken(t *testing.T) {
 	const postbacks, bad, late = 40, 17, 20
+	const heldBack = "held-back" // no ID has a hyphen
 	dir := t.TempDir()
 	var opts []kgo.Opt
 	b := newBench(t, func(cfg *Config, deps *Deps) {
 		withSpool(dir)(cfg, deps)
 		cfg.Compression = "none"
-		hold := &holdBack{mark: fmt.Sprintf("t%d", late), refused: make(chan struct{})}
+		hold := &holdBack{mark: heldBack, refused: make(chan struct{})}
 		opts = append(produceOptions(cfg, deps), kgo.ProducerLinger(0), kgo.WithHooks(hold))
 	})
 	b.edge.drainer.connect = func() (*kgo.Client, error) { return kgo.NewClient(opts...) }
@@ -302,9 +303,13 @@ func TestRefusedPostbackIsNotOvertaken(t *testing.T) {
 	var want []string
 	for n := range postbacks {
 		txid := fmt.Sprintf("t%d", n)
-		if n == bad {
+		switch n {
+		case bad:
 			txid = "poisoned"
-		} else {
+		case late:
+			txid = heldBack
+		}
+		if n != bad {
 			want = append(want, txid)
 		}
 		if got := b.get("/postback?network=acme&click_id=" + click + "&txid=" + txid); got.status != http.StatusOK {
