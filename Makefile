@@ -226,10 +226,10 @@ baseline: ## Take the events as they are now for what later changes must not bre
 # Beside those that wait for their own faults and starts goes what only computes. Chaos on Apache Kafka has both processors busy.
 CI_STEPS := lint lint-generated test ci-race test-kafka ci-chaos ci-oracle+ci-chaos-up upgrade-build+ci-chaos-power upgrade ci-demo
 
-# Lint vets all; what `go test` would vet of it is not looked through again.
+# Lint vets all; what `go test` would vet of it is not looked through again, and nobody debugs these binaries: without DWARF they link in half the time.
 .PHONY: ci
 ci: ## What CI runs: lint, all tests, those of the core with the race detector, oracle, chaos, an upgrade, a short demo
-	@GOTESTFLAGS='-vet=off $(GOTESTFLAGS)' scripts/steps $(CI_STEPS)
+	@GOTESTFLAGS='-vet=off -ldflags=-w $(GOTESTFLAGS)' scripts/steps $(CI_STEPS)
 
 # Of the loader's tests, most of which wait for the engine, those with the most goroutines at once; the nights run all of them.
 RACE_SINK := '^Test(Rebalance|Zombie|LettersOfAZombie|DeathInPieces|SameInsertAtOnce|NothingIsLeftRunning|AddAllocates)'
