@@ -120,7 +120,7 @@ upgrade-build:
 
 .PHONY: upgrade
 upgrade: chaos-build ## Take over the data of the version in scripts/upgrade/FROM, under load, after an orderly end and after a kill
-	@scripts/upgrade/run --minutes $(or $(MINUTES),0.8) --seed $(or $(SEED),5) $(CHAOSFLAGS)
+	@scripts/upgrade/run --minutes $(or $(MINUTES),1.2) --seed $(or $(SEED),5) $(CHAOSFLAGS)
 
 SEEDS ?= 2000
 
