@@ -54,9 +54,9 @@ func Open(cfg Config) (*Reader, error) {
 		return nil, fmt.Errorf("making a Kafka client: %w", err)
 	}
 	r := &Reader{cfg: cfg, client: client, first: make(chan struct{}), caught: make(chan struct{}), expiries: make(chan struct{}, 1)}
-	r.m = newMetrics(cfg.Registerer, r)
 	r.seen.Store(cfg.Now().UnixNano())
 	r.keeper = newKeeper(&r.cfg)
+	r.m = newMetrics(cfg.Registerer, r)
 	state, refused, err := r.keeper.load(kindsOf(cfg.Kinds))
 	if err != nil {
 		client.Close()
@@ -282,9 +282,7 @@ func (r *Reader) Notes() (notes []string) {
 	if lost := r.lost.Load(); lost != nil {
 		notes = append(notes, *lost)
 	}
-	if r.keeper.note != "" {
-		notes = append(notes, r.keeper.note)
-	}
+	notes = append(notes, r.keeper.notes()...)
 	for i, one := range r.Refused() {
 		if i == maxNoted {
 			notes = append(notes, fmt.Sprintf("and %d more entries are refused", len(r.Refused())-i))
