@@ -35,6 +35,8 @@ type Reader struct {
 	problem atomic.Pointer[string]
 	lost    atomic.Pointer[string]
 	refused atomic.Pointer[[]Refusal]
+	// passedOver is how many more are refused than those.
+	passedOver atomic.Int64
 
 	expiries chan struct{} // asks runExpiry to look again
 	mu       sync.Mutex    // of watchers, and of the change to another state
@@ -197,19 +199,35 @@ func (r *Reader) publish(f *follower) {
 		return
 	}
 	refused := f.fold.refusals()
-	for _, one := range refused {
-		if !slices.ContainsFunc(r.Refused(), func(was Refusal) bool { return was.Revision == one.Revision }) {
-			r.cfg.Logger.Error("an entry of the topic control is refused; what was in force stays so",
-				zap.String("entry", key(one.Kind, one.ID)), zap.Int64("revision", one.Revision), zap.Error(one.Err))
-		}
-	}
+	r.tellRefused(refused)
 	r.refused.Store(&refused)
+	r.passedOver.Store(f.fold.passedOver)
 	state, changed := f.fold.state()
 	if was := r.state.Load(); was != nil {
 		changed = state.differs(was, changed)
 	}
 	r.show(state, changed)
 	r.keeper.keep(state)
+}
+
+// tellRefused has the log name those that are new.
+func (r *Reader) tellRefused(refused []Refusal) {
+	told := make(map[int64]bool, len(refused))
+	for _, was := range r.Refused() {
+		told[was.Revision] = true
+	}
+	named := 0
+	for i := range refused {
+		if told[refused[i].Revision] {
+			continue
+		}
+		if named++; named <= maxNoted {
+			r.cfg.Logger.Error("an entry of the topic control is refused", zap.Stringer("why", &refused[i]))
+		}
+	}
+	if named > maxNoted {
+		r.cfg.Logger.Error("more entries of the topic control are refused", zap.Int("entries", named-maxNoted))
+	}
 }
 
 // show puts a state in force and tells the watchers of the kinds that changed; all of them where nothing was known.
@@ -283,12 +301,17 @@ func (r *Reader) Notes() (notes []string) {
 		notes = append(notes, *lost)
 	}
 	notes = append(notes, r.keeper.notes()...)
-	for i, one := range r.Refused() {
-		if i == maxNoted {
-			notes = append(notes, fmt.Sprintf("and %d more entries are refused", len(r.Refused())-i))
-			break
-		}
-		notes = append(notes, fmt.Sprintf("the entry %s of revision %d is refused, what was in force before stays so: %v", key(one.Kind, one.ID), one.Revision, one.Err))
+	return append(notes, r.refusedNotes()...)
+}
+
+// refusedNotes name the first of those that are refused.
+func (r *Reader) refusedNotes() (notes []string) {
+	refused := r.Refused()
+	for i := range refused[:min(maxNoted, len(refused))] {
+		notes = append(notes, refused[i].String())
+	}
+	if more := int64(max(0, len(refused)-maxNoted)) + r.passedOver.Load(); more > 0 {
+		notes = append(notes, fmt.Sprintf("and %d more entries are refused", more))
 	}
 	return notes
 }
