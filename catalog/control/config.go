@@ -36,7 +36,7 @@ type Config struct {
 	step func(string) error
 	// snapshotAfter is how many records the topic has before a snapshot, where it is not compacted; 0: minRecords.
 	snapshotAfter int64
-	// lookEvery is how often the copy is looked after; 0: the constant of that name.
+	// lookEvery is, in tests, another than the constant of that name; 0: that one.
 	lookEvery time.Duration
 }
 

@@ -24,7 +24,7 @@ const (
 	copyVersion = 1
 	// keepEvery is how often a copy is written at most; one that takes long is written less often.
 	keepEvery = time.Second
-	// lookEvery is how often a copy that was not written is tried again, and one that was is looked for.
+	// lookEvery is how often a copy that was not written is tried again, one that was is looked for, and the clock is looked at.
 	lookEvery = 5 * time.Second
 	// maxCopyBytes bounds a copy, with room for what is beside the values.
 	maxCopyBytes = MaxBytes + MaxEntries*2*1024

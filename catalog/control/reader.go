@@ -257,11 +257,11 @@ func (r *Reader) tell(s *State, about func(kind string) bool) {
 	}
 }
 
-// runExpiry tells the watchers when an entry has ended by itself.
+// runExpiry tells the watchers when an entry has ended by itself, or, of a clock that goes back, has not.
 func (r *Reader) runExpiry(ctx context.Context) {
 	told := r.cfg.Now()
 	for {
-		wait := time.Hour
+		wait := r.cfg.lookEvery // the clock may be put forward or back
 		if s := r.state.Load(); s != nil {
 			if next, any := s.nextExpiry(told); any {
 				wait = min(wait, next.Sub(r.cfg.Now()))
@@ -274,13 +274,19 @@ func (r *Reader) runExpiry(ctx context.Context) {
 			return
 		case <-r.expiries:
 			timer.Stop()
-			continue
+			if !r.cfg.Now().Before(told) {
+				continue
+			}
 		case <-timer.C:
 		}
 		r.mu.Lock()
 		now, s := r.cfg.Now(), r.state.Load()
 		if s != nil {
-			kinds := s.expiredBetween(told, now)
+			from, to := told, now
+			if now.Before(told) {
+				from, to = now, told
+			}
+			kinds := s.expiredBetween(from, to)
 			r.tell(s, func(kind string) bool { return slices.Contains(kinds, kind) || kind == "" && len(kinds) > 0 })
 		}
 		told = now

@@ -312,3 +312,33 @@ func TestExpiry(t *testing.T) {
 	eventually(t, "nobody is told", func() bool { return told.Load() == 1 })
 	awaitThings(t, reader, "long=1")
 }
+
+// TestAClockThatJumps: what has a time to live ends by a clock that is ahead, is there again when that is put right, and who watches is
+// told of both.
+func TestAClockThatJumps(t *testing.T) {
+	r := newRig(t)
+	var ahead atomic.Int64
+	r.cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	r.cfg.lookEvery = 5 * time.Millisecond
+	c := set("short", "1")
+	c.Expires = time.Now().Add(time.Hour)
+	r.write(r.writer(), set("long", "1"), c)
+	reader, _ := r.open()
+	var shown atomic.Pointer[[]string]
+	reader.Watch("thing", func(s *State) { list := things(s); shown.Store(&list) })
+	told := func(want ...string) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("nobody is told of %q", want), func() bool {
+			list := shown.Load()
+			return list != nil && slices.Equal(*list, want)
+		})
+		awaitThings(t, reader, want...)
+	}
+	told("long=1", "short=1")
+	ahead.Store(int64(30 * 24 * time.Hour))
+	told("long=1")
+	ahead.Store(int64(-24 * time.Hour))
+	told("long=1", "short=1")
+	ahead.Store(int64(2 * time.Hour))
+	told("long=1")
+}

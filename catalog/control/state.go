@@ -43,7 +43,7 @@ func newShelf() *shelf {
 
 func (s *shelf) copy() *shelf { return &shelf{s.byID.Copy(), s.byRevision.Copy()} }
 
-// At returns the same state without what has expired by then.
+// At returns the same state without what has expired by then; at the zero time with all that was not ended in the topic yet.
 func (s *State) At(now time.Time) *State {
 	at := *s
 	at.now = now
