@@ -15,7 +15,6 @@ import (
 	"tributary/cli/misuse"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
-	"tributary/deploy/wiring"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/clickhouse/archive"
 )
@@ -110,28 +109,20 @@ func newArchiveList(env *environment) *cobra.Command {
 
 // withArchive calls do with ClickHouse at hand.
 func (e *environment) withArchive(cmd *cobra.Command, o *archive.Options, do func(context.Context, *config.ClickHouse) error) error {
-	from := e.sources()
-	from.Sections = []string{}
-	loaded, _, err := e.load(from)
+	loaded, _, err := e.loadConnections()
 	if err != nil {
 		return err
 	}
 	ctx, _, giveBack := process.WithSignals(cmd.Context())
 	defer giveBack()
 	c := &loaded.Config.ClickHouse
-	server, err := wiring.ClickHouseOptions(*c)
+	conn, err := openClickHouse(ctx, c, func(server *clickhouse.Options) {
+		server.ReadTimeout = time.Hour // for sums of the rows of a day
+	})
 	if err != nil {
 		return err
 	}
-	server.ReadTimeout = time.Hour // for sums of the rows of a day
-	conn, err := clickhouse.Open(server)
-	if err != nil {
-		return fmt.Errorf("opening ClickHouse: %w", err)
-	}
 	defer conn.Close()
-	if err := conn.Ping(ctx); err != nil {
-		return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w; is `tributary up` running?", c.Addr, err)
-	}
 	o.ClickHouse, o.Database = conn, c.Database
 	return do(ctx, c)
 }

@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"os/user"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"tributary/catalog"
 	"tributary/catalog/control"
@@ -22,7 +18,6 @@ import (
 	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/deploy/config"
-	"tributary/deploy/process"
 	"tributary/deploy/wiring"
 )
 
@@ -33,9 +28,6 @@ currency stay in each machine's configuration. docs/control.md has the whole of 
 
 With catalog.source: file, the default, each edge reads its own file, and these commands prepare
 the other way: apply, then set catalog.source and restart.`
-
-// catalogLimit is how long Kafka may take.
-const catalogLimit = 30 * time.Second
 
 func newCatalog(env *environment) *cobra.Command {
 	command := &cobra.Command{
@@ -52,11 +44,11 @@ func newCatalog(env *environment) *cobra.Command {
 	return command
 }
 
-// A published catalog as the commands reach it.
+// A publishedCatalog is the topic control with the configuration of this installation.
 type publishedCatalog struct {
+	*controlTopic
 	*config.Loaded
-	topic control.Config
-	base  catalog.Config
+	base catalog.Config
 }
 
 func (e *environment) publishedCatalog() (*publishedCatalog, error) {
@@ -65,34 +57,13 @@ func (e *environment) publishedCatalog() (*publishedCatalog, error) {
 		return nil, err
 	}
 	p := &publishedCatalog{Loaded: loaded, base: loaded.Config.Catalog}
-	if p.topic, err = wiring.ControlConfig(&loaded.Config, "catalog", logger); err != nil {
+	if p.controlTopic, err = controlTopicOf(&loaded.Config, logger); err != nil {
 		return nil, err
 	}
 	if len(p.base.ClickIDKeys.Keys) == 0 {
 		p.base.ClickIDKeys = catalog.KeysConfig{Active: 1, Keys: map[int]catalog.Secret{1: "stands in: nothing is signed"}}
 	}
 	return p, nil
-}
-
-// read returns what is in force.
-func (p *publishedCatalog) read(ctx context.Context) (*control.State, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, catalogLimit, fmt.Errorf("took longer than %s", catalogLimit))
-	defer cancel()
-	s, err := control.Read(ctx, p.topic)
-	return s, p.explained(err)
-}
-
-func (p *publishedCatalog) explained(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return fmt.Errorf("there is no topic %s at %s; run `tributary migrate` once to make it: %w", p.topic.Topic, strings.Join(p.Config.Kafka.Brokers, ", "), err)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer of Kafka (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
-			strings.Join(p.Config.Kafka.Brokers, ", "), err)
-	}
-	return err
 }
 
 // A catalogFile is the source of a catalog that a person wrote.
@@ -156,7 +127,7 @@ Exit code 0: it is in force. 1: Kafka did not take it, or the revision is anothe
 				plan.If = &only
 			}
 			if plan.Author == "" {
-				plan.Author = whoAmI()
+				plan.Author = userAtMachine()
 			}
 			if plan.Reason == "" {
 				plan.Reason = "tributary catalog apply " + args[0]
@@ -173,18 +144,13 @@ Exit code 0: it is in force. 1: Kafka did not take it, or the revision is anothe
 }
 
 func (e *environment) applyCatalog(ctx context.Context, p *publishedCatalog, file catalogFile, plan published.Plan) error {
-	ctx, _, giveBack := process.WithSignals(ctx)
-	defer giveBack()
-	ctx, cancel := context.WithTimeoutCause(ctx, catalogLimit, fmt.Errorf("took longer than %s", catalogLimit))
-	defer cancel()
-	w, err := control.NewWriter(p.topic)
-	if err != nil {
+	var revision int64
+	var differences []published.Difference
+	if err := p.write(ctx, func(ctx context.Context, w *control.Writer) (err error) {
+		revision, differences, err = published.Apply(ctx, w, file, plan)
+		return asRefused(file, err)
+	}); err != nil {
 		return err
-	}
-	defer w.Close()
-	revision, differences, err := published.Apply(ctx, w, file, plan)
-	if err != nil {
-		return p.explained(asRefused(file, err))
 	}
 	if err := e.printDifferences(differences); err != nil {
 		return err
@@ -205,6 +171,9 @@ func (e *environment) applyCatalog(ctx context.Context, p *publishedCatalog, fil
 
 // asRefused tells a wrong file from a failure.
 func asRefused(file catalogFile, err error) error {
+	if err == nil {
+		return nil
+	}
 	located := file.Located(err)
 	var problems config.Problems
 	if errors.As(located, &problems) || errors.Is(err, control.ErrRefused) {
@@ -226,18 +195,6 @@ func (e *environment) printDifferences(differences []published.Difference) error
 
 // maxDifferenceBytes is how long a line of a difference is.
 const maxDifferenceBytes = 2000
-
-// whoAmI names the user and the machine.
-func whoAmI() string {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		name += "@" + host
-	}
-	return name
-}
 
 func newCatalogDiff(env *environment) *cobra.Command {
 	return &cobra.Command{

@@ -28,7 +28,7 @@ const (
 )
 
 // ErrUncertain is wrapped when a write ended without an answer of whether it was committed.
-var ErrUncertain = errors.New("whether it was written is not known; the history of the topic says it")
+var ErrUncertain = errors.New("whether it was written is not known: look at what is in force before you try again")
 
 // A Writer writes to the topic. Several, in one process or in many, may write at the same time: each write is in one place of one order.
 type Writer struct {
