@@ -155,7 +155,8 @@ func (f *archiveFlags) months(now time.Time, keep bool, retention map[string]int
 		}
 	}
 	if len(months) == 0 {
-		return nil, misuse.Errorf("nothing says which months are old: want --before 2026-01, --keep-months 12, or clickhouse.retention_days of %s",
+		return nil, misuse.Errorf(
+			"nothing says which months are old: want --before 2026-01, --keep-months 12, or clickhouse.retention_days of %s",
 			strings.Join(f.tables, ", "))
 	}
 	return months, nil
@@ -222,7 +223,8 @@ func printMonths(out io.Writer, list []archive.Listed, asJSON bool) error {
 	var b strings.Builder
 	to := json.NewEncoder(&b)
 	if !asJSON {
-		fmt.Fprintf(&b, "%-16s %-8s %14s %14s %6s %14s  %s\n", "table", "month", "counted rows", "archived rows", "runs", "of them kept", "last run, UTC")
+		fmt.Fprintf(&b, "%-16s %-8s %14s %14s %6s %14s  %s\n", "table", "month", "counted rows", "archived rows",
+			"runs", "of them kept", "last run, UTC")
 	}
 	for _, l := range list {
 		if asJSON {

@@ -51,7 +51,8 @@ func TestEnginesAway(t *testing.T) {
 				if code != ExitFailure || stdout.Len() > 0 || !strings.Contains(said, address) || len(said) > 600 {
 					t.Errorf("exit code %d after %s: %s%s", code, time.Since(began), stdout.String(), said)
 				}
-				if strings.Count(said, "Post ") > 0 || !strings.Contains(said, "kafka.brokers") && !strings.Contains(said, "clickhouse.addr") {
+				if strings.Count(said, "Post ") > 0 ||
+					!strings.Contains(said, "kafka.brokers") && !strings.Contains(said, "clickhouse.addr") {
 					t.Errorf("it says %s", said)
 				}
 			})

@@ -106,7 +106,8 @@ func newBlockAdd(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := blocklist.World{Catalog: loaded.catalog, Campaigns: loaded.campaigns(), ASNs: loaded.Config.Ingest.Geo.ASNFile != "", Now: time.Now()}
+			w := blocklist.World{Catalog: loaded.catalog, Campaigns: loaded.campaigns(),
+				ASNs: loaded.Config.Ingest.Geo.ASNFile != "", Now: time.Now()}
 			v, undeclared, err := w.Block(&r)
 			if err != nil {
 				return err

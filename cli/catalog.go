@@ -75,7 +75,9 @@ type catalogFile struct {
 // Declared returns the file's catalog.
 func (f catalogFile) Declared(context.Context) (catalog.Config, error) {
 	if was, is := f.base.BaseCurrency, f.Catalog.BaseCurrency; is != "" && is != was {
-		return catalog.Config{}, misuse.Errorf("catalog.base_currency is %s in this file and %s in the configuration of this installation; right would be %[2]s, or to leave it out", is, was)
+		return catalog.Config{}, misuse.Errorf(
+			"catalog.base_currency is %s in this file and %s in the configuration of this installation; right would be %[2]s, or to leave it out",
+			is, was)
 	}
 	return f.Catalog, nil
 }
@@ -137,7 +139,8 @@ Exit code 0: it is in force. 1: Kafka did not take it, or the revision is anothe
 	}
 	flags := command.Flags()
 	flags.BoolVar(&plan.Dry, "dry-run", false, "check, and print what would change; apply nothing")
-	flags.Int64Var(&only, "if-revision", 0, "apply only if the catalog is at revision `N` (history, diff and export say it); 0: if none was applied yet")
+	flags.Int64Var(&only, "if-revision", 0,
+		"apply only if the catalog is at revision `N` (history, diff and export say it); 0: if none was applied yet")
 	flags.StringVar(&plan.Author, "author", "", "who applies it, as `TEXT`; default: this user and machine")
 	flags.StringVar(&plan.Reason, "reason", "", "why, as `TEXT`, for whoever reads the history")
 	return command
@@ -281,7 +284,9 @@ func readControlCopy(c *config.Config) (*control.State, error) {
 	path := wiring.ControlCopy(c)
 	s, err := control.ReadCopy(path, wiring.ControlKinds())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, misuse.Errorf("there is no copy of the topic control in %s; right would be the data_dir of `tributary up` or of an edge", path)
+		return nil, misuse.Errorf(
+			"there is no copy of the topic control in %s; right would be the data_dir of `tributary up` or of an edge",
+			path)
 	}
 	return s, err
 }
@@ -334,7 +339,8 @@ func (e *environment) printApplied(list []control.Entry, revision int64) error {
 		if err := json.Unmarshal(one.Value, &s); err != nil {
 			return fmt.Errorf("reading the change of revision %d: %w", revision, err)
 		}
-		fmt.Fprintf(e.stdout, "revision %d, %s, by %s: %s\n", one.Revision, one.At.UTC().Format(time.RFC3339), shownWord(one.Author), shownWord(one.Reason))
+		fmt.Fprintf(e.stdout, "revision %d, %s, by %s: %s\n", one.Revision, one.At.UTC().Format(time.RFC3339),
+			shownWord(one.Author), shownWord(one.Reason))
 		for _, line := range s.Lines {
 			fmt.Fprintln(e.stdout, terminal.Shown(line, maxDifferenceBytes))
 		}
@@ -344,7 +350,8 @@ func (e *environment) printApplied(list []control.Entry, revision int64) error {
 	for _, one := range list {
 		names = append(names, fmt.Sprint(one.Revision))
 	}
-	return misuse.Errorf("no change made revision %d%s; there are %s", revision, misuse.Near(fmt.Sprint(revision), names), misuse.List(names))
+	return misuse.Errorf("no change made revision %d%s; there are %s", revision,
+		misuse.Near(fmt.Sprint(revision), names), misuse.List(names))
 }
 
 func shownWord(text string) string { return terminal.Shown(text, 300) }
@@ -375,7 +382,8 @@ func (e *environment) printHistory(list []control.Entry, asJSON bool) error {
 	for _, one := range list {
 		var s published.Summary
 		_ = json.Unmarshal(one.Value, &s) // checked when it was read
-		fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%d\t%d\t%s\n", one.Revision, one.At.UTC().Format(time.RFC3339), shownWord(one.Author), s.Added, s.Changed, s.Removed, shownWord(one.Reason))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%d\t%d\t%s\n", one.Revision, one.At.UTC().Format(time.RFC3339),
+			shownWord(one.Author), s.Added, s.Changed, s.Removed, shownWord(one.Reason))
 	}
 	return table.Flush()
 }

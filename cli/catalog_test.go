@@ -49,8 +49,9 @@ func TestCatalogCommands(t *testing.T) {
 	none := write("none.yaml", "catalog: {sources: []}\n")
 	command := func(code int, args ...string) (stdout, stderr string) {
 		t.Helper()
-		args = append(args, "--set", "kafka.mode=external", "--set", "kafka.topic_prefix=x.", "--set", "kafka.brokers="+cluster.ListenAddrs()[0],
-			"--set", "data_dir="+dir, "--set", "catalog.source=control", "--set", "catalog.base_currency=USD", "--set", "log.level=error")
+		args = append(args, "--set", "kafka.mode=external", "--set", "kafka.topic_prefix=x.", "--set",
+			"kafka.brokers="+cluster.ListenAddrs()[0], "--set", "data_dir="+dir, "--set", "catalog.source=control",
+			"--set", "catalog.base_currency=USD", "--set", "log.level=error")
 		got, stdout, stderr := run(t, nil, args...)
 		if got != code {
 			t.Fatalf("%v: exit code %d, want %d\n%s%s", args[:2], got, code, stdout, stderr)
@@ -77,7 +78,8 @@ func TestCatalogCommands(t *testing.T) {
 	out, _ = command(ExitOK, "catalog", "apply", first)
 	says(out, "nothing differs from what is in force (revision 6)")
 	out, _ = command(ExitOK, "catalog", "diff", second)
-	says(out, `campaign summer: cost from "0.02" to "0.03"`, `offer shoes: goal set to ["ftd"]`, "source pushads: removed", "source native: added", "4 differences from revision 6")
+	says(out, `campaign summer: cost from "0.02" to "0.03"`, `offer shoes: goal set to ["ftd"]`,
+		"source pushads: removed", "source native: added", "4 differences from revision 6")
 	exported, _ := command(ExitOK, "catalog", "export")
 	says(exported, "# revision 6", "(redacted)", "weights:")
 	again := write("again.yaml", exported)

@@ -209,7 +209,8 @@ func (k *keeper) setAside(why error) error {
 		return fmt.Errorf("setting a damaged copy of the topic control aside: %w", err)
 	}
 	k.note = fmt.Sprintf("the copy on disk was damaged: %v; it is kept as %s", why, at)
-	k.cfg.Logger.Error("the copy of the topic control is damaged; it is set aside, and Kafka is needed to start", zap.String("file", at), zap.Error(why))
+	k.cfg.Logger.Error("the copy of the topic control is damaged; it is set aside, and Kafka is needed to start",
+		zap.String("file", at), zap.Error(why))
 	return nil
 }
 

@@ -297,7 +297,8 @@ func (r *Reader) runExpiry(ctx context.Context) {
 // Notes say what a person should know of the topic, each in a sentence; none where all is well.
 func (r *Reader) Notes() (notes []string) {
 	if since := r.Blind(); !since.IsZero() {
-		text := fmt.Sprintf("the topic control has not been seen since %s: what was written since is not in force here", since.UTC().Format(time.RFC3339))
+		text := fmt.Sprintf("the topic control has not been seen since %s: what was written since is not in force here",
+			since.UTC().Format(time.RFC3339))
 		if p := r.problem.Load(); p != nil {
 			text += " (" + *p + ")"
 		}

@@ -63,7 +63,8 @@ func TestAWriteIsSeenWhole(t *testing.T) {
 		}
 		r.write(w, all...)
 	}
-	eventually(t, "the last write is not seen", func() bool { e, _ := reader.Now().Get("thing", "7"); return strings.HasPrefix(string(e.Value), "3") })
+	eventually(t, "the last write is not seen",
+		func() bool { e, _ := reader.Now().Get("thing", "7"); return strings.HasPrefix(string(e.Value), "3") })
 	if n := partly.Load(); n != 0 {
 		t.Errorf("%d states had a part of a write", n)
 	}

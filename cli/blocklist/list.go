@@ -144,7 +144,8 @@ func PrintHistory(out io.Writer, past []Past, asJSON bool) error {
 			terminal.Shown(author, shownBytes), terminal.Shown(p.Reason, shownBytes)})
 	}
 	t.Render()
-	_, err := fmt.Fprintf(out, "%d changes are in ClickHouse; one that was just made comes within seconds, and `tributary block list` has it at once\n",
+	_, err := fmt.Fprintf(out,
+		"%d changes are in ClickHouse; one that was just made comes within seconds, and `tributary block list` has it at once\n",
 		len(past))
 	return err
 }

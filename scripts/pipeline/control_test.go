@@ -58,11 +58,12 @@ func startGuarded(t *testing.T) *guarded {
 		Properties: map[string]string{
 			"listener.security.protocol.map":              "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,USERS:SASL_PLAINTEXT",
 			"listener.name.users.sasl.enabled.mechanisms": "PLAIN",
-			"listener.name.users.plain.sasl.jaas.config":  fmt.Sprintf("%s user_%s=%[2]q user_%s=%[3]q;", module, userOfEdges, userOfWriters),
-			"authorizer.class.name":                       "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-			"super.users":                                 "User:ANONYMOUS",
-			"log.cleaner.backoff.ms":                      "50",
-			"log.segment.delete.delay.ms":                 "0",
+			"listener.name.users.plain.sasl.jaas.config": fmt.Sprintf("%s user_%s=%[2]q user_%s=%[3]q;", module,
+				userOfEdges, userOfWriters),
+			"authorizer.class.name":       "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+			"super.users":                 "User:ANONYMOUS",
+			"log.cleaner.backoff.ms":      "50",
+			"log.segment.delete.delay.ms": "0",
 		},
 	})
 	if errors.Is(err, kafka.ErrMissing) {

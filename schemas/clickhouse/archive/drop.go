@@ -85,7 +85,9 @@ func (a *archive) stamped(ctx context.Context, f *schemas.Fact) error {
 			return "", err
 		}
 		if failed != "" {
-			return "", fmt.Errorf("%w: it could not rewrite parts of %s: %s; it goes on trying, and so will the next run", ErrBusy, f.Table, failed)
+			return "", fmt.Errorf(
+				"%w: it could not rewrite parts of %s: %s; it goes on trying, and so will the next run", ErrBusy,
+				f.Table, failed)
 		}
 		what := "rewriting parts of " + f.Table
 		largest, free, err := a.space(ctx, f)
@@ -94,7 +96,9 @@ func (a *archive) stamped(ctx context.Context, f *schemas.Fact) error {
 		}
 		says, full := disk.look(largest, free, time.Now())
 		if full {
-			return "", fmt.Errorf("%w: %s%s: free some of its disk; ClickHouse goes on by itself then, and so does the next run", ErrBusy, what, says)
+			return "", fmt.Errorf(
+				"%w: %s%s: free some of its disk; ClickHouse goes on by itself then, and so does the next run", ErrBusy,
+				what, says)
 		}
 		return what + says, nil
 	})
@@ -135,7 +139,9 @@ func (a *archive) await(ctx context.Context, why string) error {
 	since := time.Now()
 	return a.poll(ctx, func() (string, error) {
 		var running uint64
-		query := fmt.Sprintf("SELECT count() FROM system.processes WHERE query_kind IN ('Select', 'Insert') AND elapsed > %.6f", time.Since(since).Seconds())
+		query := fmt.Sprintf(
+			"SELECT count() FROM system.processes WHERE query_kind IN ('Select', 'Insert') AND elapsed > %.6f",
+			time.Since(since).Seconds())
 		if err := a.row(ctx, query, &running); err != nil {
 			return "", fmt.Errorf("looking for running queries: %w", err)
 		}
