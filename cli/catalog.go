@@ -57,7 +57,7 @@ func (e *environment) publishedCatalog() (*publishedCatalog, error) {
 		return nil, err
 	}
 	p := &publishedCatalog{Loaded: loaded, base: loaded.Config.Catalog}
-	if p.controlTopic, err = controlTopicOf(&loaded.Config, logger); err != nil {
+	if p.controlTopic, err = e.controlTopicOf(&loaded.Config, logger); err != nil {
 		return nil, err
 	}
 	if len(p.base.ClickIDKeys.Keys) == 0 {

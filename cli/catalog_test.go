@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tributary/schemas/events"
 )
 
 const appliedCatalog = `
@@ -114,4 +117,22 @@ func TestCatalogCommands(t *testing.T) {
 	says(said, `did you mean "apply"`)
 	_, said = command(ExitUsage, "catalog", "export", "--copy")
 	says(said, "there is no copy of the topic control")
+
+	// What a newer program wrote is not there, and is told of.
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DefaultProduceTopic("x.control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	value, err := (&events.ControlEntry{Version: 99, Kind: "block", Id: "b7k2m9qxp"}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Key: []byte("block/b7k2m9qxp"), Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"block", "list"}, {"catalog", "export"}} {
+		_, said = command(ExitOK, args...)
+		says(said, "the entry block/b7k2m9qxp of revision", "is of version 99")
+	}
 }

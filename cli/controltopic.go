@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"tributary/catalog/control"
+	"tributary/cli/terminal"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
 	"tributary/deploy/wiring"
@@ -25,6 +27,8 @@ const controlLimit = 30 * time.Second
 type controlTopic struct {
 	topic   control.Config
 	brokers string
+	// warn is told of what a person should know, a line each.
+	warn io.Writer
 }
 
 // controlTopic says where the topic is. It needs no catalog.
@@ -33,24 +37,37 @@ func (e *environment) controlTopic() (*controlTopic, error) {
 	if err != nil {
 		return nil, err
 	}
-	return controlTopicOf(&loaded.Config, logger)
+	return e.controlTopicOf(&loaded.Config, logger)
 }
 
-func controlTopicOf(c *config.Config, logger *zap.Logger) (*controlTopic, error) {
+func (e *environment) controlTopicOf(c *config.Config, logger *zap.Logger) (*controlTopic, error) {
 	topic, err := wiring.ControlConfig(c, "command", logger)
 	if err != nil {
 		return nil, err
 	}
-	return &controlTopic{topic, strings.Join(c.Kafka.Brokers, ", ")}, nil
+	return &controlTopic{topic, strings.Join(c.Kafka.Brokers, ", "), e.stderr}, nil
 }
 
-// read returns what is in force.
+// mostRefused is how many refused entries are named.
+const mostRefused = 5
+
+// read returns what is in force, and warns of what this program cannot read.
 func (t *controlTopic) read(ctx context.Context) (s *control.State, err error) {
 	err = t.limited(ctx, func(ctx context.Context) error {
 		s, err = control.Read(ctx, t.topic)
 		return err
 	})
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	refused := s.Refused()
+	for i := range refused[:min(mostRefused, len(refused))] {
+		fmt.Fprintln(t.warn, "tributary:", terminal.Shown(refused[i].String(), 1000))
+	}
+	if more := len(refused) - mostRefused; more > 0 {
+		fmt.Fprintf(t.warn, "tributary: and %d more entries are refused\n", more)
+	}
+	return s, nil
 }
 
 // write calls do with what writes.

@@ -89,6 +89,7 @@ func Read(ctx context.Context, cfg Config) (*State, error) {
 		}
 		if atEnd {
 			state, _ := f.fold.state()
+			state.refused = f.fold.refusals()
 			return state.At(cfg.Now()), nil
 		}
 	}

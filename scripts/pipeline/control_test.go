@@ -60,10 +60,9 @@ func startGuarded(t *testing.T) *guarded {
 			"listener.name.users.sasl.enabled.mechanisms": "PLAIN",
 			"listener.name.users.plain.sasl.jaas.config": fmt.Sprintf("%s user_%s=%[2]q user_%s=%[3]q;", module,
 				userOfEdges, userOfWriters),
-			"authorizer.class.name":       "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-			"super.users":                 "User:ANONYMOUS",
-			"log.cleaner.backoff.ms":      "50",
-			"log.segment.delete.delay.ms": "0",
+			"authorizer.class.name":  "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+			"super.users":            "User:ANONYMOUS",
+			"log.cleaner.backoff.ms": "50",
 		},
 	})
 	if errors.Is(err, kafka.ErrMissing) {
@@ -200,12 +199,11 @@ func TestControlOnApacheKafka(t *testing.T) {
 		if !errors.Is(err, kerr.TransactionalIDAuthorizationFailed) && !errors.Is(err, kerr.TopicAuthorizationFailed) {
 			t.Errorf("who may only read is told %v", err)
 		}
-		if took := time.Since(began); took > 10*time.Second {
+		if took := time.Since(began); took > 20*time.Second {
 			t.Errorf("after %s", took)
 		}
-		if err := count(g.writer(userOfWriters), ctx, "a"); err != nil {
-			t.Fatal(err)
-		}
+		w := g.writer(userOfWriters)
+		Await(t, ready, "the broker to know its rules", func() error { return count(w, ctx, "a") })
 		if s, err := control.Read(ctx, g.as(userOfEdges)); err != nil || !slices.Equal(thingsOf(s), []string{"a=1"}) {
 			t.Errorf("an edge reads %v", err)
 		}
@@ -215,18 +213,16 @@ func TestControlOnApacheKafka(t *testing.T) {
 	})
 
 	t.Run("fencing", func(t *testing.T) {
-		const writers, each = 2, 4
+		const writers, each = 2, 3
 		reader := g.reader(t, g.as(userOfEdges))
 		var beside sync.WaitGroup
 		for range writers {
 			w := g.writer(userOfWriters)
 			beside.Go(func() {
 				for range each {
-					b := time.Now()
 					if err := count(w, ctx, "n"); err != nil {
 						t.Error(err)
 					}
-					t.Log(time.Since(b))
 				}
 			})
 		}
@@ -271,7 +267,7 @@ func TestControlOnApacheKafka(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []string{"a=1", "n=8", "stays=1", fmt.Sprintf("often=%d", n)}
+		want := []string{"a=1", "n=6", "stays=1", fmt.Sprintf("often=%d", n)}
 		if !slices.Equal(thingsOf(got), want) || got.Revision() != last {
 			t.Errorf("who starts anew has %q of revision %d, want %q of %d", thingsOf(got), got.Revision(), want, last)
 		}
