@@ -92,7 +92,7 @@ func (t *controlTopic) limited(ctx context.Context, do func(context.Context) err
 		return fmt.Errorf("there is no topic %s at %s; run `tributary migrate` once to make it: %w", t.topic.Topic, t.brokers, err)
 	case errors.Is(err, context.DeadlineExceeded), err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Errorf(
-			"Kafka has given no answer within %s (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
+			"no answer of Kafka within %s (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
 			controlLimit, t.brokers, err)
 	}
 	return err
