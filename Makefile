@@ -68,7 +68,7 @@ RACE_PACKAGES ?= ./sink/... ./processor/... ./ingest/... ./catalog/...
 test-race: engine ## Run the tests of edge, spool, processor and sink with the race detector (needs a C compiler; RACE_PACKAGES=./... for all)
 	@compiler=$$($(GO) env CC); command -v "$${compiler%% *}" >/dev/null || { \
 	  echo "test-race: the race detector needs the C compiler $$compiler, not found here (Debian: apt-get install gcc libc6-dev)"; exit 1; }
-	CGO_ENABLED=1 $(GO) test -p $(AT_ONCE) -race -short -timeout 25m $(GOTESTFLAGS) $(RACE_PACKAGES)
+	CGO_ENABLED=1 $(GO) test -p $(AT_ONCE) -parallel $(AT_ONCE) -race -short -timeout 25m $(GOTESTFLAGS) $(RACE_PACKAGES)
 
 # What runs again on a real broker. The broker's own driver is tested by `make test` where there is Java.
 KAFKA_PACKAGES := ./scripts/pipeline/...
