@@ -46,7 +46,7 @@ func (s *site) kinds() []kind {
 			if m.disk != nil {
 				full = append(full, m.name)
 			}
-		case "ingest", "sink":
+		case "ingest", "sink", "control":
 			roles = append(roles, m.name)
 			if m.disk != nil {
 				spools = append(spools, m.name)
