@@ -58,7 +58,9 @@ func NewAsker(cfg AskerConfig) (*Asker, error) {
 		return nil, err
 	}
 	a.client, err = kgo.NewClient(append(append([]kgo.Opt{}, cfg.Books.Kafka...),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(cfg.Requests), kgo.ProducerLinger(0))...)
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DefaultProduceTopic(cfg.Requests), kgo.ProducerLinger(0),
+		// What Kafka may have is given up too when its time is over, or an edge that loses Kafka could never stop. It may come twice.
+		kgo.AllowIdempotentProduceCancellation())...)
 	if err != nil {
 		a.closeReader()
 		return nil, fmt.Errorf("making a Kafka client: %w", err)

@@ -118,7 +118,8 @@ func (s *site) startRoles(ctx context.Context) error {
 		listeners = append(listeners, kafka.Listener{Name: strings.ToUpper(strings.ReplaceAll(name, "-", "")), Port: port, Advertised: p.addr()})
 	}
 	s.report.say("starting Apache Kafka")
-	if s.broker, err = kafka.Start(ctx, kafka.Options{Dir: filepath.Join(s.options.dir, "kafka"), Version: s.options.kafka, Properties: brokerProperties, Listeners: listeners}); err != nil {
+	if s.broker, err = kafka.Start(ctx, kafka.Options{Dir: filepath.Join(s.options.dir, "kafka"), Version: s.options.kafka, Properties: brokerProperties,
+		Listeners: listeners, ReadyTimeout: restartLimit}); err != nil {
 		return err
 	}
 	s.brokers = s.broker.Addr()
