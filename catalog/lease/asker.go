@@ -158,8 +158,20 @@ func (a *Asker) send(ctx context.Context) {
 		}
 		records = append(records, &kgo.Record{Value: value, Partition: 0})
 	}
-	if err := a.client.ProduceSync(limited, records...).FirstErr(); err != nil && ctx.Err() == nil {
-		a.cfg.Logger.Debug("leases are asked for again", zap.Error(err))
+	answered := make(chan error, len(records))
+	for _, r := range records {
+		a.client.Produce(limited, r, func(_ *kgo.Record, err error) { answered <- err })
+	}
+	for range records {
+		var err error
+		select {
+		case err = <-answered:
+		case <-limited.Done(): // the client waits longer for an answer to what it has sent
+			err = limited.Err()
+		}
+		if err != nil && ctx.Err() == nil {
+			a.cfg.Logger.Debug("leases are asked for again", zap.Error(err))
+		}
 	}
 }
 

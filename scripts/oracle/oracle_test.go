@@ -47,7 +47,7 @@ func TestScenario(t *testing.T) {
 }
 
 // ciSeeds are played by every `go test`.
-const ciSeeds = 30
+const ciSeeds = 26
 
 // TestOracle plays scenarios on the deterministic runtime and holds each ledger against the model. `make oracle` plays more.
 func TestOracle(t *testing.T) {

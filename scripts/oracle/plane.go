@@ -15,7 +15,7 @@ type Plane struct {
 	Edges, Grantors int
 	// Cap is what the offer capped may get a day; Raised is what it may get from some moment on, 0 for never.
 	Cap, Raised int
-	// Skews are the clocks of edges, then of grantors, then of who writes.
+	// Skews are the clocks of edges, then of grantors.
 	Skews []time.Duration
 }
 
@@ -69,7 +69,7 @@ func (g *generator) plane(o Options) {
 	if r.IntN(2) == 0 {
 		p.Raised = p.Cap + 1 + r.IntN(20)
 	}
-	for range p.Edges + p.Grantors + 1 {
+	for range p.Edges + p.Grantors {
 		p.Skews = append(p.Skews, between(r, -2*time.Second, 2*time.Second))
 	}
 	g.s.Plane = p
