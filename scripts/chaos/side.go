@@ -95,8 +95,8 @@ func newSide(s *site) *side {
 	if s.options.mode != modeRoles {
 		edges = 1
 	}
-	// About half of the time the cap is not reached yet.
-	limit := int64(s.options.length.Seconds() * sideRate * float64(edges) * 3 / 4 / 2)
+	// A sixth of the clicks fit under the cap: of a busy machine's, most.
+	limit := int64(s.options.length.Seconds() * sideRate * float64(edges) * 3 / 4 / 6)
 	return &side{site: s, limit: max(limit, 100), capped: map[uint32]int64{}, kept: map[bool][]string{},
 		client: &http.Client{Timeout: requestTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }

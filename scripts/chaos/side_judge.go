@@ -97,7 +97,7 @@ func (d *side) last(ctx context.Context) error {
 // useUp sends until the cap of the day is reached, and returns how many clicks of it were granted and never sent.
 func (d *side) useUp(ctx context.Context) (lost int64, err error) {
 	random := rand.New(rand.NewPCG(d.site.options.seed, 102))
-	for deadline, rest := time.Now().Add(2*time.Minute), 0; rest < 40*len(d.edges); rest++ {
+	for deadline, rest := time.Now().Add(d.site.options.settle), 0; rest < 40*len(d.edges); rest++ {
 		day := lease.Day(time.Now().UnixMilli(), time.UTC)
 		before := d.sent(day)
 		for i := range d.edges {
@@ -106,8 +106,8 @@ func (d *side) useUp(ctx context.Context) (lost int64, err error) {
 		if d.sent(day) != before {
 			rest = 0
 		}
-		if time.Now().After(deadline) || !pause(ctx, 50*time.Millisecond) {
-			d.fault("after two minutes without a fault the cap of %d is not used up: %d were sent today", d.limit, d.sent(day))
+		if time.Now().After(deadline) || !pause(ctx, 10*time.Millisecond) {
+			d.fault("%s after the last fault the cap of %d is not used up: %d were sent today", d.site.options.settle, d.limit, d.sent(day))
 			break
 		}
 	}
