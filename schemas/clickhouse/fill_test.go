@@ -56,14 +56,13 @@ func sameSums(t *testing.T, conn driver.Conn, database string) {
 	if projected != rows || !strings.Contains(rows, "page 2") {
 		t.Errorf("the projection has\n%s\nthe rows\n%s", projected, rows)
 	}
-	for _, kind := range []string{Projection, DayProjection} {
-		name, _ := sumsOf(ledger(), kind)
+	for _, name := range Projections["conversions"] {
 		if n, err := quiet(conn, database).partsWithout(t.Context(), "conversions", name); n != 0 || err != nil {
 			t.Errorf("%d parts lack the projection %s: %v", n, name, err)
 		}
 	}
 	explained := asText(t, conn, strings.Replace("EXPLAIN "+fmt.Sprintf(query, database, 1), "ORDER BY landing ", "", 1))
-	if !strings.Contains(explained, "ReadFromMergeTree ("+Projection) && !strings.Contains(explained, "ReadFromMergeTree ("+DayProjection) {
+	if projectionsRead(explained) != 1 {
 		t.Errorf("the sums are not read from the projection:\n%s", explained)
 	}
 }
