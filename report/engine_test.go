@@ -59,8 +59,13 @@ func readsProjections(t *testing.T, conn driver.Conn) {
 	// Of a few rows it is all one to ClickHouse which it reads.
 	for table, columns := range map[string]string{"clicks": "click_id, event_at", "conversions": "conversion_id, click_at",
 		"impressions": "impression_id, event_at", "landing_clicks": "landing_click_id, click_at"} {
+		// Of what comes and goes all dimensions together have many more groups than a few of them.
+		values := ""
+		if table == "clicks" || table == "conversions" {
+			columns, values = columns+", country, offer_id, landing_id", ", toString(number % 11), number % 7, number % 13"
+		}
 		query := "INSERT INTO tributary." + table + " (" + columns + ", received_at, campaign_id, campaign, source_id, source) " +
-			"SELECT toString(number), toDateTime64('2026-10-10 00:00:00', 3, 'UTC') + number AS at, at, 1 + number % 3, " +
+			"SELECT toString(number), toDateTime64('2026-10-10 00:00:00', 3, 'UTC') + number AS at" + values + ", at, 1 + number % 3, " +
 			"concat('campaign no. ', toString(1 + number % 3)), 1, 'source no. 1' FROM numbers(60000)"
 		if err := conn.Exec(t.Context(), query); err != nil {
 			t.Fatal(err)
