@@ -37,6 +37,7 @@ func TestEngine(t *testing.T) {
 	t.Run("names", func(t *testing.T) { shownNames(t, conn) })
 	t.Run("shared and kept", func(t *testing.T) { sharedAndKept(t, conn) })
 	t.Run("cancelled", func(t *testing.T) { cancelled(t, process, conn, guest) })
+	t.Run("a month moves meanwhile", func(t *testing.T) { movesMeanwhile(t, conn) })
 }
 
 func connect(t *testing.T, process *chdb.Process, user, password string) driver.Conn {
@@ -370,4 +371,40 @@ func cancelled(t *testing.T, process *chdb.Process, conn, guest driver.Conn) {
 		t.Errorf("the last who leaves is told %v", err)
 	}
 	waitFor(t, "the query ends with the last who waits", func() bool { return !running() && killed() > before })
+}
+
+// movesMeanwhile: an archive that was without months when it was looked at last gets one. No answer leaves its sums out.
+func movesMeanwhile(t *testing.T, conn driver.Conn) {
+	exec := func(query string) {
+		t.Helper()
+		if err := conn.Exec(t.Context(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	exec("CREATE DATABASE moving")
+	for _, table := range []string{"clicks", "archive_quarter", "archive_sums", "archive_months"} {
+		exec("CREATE TABLE moving." + table + " AS tributary." + table)
+	}
+	exec("INSERT INTO moving.clicks (click_id, event_at, received_at, country, _archived) SELECT toString(number), " +
+		"'2026-10-10 00:00:00', '2026-10-10 00:00:00', if(number < 3, 'DE', 'FR'), if(number = 0, 0, 7) FROM numbers(5)")
+	now := time.Now()
+	engine := report.New(report.Config{Conn: conn, Database: "moving", CacheBytes: -1, Now: func() time.Time { return now }})
+	clicks := func(country string) (n any) {
+		t.Helper()
+		answer, err := engine.Ask(t.Context(), report.Question{By: []string{"country"}, Metrics: []string{"clicks"}, Scope: report.Everything,
+			Where: []report.Filter{{Dimension: "country", Op: report.Is, Values: []string{country}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.Totals.Figures[0]
+	}
+	if de, fr, none := clicks("DE"), clicks("FR"), clicks("PL"); de != int64(3) || fr != int64(2) || none != int64(0) {
+		t.Errorf("before, there are %v, %v and %v clicks", de, fr, none)
+	}
+	exec("INSERT INTO moving.archive_sums (base, month, run, attempt, quarter, country, clicks) VALUES " +
+		"('clicks', 202610, 7, 1, '2026-10-10 00:00:00', 'DE', 20), ('clicks', 202610, 7, 1, '2026-10-10 00:00:00', 'PL', 40)")
+	exec("INSERT INTO moving.archive_months (base, month, run, attempt) VALUES ('clicks', 202610, 7, 1)")
+	if de, fr, poland := clicks("DE"), clicks("FR"), clicks("PL"); de != int64(21) || fr != int64(0) || poland != int64(40) {
+		t.Errorf("when the month has moved, there are %v, %v and %v clicks", de, fr, poland)
+	}
 }
