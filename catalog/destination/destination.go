@@ -1,0 +1,6 @@
+package destination
+
+// A Destination is a declared destination, checked and compiled.
+type Destination struct {
+	Name string
+}

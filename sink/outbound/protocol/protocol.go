@@ -1,0 +1,65 @@
+package protocol
+
+import (
+	"net/http"
+	"time"
+
+	"tributary/catalog/destination"
+	"tributary/schemas/events"
+)
+
+// A Protocol makes calls of requests, and reads their answers. It neither sleeps nor sends.
+type Protocol interface {
+	// Call returns the call that tells reqs: at least one, at most the destination's batch, all of one destination, in order, the
+	// conversions among them distinct. It is the same, byte for byte, for the same requests, but for what a signature or a token of access
+	// must have of the time now. An error is final for all of reqs: no try would be better.
+	Call(d *destination.Destination, reqs []*events.OutboundRequest, now time.Time) (*Call, error)
+	// Judge returns what became of each of reqs, in their order.
+	Judge(d *destination.Destination, reqs []*events.OutboundRequest, answer *Answer) []Verdict
+}
+
+// A Call is one HTTP request. URL and Header may have secrets; Masked is the URL as it may be seen.
+type Call struct {
+	Method, URL, Masked string
+	Header              http.Header
+	Body                []byte
+}
+
+// An Answer is what came back. Body is its beginning, at most MaxAnswerBytes; Cut says that there was more.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+	Cut    bool
+}
+
+// MaxAnswerBytes is how much of an answer is read.
+const MaxAnswerBytes = 64 << 10
+
+// Outcome is what became of a request.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// Delivered: the destination took it, now or at an earlier try.
+	Delivered Outcome = iota + 1
+	// Refused: it will never take it.
+	Refused
+	// Again: a later try may succeed.
+	Again
+	// Split: the batch was refused for one of its requests; each is to be tried in a smaller one.
+	Split
+	// Paused: the destination refuses us (401, 403): nothing more is sent to it until a person looks.
+	Paused
+	// Gone: the destination is no more (410): as Paused.
+	Gone
+)
+
+// A Verdict is the outcome of one request.
+type Verdict struct {
+	Outcome Outcome
+	// Reason is what the destination said, or what of its answer decided, in at most schemas.MaxDetailBytes.
+	Reason string
+	// RetryAfter is how long the destination asked to wait, 0 where it did not.
+	RetryAfter time.Duration
+}
