@@ -233,11 +233,14 @@ func (e *Engine) plan(ctx context.Context, q *Question, self bool) (*Plan, error
 
 // planWhole is plan with every table.
 func (e *Engine) planWhole(ctx context.Context, q *Question) (*Plan, error) {
-	names, err := e.names.get(ctx, e.cfg.Now(), freshOpen, freshClosed, e.readNames)
-	if err != nil {
-		return nil, err
+	var p planning
+	if shown, filtered := q.names(); shown || filtered {
+		var err error
+		if p.names, err = e.names.get(ctx, e.cfg.Now(), freshOpen, freshOpen, e.readNames); err != nil {
+			return nil, err
+		}
 	}
-	return newPlan(*q, planning{names: names})
+	return newPlan(*q, p)
 }
 
 func (e *Engine) fill(sql string) string {
