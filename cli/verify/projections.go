@@ -259,7 +259,8 @@ func (b *base) projections() []string {
 // projectionQuery adds up a base by a projection, and by its rows: by campaign, source and hour what is by quarter and all
 // dimensions, by day what is not.
 func (a *auditor) projectionQuery(b *base, projection string) string {
-	projected, rows := a.part(b, "", fmt.Sprintf(projectedHour, b.at), b.table, b.only, ofRows), a.part(b, "-", fmt.Sprintf(rowsHour, b.at), b.table, b.only, ofRows)
+	projected := a.part(b, "", fmt.Sprintf(projectedHour, b.at), b.table, b.only, ofRows)
+	rows := a.part(b, "-", fmt.Sprintf(rowsHour, b.at), b.table, b.only, ofRows)
 	if !strings.HasPrefix(projection, schema.Projection+"_") {
 		daily := strings.NewReplacer("campaign_id AS", "toUInt32(0) AS", "source_id AS", "toUInt32(0) AS", "toStartOfHour(", "toStartOfDay(")
 		projected = daily.Replace(strings.Replace(projected, fmt.Sprintf(projectedHour, b.at), fmt.Sprintf(projectedDay, b.at), 1))

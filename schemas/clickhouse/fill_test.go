@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
-	"tributary/schemas"
 )
 
 // ledgerOfBefore fills a database of the former version: clicks with all that they had, entries with none of it. Of
@@ -42,10 +40,6 @@ const filledWrongly = "SELECT count() FROM %[1]s.conversions AS e LEFT JOIN %[1]
 	"WHERE (e.landing_id, e.landing, e.keyword, e.city, e.asn, e.os_version, e.hosting) != if(e.match = 'click' AND " +
 	"c.campaign_id = 7, (c.landing_id, c.landing, c.keyword, c.city, c.asn, c.os_version, c.hosting), " +
 	"(0, '', '', '', 0, '', false))"
-
-func ledger() *schemas.Fact {
-	return &schemas.Facts[slices.IndexFunc(schemas.Facts, func(f schemas.Fact) bool { return f.Table == "conversions" })]
-}
 
 // sameSums compares what the projection has of money with the rows, by a dimension that was filled.
 func sameSums(t *testing.T, conn driver.Conn, database string) {
