@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
 )
 
 // ledgerOfBefore fills a database of the former version: clicks with all that they had, entries with none of it. Of
