@@ -37,6 +37,8 @@ const (
 	TopicReplays = "dead-letters.replays"
 	// TopicControl has what every role must know within a second: ControlEntry events, the last of each key for ever.
 	TopicControl = "control"
+	// TopicOutboundRequests has OutboundRequest events: what is told to whom, decided exactly once.
+	TopicOutboundRequests = "outbound.requests"
 	// TopicLeases has what of each cap is granted to which edge: ControlEntry events of LeaseBook values, the last of each key for ever.
 	TopicLeases = "leases"
 	// TopicLeaseRequests has what edges ask for, give back, and hold: LeaseRequests events, repeated until they are answered.
@@ -68,7 +70,7 @@ const dayMS = 24 * 60 * 60 * 1000
 // first what comes from outside.
 //
 // What the processor reads is kept for as long as its state remembers it by default (clicks for the lookback window, statuses
-// for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
+// and what was told of them for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
 // the topics alone. Shorter times need checkpoints (processor.checkpoint).
 var Topics = inFlow([]Topic{
 	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 31 * dayMS, true, false, false},
@@ -77,6 +79,8 @@ var Topics = inFlow([]Topic{
 }, tableTopics(), []Topic{
 	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
 	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true, false},
+	// Longer than any destination's window (catalog/destination.MaxWindow): what is still due is in it.
+	{TopicOutboundRequests, "tributary.v1.OutboundRequest", "name of the destination", 100 * dayMS, false, true, false},
 	{TopicControl, "tributary.v1.ControlEntry", "kind/id", 30 * dayMS, false, true, true},
 	{TopicLeases, "tributary.v1.ControlEntry", "kind/id", 0, false, true, true},
 	{TopicLeaseRequests, "tributary.v1.LeaseRequests", "none; all are in partition 0", dayMS, false, false, false},
