@@ -15,9 +15,10 @@ type Protocol interface {
 	Group(d *destination.Destination, req *events.OutboundRequest) string
 	// Call returns the call that tells reqs: at least one, at most the destination's batch, all of one destination and group, in order,
 	// the conversions among them distinct. It is the same, byte for byte, for the same requests, but for what a signature must have of
-	// the time now. An error is final for all of reqs: no try would be better.
+	// the time now. An error of one request is final: no try would be better. Of several it says that one of them cannot be told: each is
+	// to be tried alone.
 	Call(d *destination.Destination, reqs []*events.OutboundRequest, now time.Time) (*Call, error)
-	// Judge returns what became of each of reqs, in their order.
+	// Judge returns what became of each of reqs, in their order. One request alone is never Split.
 	Judge(d *destination.Destination, reqs []*events.OutboundRequest, answer *Answer) []Verdict
 }
 
