@@ -104,6 +104,12 @@ func NormalPhone(value, country string, rule PhoneRule) string {
 	if value == "" || len(value) > maxPhoneBytes {
 		return ""
 	}
+	if written := plainE164(value); written != "" {
+		if rule == PhoneDigits {
+			written = written[1:]
+		}
+		return written
+	}
 	number, err := phonenumbers.Parse(value, strings.ToUpper(country))
 	if err != nil || !phonenumbers.IsValidNumber(number) {
 		// Lists have digits with the country's code and no plus, which in another country may be a number too, if an unlikely one.
@@ -121,6 +127,28 @@ func NormalPhone(value, country string, rule PhoneRule) string {
 		written = strings.TrimPrefix(written, "+")
 	}
 	return written
+}
+
+// plainE164 returns a number that is E.164 but for blanks, dots and hyphens, which is most of what machines send; the library takes a
+// hundred times as long. It is empty for any other.
+func plainE164(value string) string {
+	if value[0] != '+' {
+		return ""
+	}
+	written := make([]byte, 1, len(value))
+	written[0] = '+'
+	for _, c := range []byte(value[1:]) {
+		switch {
+		case c >= '0' && c <= '9':
+			written = append(written, c)
+		case c != ' ' && c != '.' && c != '-':
+			return ""
+		}
+	}
+	if digits := len(written) - 1; digits < 8 || digits > 15 || written[1] == '0' {
+		return ""
+	}
+	return string(written)
 }
 
 // User returns the hash of the advertiser's own ID of a person: as written, but for white space around it. Platforms say no more.

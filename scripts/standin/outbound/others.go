@@ -110,6 +110,8 @@ func (s *StandIn) microsoftRow(row doc, adjust bool) error {
 		return errors.New("InvalidHash")
 	case s.within(at, 90*day, time.Minute) != nil:
 		return errors.New("ConversionTimeOutOfRange")
+	case money(row.decimal("ConversionValue"), row.text("ConversionCurrencyCode")) != nil:
+		return errors.New("InvalidCurrencyCode")
 	}
 	key := who + " " + row.text("ConversionName") + " " + row.text("ConversionTime")
 	if !adjust {
@@ -305,8 +307,8 @@ func (s *StandIn) openAIEvent(e doc) error {
 	case e.text("action_source") == "web" && e.text("source_url") == "":
 		return errors.New("source_url is required")
 	}
-	if _, whole := data.number("amount"); data["amount"] != nil && (!whole || data.text("currency") == "") {
-		return errors.New("amount is no integer, or has no currency")
+	if _, whole := data.number("amount"); data["amount"] != nil && (!whole || !currencyForm.MatchString(data.text("currency"))) {
+		return errors.New("amount is no integer, or its currency is none")
 	}
 	if err := e.object("user").hashes("email_sha256", "external_id_sha256"); err != nil {
 		return err
