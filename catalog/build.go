@@ -41,6 +41,7 @@ func Build(cfg Config) (*Catalog, error) {
 	b.campaigns(cfg.Campaigns, b.landings(cfg.Landings))
 	b.networks(cfg.Networks)
 	b.route()
+	b.destinations(cfg.Destinations)
 	if len(b.problems) > 0 {
 		return nil, errors.Join(b.problems...)
 	}

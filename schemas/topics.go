@@ -72,7 +72,7 @@ const dayMS = 24 * 60 * 60 * 1000
 // first what comes from outside.
 //
 // What the processor reads is kept for as long as its state remembers it by default (clicks for the lookback window, statuses
-// for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
+// and what was told of them for processor.book_retention, uses of a transaction ID for up to two claim windows), so that a lost state can be rebuilt from
 // the topics alone. Shorter times need checkpoints (processor.checkpoint).
 var Topics = inFlow([]Topic{
 	{TopicClicks, "tributary.v1.Click", "click ID, canonical text", 31 * dayMS, true, false, false},
@@ -81,8 +81,8 @@ var Topics = inFlow([]Topic{
 }, tableTopics(), []Topic{
 	// Kept longer than any letter, so that no letter outlives the note that it was replayed.
 	{TopicReplays, "tributary.v1.DeadLetter", "letter ID", 180 * dayMS, false, true, false},
-	// Kept beyond the longest window of a destination: what is still due can be found again.
-	{TopicOutboundRequests, "tributary.v1.OutboundRequest", "destination", 100 * dayMS, false, true, false},
+	// Longer than any destination's window (catalog/destination.MaxWindow): what is still due is in it.
+	{TopicOutboundRequests, "tributary.v1.OutboundRequest", "name of the destination", 100 * dayMS, false, true, false},
 	{TopicControl, "tributary.v1.ControlEntry", "kind/id", 30 * dayMS, false, true, true},
 	{TopicLeases, "tributary.v1.ControlEntry", "kind/id", 0, false, true, true},
 	{TopicLeaseRequests, "tributary.v1.LeaseRequests", "none; all are in partition 0", dayMS, false, false, false},
