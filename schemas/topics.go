@@ -32,13 +32,15 @@ const (
 	TopicParked = "parked"
 	// TopicControlChanges has ControlChange events: each change of the topic control, exactly once.
 	TopicControlChanges = "control.changes"
+	// TopicOutboundRequests has what is to be told to destinations: OutboundRequest events, exactly once.
+	TopicOutboundRequests = "outbound.requests"
+	// TopicOutboundAttempts has OutboundAttempt events: what became of each try to tell a destination of a conversion, each at least once.
+	TopicOutboundAttempts = "outbound.attempts"
 	// TopicReplays has each dead letter that was sent again, as it was: exactly once where the record it became must not be
 	// doubled, else at least once. When the record was written is when it was replayed.
 	TopicReplays = "dead-letters.replays"
 	// TopicControl has what every role must know within a second: ControlEntry events, the last of each key for ever.
 	TopicControl = "control"
-	// TopicOutboundRequests has OutboundRequest events: what is told to whom, decided exactly once.
-	TopicOutboundRequests = "outbound.requests"
 	// TopicLeases has what of each cap is granted to which edge: ControlEntry events of LeaseBook values, the last of each key for ever.
 	TopicLeases = "leases"
 	// TopicLeaseRequests has what edges ask for, give back, and hold: LeaseRequests events, repeated until they are answered.
