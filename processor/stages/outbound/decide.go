@@ -292,7 +292,7 @@ func (t *task) change(ctx *stage.Context, d *target, was *state.OutboundTold, e 
 // hearsOf tells of a change that is in what the destination is sent.
 func (d *target) hearsOf(was *state.OutboundTold, amount price, status events.Status) bool {
 	before := priceOf(was)
-	if d.TellsOf("payout") && (before.has != amount.has || before.micros != amount.micros || before.currency != amount.currency) {
+	if d.Amounts && (before.has != amount.has || before.micros != amount.micros || before.currency != amount.currency) {
 		return true
 	}
 	return d.TellsOf("status") && d.StatusWord(events.Status(was.Status)) != d.StatusWord(status)
