@@ -263,7 +263,7 @@ func (l *lane) sweep(q *queue, now time.Time) error {
 				}
 				l.loaded++
 			}
-			if !l.isOver(it, now) && !it.capped {
+			if !l.isOver(it, now) && !it.capped && it.request.Skip == "" {
 				break
 			}
 			if it, err := l.claim(q, c); err != nil {
@@ -285,6 +285,9 @@ func (l *lane) isOver(it *item, now time.Time) bool {
 func (l *lane) endIfOver(q *queue, it *item, now time.Time) (bool, error) {
 	r := it.request
 	switch {
+	case r.Skip != "":
+		l.end(q, it, outcomeSkipped, r.Skip, now)
+		return true, nil
 	case it.capped:
 		l.end(q, it, outcomeCapped, "the destination's cap of the day was reached", now)
 		return true, nil
