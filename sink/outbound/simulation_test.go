@@ -59,6 +59,7 @@ type simWorld struct {
 	arrivals []arrivalOf
 	requests map[string]*events.OutboundRequest // by request ID
 	healed   bool
+	burials  sync.WaitGroup
 	started  time.Time
 }
 
@@ -83,6 +84,10 @@ func (s simTargets) Target(name string) *Target { return s[name] }
 
 // standInProtocol tells each request by its ID, one a line.
 type standInProtocol struct{}
+
+func (standInProtocol) Group(_ *destination.Destination, r *events.OutboundRequest) string {
+	return r.Told.String()
+}
 
 func (standInProtocol) Call(d *destination.Destination, reqs []*events.OutboundRequest, _ time.Time) (*protocol.Call, error) {
 	call := &protocol.Call{Method: "POST", URL: "https://" + d.Name, Masked: "https://" + d.Name}
@@ -247,6 +252,7 @@ func simulate(t *testing.T, seed uint64) {
 	for _, p := range w.places {
 		w.halt(p)
 	}
+	w.burials.Wait()
 	w.client.Close()
 	w.cluster.Close()
 	synctest.Wait()
@@ -309,6 +315,7 @@ func (w *simWorld) kill(p *place, lost bool) {
 	}
 	p.cut.cut()
 	crashed := p.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: w.rng.IntN(101), RNG: w.rng})
+	w.bury(p.engine)
 	p.engine.crashWith(errKilled)
 	if err := <-p.done; !errors.Is(err, errKilled) {
 		w.t.Errorf("killed: %v", err)
@@ -317,6 +324,20 @@ func (w *simWorld) kill(p *place, lost bool) {
 	if p.engine, p.fs = nil, crashed; lost {
 		p.fs = vfs.NewCrashableMem()
 	}
+}
+
+// bury ends the session of a killed member: kfake never ends that of one which dies while it joins.
+func (w *simWorld) bury(e *Engine) {
+	id, _ := e.client.GroupMetadata()
+	request := kmsg.NewPtrLeaveGroupRequest()
+	request.Group = e.config.Group
+	member := kmsg.NewLeaveGroupRequestMember()
+	request.MemberID, member.MemberID = id, id
+	request.Members = append(request.Members, member)
+	w.burials.Go(func() {
+		time.Sleep(e.config.SessionTimeout)
+		_, _ = request.RequestWith(context.Background(), w.client)
+	})
 }
 
 // halt ends a deliverer in an orderly way.
