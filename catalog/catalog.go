@@ -171,6 +171,13 @@ func (c *Currency) Rate(atMS int64) (rate money.Rate, dated bool) {
 	return c.rates[i-1].rate, true
 }
 
+// EachRate calls visit for each dated rate into the base currency, oldest first; the base currency has one, from the beginning of time.
+func (c *Currency) EachRate(visit func(fromMS int64, rate money.Rate)) {
+	for _, r := range c.rates {
+		visit(r.fromMS, r.rate)
+	}
+}
+
 // Campaign returns the campaign of that name or alias, nil when there is none.
 func (c *Catalog) Campaign(name []byte) *Campaign { return c.campaigns[string(name)] }
 

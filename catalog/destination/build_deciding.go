@@ -47,6 +47,7 @@ func (b *builder) deciding(field string, c *Config, d *Destination) Deciding {
 		out.Restates, out.Retracts = b.able(field+".restate_url", c.RestateURL, t.Restate), b.able(field+".retract_url", c.RetractURL, t.Retract)
 	}
 	out.Uses, out.Needs = d.uses()
+	out.Amounts = t.Protocol != ProtocolURL || out.TellsOf("payout")
 	return out
 }
 

@@ -13,7 +13,7 @@ type Deciding struct {
 
 	// Events are the event types that are told, with the destination's words; "*" is any other one. None: all, under their own names.
 	Events map[string]string `json:"ev,omitempty"`
-	// GoalOnly: where Events are none, only what is a goal of the offer.
+	// GoalOnly: of event types that Events do not name, only what is a goal of the offer.
 	GoalOnly bool `json:"go,omitempty"`
 	// Statuses has a bit for each status in which a conversion is told.
 	Statuses  uint32            `json:"st,omitempty"`
@@ -47,7 +47,8 @@ type Deciding struct {
 	UndoAfterMS  int64 `json:"ua,omitempty"`
 	UndoWithinMS int64 `json:"uw,omitempty"`
 
-	// Restates and Retracts: the destination can be told of these.
+	// Amounts, Restates and Retracts: the destination hears of payouts, of changes, of ends.
+	Amounts  bool `json:"am,omitempty"`
 	Restates bool `json:"rs,omitempty"`
 	Retracts bool `json:"rt,omitempty"`
 
@@ -74,7 +75,7 @@ func (d *Deciding) EventWord(e *events.Conversion) (word string, ok bool) {
 	}
 	word, ok = d.Events[e.Event]
 	if !ok {
-		if word, ok = d.Events[AnyEvent]; !ok {
+		if word, ok = d.Events[AnyEvent]; !ok || d.GoalOnly && e.BesideGoal {
 			return "", false
 		}
 	}

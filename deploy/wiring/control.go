@@ -178,12 +178,20 @@ func (s *System) compile(c *config.Config) (*catalog.Catalog, error) {
 			return nil, err
 		}
 	}
+	if s.edge.Load() == nil {
+		return catalog.BuildWithoutKeys(declared)
+	}
 	return catalog.Build(declared)
 }
 
-// followCatalog has the edge take each change of the catalog in the topic control.
+// CatalogFromControl tells of a catalog that is in the topic control: AddControl is needed before the roles that have to do with it.
+func (s *System) CatalogFromControl() bool {
+	return s.loaded.Config.Catalog.Source == catalog.SourceControl
+}
+
+// followCatalog has the roles of this process take each change of the catalog in the topic control.
 func (s *System) followCatalog() {
-	if s.loaded.Config.Catalog.Source != catalog.SourceControl {
+	if !s.CatalogFromControl() || s.control.news != nil {
 		return
 	}
 	s.control.news = make(chan struct{}, 1)

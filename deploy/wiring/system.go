@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/zap"
 
+	"tributary/catalog"
 	"tributary/deploy/config"
 	"tributary/deploy/embedded"
 	"tributary/deploy/meaning"
@@ -57,7 +58,8 @@ type System struct {
 	kept       kept
 	topicsFit  atomic.Bool // they did once
 	control    controlSlot
-	catalogs   sync.Mutex // held while a catalog is made and put in force, and of inForce
+	catalogs   sync.Mutex               // held while a catalog is made and put in force, and of inForce
+	takers     []func(*catalog.Catalog) // beside the edge; added before Run
 
 	// Reloaded is called after each reading of a changed configuration, whatever came of it; nil for nobody.
 	Reloaded func()
