@@ -112,8 +112,11 @@ func (l *lane) perform(t *Target, q *queue, group []*item) (r *result) {
 	}
 	call, err := t.Protocol.Call(t.Destination, requests, began)
 	if err != nil {
-		r.err = errUncounted
-		r.verdicts = allOf(group, protocol.Verdict{Outcome: protocol.Refused, Reason: err.Error()})
+		verdict := protocol.Verdict{Outcome: protocol.Refused, Reason: err.Error()}
+		if len(group) > 1 { // of one of them
+			verdict.Outcome = protocol.Split
+		}
+		r.err, r.verdicts = errUncounted, allOf(group, verdict)
 		return r
 	}
 	r.call, r.sent = call, true

@@ -37,6 +37,15 @@ type Target struct {
 	ResumedMS int64
 }
 
+// day is the day of a time in the destination's zone, in days since 1970.
+func (t *Target) day(at time.Time) int64 {
+	seconds := 0
+	if t.Zone != nil {
+		_, seconds = at.In(t.Zone).Zone()
+	}
+	return (at.Unix() + int64(seconds)) / 86400
+}
+
 // DefaultRetries are those of Standard Webhooks, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
 var DefaultRetries = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
