@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -68,6 +70,9 @@ var simRetries = []time.Duration{2 * time.Second, 10 * time.Second, 40 * time.Se
 
 // requestWindow is how long after it was decided a request of a scenario may be told, unless it is a short one.
 const requestWindow = 6 * time.Hour
+
+// outboundPatience is how long all may take once nothing befalls anybody any more: some retries, a breaker's pauses, sessions of the dead.
+const outboundPatience = 20 * time.Minute
 
 // poisonNote is in the IDs of conversions that no receiver takes.
 const poisonNote = "bad"
@@ -280,6 +285,7 @@ func (w *World) runOutbound(r *Result) {
 }
 
 func (w *World) startOutbound() error {
+	log.SetOutput(io.Discard) // net/http tells of second answers there
 	if err := w.startKafka(); err != nil {
 		return err
 	}
@@ -346,7 +352,7 @@ func (w *World) attemptsOf(asked map[string]*events.OutboundRequest) (map[string
 		return rows, err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), requestWindow+2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), outboundPatience)
 	defer cancel()
 	expired := false
 	for began := time.Now(); len(open) > 0; {
@@ -354,7 +360,7 @@ func (w *World) attemptsOf(asked map[string]*events.OutboundRequest) (map[string
 		fetches := client.PollFetches(poll)
 		stop()
 		if ctx.Err() != nil {
-			return rows, fmt.Errorf("%d requests are not final, such as %s", len(open), slices.Min(slices.Collect(maps.Keys(open))))
+			return rows, fmt.Errorf("%d of %d requests are not final, such as %s", len(open), len(asked), slices.Min(slices.Collect(maps.Keys(open))))
 		}
 		if !expired && time.Since(began) > expireAfter {
 			expired = true

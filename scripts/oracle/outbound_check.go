@@ -106,12 +106,12 @@ func (w *World) judge(of map[string]*history, h *history) (differences []string)
 	default:
 		say("it ended as %s", final.Outcome)
 	}
-	// What was to be tried again later was not tried before.
+	// What was to be tried again later was not tried before. A zombie's try has a number of its own.
 	byTry := slices.Clone(h.rows)
 	slices.SortStableFunc(byTry, func(a, b *events.OutboundAttempt) int { return int(a.ReceivedMs - b.ReceivedMs) })
 	for i := 1; i < len(byTry); i++ {
 		before, next := byTry[i-1], byTry[i]
-		if before.Outcome != "again" || next.Batch == 0 || next.Try != before.Try+1 {
+		if w.scenario.has(faultFreeze) || before.Outcome != "again" || next.Batch == 0 || next.Try != before.Try+1 {
 			continue
 		}
 		if began := next.ReceivedMs - int64(next.TookMs); began < before.NextDueMs {
@@ -131,6 +131,11 @@ func (w *World) judge(of map[string]*history, h *history) (differences []string)
 		}
 	}
 	return differences
+}
+
+// has tells whether a kind of fault strikes.
+func (s *Scenario) has(kind string) bool {
+	return slices.ContainsFunc(s.Faults, func(f Fault) bool { return f.Kind == kind })
 }
 
 // couldBeTold tells of a request with a short window whether it should have been told within it: nothing befell anybody from well before it was
