@@ -2,6 +2,7 @@ package destination
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -38,7 +39,24 @@ func Build(list []Config, known Known) (built []*Destination, problems []error) 
 			built = append(built, d)
 		}
 	}
+	b.size(built)
 	return built, b.problems
+}
+
+// size holds what the processor's cycles must carry against its limit.
+func (b *builder) size(built []*Destination) {
+	bytes := 0
+	for _, d := range built {
+		text, err := json.Marshal(&d.Deciding)
+		if err != nil {
+			b.problem("destinations", "%s cannot be written down: %v", d.Name, err)
+		}
+		bytes += len(text) + 1
+	}
+	if bytes > schemas.MaxDecidingBytes {
+		b.problem("destinations", "what decides of them has %d bytes, at most %d are allowed; shorter lists of campaigns, sources and events would be right",
+			bytes, schemas.MaxDecidingBytes)
+	}
 }
 
 type builder struct {

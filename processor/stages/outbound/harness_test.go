@@ -118,6 +118,14 @@ func (w *world) process(topic string, m interface{ MarshalVT() ([]byte, error) }
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.sendTo(topic, value)
+}
+
+// send gives a record of scored.conversions to the stage.
+func (w *world) send(value []byte) { w.t.Helper(); w.sendTo(schemas.TopicConversions, value) }
+
+func (w *world) sendTo(topic string, value []byte) {
+	w.t.Helper()
 	w.offset++
 	w.stages.SetNow(w.nowMS)
 	rec := &stage.Record{Topic: topic, Offset: w.offset, Value: value, TimestampMS: w.nowMS}
