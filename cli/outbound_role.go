@@ -25,5 +25,6 @@ SIGTERM waits for the calls under way.`,
 			Example: `  tributary outbound --config tributary.yaml
   tributary outbound list`,
 		})
+	command.AddCommand(newOutboundList(env), newOutboundShow(env), newOutboundResend(env), newOutboundHold(env, false), newOutboundHold(env, true), newOutboundTest(env))
 	return command
 }

@@ -37,6 +37,9 @@ var outcomes = map[protocol.Outcome]string{
 	protocol.Split: outcomeSplit, protocol.Paused: outcomePaused, protocol.Gone: outcomeGone,
 }
 
+// OutcomeName is an outcome as rows have it.
+func OutcomeName(o protocol.Outcome) string { return outcomes[o] }
+
 // ErrNotSent is in errors of a Sender that sent nothing.
 var ErrNotSent = errors.New("nothing was sent")
 
