@@ -9,7 +9,7 @@ import (
 
 func newOutbound(env *environment) *cobra.Command {
 	command := newRole(env, config.SectionOutbound, func(s *wiring.System) { s.AddOps(); s.AddControl(); s.AddOutbound() },
-		[]string{config.SectionOutbound, config.SectionCatalog}, &cobra.Command{
+		[]string{config.SectionOutbound}, &cobra.Command{
 			Use:   "outbound",
 			Short: "Run the deliverer: conversions told to sources, partners and ad platforms",
 			Long: `Runs the deliverer alone: it tells the destinations of the catalog what the processor has decided

@@ -18,7 +18,8 @@ import (
 type Template struct {
 	Name  string `yaml:"name"`
 	Title string `yaml:"title"`
-	// Kind is source (a traffic source), platform (a conversion API whose optimiser learns of what it hears) or free.
+	// Kind is source (a traffic source), tracker (of an affiliate, a network or an advertiser), platform (a conversion API whose
+	// optimiser learns of what it hears) or free.
 	Kind string `yaml:"kind"`
 	// Protocol says who makes the calls: get for all that is a URL, with or without a body; else the name of a conversion API, or webhook.
 	Protocol string `yaml:"protocol"`
@@ -64,6 +65,7 @@ type Template struct {
 // The kinds of templates.
 const (
 	KindSource   = "source"
+	KindTracker  = "tracker"
 	KindPlatform = "platform"
 	KindFree     = "free"
 )

@@ -450,9 +450,11 @@ func (x *ClaimHolder) GetReceivedMs() int64 {
 type Outbound struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When its first entry was seen while a destination was declared, and its last one: by the entries' decided_ms.
-	FirstMs       int64           `protobuf:"varint,1,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
-	LastMs        int64           `protobuf:"varint,2,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
-	Told          []*OutboundTold `protobuf:"bytes,3,rep,name=told,proto3" json:"told,omitempty"`
+	FirstMs int64           `protobuf:"varint,1,opt,name=first_ms,json=firstMs,proto3" json:"first_ms,omitempty"`
+	LastMs  int64           `protobuf:"varint,2,opt,name=last_ms,json=lastMs,proto3" json:"last_ms,omitempty"`
+	Told    []*OutboundTold `protobuf:"bytes,3,rep,name=told,proto3" json:"told,omitempty"`
+	// How often destinations had been declared by its first entry: one that was declared later does not hear of it.
+	Generation    uint32 `protobuf:"varint,4,opt,name=generation,proto3" json:"generation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -506,6 +508,13 @@ func (x *Outbound) GetTold() []*OutboundTold {
 		return x.Told
 	}
 	return nil
+}
+
+func (x *Outbound) GetGeneration() uint32 {
+	if x != nil {
+		return x.Generation
+	}
+	return 0
 }
 
 // OutboundTold is what one destination was told of one conversion.
@@ -708,11 +717,14 @@ const file_tributary_state_v1_state_proto_rawDesc = "" +
 	"\bclick_id\x18\x01 \x01(\tR\aclickId\x12#\n" +
 	"\rconversion_id\x18\x02 \x01(\tR\fconversionId\x12\x1f\n" +
 	"\vreceived_ms\x18\x03 \x01(\x03R\n" +
-	"receivedMs\"t\n" +
+	"receivedMs\"\x94\x01\n" +
 	"\bOutbound\x12\x19\n" +
 	"\bfirst_ms\x18\x01 \x01(\x03R\afirstMs\x12\x17\n" +
 	"\alast_ms\x18\x02 \x01(\x03R\x06lastMs\x124\n" +
-	"\x04told\x18\x03 \x03(\v2 .tributary.state.v1.OutboundToldR\x04told\"\xc1\x04\n" +
+	"\x04told\x18\x03 \x03(\v2 .tributary.state.v1.OutboundToldR\x04told\x12\x1e\n" +
+	"\n" +
+	"generation\x18\x04 \x01(\rR\n" +
+	"generation\"\xc1\x04\n" +
 	"\fOutboundTold\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12<\n" +
 	"\x05stage\x18\x02 \x01(\x0e2&.tributary.state.v1.OutboundTold.StageR\x05stage\x12\x10\n" +

@@ -18,7 +18,7 @@ import (
 func (t *task) decide(ctx *stage.Context, d *target, book *state.Outbound, e *events.Conversion) error {
 	was := find(book, d.Name)
 	if was == nil {
-		if book.FirstMs < d.sinceMS || e.Kind == events.Conversion_KIND_RESCORED || !d.begins(e) {
+		if book.FirstMs < d.ms || book.Generation < d.generation || e.Kind == events.Conversion_KIND_RESCORED || !d.begins(e) {
 			return nil
 		}
 		was = &state.OutboundTold{Destination: d.Name}

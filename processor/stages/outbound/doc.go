@@ -11,7 +11,7 @@
 //
 // State, by first byte of the key:
 //
-//	d name          since when a destination is declared
+//	d name          since when a destination is declared (stream's time, number of the declaration); of no name: the last number
 //	c conversion    what the destinations were told of it: state.Outbound
 //	a hour click    address and user agent of a click (hours of its event time, 4 bytes; click ID), for at most agentKeptMS
 //

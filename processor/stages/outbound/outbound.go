@@ -92,6 +92,7 @@ type task struct {
 	targets    []target
 	rates      map[string][]datedRate
 	keptMS     int64
+	generation uint32
 	// agents: a destination needs what the visitor's browser said.
 	agents bool
 	// expiredHour is the first hour whose agents were not removed yet.
@@ -134,7 +135,7 @@ func (t *task) Process(ctx *stage.Context, rec *stage.Record) error {
 		if e.Kind != events.Conversion_KIND_CREATED && e.Kind != events.Conversion_KIND_CORRECTION {
 			return nil // it came before any destination was declared, or is forgotten
 		}
-		book = &state.Outbound{FirstMs: e.DecidedMs}
+		book = &state.Outbound{FirstMs: e.DecidedMs, Generation: t.generation}
 	}
 	book.LastMs = max(book.LastMs, e.DecidedMs)
 	for i := range t.targets {

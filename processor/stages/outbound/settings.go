@@ -91,8 +91,14 @@ func readSettings(b []byte) (d declared, err error) {
 type target struct {
 	destination.Deciding
 	zone *time.Location
-	// sinceMS is the stream's time at which it was declared: what was decided before is not told.
-	sinceMS int64
+	since
+}
+
+// since is when a destination was declared: in the stream's time, and as the how manieth declaration. What came before is not told. The
+// time alone would not do, for it stands still while nothing is read; the number alone counts what is read, not what was decided.
+type since struct {
+	ms         int64
+	generation uint32
 }
 
 // Configure is of stage.Configurable.
@@ -104,7 +110,7 @@ func (t *task) Configure(ctx *stage.Context, _, now []byte) error {
 	if err != nil {
 		return err
 	}
-	since, err := t.since(ctx, d.Destinations)
+	since, err := t.declaredSince(ctx, d.Destinations)
 	if err != nil {
 		return err
 	}
@@ -121,30 +127,43 @@ func (t *task) Configure(ctx *stage.Context, _, now []byte) error {
 	return nil
 }
 
-// since returns since when each destination is declared. It takes note of new ones, and forgets those that are declared no more.
-func (t *task) since(ctx *stage.Context, list []destination.Deciding) ([]int64, error) {
-	known := map[string]int64{}
+// declaredSince returns since when each destination is declared. It takes note of new ones, and forgets those that are declared no more.
+func (t *task) declaredSince(ctx *stage.Context, list []destination.Deciding) ([]since, error) {
+	known := map[string]since{}
+	t.generation = 0
 	if err := ctx.State.Scan([]byte{kindSince}, nil, func(key, value []byte) bool {
-		ms, _ := binary.Varint(value)
-		known[string(key[1:])] = ms
+		ms, n := binary.Varint(value)
+		generation, _ := binary.Uvarint(value[max(n, 0):])
+		if name := string(key[1:]); name == "" {
+			t.generation = uint32(generation)
+		} else {
+			known[name] = since{ms, uint32(generation)}
+		}
 		return true
 	}); err != nil {
 		return nil, err
 	}
-	since := make([]int64, len(list))
+	put := func(name string, s since) {
+		ctx.State.Put(sinceKey(name), binary.AppendUvarint(binary.AppendVarint(nil, s.ms), uint64(s.generation)))
+	}
+	all, next := make([]since, len(list)), since{ctx.WatermarkMS(), t.generation + 1}
 	for i := range list {
-		ms, ok := known[list[i].Name]
+		s, ok := known[list[i].Name]
 		if !ok {
-			ms = ctx.WatermarkMS()
-			ctx.State.Put(sinceKey(list[i].Name), binary.AppendVarint(nil, ms))
+			s = next
+			put(list[i].Name, s)
+			t.generation = s.generation
 		}
-		since[i] = ms
+		all[i] = s
 		delete(known, list[i].Name)
+	}
+	if t.generation == next.generation {
+		put("", next)
 	}
 	for name := range known {
 		ctx.State.Delete(sinceKey(name))
 	}
-	return since, nil
+	return all, nil
 }
 
 func sinceKey(name string) []byte { return append([]byte{kindSince}, name...) }
