@@ -15,7 +15,6 @@ import (
 	"tributary/cli/misuse"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
-	"tributary/deploy/wiring"
 	schema "tributary/schemas/clickhouse"
 	"tributary/schemas/clickhouse/archive"
 )
@@ -110,28 +109,20 @@ func newArchiveList(env *environment) *cobra.Command {
 
 // withArchive calls do with ClickHouse at hand.
 func (e *environment) withArchive(cmd *cobra.Command, o *archive.Options, do func(context.Context, *config.ClickHouse) error) error {
-	from := e.sources()
-	from.Sections = []string{}
-	loaded, _, err := e.load(from)
+	loaded, _, err := e.loadConnections()
 	if err != nil {
 		return err
 	}
 	ctx, _, giveBack := process.WithSignals(cmd.Context())
 	defer giveBack()
 	c := &loaded.Config.ClickHouse
-	server, err := wiring.ClickHouseOptions(*c)
+	conn, err := openClickHouse(ctx, c, func(server *clickhouse.Options) {
+		server.ReadTimeout = time.Hour // for sums of the rows of a day
+	})
 	if err != nil {
 		return err
 	}
-	server.ReadTimeout = time.Hour // for sums of the rows of a day
-	conn, err := clickhouse.Open(server)
-	if err != nil {
-		return fmt.Errorf("opening ClickHouse: %w", err)
-	}
 	defer conn.Close()
-	if err := conn.Ping(ctx); err != nil {
-		return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w; is `tributary up` running?", c.Addr, err)
-	}
 	o.ClickHouse, o.Database = conn, c.Database
 	return do(ctx, c)
 }
@@ -164,7 +155,8 @@ func (f *archiveFlags) months(now time.Time, keep bool, retention map[string]int
 		}
 	}
 	if len(months) == 0 {
-		return nil, misuse.Errorf("nothing says which months are old: want --before 2026-01, --keep-months 12, or clickhouse.retention_days of %s",
+		return nil, misuse.Errorf(
+			"nothing says which months are old: want --before 2026-01, --keep-months 12, or clickhouse.retention_days of %s",
 			strings.Join(f.tables, ", "))
 	}
 	return months, nil
@@ -231,7 +223,8 @@ func printMonths(out io.Writer, list []archive.Listed, asJSON bool) error {
 	var b strings.Builder
 	to := json.NewEncoder(&b)
 	if !asJSON {
-		fmt.Fprintf(&b, "%-16s %-8s %14s %14s %6s %14s  %s\n", "table", "month", "counted rows", "archived rows", "runs", "of them kept", "last run, UTC")
+		fmt.Fprintf(&b, "%-16s %-8s %14s %14s %6s %14s  %s\n", "table", "month", "counted rows", "archived rows",
+			"runs", "of them kept", "last run, UTC")
 	}
 	for _, l := range list {
 		if asJSON {

@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/user"
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"tributary/catalog/block"
 	"tributary/catalog/control"
@@ -19,7 +15,6 @@ import (
 	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/deploy/process"
-	"tributary/deploy/wiring"
 )
 
 const blockLong = `Keeps clicks away: those of a source, of a value of one of its subs (a zone, a site), of a network
@@ -42,9 +37,6 @@ not known whether it is: then the error says so. 2: what was asked for makes no 
 const blockUndoLong = `Takes the last change of a block back: one that was added is removed, one that was removed is in
 force again until the time that it had. Without an ID it is the block that you changed last. A
 removal can be undone for 30 days.`
-
-// blockTimeout is how long a command waits for Kafka.
-const blockTimeout = 30 * time.Second
 
 func newBlock(env *environment) *cobra.Command {
 	command := &cobra.Command{
@@ -72,40 +64,16 @@ func (f *blockFlags) register(command *cobra.Command) {
 
 // desk is called with what writes.
 func (f *blockFlags) desk(ctx context.Context, env *environment, do func(context.Context, *blocklist.Desk) error) error {
-	cfg, err := env.controlConfig()
+	topic, err := env.controlTopic()
 	if err != nil {
 		return err
 	}
 	if f.author == "" {
 		f.author = userName()
 	}
-	writer, err := control.NewWriter(cfg)
-	if err != nil {
-		return err
-	}
-	defer writer.Close()
-	ctx, _, giveBack := process.WithSignals(ctx)
-	defer giveBack()
-	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("kafka did not answer within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
-	defer cancel()
-	return do(ctx, &blocklist.Desk{Writer: writer, Author: f.author, Reason: f.reason, Now: time.Now})
-}
-
-// controlConfig says where the topic control is.
-func (e *environment) controlConfig() (control.Config, error) {
-	loaded, err := e.loadOffline()
-	if err != nil {
-		return control.Config{}, err
-	}
-	return wiring.ControlConfig(&loaded.Config, "block", zap.NewNop())
-}
-
-// userName is who runs the command, by the machine's own word.
-func userName() string {
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return u.Username
-	}
-	return os.Getenv("USER")
+	return topic.write(ctx, func(ctx context.Context, w *control.Writer) error {
+		return do(ctx, &blocklist.Desk{Writer: w, Author: f.author, Reason: f.reason, Now: time.Now})
+	})
 }
 
 // tell prints a change that was made.
@@ -138,7 +106,8 @@ func newBlockAdd(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := blocklist.World{Catalog: loaded.catalog, Campaigns: loaded.campaigns(), ASNs: loaded.Config.Ingest.Geo.ASNFile != "", Now: time.Now()}
+			w := blocklist.World{Catalog: loaded.catalog, Campaigns: loaded.campaigns(),
+				ASNs: loaded.Config.Ingest.Geo.ASNFile != "", Now: time.Now()}
 			v, undeclared, err := w.Block(&r)
 			if err != nil {
 				return err
@@ -233,13 +202,11 @@ the first one counts, and shadow ones after all others.`,
 		Example: "  tributary block list\n  tributary block list --all --json",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := env.controlConfig()
+			topic, err := env.controlTopic()
 			if err != nil {
 				return err
 			}
-			ctx, _, giveBack := process.WithSignals(cmd.Context())
-			defer giveBack()
-			state, err := readControl(ctx, cfg)
+			state, err := topic.read(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -249,21 +216,6 @@ the first one counts, and shadow ones after all others.`,
 	command.Flags().BoolVar(&all, "all", false, "those that were removed within the last 30 days too")
 	command.Flags().BoolVar(&asJSON, "json", false, "print lines of JSON")
 	return command
-}
-
-// readControl reads what is in force of the topic control now.
-func readControl(ctx context.Context, cfg control.Config) (*control.State, error) {
-	reader, err := control.Open(cfg)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, blockTimeout, fmt.Errorf("kafka did not show it within %s (kafka.brokers); is `tributary up` running?", blockTimeout))
-	ran := make(chan error, 1)
-	go func() { ran <- reader.Run(ctx) }()
-	err = reader.Seen(ctx)
-	state := reader.Now()
-	cancel()
-	return state, errors.Join(err, <-ran)
 }
 
 func newBlockHistory(env *environment) *cobra.Command {
@@ -287,26 +239,20 @@ ClickHouse, table control_changes, about a second after the change.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			from := env.sources()
-			from.Sections = []string{}
-			loaded, _, err := env.load(from)
+			loaded, _, err := env.loadConnections()
 			if err != nil {
 				return err
 			}
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
 			defer giveBack()
 			c := &loaded.Config
-			server, err := wiring.ClickHouseOptions(c.ClickHouse)
+			conn, err := openClickHouse(ctx, &c.ClickHouse, nil)
 			if err != nil {
 				return err
 			}
-			conn, err := clickhouse.Open(server)
-			if err != nil {
-				return fmt.Errorf("opening ClickHouse: %w", err)
-			}
 			past, err := blocklist.History(ctx, conn, c.ClickHouse.Database, strings.Join(args, ""), limit)
 			if err = errors.Join(err, conn.Close()); err != nil {
-				return fmt.Errorf("%w (clickhouse.addr: %s)", err, c.ClickHouse.Addr)
+				return reached(err, &c.ClickHouse)
 			}
 			return blocklist.PrintHistory(env.stdout, past, asJSON)
 		},

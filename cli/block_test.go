@@ -35,7 +35,8 @@ func TestBlockIsWalked(t *testing.T) {
 	defer up.stop()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	ask := func(path string) (status int, location, id string) {
 		t.Helper()
 		request, err := http.NewRequest(http.MethodGet, "http://"+up.edge+path, nil)

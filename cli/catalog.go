@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"os/user"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kerr"
 
 	"tributary/catalog"
 	"tributary/catalog/control"
@@ -22,7 +18,6 @@ import (
 	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/deploy/config"
-	"tributary/deploy/process"
 	"tributary/deploy/wiring"
 )
 
@@ -33,9 +28,6 @@ currency stay in each machine's configuration. docs/control.md has the whole of 
 
 With catalog.source: file, the default, each edge reads its own file, and these commands prepare
 the other way: apply, then set catalog.source and restart.`
-
-// catalogLimit is how long Kafka may take.
-const catalogLimit = 30 * time.Second
 
 func newCatalog(env *environment) *cobra.Command {
 	command := &cobra.Command{
@@ -52,11 +44,11 @@ func newCatalog(env *environment) *cobra.Command {
 	return command
 }
 
-// A published catalog as the commands reach it.
+// A publishedCatalog is the topic control with the configuration of this installation.
 type publishedCatalog struct {
+	*controlTopic
 	*config.Loaded
-	topic control.Config
-	base  catalog.Config
+	base catalog.Config
 }
 
 func (e *environment) publishedCatalog() (*publishedCatalog, error) {
@@ -65,34 +57,13 @@ func (e *environment) publishedCatalog() (*publishedCatalog, error) {
 		return nil, err
 	}
 	p := &publishedCatalog{Loaded: loaded, base: loaded.Config.Catalog}
-	if p.topic, err = wiring.ControlConfig(&loaded.Config, "catalog", logger); err != nil {
+	if p.controlTopic, err = e.controlTopicOf(&loaded.Config, logger); err != nil {
 		return nil, err
 	}
 	if len(p.base.ClickIDKeys.Keys) == 0 {
 		p.base.ClickIDKeys = catalog.KeysConfig{Active: 1, Keys: map[int]catalog.Secret{1: "stands in: nothing is signed"}}
 	}
 	return p, nil
-}
-
-// read returns what is in force.
-func (p *publishedCatalog) read(ctx context.Context) (*control.State, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, catalogLimit, fmt.Errorf("took longer than %s", catalogLimit))
-	defer cancel()
-	s, err := control.Read(ctx, p.topic)
-	return s, p.explained(err)
-}
-
-func (p *publishedCatalog) explained(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, kerr.UnknownTopicOrPartition):
-		return fmt.Errorf("there is no topic %s at %s; run `tributary migrate` once to make it: %w", p.topic.Topic, strings.Join(p.Config.Kafka.Brokers, ", "), err)
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer of Kafka (kafka.brokers: %s); is it up, and is data_dir that of its `tributary up`? %w",
-			strings.Join(p.Config.Kafka.Brokers, ", "), err)
-	}
-	return err
 }
 
 // A catalogFile is the source of a catalog that a person wrote.
@@ -104,7 +75,9 @@ type catalogFile struct {
 // Declared returns the file's catalog.
 func (f catalogFile) Declared(context.Context) (catalog.Config, error) {
 	if was, is := f.base.BaseCurrency, f.Catalog.BaseCurrency; is != "" && is != was {
-		return catalog.Config{}, misuse.Errorf("catalog.base_currency is %s in this file and %s in the configuration of this installation; right would be %[2]s, or to leave it out", is, was)
+		return catalog.Config{}, misuse.Errorf(
+			"catalog.base_currency is %s in this file and %s in the configuration of this installation; right would be %[2]s, or to leave it out",
+			is, was)
 	}
 	return f.Catalog, nil
 }
@@ -156,7 +129,7 @@ Exit code 0: it is in force. 1: Kafka did not take it, or the revision is anothe
 				plan.If = &only
 			}
 			if plan.Author == "" {
-				plan.Author = whoAmI()
+				plan.Author = userAtMachine()
 			}
 			if plan.Reason == "" {
 				plan.Reason = "tributary catalog apply " + args[0]
@@ -166,25 +139,21 @@ Exit code 0: it is in force. 1: Kafka did not take it, or the revision is anothe
 	}
 	flags := command.Flags()
 	flags.BoolVar(&plan.Dry, "dry-run", false, "check, and print what would change; apply nothing")
-	flags.Int64Var(&only, "if-revision", 0, "apply only if the catalog is at revision `N` (history, diff and export say it); 0: if none was applied yet")
+	flags.Int64Var(&only, "if-revision", 0,
+		"apply only if the catalog is at revision `N` (history, diff and export say it); 0: if none was applied yet")
 	flags.StringVar(&plan.Author, "author", "", "who applies it, as `TEXT`; default: this user and machine")
 	flags.StringVar(&plan.Reason, "reason", "", "why, as `TEXT`, for whoever reads the history")
 	return command
 }
 
 func (e *environment) applyCatalog(ctx context.Context, p *publishedCatalog, file catalogFile, plan published.Plan) error {
-	ctx, _, giveBack := process.WithSignals(ctx)
-	defer giveBack()
-	ctx, cancel := context.WithTimeoutCause(ctx, catalogLimit, fmt.Errorf("took longer than %s", catalogLimit))
-	defer cancel()
-	w, err := control.NewWriter(p.topic)
-	if err != nil {
+	var revision int64
+	var differences []published.Difference
+	if err := p.write(ctx, func(ctx context.Context, w *control.Writer) (err error) {
+		revision, differences, err = published.Apply(ctx, w, file, plan)
+		return asRefused(file, err)
+	}); err != nil {
 		return err
-	}
-	defer w.Close()
-	revision, differences, err := published.Apply(ctx, w, file, plan)
-	if err != nil {
-		return p.explained(asRefused(file, err))
 	}
 	if err := e.printDifferences(differences); err != nil {
 		return err
@@ -205,6 +174,9 @@ func (e *environment) applyCatalog(ctx context.Context, p *publishedCatalog, fil
 
 // asRefused tells a wrong file from a failure.
 func asRefused(file catalogFile, err error) error {
+	if err == nil {
+		return nil
+	}
 	located := file.Located(err)
 	var problems config.Problems
 	if errors.As(located, &problems) || errors.Is(err, control.ErrRefused) {
@@ -226,18 +198,6 @@ func (e *environment) printDifferences(differences []published.Difference) error
 
 // maxDifferenceBytes is how long a line of a difference is.
 const maxDifferenceBytes = 2000
-
-// whoAmI names the user and the machine.
-func whoAmI() string {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		name += "@" + host
-	}
-	return name
-}
 
 func newCatalogDiff(env *environment) *cobra.Command {
 	return &cobra.Command{
@@ -324,7 +284,9 @@ func readControlCopy(c *config.Config) (*control.State, error) {
 	path := wiring.ControlCopy(c)
 	s, err := control.ReadCopy(path, wiring.ControlKinds())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, misuse.Errorf("there is no copy of the topic control in %s; right would be the data_dir of `tributary up` or of an edge", path)
+		return nil, misuse.Errorf(
+			"there is no copy of the topic control in %s; right would be the data_dir of `tributary up` or of an edge",
+			path)
 	}
 	return s, err
 }
@@ -377,7 +339,8 @@ func (e *environment) printApplied(list []control.Entry, revision int64) error {
 		if err := json.Unmarshal(one.Value, &s); err != nil {
 			return fmt.Errorf("reading the change of revision %d: %w", revision, err)
 		}
-		fmt.Fprintf(e.stdout, "revision %d, %s, by %s: %s\n", one.Revision, one.At.UTC().Format(time.RFC3339), shownWord(one.Author), shownWord(one.Reason))
+		fmt.Fprintf(e.stdout, "revision %d, %s, by %s: %s\n", one.Revision, one.At.UTC().Format(time.RFC3339),
+			shownWord(one.Author), shownWord(one.Reason))
 		for _, line := range s.Lines {
 			fmt.Fprintln(e.stdout, terminal.Shown(line, maxDifferenceBytes))
 		}
@@ -387,7 +350,8 @@ func (e *environment) printApplied(list []control.Entry, revision int64) error {
 	for _, one := range list {
 		names = append(names, fmt.Sprint(one.Revision))
 	}
-	return misuse.Errorf("no change made revision %d%s; there are %s", revision, misuse.Near(fmt.Sprint(revision), names), misuse.List(names))
+	return misuse.Errorf("no change made revision %d%s; there are %s", revision,
+		misuse.Near(fmt.Sprint(revision), names), misuse.List(names))
 }
 
 func shownWord(text string) string { return terminal.Shown(text, 300) }
@@ -418,7 +382,8 @@ func (e *environment) printHistory(list []control.Entry, asJSON bool) error {
 	for _, one := range list {
 		var s published.Summary
 		_ = json.Unmarshal(one.Value, &s) // checked when it was read
-		fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%d\t%d\t%s\n", one.Revision, one.At.UTC().Format(time.RFC3339), shownWord(one.Author), s.Added, s.Changed, s.Removed, shownWord(one.Reason))
+		fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%d\t%d\t%s\n", one.Revision, one.At.UTC().Format(time.RFC3339),
+			shownWord(one.Author), s.Added, s.Changed, s.Removed, shownWord(one.Reason))
 	}
 	return table.Flush()
 }

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tributary/schemas/events"
 )
 
 const appliedCatalog = `
@@ -49,8 +52,9 @@ func TestCatalogCommands(t *testing.T) {
 	none := write("none.yaml", "catalog: {sources: []}\n")
 	command := func(code int, args ...string) (stdout, stderr string) {
 		t.Helper()
-		args = append(args, "--set", "kafka.mode=external", "--set", "kafka.topic_prefix=x.", "--set", "kafka.brokers="+cluster.ListenAddrs()[0],
-			"--set", "data_dir="+dir, "--set", "catalog.source=control", "--set", "catalog.base_currency=USD", "--set", "log.level=error")
+		args = append(args, "--set", "kafka.mode=external", "--set", "kafka.topic_prefix=x.", "--set",
+			"kafka.brokers="+cluster.ListenAddrs()[0], "--set", "data_dir="+dir, "--set", "catalog.source=control",
+			"--set", "catalog.base_currency=USD", "--set", "log.level=error")
 		got, stdout, stderr := run(t, nil, args...)
 		if got != code {
 			t.Fatalf("%v: exit code %d, want %d\n%s%s", args[:2], got, code, stdout, stderr)
@@ -77,7 +81,8 @@ func TestCatalogCommands(t *testing.T) {
 	out, _ = command(ExitOK, "catalog", "apply", first)
 	says(out, "nothing differs from what is in force (revision 6)")
 	out, _ = command(ExitOK, "catalog", "diff", second)
-	says(out, `campaign summer: cost from "0.02" to "0.03"`, `offer shoes: goal set to ["ftd"]`, "source pushads: removed", "source native: added", "4 differences from revision 6")
+	says(out, `campaign summer: cost from "0.02" to "0.03"`, `offer shoes: goal set to ["ftd"]`,
+		"source pushads: removed", "source native: added", "4 differences from revision 6")
 	exported, _ := command(ExitOK, "catalog", "export")
 	says(exported, "# revision 6", "(redacted)", "weights:")
 	again := write("again.yaml", exported)
@@ -112,4 +117,22 @@ func TestCatalogCommands(t *testing.T) {
 	says(said, `did you mean "apply"`)
 	_, said = command(ExitUsage, "catalog", "export", "--copy")
 	says(said, "there is no copy of the topic control")
+
+	// What a newer program wrote is not there, and is told of.
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DefaultProduceTopic("x.control"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	value, err := (&events.ControlEntry{Version: 99, Kind: "block", Id: "b7k2m9qxp"}).MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ProduceSync(t.Context(), &kgo.Record{Key: []byte("block/b7k2m9qxp"), Value: value}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"block", "list"}, {"catalog", "export"}} {
+		_, said = command(ExitOK, args...)
+		says(said, "the entry block/b7k2m9qxp of revision", "is of version 99")
+	}
 }

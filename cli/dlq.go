@@ -117,9 +117,7 @@ func newDLQList(env *environment) *cobra.Command {
 			if o.Filter, err = filter.Parse(time.Now()); err != nil {
 				return misuse.Of(err)
 			}
-			from := env.sources()
-			from.Sections = []string{}
-			loaded, logger, err := env.load(from)
+			loaded, logger, err := env.loadConnections()
 			if err != nil {
 				return err
 			}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"tributary/catalog"
@@ -83,17 +82,9 @@ func (e *environment) dlqOptions(ctx context.Context, o *dlq.ReplayOptions, with
 	if withoutClickHouse {
 		return c, done, nil
 	}
-	server, err := wiring.ClickHouseOptions(c.ClickHouse)
+	conn, err := openClickHouse(ctx, &c.ClickHouse, nil)
 	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := clickhouse.Open(server)
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening ClickHouse: %w", err)
-	}
-	if err := conn.Ping(ctx); err != nil {
-		conn.Close()
-		return c, done, fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w", c.ClickHouse.Addr, err)
+		return c, done, err
 	}
 	o.ClickHouse = conn
 	return c, func() { conn.Close() }, nil

@@ -3,15 +3,12 @@ package cli
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"tributary/cli/forget"
 	"tributary/cli/misuse"
 	"tributary/deploy/process"
-	"tributary/deploy/wiring"
 	"tributary/processor/stage"
 )
 
@@ -41,27 +38,18 @@ func newForget(env *environment) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			from := env.sources()
-			from.Sections = []string{}
-			loaded, _, err := env.load(from)
+			loaded, _, err := env.loadConnections()
 			if err != nil {
 				return err
 			}
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
 			defer giveBack()
 			c := &loaded.Config
-			server, err := wiring.ClickHouseOptions(c.ClickHouse)
+			conn, err := openClickHouse(ctx, &c.ClickHouse, nil)
 			if err != nil {
 				return err
 			}
-			conn, err := clickhouse.Open(server)
-			if err != nil {
-				return fmt.Errorf("opening ClickHouse: %w", err)
-			}
 			defer conn.Close()
-			if err := conn.Ping(ctx); err != nil {
-				return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w; is `tributary up` running?", c.ClickHouse.Addr, err)
-			}
 			o.ClickHouse, o.Database, o.ClickIDs = conn, c.ClickHouse.Database, args
 			o.Tables = stage.Tables()
 			report, err := forget.Run(ctx, o)

@@ -27,9 +27,7 @@ func newMigrate(env *environment) *cobra.Command {
   TRIBUTARY_CLICKHOUSE_MODE=external TRIBUTARY_CLICKHOUSE_ADDR=clickhouse:8123 tributary migrate`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			from := env.sources()
-			from.Sections = []string{}
-			loaded, logger, err := env.load(from)
+			loaded, logger, err := env.loadConnections()
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"tributary/cli/misuse"
@@ -77,17 +76,10 @@ func newPostbackTest(env *environment) *cobra.Command {
 				return err
 			}
 			o.TopicPrefix, o.Database = c.Kafka.TopicPrefix, c.ClickHouse.Database
-			server, err := wiring.ClickHouseOptions(c.ClickHouse)
-			if err != nil {
+			if o.ClickHouse, err = openClickHouse(ctx, &c.ClickHouse, nil); err != nil {
 				return err
 			}
-			if o.ClickHouse, err = clickhouse.Open(server); err != nil {
-				return fmt.Errorf("opening ClickHouse: %w", err)
-			}
 			defer o.ClickHouse.Close()
-			if err := o.ClickHouse.Ping(ctx); err != nil {
-				return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w; is `tributary up` running?", c.ClickHouse.Addr, err)
-			}
 			o.Ready = readyAddresses(c, o.Edge)
 			o.Out = env.stdout
 			err = trial.Run(ctx, o)

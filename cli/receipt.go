@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/spf13/cobra"
 
 	"tributary/cli/misuse"
 	"tributary/cli/terminal"
 	"tributary/deploy/process"
 	"tributary/deploy/receipts"
-	"tributary/deploy/wiring"
 	"tributary/schemas/id"
 )
 
@@ -42,26 +40,20 @@ func newReceipt(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			from := env.sources()
-			from.Sections = []string{}
-			loaded, _, err := env.load(from)
+			loaded, _, err := env.loadConnections()
 			if err != nil {
 				return err
 			}
 			ctx, _, giveBack := process.WithSignals(cmd.Context())
 			defer giveBack()
 			c := &loaded.Config
-			server, err := wiring.ClickHouseOptions(c.ClickHouse)
+			conn, err := openClickHouse(ctx, &c.ClickHouse, nil)
 			if err != nil {
 				return err
 			}
-			conn, err := clickhouse.Open(server)
-			if err != nil {
-				return fmt.Errorf("opening ClickHouse: %w", err)
-			}
 			found, err := receipts.NewReader(conn, c.ClickHouse.Database).Find(ctx, receipt)
 			if err = errors.Join(err, conn.Close()); err != nil {
-				return fmt.Errorf("%w (clickhouse.addr: %s)", err, c.ClickHouse.Addr)
+				return reached(err, &c.ClickHouse)
 			}
 			if found == nil {
 				return fmt.Errorf("receipt %s was not seen, or not yet: a receipt of this system that is not older than clickhouse.retention_days would be right", receipt)

@@ -257,9 +257,7 @@ func (e *environment) followRefill(ctx context.Context, tables *sink.Installatio
 
 // withRecovery reads the configuration and gives do what it says of processor and sink.
 func (e *environment) withRecovery(cmd *cobra.Command, do func(context.Context, *config.Config, *sink.Installation) error) error {
-	from := e.sources()
-	from.Sections = []string{}
-	loaded, _, err := e.load(from)
+	loaded, _, err := e.loadConnections()
 	if err != nil {
 		return err
 	}

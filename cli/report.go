@@ -18,7 +18,6 @@ import (
 	"tributary/deploy/config"
 	"tributary/deploy/embedded/chdb"
 	"tributary/deploy/process"
-	"tributary/deploy/wiring"
 	"tributary/report"
 )
 
@@ -161,7 +160,7 @@ func (f *reportFlags) question(now time.Time) (report.Question, error) {
 
 // report asks and prints.
 func (e *environment) report(ctx context.Context, c *config.Config, q report.Question, format string) error {
-	conn, hint, err := e.analyst(c)
+	conn, err := e.analyst(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -172,7 +171,7 @@ func (e *environment) report(ctx context.Context, c *config.Config, q report.Que
 		if err == nil {
 			_, err = fmt.Fprintln(e.stdout, sql)
 		}
-		return reached(err, c, hint)
+		return reached(err, &c.ClickHouse)
 	}
 	clear := func() {}
 	if f, ok := e.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -182,7 +181,7 @@ func (e *environment) report(ctx context.Context, c *config.Config, q report.Que
 	table, err := engine.Ask(ctx, q)
 	clear()
 	if err != nil {
-		return reached(err, c, hint)
+		return reached(err, &c.ClickHouse)
 	}
 	switch format {
 	case "csv":
@@ -197,29 +196,15 @@ func (e *environment) report(ctx context.Context, c *config.Config, q report.Que
 }
 
 // analyst opens ClickHouse as one who only reads: of the embedded engine as its guest, whose slots are not the roles'.
-func (e *environment) analyst(c *config.Config) (conn clickhouse.Conn, hint string, err error) {
-	options, err := wiring.ClickHouseOptions(c.ClickHouse)
+func (e *environment) analyst(ctx context.Context, c *config.Config) (clickhouse.Conn, error) {
+	if c.ClickHouse.Mode != config.ModeEmbedded {
+		return openClickHouse(ctx, &c.ClickHouse, nil)
+	}
+	password, err := guestPassword(c)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	if c.ClickHouse.Mode == config.ModeEmbedded {
-		options.Auth.Username = chdb.GuestUser
-		if options.Auth.Password, err = guestPassword(c); err != nil {
-			return nil, "", err
-		}
-		hint = "; is `tributary up` running?"
-	}
-	conn, err = clickhouse.Open(options)
-	if err != nil {
-		return nil, "", fmt.Errorf("opening ClickHouse: %w", err)
-	}
-	return conn, hint, nil
-}
-
-// reached says where ClickHouse was looked for, when nobody answers.
-func reached(err error, c *config.Config, hint string) error {
-	if err != nil && strings.Contains(err.Error(), "connection refused") {
-		return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w%s", c.ClickHouse.Addr, err, hint)
-	}
-	return err
+	return openClickHouse(ctx, &c.ClickHouse, func(server *clickhouse.Options) {
+		server.Auth.Username, server.Auth.Password = chdb.GuestUser, password
+	})
 }

@@ -42,9 +42,7 @@ func newSpool(env *environment) *cobra.Command {
 
 // spoolDir is the folder of the configuration's edge.
 func (e *environment) spoolDir() (string, error) {
-	from := e.sources()
-	from.Sections = []string{}
-	loaded, _, err := e.load(from)
+	loaded, _, err := e.loadConnections()
 	if err != nil {
 		return "", err
 	}

@@ -40,9 +40,7 @@ func newTail(env *environment) *cobra.Command {
 		},
 		ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			from := env.sources()
-			from.Sections = []string{}
-			loaded, logger, err := env.load(from)
+			loaded, logger, err := env.loadConnections()
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	kafkago "github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/segmentio/kafka-go/sasl/scram"
@@ -42,9 +41,7 @@ func newVerify(env *environment) *cobra.Command {
   tributary verify --config tributary.yaml --wait 2m`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			from := env.sources()
-			from.Sections = []string{}
-			loaded, _, err := env.load(from)
+			loaded, _, err := env.loadConnections()
 			if err != nil {
 				return err
 			}
@@ -59,18 +56,11 @@ func newVerify(env *environment) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			server, err := wiring.ClickHouseOptions(c.ClickHouse)
+			conn, err := openClickHouse(ctx, &c.ClickHouse, nil)
 			if err != nil {
 				return err
 			}
-			conn, err := clickhouse.Open(server)
-			if err != nil {
-				return fmt.Errorf("opening ClickHouse: %w", err)
-			}
 			defer conn.Close()
-			if err := conn.Ping(ctx); err != nil {
-				return fmt.Errorf("reaching ClickHouse at %s (clickhouse.addr): %w; is `tributary up` running?", c.ClickHouse.Addr, err)
-			}
 			clear := func() {}
 			progress := func(verify.Progress) {}
 			if env.terminal().Live {

@@ -31,12 +31,12 @@ func (b *blocks) set(list []block.Block, nowMS int64) {
 // at are those in force at a time, nil for none.
 func (b *blocks) at(nowMS int64) *block.Index {
 	x := b.index.Load()
-	if x == nil || nowMS < x.NextMS() {
+	if x == nil || x.Holds(nowMS) {
 		return x
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if x = b.index.Load(); nowMS >= x.NextMS() { // nobody else was first
+	if x = b.index.Load(); !x.Holds(nowMS) { // nobody else was first
 		x = block.Compile(b.list, nowMS)
 		b.index.Store(x)
 	}

@@ -127,7 +127,8 @@ func TestBlockedIsNobodysFirst(t *testing.T) {
 	}
 }
 
-// TestBlockEnds: from the millisecond on in which a block ends it blocks nobody, though nobody tells the edge.
+// TestBlockEnds: from the millisecond on in which a block ends it blocks nobody, though nobody tells the edge; and where the clock was
+// ahead and is put right, what had not ended blocks again.
 func TestBlockEnds(t *testing.T) {
 	var nowMS atomic.Int64
 	nowMS.Store(testNow.UnixMilli())
@@ -143,7 +144,7 @@ func TestBlockEnds(t *testing.T) {
 		atMS   int64
 		status int
 		left   float64
-	}{{until - 1, 204, 2}, {until, 200, 1}, {until + 1000, 302, 0}} {
+	}{{until - 1, 204, 2}, {until, 200, 1}, {until + 1000, 302, 0}, {until + 999, 200, 1}, {until - 1, 204, 2}, {until + 5000, 302, 0}} {
 		nowMS.Store(c.atMS)
 		if got := b.visit("/c/c?sub1=x", "203.0.113.7", chrome); got.status != c.status {
 			t.Errorf("%d ms after the end: %d, want %d", c.atMS-until, got.status, c.status)

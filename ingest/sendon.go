@@ -1,9 +1,14 @@
 package ingest
 
 import (
+	"bytes"
+	"strconv"
+
 	"github.com/valyala/fasthttp"
 
 	"tributary/catalog"
+	"tributary/catalog/money"
+	"tributary/schemas"
 )
 
 var (
@@ -134,6 +139,58 @@ func appendScriptText(dst, link []byte) []byte {
 		default:
 			dst = append(dst, c)
 		}
+	}
+	return dst
+}
+
+// link replaces the macros of the offer's or landing page's link and appends it to v.out.
+func (v *visit) link() []byte {
+	if v.offer == nil {
+		return nil
+	}
+	c := &v.event
+	start := len(v.text)
+	v.text = money.Append(v.text, c.CostMicros)
+	cost := view(v.text[start:])
+	asn := ""
+	if c.Asn != 0 {
+		start = len(v.text)
+		v.text = strconv.AppendUint(v.text, uint64(c.Asn), 10)
+		asn = view(v.text[start:])
+	}
+	v.values = catalog.Values{
+		ClickID: c.ClickId, Campaign: c.Campaign, Source: c.Source, Offer: c.Offer,
+		ExternalID: c.ExternalId, Keyword: c.Keyword, Creative: c.Creative, Cost: cost,
+		Country: c.Country, Device: c.Device, OS: c.Os, Browser: c.Browser, Language: c.Language, Subs: c.Subs,
+		City: c.City, Region: c.Region, ASN: asn, ConnectionType: c.ConnectionType,
+	}
+	url := v.offer.URL
+	if v.landing != nil {
+		url = v.landing.URL
+	}
+	v.out = url.Append(v.out, &v.values)
+	return v.out
+}
+
+// appendLanguage appends the first language of Accept-Language, lower case, or nothing when it is no language tag.
+func appendLanguage(dst, header []byte) []byte {
+	if i := bytes.IndexAny(header, ",;"); i >= 0 {
+		header = header[:i]
+	}
+	header = bytes.TrimSpace(header)
+	if len(header) > schemas.MaxLanguage {
+		return dst
+	}
+	start := len(dst)
+	for _, c := range header {
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-':
+		default:
+			return dst[:start]
+		}
+		dst = append(dst, c)
 	}
 	return dst
 }

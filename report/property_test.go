@@ -21,6 +21,9 @@ var (
 var zones = []string{"UTC", "", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns",
 	"Pacific/Chatham", "America/New_York"}
 
+// steady are those of the zones whose clocks never change.
+var steady = []string{"UTC", "", "Asia/Kolkata", "Asia/Kathmandu"}
+
 // ask asks random questions and holds each answer against one that was counted row by row.
 func (s *sample) ask(t *testing.T) {
 	ctx := t.Context()
@@ -119,8 +122,8 @@ func (s *sample) question() report.Question {
 	}
 	if !q.Period.From.IsZero() && s.random.IntN(3) == 0 {
 		q.Compare.Kind = s.pick([]string{report.ComparePrevious, report.CompareWeek, report.CompareMonth, report.CompareYear})
-		for _, name := range []string{"hour", "quarter"} { // see shifts: a clock's change between is ClickHouse's own
-			q.By = slices.DeleteFunc(q.By, func(n string) bool { return n == name })
+		if !slices.Contains(steady, q.Zone) { // where a clock changes between, which hour is meant is ClickHouse's own
+			q.By = slices.DeleteFunc(q.By, func(n string) bool { return n == "hour" || n == "quarter" })
 		}
 	}
 	if s.random.IntN(3) == 0 {
@@ -248,6 +251,17 @@ func (s *sample) before(q *report.Question) (report.Period, func(dimension, key 
 			return key
 		}
 		switch dimension {
+		case "hour", "quarter":
+			local := at.In(zone)
+			switch {
+			case months > 0:
+				first := time.Date(local.Year(), local.Month()+time.Month(months), 1, local.Hour(), local.Minute(), 0, 0, zone)
+				at = first.AddDate(0, 0, min(local.Day(), first.AddDate(0, 1, -1).Day())-1).UTC()
+			case q.Compare.Kind == report.CompareWeek || midnights:
+				at = local.AddDate(0, 0, days).UTC()
+			default:
+				at = at.Add(q.Period.From.Sub(t.Before.From))
+			}
 		case "week":
 			d := days
 			if months == 12 {

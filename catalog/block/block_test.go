@@ -178,13 +178,20 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-func TestNext(t *testing.T) {
-	if n := new(block.Index).NextMS(); n != math.MaxInt64 {
-		t.Errorf("without blocks: %d", n)
+// TestHolds: an index is of the times between two ends, also for a clock that goes back.
+func TestHolds(t *testing.T) {
+	if !new(block.Index).Holds(math.MaxInt64) {
+		t.Error("without blocks it is not of every time")
 	}
-	x := block.Compile([]block.Block{{ID: "a", ASN: 1}, {ID: "b", ASN: 2, UntilMS: 50}, {ID: "c", ASN: 3, UntilMS: 40}, {ID: "d", ASN: 4, UntilMS: 10}}, 10)
-	if x.NextMS() != 40 || x.Len() != 3 {
-		t.Errorf("next %d of %d, want 40 of 3", x.NextMS(), x.Len())
+	x := block.Compile([]block.Block{{ID: "a", ASN: 1}, {ID: "b", ASN: 2, UntilMS: 50}, {ID: "c", ASN: 3, UntilMS: 40}, {ID: "d", ASN: 4, UntilMS: 10},
+		{ID: "e", ASN: 5, UntilMS: 5}}, 10)
+	if x.Len() != 3 {
+		t.Errorf("%d blocks, want 3", x.Len())
+	}
+	for nowMS, want := range map[int64]bool{4: false, 9: false, 10: true, 39: true, 40: false, 60: false} {
+		if x.Holds(nowMS) != want {
+			t.Errorf("of the time %d: %v", nowMS, !want)
+		}
 	}
 }
 

@@ -29,13 +29,18 @@ func Says(v *events.Block) string {
 }
 
 // InForce are the blocks of a state, those that were removed left out. What cannot be read is not there: the reader of the
-// topic has checked every value.
+// topic has checked every value. A state of no time ([control.State.At]) has those whose time is over too; an Index leaves them out.
 func InForce(state *control.State) []Block {
 	var list []Block
 	for e := range state.Each(Kind) {
-		if b, removed, err := Decode(e.ID, e.Revision, e.Value); err == nil && !removed {
-			list = append(list, b)
+		b, removed, err := Decode(e.ID, e.Revision, e.Value)
+		if err != nil || removed {
+			continue
 		}
+		if ends := e.Expires.UnixMilli(); !e.Expires.IsZero() && (b.UntilMS == 0 || ends < b.UntilMS) {
+			b.UntilMS = ends
+		}
+		list = append(list, b)
 	}
 	return list
 }

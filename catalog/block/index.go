@@ -35,8 +35,8 @@ type Index struct {
 	asns     map[uint32]place
 	agents   map[string]place
 
-	// nextMS is when the first of them ends, MaxInt64 for never.
-	nextMS int64
+	// The index is right from sinceMS on, until nextMS: when the last of those that it lacks had ended, and the first of its own will.
+	sinceMS, nextMS int64
 }
 
 // A source has the blocks on it and on its subs. some has bit i for sub i+1.
@@ -87,9 +87,10 @@ func (p place) add(campaign uint32, rank int32) place {
 
 // Compile makes an Index of the blocks that are in force at nowMS (Unix ms). It does not keep the slice.
 func Compile(blocks []Block, nowMS int64) *Index {
-	x := &Index{nextMS: math.MaxInt64}
+	x := &Index{sinceMS: math.MinInt64, nextMS: math.MaxInt64}
 	for _, b := range blocks {
 		if b.UntilMS != 0 && b.UntilMS <= nowMS {
+			x.sinceMS = max(x.sinceMS, b.UntilMS)
 			continue
 		}
 		if b.UntilMS != 0 {
@@ -193,13 +194,10 @@ func (x *Index) addNetworks(ranks []int32) {
 // Len is how many blocks are in force.
 func (x *Index) Len() int { return len(x.blocks) }
 
-// NextMS is when the first of the blocks ends, Unix ms; far away for never. From then on Compile anew: Match does not look at
-// the time.
-func (x *Index) NextMS() int64 {
-	if x.nextMS == 0 {
-		return math.MaxInt64 // the zero Index
-	}
-	return x.nextMS
+// Holds tells whether the index is the one of a time, Unix ms. Where it is not, one of its blocks has ended, or the clock has gone back
+// to before one ended that it lacks: Compile anew, for Match does not look at the time.
+func (x *Index) Holds(nowMS int64) bool {
+	return x.nextMS == 0 /* the zero Index */ || x.sinceMS <= nowMS && nowMS < x.nextMS
 }
 
 // Match returns the block that a click meets, nil for none. It allocates nothing; the block is the index's.

@@ -36,6 +36,8 @@ type Config struct {
 	step func(string) error
 	// snapshotAfter is how many records the topic has before a snapshot, where it is not compacted; 0: minRecords.
 	snapshotAfter int64
+	// lookEvery is, in tests, another than the constant of that name; 0: that one.
+	lookEvery time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -53,6 +55,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.snapshotAfter == 0 {
 		c.snapshotAfter = minRecords
+	}
+	if c.lookEvery == 0 {
+		c.lookEvery = lookEvery
 	}
 	return c
 }

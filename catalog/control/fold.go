@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tidwall/btree"
@@ -25,6 +26,30 @@ type Refusal struct {
 	raw      []byte
 }
 
+// String says it in words. A record's key and value may be anything: neither makes it long.
+func (r *Refusal) String() string {
+	text := r.Err.Error()
+	if len(text) > maxSaidBytes {
+		text = strings.ToValidUTF8(text[:maxSaidBytes], "") + " …"
+	}
+	return fmt.Sprintf("the entry %s of revision %d is refused, what was in force before stays so: %s",
+		shownName(key(r.Kind, r.ID)), r.Revision, text)
+}
+
+// maxSaidBytes is how much of why an entry is refused is told.
+const maxSaidBytes = 500
+
+// shownName is the name of an entry for people: as it is where it can be one's, else quoted and cut.
+func shownName(name string) string {
+	kind, id, _ := strings.Cut(name, "/")
+	if len(name) > 200 || checkNames(&Entry{Kind: kind, ID: id}) != nil {
+		return fmt.Sprintf("%.80q", name)
+	}
+	return name
+}
+
+func (r *Refusal) size() int64 { return int64(len(r.Kind) + len(r.ID) + len(r.raw)) }
+
 // firstShift makes the first record of a topic revision 1, so that 0 is before all.
 const firstShift = 1
 
@@ -39,24 +64,27 @@ const gapRevisions = 1_000_000
 
 // A fold makes states of records in their order. It belongs to one goroutine.
 type fold struct {
-	kinds    kinds
-	before   *State // in force before the records were read from the beginning; nil for nothing
-	shelves  map[string]*shelf
-	frozen   map[string]*shelf // as the last state has them
-	dirty    map[string]bool   // kinds that the last state has otherwise
-	news     bool              // a record came since the last state
-	expiry   *btree.Map[string, string]
-	ended    map[string]Entry // expired, and in the topic still
-	refused  map[string]Refusal
-	revision int64
-	writes   []write
-	shared   bool  // a state has the same writes
-	shift    int64 // from a record's offset to its revision
-	bytes    int64 // of all values
-	count    int
-	lost     gap
-	base     int64 // offset of the last base, -1 for none
-	records  int64 // since the base, or the beginning
+	kinds   kinds
+	before  *State // in force before the records were read from the beginning; nil for nothing
+	shelves map[string]*shelf
+	frozen  map[string]*shelf // as the last state has them
+	dirty   map[string]bool   // kinds that the last state has otherwise
+	news    bool              // a record came since the last state
+	expiry  *btree.Map[string, string]
+	ended   map[string]Entry // expired, and in the topic still
+	refused map[string]Refusal
+	// Refusals share the limits of entries, with limits of their own: of more, that there are is all that is known.
+	refusedBytes int64
+	passedOver   int64
+	revision     int64
+	writes       []write
+	shared       bool  // a state has the same writes
+	shift        int64 // from a record's offset to its revision
+	bytes        int64 // of all values
+	count        int
+	lost         gap
+	base         int64 // offset of the last base, -1 for none
+	records      int64 // since the base, or the beginning
 }
 
 func newFold(known kinds, before *State) *fold {
@@ -75,16 +103,14 @@ func (f *fold) add(r *kgo.Record) {
 		f.addBase(r)
 		return
 	}
-	revision, told := r.Offset+f.shift, header(r, headerRevision)
-	if told != "" {
-		if n, err := strconv.ParseInt(told, 10, 64); err == nil {
-			revision = n
-		}
-	}
 	if id := header(r, headerWrite); id != "" {
-		f.wrote(write{revision, id})
+		f.wrote(write{r.Offset + f.shift, id})
 	}
 	change, err := decode(r)
+	revision, misplaced := f.place(r, change.Kind, change.ID)
+	if err == nil {
+		err = misplaced
+	}
 	if err == nil && !change.Delete {
 		change.Revision = revision
 		err = f.kinds.check(&change.Entry)
@@ -100,7 +126,7 @@ func (f *fold) add(r *kgo.Record) {
 		f.refuse(Refusal{change.Kind, change.ID, revision, err, r.Value})
 		return
 	}
-	delete(f.refused, name)
+	f.pardon(name)
 	delete(f.ended, name)
 	f.remove(change.Kind, change.ID)
 	if !change.Delete {
@@ -108,14 +134,51 @@ func (f *fold) add(r *kgo.Record) {
 	}
 }
 
-// addBase begins anew: the whole state follows, in the same transaction.
-func (f *fold) addBase(r *kgo.Record) {
+// place returns the revision of a record: its own, or behind a base the one that it had. The error is of one that no writer gives:
+// it would hide another entry, or be later than what is yet to come.
+func (f *fold) place(r *kgo.Record, kind, id string) (int64, error) {
+	own, told := r.Offset+f.shift, header(r, headerRevision)
+	if told == "" {
+		return own, nil
+	}
+	revision, err := strconv.ParseInt(told, 10, 64)
+	if err != nil || revision < 1 || revision > own {
+		return own, fmt.Errorf("%w: it says that it is of revision %.20q; right would be 1 to %d", ErrRefused, told, own)
+	}
+	if s := f.shelves[kind]; s != nil {
+		if other, taken := s.byRevision.Get(revision); taken && other != id {
+			return own, fmt.Errorf("%w: it says that it is of revision %d, which is %s", ErrRefused, revision, shownName(key(kind, other)))
+		}
+	}
+	return revision, nil
+}
+
+// maxRevision is far beyond what is ever written, and leaves room to count on.
+const maxRevision = 1 << 60
+
+// readBase returns what a base record says.
+func (f *fold) readBase(r *kgo.Record) (*events.ControlBase, error) {
 	var m events.ControlEntry
 	var base events.ControlBase
-	err := m.UnmarshalVT(r.Value)
-	if err == nil {
-		err = base.UnmarshalVT(m.Value)
+	if err := m.UnmarshalVT(r.Value); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
+	if m.Version > entryVersion {
+		return nil, newer(m.Version)
+	}
+	if err := base.UnmarshalVT(m.Value); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	if base.Revision < 0 || base.OwnRevision <= max(base.Revision, f.revision) || base.OwnRevision > maxRevision {
+		return nil, fmt.Errorf("%w: a base of revision %d that restates revision %d, behind revision %d", ErrRefused,
+			base.OwnRevision, base.Revision, f.revision)
+	}
+	return &base, nil
+}
+
+// addBase begins anew: the whole state follows, in the same transaction.
+func (f *fold) addBase(r *kgo.Record) {
+	base, err := f.readBase(r)
 	if err != nil {
 		f.refuse(Refusal{baseKind, "base", r.Offset + f.shift, err, r.Value})
 		return
@@ -132,6 +195,7 @@ func (f *fold) clear() {
 	}
 	clear(f.shelves)
 	clear(f.refused)
+	f.refusedBytes, f.passedOver = 0, 0
 	clear(f.ended)
 	f.expiry.Clear()
 	f.bytes, f.count = 0, 0
@@ -171,7 +235,7 @@ func (f *fold) room(e *Entry) error {
 
 // refuse keeps what is in force; at a reading from the beginning, what was before it.
 func (f *fold) refuse(r Refusal) {
-	f.refused[key(r.Kind, r.ID)] = r
+	f.note(r)
 	if shelf := f.shelves[r.Kind]; shelf != nil {
 		if _, there := shelf.byID.Get(r.ID); there {
 			return
@@ -184,6 +248,26 @@ func (f *fold) refuse(r Refusal) {
 		if old, there := shelf.byID.Get(r.ID); there && old.Revision < r.Revision {
 			f.put(old)
 		}
+	}
+}
+
+// note keeps a refusal, where there is room for it.
+func (f *fold) note(r Refusal) {
+	name := key(r.Kind, r.ID)
+	before, there := f.refused[name]
+	size := f.refusedBytes - before.size() + r.size()
+	if !there && len(f.refused) >= MaxEntries || size > MaxBytes {
+		f.passedOver++
+		return
+	}
+	f.refused[name], f.refusedBytes = r, size
+}
+
+// pardon forgets a refusal.
+func (f *fold) pardon(name string) {
+	if r, there := f.refused[name]; there {
+		f.refusedBytes -= r.size()
+		delete(f.refused, name)
 	}
 }
 

@@ -68,7 +68,7 @@ func (f *follower) restart(from int64) {
 	f.fold, f.next = newFold(f.kinds, before), from
 }
 
-// Read returns what is in force at the end of the topic, once.
+// Read returns what is in force at the end of the topic, once. It tries until ctx ends, but for what a second try does not cure.
 func Read(ctx context.Context, cfg Config) (*State, error) {
 	cfg = cfg.withDefaults()
 	client, err := kgo.NewClient(cfg.Kafka...)
@@ -77,13 +77,19 @@ func Read(ctx context.Context, cfg Config) (*State, error) {
 	}
 	defer client.Close()
 	f := follower{client: client, broker: cfg.Broker, topic: cfg.Topic, kinds: kindsOf(cfg.Kinds)}
-	for {
+	for wait := firstPause; ; {
 		atEnd, err := f.step(ctx, 0)
 		if err != nil {
-			return nil, err
+			if isFinal(err) || ctx.Err() != nil {
+				return nil, err
+			}
+			pause(ctx, wait)
+			wait = min(2*wait, lastPause)
+			continue
 		}
 		if atEnd {
 			state, _ := f.fold.state()
+			state.refused = f.fold.refusals()
 			return state.At(cfg.Now()), nil
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,6 +24,8 @@ const (
 	copyVersion = 1
 	// keepEvery is how often a copy is written at most; one that takes long is written less often.
 	keepEvery = time.Second
+	// lookEvery is how often a copy that was not written is tried again, one that was is looked for, and the clock is looked at.
+	lookEvery = 5 * time.Second
 	// maxCopyBytes bounds a copy, with room for what is beside the values.
 	maxCopyBytes = MaxBytes + MaxEntries*2*1024
 )
@@ -32,10 +36,23 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type keeper struct {
 	cfg    *Config
 	states chan *State // the latest that is not kept yet
+	latest *State      // of run, and of load before it; nil: none
 	note   string      // of Open; empty for nothing
+	unkept atomic.Pointer[string]
 }
 
 func newKeeper(cfg *Config) *keeper { return &keeper{cfg: cfg, states: make(chan *State, 1)} }
+
+// notes say what is wrong with the copy.
+func (k *keeper) notes() (notes []string) {
+	if k.note != "" {
+		notes = append(notes, k.note)
+	}
+	if unkept := k.unkept.Load(); unkept != nil {
+		notes = append(notes, *unkept)
+	}
+	return notes
+}
 
 // keep has a state written, soon and in the place of one that waits.
 func (k *keeper) keep(s *State) {
@@ -46,22 +63,38 @@ func (k *keeper) keep(s *State) {
 	k.states <- s // there is room: nobody else sends
 }
 
-// run writes until ctx is done, the last state included.
+// run writes until ctx is done, the last state included. A disk that was full has room again, and a folder that somebody deleted is
+// made anew, without another change of the state.
 func (k *keeper) run(ctx context.Context) {
+	look := time.NewTicker(k.cfg.lookEvery)
+	defer look.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			select {
-			case s := <-k.states:
-				k.write(s)
+			case k.latest = <-k.states:
+				k.write(k.latest)
 			default:
+				k.mend()
 			}
 			return
-		case s := <-k.states:
+		case k.latest = <-k.states:
 			began := time.Now()
-			k.write(s)
+			k.write(k.latest)
 			pause(ctx, max(keepEvery, 10*time.Since(began)))
+		case <-look.C:
+			k.mend()
 		}
+	}
+}
+
+// mend writes the copy again where it was not written, or is gone.
+func (k *keeper) mend() {
+	if k.latest == nil || k.cfg.Copy == "" {
+		return
+	}
+	if _, err := os.Stat(k.cfg.Copy); k.unkept.Load() != nil || errors.Is(err, fs.ErrNotExist) {
+		k.write(k.latest)
 	}
 }
 
@@ -71,11 +104,20 @@ func (k *keeper) write(s *State) {
 	}
 	text, err := encodeCopy(s, k.cfg.Now())
 	if err == nil {
+		err = os.MkdirAll(filepath.Dir(k.cfg.Copy), 0o700)
+	}
+	if err == nil {
 		err = k.cfg.Replace(k.cfg.Copy, text)
 	}
-	if err != nil {
-		k.cfg.Logger.Error("the copy of the topic control was not written: without Kafka a start would begin with an older one",
-			zap.String("file", k.cfg.Copy), zap.Error(err))
+	const what = "the copy of the topic control is not written: without Kafka a start would begin with an older one"
+	switch {
+	case err == nil && k.unkept.Swap(nil) != nil:
+		k.cfg.Logger.Info("the copy of the topic control is written again", zap.String("file", k.cfg.Copy))
+	case err != nil:
+		note := fmt.Sprintf("%s (%v)", what, err)
+		if k.unkept.Swap(&note) == nil {
+			k.cfg.Logger.Error(what+"; it is tried again", zap.String("file", k.cfg.Copy), zap.Error(err))
+		}
 	}
 }
 
@@ -124,6 +166,7 @@ func (k *keeper) load(known kinds) (*State, []Refusal, error) {
 	if err != nil {
 		return nil, nil, k.setAside(err)
 	}
+	k.latest = state
 	return state, refused, nil
 }
 
@@ -166,7 +209,8 @@ func (k *keeper) setAside(why error) error {
 		return fmt.Errorf("setting a damaged copy of the topic control aside: %w", err)
 	}
 	k.note = fmt.Sprintf("the copy on disk was damaged: %v; it is kept as %s", why, at)
-	k.cfg.Logger.Error("the copy of the topic control is damaged; it is set aside, and Kafka is needed to start", zap.String("file", at), zap.Error(why))
+	k.cfg.Logger.Error("the copy of the topic control is damaged; it is set aside, and Kafka is needed to start",
+		zap.String("file", at), zap.Error(why))
 	return nil
 }
 

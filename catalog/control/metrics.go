@@ -29,7 +29,14 @@ func newMetrics(registerer prometheus.Registerer, r *Reader) *metrics {
 		return 0
 	})
 	gauge("tributary_control_refused_entries", "Entries of the topic control that break a rule; what was in force before them still is.",
-		func() float64 { return float64(len(r.Refused())) })
+		func() float64 { return float64(int64(len(r.Refused())) + r.passedOver.Load()) })
+	gauge("tributary_control_copy_unwritten", "1 while the copy on disk is older than what is in force, for it could not be written.",
+		func() float64 {
+			if r.keeper.unkept.Load() != nil {
+				return 1
+			}
+			return 0
+		})
 	m := &metrics{prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "tributary_control_filled_total", Help: "Times that the topic control was filled again from what was in force here.",
 	})}

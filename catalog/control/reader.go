@@ -35,6 +35,8 @@ type Reader struct {
 	problem atomic.Pointer[string]
 	lost    atomic.Pointer[string]
 	refused atomic.Pointer[[]Refusal]
+	// passedOver is how many more are refused than those.
+	passedOver atomic.Int64
 
 	expiries chan struct{} // asks runExpiry to look again
 	mu       sync.Mutex    // of watchers, and of the change to another state
@@ -54,9 +56,9 @@ func Open(cfg Config) (*Reader, error) {
 		return nil, fmt.Errorf("making a Kafka client: %w", err)
 	}
 	r := &Reader{cfg: cfg, client: client, first: make(chan struct{}), caught: make(chan struct{}), expiries: make(chan struct{}, 1)}
-	r.m = newMetrics(cfg.Registerer, r)
 	r.seen.Store(cfg.Now().UnixNano())
 	r.keeper = newKeeper(&r.cfg)
+	r.m = newMetrics(cfg.Registerer, r)
 	state, refused, err := r.keeper.load(kindsOf(cfg.Kinds))
 	if err != nil {
 		client.Close()
@@ -197,19 +199,35 @@ func (r *Reader) publish(f *follower) {
 		return
 	}
 	refused := f.fold.refusals()
-	for _, one := range refused {
-		if !slices.ContainsFunc(r.Refused(), func(was Refusal) bool { return was.Revision == one.Revision }) {
-			r.cfg.Logger.Error("an entry of the topic control is refused; what was in force stays so",
-				zap.String("entry", key(one.Kind, one.ID)), zap.Int64("revision", one.Revision), zap.Error(one.Err))
-		}
-	}
+	r.tellRefused(refused)
 	r.refused.Store(&refused)
+	r.passedOver.Store(f.fold.passedOver)
 	state, changed := f.fold.state()
 	if was := r.state.Load(); was != nil {
 		changed = state.differs(was, changed)
 	}
 	r.show(state, changed)
 	r.keeper.keep(state)
+}
+
+// tellRefused has the log name those that are new.
+func (r *Reader) tellRefused(refused []Refusal) {
+	told := make(map[int64]bool, len(refused))
+	for _, was := range r.Refused() {
+		told[was.Revision] = true
+	}
+	named := 0
+	for i := range refused {
+		if told[refused[i].Revision] {
+			continue
+		}
+		if named++; named <= maxNoted {
+			r.cfg.Logger.Error("an entry of the topic control is refused", zap.Stringer("why", &refused[i]))
+		}
+	}
+	if named > maxNoted {
+		r.cfg.Logger.Error("more entries of the topic control are refused", zap.Int("entries", named-maxNoted))
+	}
 }
 
 // show puts a state in force and tells the watchers of the kinds that changed; all of them where nothing was known.
@@ -239,11 +257,11 @@ func (r *Reader) tell(s *State, about func(kind string) bool) {
 	}
 }
 
-// runExpiry tells the watchers when an entry has ended by itself.
+// runExpiry tells the watchers when an entry has ended by itself, or, of a clock that goes back, has not.
 func (r *Reader) runExpiry(ctx context.Context) {
 	told := r.cfg.Now()
 	for {
-		wait := time.Hour
+		wait := r.cfg.lookEvery // the clock may be put forward or back
 		if s := r.state.Load(); s != nil {
 			if next, any := s.nextExpiry(told); any {
 				wait = min(wait, next.Sub(r.cfg.Now()))
@@ -256,13 +274,19 @@ func (r *Reader) runExpiry(ctx context.Context) {
 			return
 		case <-r.expiries:
 			timer.Stop()
-			continue
+			if !r.cfg.Now().Before(told) {
+				continue
+			}
 		case <-timer.C:
 		}
 		r.mu.Lock()
 		now, s := r.cfg.Now(), r.state.Load()
 		if s != nil {
-			kinds := s.expiredBetween(told, now)
+			from, to := told, now
+			if now.Before(told) {
+				from, to = now, told
+			}
+			kinds := s.expiredBetween(from, to)
 			r.tell(s, func(kind string) bool { return slices.Contains(kinds, kind) || kind == "" && len(kinds) > 0 })
 		}
 		told = now
@@ -273,7 +297,8 @@ func (r *Reader) runExpiry(ctx context.Context) {
 // Notes say what a person should know of the topic, each in a sentence; none where all is well.
 func (r *Reader) Notes() (notes []string) {
 	if since := r.Blind(); !since.IsZero() {
-		text := fmt.Sprintf("the topic control has not been seen since %s: what was written since is not in force here", since.UTC().Format(time.RFC3339))
+		text := fmt.Sprintf("the topic control has not been seen since %s: what was written since is not in force here",
+			since.UTC().Format(time.RFC3339))
 		if p := r.problem.Load(); p != nil {
 			text += " (" + *p + ")"
 		}
@@ -282,15 +307,18 @@ func (r *Reader) Notes() (notes []string) {
 	if lost := r.lost.Load(); lost != nil {
 		notes = append(notes, *lost)
 	}
-	if r.keeper.note != "" {
-		notes = append(notes, r.keeper.note)
+	notes = append(notes, r.keeper.notes()...)
+	return append(notes, r.refusedNotes()...)
+}
+
+// refusedNotes name the first of those that are refused.
+func (r *Reader) refusedNotes() (notes []string) {
+	refused := r.Refused()
+	for i := range refused[:min(maxNoted, len(refused))] {
+		notes = append(notes, refused[i].String())
 	}
-	for i, one := range r.Refused() {
-		if i == maxNoted {
-			notes = append(notes, fmt.Sprintf("and %d more entries are refused", len(r.Refused())-i))
-			break
-		}
-		notes = append(notes, fmt.Sprintf("the entry %s of revision %d is refused, what was in force before stays so: %v", key(one.Kind, one.ID), one.Revision, one.Err))
+	if more := int64(max(0, len(refused)-maxNoted)) + r.passedOver.Load(); more > 0 {
+		notes = append(notes, fmt.Sprintf("and %d more entries are refused", more))
 	}
 	return notes
 }

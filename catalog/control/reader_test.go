@@ -63,7 +63,8 @@ func TestAWriteIsSeenWhole(t *testing.T) {
 		}
 		r.write(w, all...)
 	}
-	eventually(t, "the last write is not seen", func() bool { e, _ := reader.Now().Get("thing", "7"); return strings.HasPrefix(string(e.Value), "3") })
+	eventually(t, "the last write is not seen",
+		func() bool { e, _ := reader.Now().Get("thing", "7"); return strings.HasPrefix(string(e.Value), "3") })
 	if n := partly.Load(); n != 0 {
 		t.Errorf("%d states had a part of a write", n)
 	}
@@ -173,7 +174,9 @@ func TestALostTopicIsFilledAgain(t *testing.T) {
 		s, err := Read(limited(t), r.cfg)
 		return err == nil && slices.Equal(things(s), []string{"a=19", "c=1"}) && s.Revision() == last
 	})
-	if n := r.logs.FilterMessageSnippet("filled the topic control again").Len(); n != 1 {
+	said := func() int { return r.logs.FilterMessageSnippet("filled the topic control again").Len() }
+	eventually(t, "nobody says that it was filled", func() bool { return said() > 0 })
+	if n := said(); n != 1 {
 		t.Errorf("said %d times that it was filled", n)
 	}
 	if next := r.write(r.writer(), set("a", "new")); next <= last {
@@ -311,4 +314,34 @@ func TestExpiry(t *testing.T) {
 	})
 	eventually(t, "nobody is told", func() bool { return told.Load() == 1 })
 	awaitThings(t, reader, "long=1")
+}
+
+// TestAClockThatJumps: what has a time to live ends by a clock that is ahead, is there again when that is put right, and who watches is
+// told of both.
+func TestAClockThatJumps(t *testing.T) {
+	r := newRig(t)
+	var ahead atomic.Int64
+	r.cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	r.cfg.lookEvery = 5 * time.Millisecond
+	c := set("short", "1")
+	c.Expires = time.Now().Add(time.Hour)
+	r.write(r.writer(), set("long", "1"), c)
+	reader, _ := r.open()
+	var shown atomic.Pointer[[]string]
+	reader.Watch("thing", func(s *State) { list := things(s); shown.Store(&list) })
+	told := func(want ...string) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("nobody is told of %q", want), func() bool {
+			list := shown.Load()
+			return list != nil && slices.Equal(*list, want)
+		})
+		awaitThings(t, reader, want...)
+	}
+	told("long=1", "short=1")
+	ahead.Store(int64(30 * 24 * time.Hour))
+	told("long=1")
+	ahead.Store(int64(-24 * time.Hour))
+	told("long=1", "short=1")
+	ahead.Store(int64(2 * time.Hour))
+	told("long=1")
 }

@@ -81,13 +81,17 @@ func decode(r *kgo.Record) (Change, error) {
 		return c, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	if m.Version > entryVersion {
-		return c, fmt.Errorf("%w: it is of version %d, this program knows %d: it was written by a newer one", ErrRefused, m.Version, entryVersion)
+		return c, newer(m.Version)
 	}
 	if m.Kind != c.Kind || m.Id != c.ID {
 		return c, fmt.Errorf("%w: the record's key is %.80q, but the entry is %.80q", ErrRefused, r.Key, key(m.Kind, m.Id))
 	}
 	c.Author, c.Reason, c.At, c.Expires, c.Value = m.Author, m.Reason, timeOf(m.AtMs), timeOf(m.ExpiresMs), m.Value
 	return c, nil
+}
+
+func newer(version uint32) error {
+	return fmt.Errorf("%w: it is of version %d, this program knows %d: it was written by a newer one", ErrRefused, version, entryVersion)
 }
 
 func millis(t time.Time) int64 {

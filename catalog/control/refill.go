@@ -30,7 +30,9 @@ func (r *Reader) refill(ctx context.Context, f *follower, was *State) error {
 		r.publish(f)
 		return nil
 	}
-	text := fmt.Sprintf("the topic lost its records behind revision %d; in force is what was read before, of revision %d", f.fold.revision, was.revision)
+	text := fmt.Sprintf(
+		"the topic lost its records behind revision %d; in force is what was read before, of revision %d",
+		f.fold.revision, was.revision)
 	if r.lost.Swap(&text) == nil {
 		r.cfg.Logger.Error("the topic control lost records", zap.Int64("had", was.revision), zap.Int64("has", f.fold.revision))
 	}

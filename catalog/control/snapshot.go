@@ -26,6 +26,11 @@ func (a *attempt) shorten(ctx context.Context) {
 		return
 	}
 	fold := a.follow.fold
+	if fold.passedOver > 0 {
+		a.cfg.Logger.Warn("the topic control is not shortened: a snapshot would lack refused entries, of which it has too many to keep",
+			zap.Int64("too_many", fold.passedOver))
+		return
+	}
 	if fold.records > max(a.cfg.snapshotAfter, 2*int64(fold.count)) {
 		if err := a.snapshot(ctx); err != nil {
 			a.cfg.Logger.Warn("no snapshot of the topic control was written; a later write makes one", zap.Error(err))

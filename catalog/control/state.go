@@ -16,6 +16,7 @@ type State struct {
 	expiry   *btree.Map[string, string] // kinds by expiryKey
 	revision int64
 	writes   []write // the latest last
+	refused  []Refusal
 	now      time.Time
 }
 
@@ -43,7 +44,7 @@ func newShelf() *shelf {
 
 func (s *shelf) copy() *shelf { return &shelf{s.byID.Copy(), s.byRevision.Copy()} }
 
-// At returns the same state without what has expired by then.
+// At returns the same state without what has expired by then; at the zero time with all that was not ended in the topic yet.
 func (s *State) At(now time.Time) *State {
 	at := *s
 	at.now = now
@@ -96,6 +97,9 @@ func (s *State) Kinds() []string {
 
 // Revision is that of the last write, 0 before the first.
 func (s *State) Revision() int64 { return s.revision }
+
+// Refused are, of a state that Read returned, the records that this program refuses and another one may know: it is without them.
+func (s *State) Refused() []Refusal { return s.refused }
 
 // differs returns those of the kinds in which the states differ. It is for kinds that a record touched, which may have left them as
 // they were: a base restates all.

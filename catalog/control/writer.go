@@ -28,7 +28,7 @@ const (
 )
 
 // ErrUncertain is wrapped when a write ended without an answer of whether it was committed.
-var ErrUncertain = errors.New("whether it was written is not known; the history of the topic says it")
+var ErrUncertain = errors.New("whether it was written is not known: look at what is in force before you try again")
 
 // A Writer writes to the topic. Several, in one process or in many, may write at the same time: each write is in one place of one order.
 type Writer struct {
@@ -69,6 +69,7 @@ func (w *Writer) Write(ctx context.Context, decide func(now *State) ([]Change, e
 	uncertain := ""
 	for wait := firstPause; ; wait = min(2*wait, lastPause) {
 		a := attempt{Writer: w, uncertain: uncertain}
+		began := time.Now()
 		revision, err = a.run(ctx, decide)
 		if err == nil {
 			return revision, nil
@@ -78,7 +79,9 @@ func (w *Writer) Write(ctx context.Context, decide func(now *State) ([]Change, e
 			break
 		}
 		w.cfg.Logger.Debug("writing to the topic control again", zap.Error(err))
-		pause(ctx, wait/2+mathrand.N(wait))
+		// Who was fenced lets the other one end: where a try takes long, so does the pause, or two would fence each other in turn.
+		about := max(wait, min(2*time.Since(began), 2*lastPause))
+		pause(ctx, about/2+mathrand.N(about))
 	}
 	if uncertain != "" {
 		err = fmt.Errorf("%w: %w", ErrUncertain, err)

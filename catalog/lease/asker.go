@@ -181,7 +181,9 @@ func (a *Asker) hear(s *control.State) {
 // Note is what /readyz shows; empty where all is well.
 func (a *Asker) Note() string {
 	if n := a.desk.Sums().Unanswered; n > 0 {
-		return fmt.Sprintf("no leases come for %d offers with caps: what is held is used up, then other offers and the fallback are; is `tributary control` running?", n)
+		return fmt.Sprintf(
+			"no leases come for %d offers with caps: what is held is used up, then other offers and the fallback are; is `tributary control` running?",
+			n)
 	}
 	return ""
 }

@@ -38,7 +38,9 @@ func ParseKey(text string) (Key, error) {
 	d, errDay := strconv.ParseUint(day, 10, 32)
 	k := Key{uint32(o), uint32(d)}
 	if err != nil || errDay != nil || k.String() != text {
-		return Key{}, fmt.Errorf("the ID of a lease is %q; right would be the offer's number, a slash, and the day since 1970, such as 7/20513", text)
+		return Key{}, fmt.Errorf(
+			"the ID of a lease is %q; right would be the offer's number, a slash, and the day since 1970, such as 7/20513",
+			text)
 	}
 	return k, nil
 }
@@ -197,7 +199,9 @@ func Decode(id string, value []byte) (Book, error) {
 		return Book{}, fmt.Errorf("reading the book of leases %s: %w", id, err)
 	}
 	if m.Version != Version {
-		return Book{}, fmt.Errorf("the book of leases %s has the version %d, and this program knows %d; upgrade the older of the two programs", id, m.Version, Version)
+		return Book{}, fmt.Errorf(
+			"the book of leases %s has the version %d, and this program knows %d; upgrade the older of the two programs",
+			id, m.Version, Version)
 	}
 	b.Cap, b.Spent = m.ClicksPerDay, m.Spent
 	for _, a := range m.Accounts {
@@ -236,7 +240,9 @@ func (b *Book) check() error {
 		case seen[a.ID]:
 			return fmt.Errorf("the account %016x is there twice", a.ID)
 		case a.Granted < 0 || a.Granted > maxClicks || a.Returned < 0 || a.Returned > a.Granted:
-			return fmt.Errorf("the account %016x has got %d clicks and given %d back; right would be no more back than it got", a.ID, a.Granted, a.Returned)
+			return fmt.Errorf(
+				"the account %016x has got %d clicks and given %d back; right would be no more back than it got", a.ID,
+				a.Granted, a.Returned)
 		}
 		seen[a.ID] = true
 	}

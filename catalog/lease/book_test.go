@@ -10,7 +10,8 @@ import (
 )
 
 func TestBooksTravel(t *testing.T) {
-	want := Book{Key: Key{7, 20513}, Cap: 100, Spent: 3, Accounts: []Account{{ID: 1 << 63, Granted: 40, Returned: 12}, {ID: 5, Granted: 1, Closed: true}}}
+	want := Book{Key: Key{7, 20513}, Cap: 100, Spent: 3,
+		Accounts: []Account{{ID: 1 << 63, Granted: 40, Returned: 12}, {ID: 5, Granted: 1, Closed: true}}}
 	value, err := want.Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +25,8 @@ func TestBooksTravel(t *testing.T) {
 }
 
 func TestRequestsTravel(t *testing.T) {
-	want := []Request{{Key: Key{7, 20513}, Account: 9, Cap: 100, Granted: 30, Returned: 2, Upto: 60, Rate: 1500}, {Key: Key{1, 1}, Account: 1, Closed: true}}
+	want := []Request{{Key: Key{7, 20513}, Account: 9, Cap: 100, Granted: 30, Returned: 2, Upto: 60, Rate: 1500},
+		{Key: Key{1, 1}, Account: 1, Closed: true}}
 	record, err := EncodeRequests(want)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +39,8 @@ func TestRequestsTravel(t *testing.T) {
 // A bad entry is refused with what is wrong; the book of before stays in force.
 func TestBadBooksAreRefused(t *testing.T) {
 	good := func() *events.LeaseBook {
-		return &events.LeaseBook{Version: 1, ClicksPerDay: 10, Accounts: []*events.LeaseAccount{{Id: 1, Granted: 5, Returned: 2}, {Id: 2, Granted: 5}}}
+		return &events.LeaseBook{Version: 1, ClicksPerDay: 10,
+			Accounts: []*events.LeaseAccount{{Id: 1, Granted: 5, Returned: 2}, {Id: 2, Granted: 5}}}
 	}
 	cases := []struct {
 		name, id string

@@ -81,7 +81,8 @@ type Tally struct {
 // a book that is not there yet is one of its key alone, and of one that cannot be read nothing is changed. The result is in order of key. It changes nothing in the Grantor, so that
 // it can be repeated when another one was faster; Done ends the round.
 func (g *Grantor) Round(nowMS int64, book func(Key) (Book, error)) (changed []Book, sum Tally) {
-	keys := slices.SortedFunc(maps.Keys(g.pending), func(a, b Key) int { return cmp.Or(cmp.Compare(a.Offer, b.Offer), cmp.Compare(a.Day, b.Day)) })
+	keys := slices.SortedFunc(maps.Keys(g.pending),
+		func(a, b Key) int { return cmp.Or(cmp.Compare(a.Offer, b.Offer), cmp.Compare(a.Day, b.Day)) })
 	for _, key := range keys {
 		b, err := book(key)
 		if err != nil {

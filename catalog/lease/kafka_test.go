@@ -37,7 +37,8 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t}
 	began := time.Now()
 	clock := func() time.Time { return time.UnixMilli(noon).Add(time.Since(began)) }
-	r.books = control.Config{Kafka: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Broker: broker.Embedded(), Topic: "leases", Now: clock}
+	r.books = control.Config{Kafka: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Broker: broker.Embedded(),
+		Topic: "leases", Now: clock}
 	return r
 }
 

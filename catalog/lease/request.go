@@ -67,7 +67,9 @@ func DecodeRequests(record []byte) ([]Request, error) {
 		return nil, fmt.Errorf("reading requests for leases: %w", err)
 	}
 	if m.Version != Version {
-		return nil, fmt.Errorf("requests for leases have the version %d, and this program knows %d; upgrade the older of the two programs", m.Version, Version)
+		return nil, fmt.Errorf(
+			"requests for leases have the version %d, and this program knows %d; upgrade the older of the two programs",
+			m.Version, Version)
 	}
 	if len(m.Requests) > MaxRequests {
 		return nil, fmt.Errorf("a record has %d requests for leases, at most %d are read", len(m.Requests), MaxRequests)

@@ -242,7 +242,8 @@ func (w *world) disturb() {
 	for i, g := range w.grants {
 		switch {
 		case w.chance(0.002): // killed, amid whatever it did
-			w.grants[i] = &simGrantor{g: NewGrantor(w.nowMS), read: w.rng.IntN(len(w.topic) + 1), past: len(w.topic), active: g.active && w.rng.IntN(2) == 0}
+			w.grants[i] = &simGrantor{g: NewGrantor(w.nowMS), read: w.rng.IntN(len(w.topic) + 1), past: len(w.topic),
+				active: g.active && w.rng.IntN(2) == 0}
 		case w.chance(0.002):
 			g.cutUntil = w.nowMS + w.rng.Int64N(20_000)
 		case w.chance(0.005):
@@ -376,7 +377,8 @@ func (w *world) commit(changed []Book) {
 		}
 		before := w.books[b.Key]
 		if b.Committed() > before.Committed() && b.Committed() > w.offers[b.Offer-1].highest(w.nowMS) {
-			w.t.Fatalf("%s: the book grows from %d to %d clicks, above each cap of the last two minutes: %d", b.Key, before.Committed(), b.Committed(), w.offers[b.Offer-1].highest(w.nowMS))
+			w.t.Fatalf("%s: the book grows from %d to %d clicks, above each cap of the last two minutes: %d", b.Key,
+				before.Committed(), b.Committed(), w.offers[b.Offer-1].highest(w.nowMS))
 		}
 		w.books[b.Key] = b
 		w.log = append(w.log, committed{b.Key.String(), value})
@@ -444,7 +446,8 @@ func (w *world) unreached() string {
 			own += e.desk.Held(key.Offer).left(key.Day)
 		}
 		if b.Committed() < o.cap || own > 0 {
-			return fmt.Sprintf("%s: of %d clicks %d are granted, %d of them to edges that are gone; %d are held by edges that live; %d were sent in all",
+			return fmt.Sprintf(
+				"%s: of %d clicks %d are granted, %d of them to edges that are gone; %d are held by edges that live; %d were sent in all",
 				key, o.cap, b.Committed(), lost, own, w.used[key])
 		}
 	}

@@ -120,7 +120,8 @@ func Apply(ctx context.Context, w *control.Writer, from Source, p Plan) (revisio
 
 func changedMeanwhile(want int64, at control.Entry) error {
 	if at.Revision == 0 {
-		return fmt.Errorf("%w: no catalog was applied yet, so that there is no revision %d; leave the condition out", control.ErrChanged, want)
+		return fmt.Errorf("%w: no catalog was applied yet, so that there is no revision %d; leave the condition out",
+			control.ErrChanged, want)
 	}
 	return fmt.Errorf("%w: the catalog is at revision %d (%s, %s, %q), not at %d; see what differs, and apply again",
 		control.ErrChanged, at.Revision, at.At.UTC().Format(time.RFC3339), at.Author, at.Reason, want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -112,8 +113,9 @@ func History(ctx context.Context, conn driver.Conn, database, id string, limit i
 		if p.Until.Unix() == 0 {
 			p.Until = time.Time{}
 		}
-		past = append([]Past{p}, past...)
+		past = append(past, p)
 	}
+	slices.Reverse(past)
 	return past, rows.Err()
 }
 
@@ -142,6 +144,8 @@ func PrintHistory(out io.Writer, past []Past, asJSON bool) error {
 			terminal.Shown(author, shownBytes), terminal.Shown(p.Reason, shownBytes)})
 	}
 	t.Render()
-	_, err := fmt.Fprintf(out, "%d changes\n", len(past))
+	_, err := fmt.Fprintf(out,
+		"%d changes are in ClickHouse; one that was just made comes within seconds, and `tributary block list` has it at once\n",
+		len(past))
 	return err
 }

@@ -43,11 +43,14 @@ func (d *Desk) Add(ctx context.Context, v *events.Block) (*Done, error) {
 				continue
 			}
 			if n++; same(have, v) {
-				return nil, misuse.Errorf("%s is blocked already, by %s of %s (%s): remove that one first to change it", block.On(v), e.ID, e.Author, Says(e.ID, have))
+				return nil, misuse.Errorf("%s is blocked already, by %s of %s (%s): remove that one first to change it",
+					block.On(v), e.ID, e.Author, Says(e.ID, have))
 			}
 		}
 		if n >= block.MaxBlocks {
-			return nil, misuse.Errorf("%d blocks are in force, and at most %d can be: remove some, or block a network in place of its addresses", n, block.MaxBlocks)
+			return nil, misuse.Errorf(
+				"%d blocks are in force, and at most %d can be: remove some, or block a network in place of its addresses",
+				n, block.MaxBlocks)
 		}
 		for done.ID = block.NewID(); ; done.ID = block.NewID() {
 			if _, taken := now.Get(block.Kind, done.ID); !taken {
@@ -147,12 +150,16 @@ func (d *Desk) find(now *control.State, id string) (control.Entry, error) {
 		return last, nil
 	}
 	if id == "" {
-		return last, misuse.Errorf("no block was changed by %q within the last %d days: name one, `tributary block list --all` has them", d.Author, int(UndoFor.Hours()/24))
+		return last, misuse.Errorf(
+			"no block was changed by %q within the last %d days: name one, `tributary block list --all` has them",
+			d.Author, int(UndoFor.Hours()/24))
 	}
 	if err := block.CheckID(id); err != nil {
 		return last, misuse.Errorf("%w%s", err, misuse.Near(id, ids))
 	}
-	return last, misuse.Errorf("there is no block %s%s; `tributary block list --all` has those there are, `tributary block history` those there were", id, misuse.Near(id, ids))
+	return last, misuse.Errorf(
+		"there is no block %s%s; `tributary block list --all` has those there are, `tributary block history` those there were",
+		id, misuse.Near(id, ids))
 }
 
 // read is the block of an entry, nil of what this program cannot read.

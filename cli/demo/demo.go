@@ -12,6 +12,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"tributary/cli/loadgen"
+	"tributary/report"
 )
 
 // Options say where the system is and how much to send.
@@ -64,6 +65,7 @@ type run struct {
 	began  time.Time
 	// sample is a click that a visitor can send a postback for.
 	sample atomic.Pointer[loadgen.Click]
+	engine *report.Engine
 }
 
 // Run sends traffic and shows figures until ctx is done or For is over. Then it stops the traffic, waits until ClickHouse has
@@ -73,7 +75,8 @@ func Run(ctx context.Context, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	r := &run{Options: o, screen: screen{Terminal: o.Terminal}, began: o.Now()}
+	r := &run{Options: o, screen: screen{Terminal: o.Terminal}, began: o.Now(),
+		engine: report.New(report.Config{Conn: o.ClickHouse, Database: o.Database, CacheBytes: -1})}
 	options := loadgen.DefaultOptions()
 	options.Seed, options.Clicks, options.Span, options.End, options.Rate = o.Seed, 0, spanPerThousand, r.began.Add(-6*time.Hour), int(o.Rate)
 	options.Impressions, options.Presses = 1, 1
@@ -139,7 +142,7 @@ func (r *run) show(ctx context.Context) error {
 			continue
 		}
 		looking, cancel := context.WithTimeout(ctx, queryLimit)
-		f, err := read(looking, r.ClickHouse, r.Database)
+		f, err := r.read(looking)
 		cancel()
 		if ctx.Err() != nil {
 			return nil

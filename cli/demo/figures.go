@@ -5,9 +5,12 @@ import (
 	"fmt"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/shopspring/decimal"
+
+	"tributary/report"
 )
 
-// line is one row of a view.
+// line is one row of a table.
 type line struct {
 	name                string
 	clicks, conversions int64
@@ -36,55 +39,59 @@ type figures struct {
 	total              line
 }
 
-func read(ctx context.Context, conn driver.Conn, database string) (*figures, error) {
-	f := &figures{}
-	var err error
-	if f.campaigns, err = readView(ctx, conn, database, "campaign"); err != nil {
-		return nil, err
-	}
-	if f.sources, err = readView(ctx, conn, database, "source"); err != nil {
-		return nil, err
-	}
-	reasons, err := readReasons(ctx, conn, database)
+func (r *run) read(ctx context.Context) (*figures, error) {
+	campaigns, _, err := ask(ctx, r.engine, "campaign")
 	if err != nil {
 		return nil, err
 	}
-	for i := range f.sources {
-		l := &f.sources[i]
-		l.topReason = reasons[l.name]
-		f.total.clicks += l.clicks
-		f.total.conversions += l.conversions
-		f.total.cost += l.cost
-		f.total.revenue += l.revenue
-		f.total.flagged += l.flagged
+	sources, total, err := ask(ctx, r.engine, "source")
+	if err != nil {
+		return nil, err
 	}
-	if f.total.clicks > 0 {
-		epc := f.total.revenue / float64(f.total.clicks)
-		f.total.epc = &epc
+	reasons, err := readReasons(ctx, r.ClickHouse, r.Database)
+	if err != nil {
+		return nil, err
 	}
-	if f.total.cost > 0 {
-		roi := (f.total.revenue - f.total.cost) / f.total.cost
-		f.total.roi = &roi
+	for i := range sources {
+		sources[i].topReason = reasons[sources[i].name]
 	}
-	return f, nil
+	// The table has findings and rates by source only.
+	total.flaggedShare, total.ctr, total.pageCTR = nil, nil, nil
+	return &figures{campaigns, sources, total}, nil
 }
 
-func readView(ctx context.Context, conn driver.Conn, database, by string) ([]line, error) {
-	rows, err := conn.Query(ctx, fmt.Sprintf(
-		"SELECT toString(%s), clicks, conversions, toFloat64(cost), toFloat64(revenue), epc, roi, flagged_share, flagged, ctr, lp_ctr FROM %s.epc_roi_by_%s ORDER BY clicks DESC, 1 LIMIT 200", by, database, by))
+// mostLines is how many campaigns, or sources, are read.
+const mostLines = 200
+
+// ask returns the figures by a dimension, the most clicks first, and their totals.
+func ask(ctx context.Context, engine *report.Engine, by string) (lines []line, total line, err error) {
+	table, err := engine.Ask(ctx, report.Question{
+		By: []string{by}, Scope: report.Everything, Limit: mostLines,
+		Metrics: []string{"clicks", "conversions", "cost", "revenue", "epc", "roi", "flagged_share", "flagged", "ctr", "lp_ctr"},
+		Sort:    []report.Sort{{Name: "clicks", Descending: true}, {Name: by}},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("reading epc_roi_by_%s: %w", by, err)
+		return nil, line{}, fmt.Errorf("asking for figures by %s: %w", by, err)
 	}
-	defer rows.Close()
-	var out []line
-	for rows.Next() {
-		var l line
-		if err := rows.Scan(&l.name, &l.clicks, &l.conversions, &l.cost, &l.revenue, &l.epc, &l.roi, &l.flaggedShare, &l.flagged, &l.ctr, &l.pageCTR); err != nil {
-			return nil, fmt.Errorf("reading epc_roi_by_%s: %w", by, err)
+	for _, row := range table.Rows {
+		name, _ := row.Keys[len(row.Keys)-1].(string) // behind its number
+		lines = append(lines, lineOf(name, row.Figures))
+	}
+	return lines, lineOf("", table.Totals.Figures), nil
+}
+
+// lineOf is a group of figures in the order in which ask names them.
+func lineOf(name string, figures []any) line {
+	count := func(i int) int64 { n, _ := figures[i].(int64); return n }
+	money := func(i int) float64 { d, _ := figures[i].(decimal.Decimal); return d.InexactFloat64() }
+	ratio := func(i int) *float64 {
+		if f, ok := figures[i].(float64); ok {
+			return &f
 		}
-		out = append(out, l)
+		return nil
 	}
-	return out, rows.Err()
+	return line{name: name, clicks: count(0), conversions: count(1), cost: money(2), revenue: money(3), epc: ratio(4), roi: ratio(5),
+		flaggedShare: ratio(6), flagged: count(7), ctr: ratio(8), pageCTR: ratio(9)}
 }
 
 // readReasons answers the most frequent finding behind each source's flagged conversions.

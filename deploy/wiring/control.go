@@ -17,6 +17,7 @@ import (
 	"tributary/catalog"
 	"tributary/catalog/block"
 	"tributary/catalog/control"
+	"tributary/catalog/hold"
 	"tributary/catalog/published"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
@@ -31,7 +32,7 @@ const controlCopy = "control/copy"
 const catalogWait = 20 * time.Second
 
 // controlKinds are the kinds of entries that the roles know.
-func controlKinds() []control.Kind { return append(published.Kinds(), block.Entries()) }
+func controlKinds() []control.Kind { return append(published.Kinds(), block.Entries(), hold.Entries()) }
 
 // ControlCopy is the path of this machine's copy of the topic control.
 func ControlCopy(c *config.Config) string {
@@ -146,7 +147,8 @@ func (s *System) awaitCatalog(ctx context.Context) error {
 	if s.control.made == nil {
 		return process.Permanent(errors.New("catalog.source is control, and nothing in this process reads the topic control"))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, catalogWait, fmt.Errorf("neither Kafka nor a copy in data_dir has shown it within %s", catalogWait))
+	ctx, cancel := context.WithTimeoutCause(ctx, catalogWait,
+		fmt.Errorf("neither Kafka nor a copy in data_dir has shown it within %s", catalogWait))
 	defer cancel()
 	select {
 	case <-s.control.made:
@@ -196,7 +198,8 @@ func (s *System) followCatalog() {
 	}
 	s.control.news = make(chan struct{}, 1)
 	s.control.counter = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "tributary_control_catalog_refused", Help: "1 while the catalog of the topic control is wrong as a whole; the one before is in force.",
+		Name: "tributary_control_catalog_refused",
+		Help: "1 while the catalog of the topic control is wrong as a whole; the one before is in force.",
 	})
 	s.supervisor.Registry().MustRegister(s.control.counter)
 	for _, kind := range published.EntryKinds() {

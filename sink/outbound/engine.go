@@ -20,6 +20,7 @@ import (
 
 	"tributary/schemas"
 	"tributary/schemas/broker"
+	"tributary/sink/outbound/protocol"
 )
 
 // Deps are what an Engine needs from its process.
@@ -36,6 +37,8 @@ type Deps struct {
 	Now     func() time.Time
 	Targets Targets
 	Sender  Sender
+	// Credentials open destinations that want a token; nil for none that has to be kept.
+	Credentials *protocol.Credentials
 	// FS has state_dir; nil is the disk.
 	FS vfs.FS
 }
@@ -48,6 +51,7 @@ type Engine struct {
 	now                func() time.Time
 	targets            Targets
 	sender             Sender
+	credentials        *protocol.Credentials
 	register           prometheus.Registerer
 	metrics            *metrics
 	store              *store
@@ -76,12 +80,15 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		return nil, fmt.Errorf("configuring outbound: %w", err)
 	}
 	e := &Engine{config: cfg, requests: deps.TopicPrefix + schemas.TopicOutboundRequests, attempts: deps.TopicPrefix + schemas.TopicOutboundAttempts,
-		log: deps.Logger, now: deps.Now, targets: deps.Targets, sender: deps.Sender, register: deps.Registerer, kafka: deps.Kafka, lanes: map[int32]*lane{}}
+		log: deps.Logger, now: deps.Now, targets: deps.Targets, sender: deps.Sender, credentials: deps.Credentials, register: deps.Registerer, kafka: deps.Kafka, lanes: map[int32]*lane{}}
 	if e.log == nil {
 		e.log = zap.NewNop()
 	}
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.credentials == nil {
+		e.credentials = &protocol.Credentials{Now: e.now}
 	}
 	fs := deps.FS
 	if fs == nil {

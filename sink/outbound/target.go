@@ -13,8 +13,8 @@ import (
 type Target struct {
 	Destination *destination.Destination
 	Protocol    protocol.Protocol
-	// Host is the only one that it may be called at, without a port; empty: any public one.
-	Host string
+	// Hosts are those that it may be called at, in lower case and without a port; nil: what its protocol says.
+	Hosts []string
 	// Private are addresses that are not public, and that it may have all the same. AnyPort and PlainHTTP allow others than 443 (and 80,
 	// of PlainHTTP).
 	Private            []netip.Prefix

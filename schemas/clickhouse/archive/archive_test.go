@@ -94,9 +94,9 @@ func everything(t *testing.T, conn driver.Conn, n int) *rows {
 }
 
 // shown are the views whose figures may not move.
-var shown = []string{"totals_by_hour", "rollup_hour", "rollup_hour_traffic", "epc_roi_by_campaign", "epc_roi_by_source", "epc_roi_by_country",
-	"epc_roi_by_day", "epc_roi_by_landing", "epc_roi_by_buyer", "epc_roi_by_campaign_source_hour", "events_by_campaign_day", "source_quality",
-	"latest_names"}
+var shown = []string{"totals_by_hour", "rollup_hour", "rollup_hour_traffic", "epc_roi_by_campaign", "epc_roi_by_source",
+	"epc_roi_by_country", "epc_roi_by_day", "epc_roi_by_landing", "epc_roi_by_buyer", "epc_roi_by_campaign_source_hour",
+	"events_by_campaign_day", "source_quality", "latest_names"}
 
 // figures are all rows of a view: of the views of sums as they add up, for a key may have several rows.
 func figures(ctx context.Context, conn driver.Conn, view string) (string, error) {
@@ -335,7 +335,8 @@ func TestTwoAtOnce(t *testing.T) {
 	})
 	for range 2 {
 		running.Go(func() {
-			options := archive.Options{ClickHouse: conn, Before: map[string]archive.Month{"clicks": 202603, "conversions": 202602}, Drop: true}
+			options := archive.Options{ClickHouse: conn,
+				Before: map[string]archive.Month{"clicks": 202603, "conversions": 202602}, Drop: true}
 			if _, err := archive.Run(t.Context(), options); err != nil {
 				t.Error(err)
 			}

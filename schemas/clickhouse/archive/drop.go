@@ -72,6 +72,7 @@ func (a *archive) clean(ctx context.Context) error {
 
 // stamped waits until ClickHouse has stamped, or deleted, what was asked for of a table, by whomever.
 func (a *archive) stamped(ctx context.Context, f *schemas.Fact) error {
+	var disk fullDisk
 	return a.poll(ctx, func() (string, error) {
 		var left uint64
 		query := "SELECT count() FROM system.mutations WHERE database = ? AND table = ? AND NOT is_done AND position(command, ?) > 0"
@@ -84,10 +85,53 @@ func (a *archive) stamped(ctx context.Context, f *schemas.Fact) error {
 			return "", err
 		}
 		if failed != "" {
-			return "", fmt.Errorf("%w: it could not rewrite parts of %s: %s; it goes on trying, and so will the next run", ErrBusy, f.Table, failed)
+			return "", fmt.Errorf(
+				"%w: it could not rewrite parts of %s: %s; it goes on trying, and so will the next run", ErrBusy,
+				f.Table, failed)
 		}
-		return "rewriting parts of " + f.Table, nil
+		what := "rewriting parts of " + f.Table
+		largest, free, err := a.space(ctx, f)
+		if err != nil {
+			return "", err
+		}
+		says, full := disk.look(largest, free, time.Now())
+		if full {
+			return "", fmt.Errorf(
+				"%w: %s%s: free some of its disk; ClickHouse goes on by itself then, and so does the next run", ErrBusy,
+				what, says)
+		}
+		return what + says, nil
 	})
+}
+
+// space returns the size of the largest part of a table that is to be rewritten, and what ClickHouse's disk has room for, in bytes.
+func (a *archive) space(ctx context.Context, f *schemas.Fact) (largest, free int64, err error) {
+	const query = "SELECT toInt64(max(bytes_on_disk)), toInt64((SELECT max(unreserved_space) FROM system.disks)) FROM system.parts " +
+		"WHERE database = ? AND table = ? AND active AND name IN " +
+		"(SELECT arrayJoin(parts_to_do_names) FROM system.mutations WHERE database = ? AND table = ? AND NOT is_done)"
+	if err := a.ClickHouse.QueryRow(ctx, query, a.Database, f.Table, a.Database, f.Table).Scan(&largest, &free); err != nil {
+		return 0, 0, fmt.Errorf("asking ClickHouse for room on its disk: %w", err)
+	}
+	return largest, free, nil
+}
+
+// fullFor is how long ClickHouse's disk may be too full to go on.
+const fullFor = time.Minute
+
+// A fullDisk remembers since when ClickHouse has had no room for a part. It waits for room in silence: no mutation fails.
+type fullDisk struct{ since time.Time }
+
+// look says that there is no room, and whether there has been none for fullFor.
+func (d *fullDisk) look(largest, free int64, now time.Time) (says string, full bool) {
+	if largest <= free {
+		d.since = time.Time{}
+		return "", false
+	}
+	if d.since.IsZero() {
+		d.since = now
+	}
+	return fmt.Sprintf(", the largest of which has %.1f MiB, and ClickHouse's disk has room for %.1f", float64(largest)/(1<<20), float64(free)/(1<<20)),
+		now.Sub(d.since) >= fullFor
 }
 
 // await waits until every query has ended that began before: it may see tables as they were.
@@ -95,7 +139,9 @@ func (a *archive) await(ctx context.Context, why string) error {
 	since := time.Now()
 	return a.poll(ctx, func() (string, error) {
 		var running uint64
-		query := fmt.Sprintf("SELECT count() FROM system.processes WHERE query_kind IN ('Select', 'Insert') AND elapsed > %.6f", time.Since(since).Seconds())
+		query := fmt.Sprintf(
+			"SELECT count() FROM system.processes WHERE query_kind IN ('Select', 'Insert') AND elapsed > %.6f",
+			time.Since(since).Seconds())
 		if err := a.row(ctx, query, &running); err != nil {
 			return "", fmt.Errorf("looking for running queries: %w", err)
 		}
