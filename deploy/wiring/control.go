@@ -17,6 +17,7 @@ import (
 	"tributary/catalog"
 	"tributary/catalog/block"
 	"tributary/catalog/control"
+	"tributary/catalog/hold"
 	"tributary/catalog/published"
 	"tributary/deploy/config"
 	"tributary/deploy/process"
@@ -31,7 +32,7 @@ const controlCopy = "control/copy"
 const catalogWait = 20 * time.Second
 
 // controlKinds are the kinds of entries that the roles know.
-func controlKinds() []control.Kind { return append(published.Kinds(), block.Entries()) }
+func controlKinds() []control.Kind { return append(published.Kinds(), block.Entries(), hold.Entries()) }
 
 // ControlCopy is the path of this machine's copy of the topic control.
 func ControlCopy(c *config.Config) string {

@@ -20,6 +20,7 @@ import (
 // joined and loaded.
 func (s *System) AddRoles() {
 	s.AddSink()
+	s.AddOutbound()
 	s.AddProcessor()
 	s.AddLeases() // the edge gives its leases back when it stops
 	s.AddIngest()

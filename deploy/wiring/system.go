@@ -35,6 +35,7 @@ const (
 	UnitIngest     = "ingest"
 	UnitLeases     = "leases"
 	UnitControl    = "control"
+	UnitOutbound   = "outbound"
 )
 
 // setupLimit is how long topics may take to be made; a cluster far away needs seconds. Tables take as long as rows that are there need.

@@ -322,6 +322,53 @@ func (x *OutboundAttempt) GetRequestOffset() int64 {
 	return 0
 }
 
+// OutboundHold is what a person has said about a destination: an entry of kind "outbound" of the topic `control`, under the destination's
+// name. One that is ended says nothing. Who, why and when are the entry's.
+type OutboundHold struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It is to be sent to again, whatever it refused before. False: nothing is sent to it.
+	Resumed       bool `protobuf:"varint,1,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutboundHold) Reset() {
+	*x = OutboundHold{}
+	mi := &file_tributary_v1_outbound_attempt_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutboundHold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutboundHold) ProtoMessage() {}
+
+func (x *OutboundHold) ProtoReflect() protoreflect.Message {
+	mi := &file_tributary_v1_outbound_attempt_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutboundHold.ProtoReflect.Descriptor instead.
+func (*OutboundHold) Descriptor() ([]byte, []int) {
+	return file_tributary_v1_outbound_attempt_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *OutboundHold) GetResumed() bool {
+	if x != nil {
+		return x.Resumed
+	}
+	return false
+}
+
 var File_tributary_v1_outbound_attempt_proto protoreflect.FileDescriptor
 
 const file_tributary_v1_outbound_attempt_proto_rawDesc = "" +
@@ -371,7 +418,9 @@ const file_tributary_v1_outbound_attempt_proto_rawDesc = "" +
 	"\x11outbound_attempts\x12\x86\x02What became of each try to tell a destination of a conversion, one row a try, and one where something is not told after all. The last row of a request_id says how it stands; it waits for its next try where final is false. Filled from the topic outbound.attempts.\x1a\"\n" +
 	"\x11outbound.attempts\x12\vdestination\x18d\"\n" +
 	"request_id*\vdestination*\vreceived_at*\n" +
-	"request_id:+by_offset _offset TYPE minmax GRANULARITY 1:;by_request request_id TYPE bloom_filter(0.01) GRANULARITY 1:Aby_conversion conversion_id TYPE bloom_filter(0.01) GRANULARITY 1:;by_receipt receipt_id TYPE bloom_filter(0.01) GRANULARITY 1:7by_click click_id TYPE bloom_filter(0.01) GRANULARITY 1B!Z\x1ftributary/schemas/events;eventsb\x06proto3"
+	"request_id:+by_offset _offset TYPE minmax GRANULARITY 1:;by_request request_id TYPE bloom_filter(0.01) GRANULARITY 1:Aby_conversion conversion_id TYPE bloom_filter(0.01) GRANULARITY 1:;by_receipt receipt_id TYPE bloom_filter(0.01) GRANULARITY 1:7by_click click_id TYPE bloom_filter(0.01) GRANULARITY 1\"(\n" +
+	"\fOutboundHold\x12\x18\n" +
+	"\aresumed\x18\x01 \x01(\bR\aresumedB!Z\x1ftributary/schemas/events;eventsb\x06proto3"
 
 var (
 	file_tributary_v1_outbound_attempt_proto_rawDescOnce sync.Once
@@ -385,9 +434,10 @@ func file_tributary_v1_outbound_attempt_proto_rawDescGZIP() []byte {
 	return file_tributary_v1_outbound_attempt_proto_rawDescData
 }
 
-var file_tributary_v1_outbound_attempt_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_tributary_v1_outbound_attempt_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_tributary_v1_outbound_attempt_proto_goTypes = []any{
 	(*OutboundAttempt)(nil), // 0: tributary.v1.OutboundAttempt
+	(*OutboundHold)(nil),    // 1: tributary.v1.OutboundHold
 }
 var file_tributary_v1_outbound_attempt_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -409,7 +459,7 @@ func file_tributary_v1_outbound_attempt_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_tributary_v1_outbound_attempt_proto_rawDesc), len(file_tributary_v1_outbound_attempt_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -37,6 +37,9 @@ var outcomes = map[protocol.Outcome]string{
 	protocol.Split: outcomeSplit, protocol.Paused: outcomePaused, protocol.Gone: outcomeGone,
 }
 
+// OutcomeName is an outcome as rows have it.
+func OutcomeName(o protocol.Outcome) string { return outcomes[o] }
+
 // ErrNotSent is in errors of a Sender that sent nothing.
 var ErrNotSent = errors.New("nothing was sent")
 
@@ -112,23 +115,33 @@ func (l *lane) perform(t *Target, q *queue, group []*item) (r *result) {
 	}
 	call, err := t.Protocol.Call(t.Destination, requests, began)
 	if err != nil {
-		r.err = errUncounted
-		r.verdicts = allOf(group, protocol.Verdict{Outcome: protocol.Refused, Reason: err.Error()})
+		verdict := protocol.Verdict{Outcome: protocol.Refused, Reason: err.Error()}
+		if len(group) > 1 { // of one of them
+			verdict.Outcome = protocol.Split
+		}
+		r.err, r.verdicts = errUncounted, allOf(group, verdict)
 		return r
 	}
 	r.call, r.sent = call, true
 	ctx, cancel := context.WithTimeoutCause(l.calling, t.Timeout, fmt.Errorf("no answer within %s", t.Timeout))
 	defer cancel()
-	if r.answer, r.err = l.e.sender.Send(ctx, t, call); r.err != nil {
-		r.sent = !errors.Is(r.err, ErrNotSent)
-		reason := r.err.Error()
-		if ctx.Err() != nil {
-			reason = context.Cause(ctx).Error()
+	send := func(ctx context.Context, call *protocol.Call) (*protocol.Answer, error) { return l.e.sender.Send(ctx, t, call) }
+	r.verdicts, r.answer, r.err = l.e.credentials.Tell(ctx, t.Protocol, t.Destination, requests, call, send)
+	if r.err != nil {
+		verdict := protocol.Verdict{Outcome: protocol.Again, Reason: r.err.Error()}
+		var refusal *protocol.Refusal
+		switch {
+		case errors.As(r.err, &refusal):
+			r.sent, verdict = false, refusal.Verdict
+		case ctx.Err() != nil:
+			verdict.Reason = context.Cause(ctx).Error()
+		default:
+			r.sent = !errors.Is(r.err, ErrNotSent)
 		}
-		r.verdicts = allOf(group, protocol.Verdict{Outcome: protocol.Again, Reason: reason})
+		r.verdicts = allOf(group, verdict)
 		return r
 	}
-	if r.verdicts = t.Protocol.Judge(t.Destination, requests, r.answer); len(r.verdicts) != len(group) {
+	if len(r.verdicts) != len(group) {
 		r.verdicts = allOf(group, protocol.Verdict{Outcome: protocol.Again, Reason: fmt.Sprintf("the answer was judged for %d of %d", len(r.verdicts), len(group))})
 	}
 	return r

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -123,8 +124,8 @@ func check(t *Target, address string) (*url.URL, error) {
 		return nil, errors.New("the URL has a user in it")
 	case host == "" || len(host) > dnsNameBytes:
 		return nil, errors.New("the URL has no host")
-	case t.Host != "" && host != strings.ToLower(t.Host):
-		return nil, fmt.Errorf("the URL's host is not %s, the destination's", t.Host)
+	case t.Hosts != nil && !slices.Contains(t.Hosts, host):
+		return nil, fmt.Errorf("the URL's host is not the destination's, %s", strings.Join(t.Hosts, " or "))
 	}
 	return u, nil
 }
@@ -184,3 +185,6 @@ func failure(err error) error {
 	}
 	return err
 }
+
+// Plain is the client for what is no destination, such as the authorities that hand out tokens: public addresses over https only.
+func (c *Client) Plain() *http.Client { return c.client(&Target{}) }

@@ -13,12 +13,14 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/zap"
 
 	"tributary/schemas"
 	"tributary/schemas/broker"
+	"tributary/sink/outbound/protocol"
 )
 
 // Deps are what an Engine needs from its process.
@@ -35,6 +37,8 @@ type Deps struct {
 	Now     func() time.Time
 	Targets Targets
 	Sender  Sender
+	// Credentials open destinations that want a token; nil for none that has to be kept.
+	Credentials *protocol.Credentials
 	// FS has state_dir; nil is the disk.
 	FS vfs.FS
 }
@@ -47,10 +51,12 @@ type Engine struct {
 	now                func() time.Time
 	targets            Targets
 	sender             Sender
+	credentials        *protocol.Credentials
 	register           prometheus.Registerer
 	metrics            *metrics
 	store              *store
 	client             *kgo.Client
+	made               chan struct{} // closed once client is there: it calls back before
 	kafka              []kgo.Opt
 
 	// crash ends everything at once; its cause is what Run returns.
@@ -58,6 +64,8 @@ type Engine struct {
 	crashWith context.CancelCauseFunc
 	// calls are under way.
 	calls atomic.Int64
+	// requestsID is the topic's, once it is known; of commit.
+	requestsID [16]byte
 
 	mu     sync.Mutex
 	lanes  map[int32]*lane
@@ -72,12 +80,15 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		return nil, fmt.Errorf("configuring outbound: %w", err)
 	}
 	e := &Engine{config: cfg, requests: deps.TopicPrefix + schemas.TopicOutboundRequests, attempts: deps.TopicPrefix + schemas.TopicOutboundAttempts,
-		log: deps.Logger, now: deps.Now, targets: deps.Targets, sender: deps.Sender, register: deps.Registerer, kafka: deps.Kafka, lanes: map[int32]*lane{}}
+		log: deps.Logger, now: deps.Now, targets: deps.Targets, sender: deps.Sender, credentials: deps.Credentials, register: deps.Registerer, kafka: deps.Kafka, lanes: map[int32]*lane{}}
 	if e.log == nil {
 		e.log = zap.NewNop()
 	}
 	if e.now == nil {
 		e.now = time.Now
+	}
+	if e.credentials == nil {
+		e.credentials = &protocol.Credentials{Now: e.now}
 	}
 	fs := deps.FS
 	if fs == nil {
@@ -92,10 +103,12 @@ func New(cfg Config, deps Deps) (*Engine, error) {
 		e.metrics.unregister(deps.Registerer)
 		return nil, err
 	}
+	e.made = make(chan struct{})
 	if e.client, err = kgo.NewClient(e.options(deps)...); err != nil {
 		e.metrics.unregister(deps.Registerer)
 		return nil, errors.Join(fmt.Errorf("configuring the Kafka client of outbound: %w", err), e.store.close())
 	}
+	close(e.made)
 	return e, nil
 }
 
@@ -255,6 +268,7 @@ func (e *Engine) produce(partition int32, destination string, value []byte, done
 // everything before is final.
 func (e *Engine) begin(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	committed := map[int32]string{}
+	<-e.made
 	adm := kadm.NewClient(e.client)
 	ends, err := adm.ListEndOffsets(ctx, e.requests, e.attempts)
 	if err == nil {
@@ -315,6 +329,7 @@ func (e *Engine) begin(ctx context.Context, offsets map[string]map[int32]kgo.Off
 			offsets[e.requests][partition] = kgo.NewOffset().AtStart()
 		}
 	}
+	e.start(offsets[e.requests])
 	return offsets, nil
 }
 
@@ -337,12 +352,18 @@ func (s *store) reset(partition int32, requests, attempts int64) error {
 	return nil
 }
 
-func (e *Engine) assigned(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+func (e *Engine) assigned(context.Context, *kgo.Client, map[string][]int32) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.joined = true
-	for _, p := range partitions[e.requests] {
-		if e.lanes[p] == nil {
+}
+
+// start begins the lanes of partitions whose beginnings are in the store.
+func (e *Engine) start(partitions map[int32]kgo.Offset) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for p := range partitions {
+		if e.lanes[p] == nil && e.crash.Err() == nil {
 			l := newLane(e, p)
 			e.lanes[p] = l
 			go l.run()
@@ -431,10 +452,9 @@ func (e *Engine) keepCommitting(ctx context.Context) {
 // commit tells the group up to where everything is final. Where it fails, the next one says the same and more.
 func (e *Engine) commit(lanes []*lane) {
 	marks := map[int32]*[2]int64{}
-	offsets := map[int32]kgo.EpochOffset{}
 	for _, l := range lanes {
 		if mark := l.mark.Load(); mark != nil {
-			marks[l.partition], offsets[l.partition] = mark, kgo.EpochOffset{Epoch: -1, Offset: mark[0]}
+			marks[l.partition] = mark
 		}
 	}
 	if len(marks) == 0 {
@@ -442,23 +462,44 @@ func (e *Engine) commit(lanes []*lane) {
 	}
 	ctx, cancel := context.WithTimeout(e.crash, commitLimit)
 	defer cancel()
-	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
-		for t := range r.Topics {
-			for p := range r.Topics[t].Partitions {
-				of := &r.Topics[t].Partitions[p]
-				if mark := marks[of.Partition]; mark != nil {
-					of.Metadata = kmsg.StringPtr(lowMark + strconv.FormatInt(mark[1], 10))
-				}
-			}
+	if err := e.commitMarks(ctx, marks); err != nil && e.crash.Err() == nil {
+		e.log.Debug("committing what is final failed; the next commit says it too", zap.Error(err))
+	}
+}
+
+// commitMarks does not use the client's own commit, which waits while the group is rebalancing.
+func (e *Engine) commitMarks(ctx context.Context, marks map[int32]*[2]int64) error {
+	if e.requestsID == ([16]byte{}) {
+		topics, err := kadm.NewClient(e.client).ListTopics(ctx, e.requests)
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	e.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{e.requests: offsets},
-		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ *kmsg.OffsetCommitResponse, err error) {
-			if err != nil && e.crash.Err() == nil {
-				e.log.Debug("committing what is final failed; the next commit says it too", zap.Error(err))
-			}
-		})
+		e.requestsID = topics[e.requests].ID
+	}
+	request := kmsg.NewPtrOffsetCommitRequest()
+	request.Group = e.config.Group
+	request.MemberID, request.Generation = e.client.GroupMetadata()
+	if e.config.InstanceID != "" {
+		request.InstanceID = &e.config.InstanceID
+	}
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID = e.requests, e.requestsID
+	for partition, mark := range marks {
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.Metadata = partition, mark[0], kmsg.StringPtr(lowMark+strconv.FormatInt(mark[1], 10))
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	request.Topics = append(request.Topics, topic)
+	answer, err := request.RequestWith(ctx, e.client)
+	if err != nil {
+		return err
+	}
+	for _, t := range answer.Topics {
+		for _, p := range t.Partitions {
+			err = errors.Join(err, kerr.ErrorForCode(p.ErrorCode))
+		}
+	}
+	return err
 }
 
 // ends returns the ends of a partition of the two topics, for who reads committed records.

@@ -234,11 +234,11 @@ func (l *lane) load() error {
 			return errStore
 		}
 		q := l.queue(string(key[7:]))
-		numbers, err := int64s(it.Value(), 3)
+		numbers, err := int64s(it.Value(), 5)
 		if err != nil {
 			return err
 		}
-		q.waiting, q.capDay, q.capCount = numbers[0], numbers[1], numbers[2]
+		q.waiting, q.capDay, q.capCount, q.capAt = numbers[0], numbers[1], numbers[2], [2]int64{numbers[3], numbers[4]}
 		refused, found, err := l.e.store.get(l.ofDestination('p', q.name))
 		if err != nil {
 			return err
@@ -342,7 +342,7 @@ func (l *lane) intake(records []*kgo.Record) error {
 		if inBatch != nil {
 			inBatch[conversion] = true
 		}
-		if l.isCapped(q, r) {
+		if l.isCapped(q, r, record.Offset) {
 			it.capped, it.class = true, retries
 		}
 		if err := l.put(b, it, record.Value); err != nil {
@@ -387,7 +387,7 @@ func (l *lane) put(b *pebble.Batch, it *item, value []byte) error {
 // commit writes a batch with the offsets up to which the store is then a view, and the counts of queues.
 func (l *lane) commit(b *pebble.Batch, touched map[*queue]bool) error {
 	for q := range touched {
-		if err := b.Set(l.ofDestination('n', q.name), appendInt64s(nil, q.waiting, q.capDay, q.capCount), nil); err != nil {
+		if err := b.Set(l.ofDestination('n', q.name), appendInt64s(nil, q.waiting, q.capDay, q.capCount, q.capAt[0], q.capAt[1]), nil); err != nil {
 			return err
 		}
 	}
@@ -427,19 +427,12 @@ func (l *lane) isBehind(r *events.OutboundRequest, offset int64) (bool, error) {
 }
 
 // isCapped counts a conversion among those of its day.
-func (l *lane) isCapped(q *queue, r *events.OutboundRequest) bool {
-	if q.target == nil || q.target.CapPerDay <= 0 || r.Told != events.OutboundRequest_TOLD_CREATED || r.Resend > 0 {
+func (l *lane) isCapped(q *queue, r *events.OutboundRequest, offset int64) bool {
+	if q.target == nil || q.target.CapPerDay <= 0 || r.Told != events.OutboundRequest_TOLD_CREATED || r.Resend > 0 || r.Skip != "" {
 		return false
 	}
-	zone := q.target.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	at := time.UnixMilli(r.DecidedMs).In(zone)
-	_, seconds := at.Zone()
-	day := (at.Unix() + int64(seconds)) / 86400
-	if day > q.capDay {
-		q.capDay, q.capCount = day, 0
+	if day := q.target.day(time.UnixMilli(r.DecidedMs)); day > q.capDay {
+		q.capDay, q.capCount, q.capAt = day, 0, [2]int64{offset, l.attemptsAt}
 	}
 	q.capCount++
 	return q.capCount > q.target.CapPerDay

@@ -67,7 +67,7 @@ func (l *lane) pump(q *queue, now time.Time) error {
 // mayCall tells whether another call may begin; if not, when to look again unless something happens.
 func (l *lane) mayCall(q *queue, now time.Time) (wakeMS int64, blocked bool) {
 	soon := now.Add(lookEvery).UnixMilli()
-	until := func(at time.Time) (int64, bool) { return min(soon, at.UnixMilli()+1), true }
+	until := func(at time.Time) (int64, bool) { return min(soon, max(now.UnixMilli(), at.UnixMilli())+1), true }
 	switch {
 	case q.paused() != "":
 		return soon, true
@@ -75,7 +75,9 @@ func (l *lane) mayCall(q *queue, now time.Time) (wakeMS int64, blocked bool) {
 		return until(q.holdUntil)
 	case q.calls >= q.target.Concurrency:
 		return soon, true
-	case !q.openUntil.IsZero() && (q.calls > 0 || time.Now().Before(q.openUntil)):
+	case !q.openUntil.IsZero() && q.calls > 0: // what it comes to decides
+		return soon, true
+	case time.Now().Before(q.openUntil):
 		return until(q.openUntil)
 	case len(l.unrecorded) >= l.e.config.Unrecorded || len(l.unrecorded) > 0 && now.Sub(l.unrecorded[0]) > l.e.config.RecordWithin:
 		return soon, true
@@ -210,6 +212,14 @@ func (l *lane) take(q *queue, c class, now time.Time) (group []*item, n int, err
 			if len(head) == 0 || head[0].turn.dueMS > now.UnixMilli() {
 				break
 			}
+			if len(group) > 0 { // what cannot be told in one call with the others waits for the next
+				if err := l.peek(head[0]); err != nil {
+					return nil, n, err
+				}
+				if q.target.Protocol.Group(q.target.Destination, head[0].request) != q.target.Protocol.Group(q.target.Destination, group[0].request) {
+					return group, n, nil
+				}
+			}
 			it, err := l.claim(q, c)
 			if err != nil {
 				return nil, n, err
@@ -245,6 +255,15 @@ func (l *lane) claim(q *queue, c class) (*item, error) {
 	return it, nil
 }
 
+// peek reads the request of an item that stays in its line.
+func (l *lane) peek(it *item) error {
+	if it.request != nil {
+		return nil
+	}
+	l.loaded++
+	return l.fetch(it)
+}
+
 // sweep ends what expires at the front of lines while the destination may not be called.
 func (l *lane) sweep(q *queue, now time.Time) error {
 	for c := range classes {
@@ -257,13 +276,10 @@ func (l *lane) sweep(q *queue, now time.Time) error {
 				break
 			}
 			it := head[0]
-			if it.request == nil {
-				if err := l.fetch(it); err != nil {
-					return err
-				}
-				l.loaded++
+			if err := l.peek(it); err != nil {
+				return err
 			}
-			if !l.isOver(it, now) && !it.capped {
+			if !l.isOver(it, now) && !it.capped && it.request.Skip == "" {
 				break
 			}
 			if it, err := l.claim(q, c); err != nil {
@@ -285,6 +301,9 @@ func (l *lane) isOver(it *item, now time.Time) bool {
 func (l *lane) endIfOver(q *queue, it *item, now time.Time) (bool, error) {
 	r := it.request
 	switch {
+	case r.Skip != "":
+		l.end(q, it, outcomeSkipped, r.Skip, now)
+		return true, nil
 	case it.capped:
 		l.end(q, it, outcomeCapped, "the destination's cap of the day was reached", now)
 		return true, nil

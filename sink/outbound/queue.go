@@ -89,6 +89,8 @@ type queue struct {
 	waiting  int64
 	capDay   int64 // days since 1970 in the destination's zone
 	capCount int64
+	// capAt are the offsets, of requests and of attempts, at which the counting began.
+	capAt [2]int64
 	// refusedMS is when the destination refused us (401, 403, 410), refusal why; 0: it did not.
 	refusedMS int64
 	refusal   string

@@ -96,7 +96,7 @@ func (l *lane) settle(b *pebble.Batch, r *events.OutboundRequest, offset int64, 
 	switch {
 	case a.Outcome == outcomeDelivered && (r.Resend > 0 || r.Seq > 1):
 		return p, b.Delete(untold, nil)
-	case a.Outcome != outcomeDelivered && r.Seq == 1 && r.Resend == 0 && !p.uncertain && !mayHaveArrived(a):
+	case a.Outcome != outcomeDelivered && r.Seq == 1 && r.Resend == 0 && r.Skip == "" && !p.uncertain && !mayHaveArrived(a):
 		return p, b.Set(untold, append(appendInt64s(nil, a.ReceivedMs), a.Outcome...), nil)
 	}
 	return p, nil
@@ -227,6 +227,11 @@ func (l *lane) markLow() error {
 		mark[0], mark[1] = offsetOf(it.Key()), mustInt64(it.Value()[:8])
 	}
 	l.low = mark[0]
+	for _, q := range l.queues { // who has a cap needs to count its day again
+		if q.target != nil && q.target.CapPerDay > 0 && q.capCount > 0 && q.capDay >= q.target.day(l.e.now()) && q.capAt[0] < mark[0] {
+			mark[0], mark[1] = q.capAt[0], min(mark[1], q.capAt[1])
+		}
+	}
 	l.mark.Store(mark)
 	return it.Close()
 }

@@ -13,8 +13,8 @@ import (
 type Target struct {
 	Destination *destination.Destination
 	Protocol    protocol.Protocol
-	// Host is the only one that it may be called at, without a port; empty: any public one.
-	Host string
+	// Hosts are those that it may be called at, in lower case and without a port; nil: what its protocol says.
+	Hosts []string
 	// Private are addresses that are not public, and that it may have all the same. AnyPort and PlainHTTP allow others than 443 (and 80,
 	// of PlainHTTP).
 	Private            []netip.Prefix
@@ -35,6 +35,15 @@ type Target struct {
 	// Paused is why a person has paused it; empty: nobody has. What it refused before ResumedMS counts no more.
 	Paused    string
 	ResumedMS int64
+}
+
+// day is the day of a time in the destination's zone, in days since 1970.
+func (t *Target) day(at time.Time) int64 {
+	seconds := 0
+	if t.Zone != nil {
+		_, seconds = at.In(t.Zone).Zone()
+	}
+	return (at.Unix() + int64(seconds)) / 86400
 }
 
 // DefaultRetries are those of Standard Webhooks, https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
