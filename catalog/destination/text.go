@@ -1,7 +1,6 @@
 package destination
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -234,8 +233,6 @@ func (t *Text) leftOut(values map[string]string) bool {
 	}
 	return has
 }
-
-var errNotASCII = errors.New("is not of characters that a URL has; percent-encode the others")
 
 func (e escape) append(dst []byte, value string) []byte {
 	switch e {
